@@ -1,0 +1,332 @@
+//! What the page knows of a dashboard: signals to read, and [`Live`] to write.
+//!
+//! The store is filled from the page's data, on the server and at hydration alike. In the browser a
+//! service provider then mounts its [`Live`] handle and keeps the signals true. Nothing here knows a
+//! socket.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use crate::dashboard::{Conflict, Dashboard, DashboardId, Op, SessionId, User, Widget, WidgetId};
+use crate::sync::protocol::{Cursor, Dragging, Editing, Peer, Series};
+
+/// What a browser does for the page: edits, typing, presence, undo. Mounted by `browser`.
+///
+/// Every call returns at once; its outcome shows in the store's signals.
+pub trait Live {
+    /// Performs a group of ops as one change, on screen at once. A refusal becomes a toast.
+    fn edit(&self, ops: Vec<Op>);
+    /// Replaces `remove` UTF-16 units from `at` on with `insert` in a note's text.
+    fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str);
+    /// Takes back the last own step, or says why not.
+    fn undo(&self);
+    fn redo(&self);
+    /// Says where the pointer is; `None` when it left.
+    fn cursor(&self, cursor: Option<Cursor>);
+    fn select(&self, widgets: Vec<WidgetId>);
+    /// Says what field is being edited, with its draft; `None` at the end, however it ended.
+    fn editing(&self, editing: Option<Editing>);
+    fn dragging(&self, dragging: Option<Dragging>);
+    /// Says which widget is at the top of the screen, for followers.
+    fn looking_at(&self, widget: Option<WidgetId>);
+    /// Connects now instead of after the wait.
+    fn retry(&self);
+    /// Takes another guest name, here and on the other tabs of this browser.
+    fn rename_me(&self, name: &str);
+}
+
+/// The state of my work, for the one pill.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum SyncState {
+    /// Before the first connection.
+    #[default]
+    Connecting,
+    Saved,
+    Saving,
+    /// Disconnected; `retry_in_ms` to the next try, `None` while one is under way.
+    Reconnecting {
+        retry_in_ms: Option<u64>,
+    },
+    /// The browser says that there is no network.
+    Offline,
+    Conflict,
+    ReadOnly,
+    /// Ended for good, with what happened and what to do.
+    Error {
+        reason: String,
+    },
+}
+
+impl SyncState {
+    /// The value of `data-state`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Saved => "saved",
+            Self::Saving => "saving",
+            Self::Reconnecting { .. } => "reconnecting",
+            Self::Offline => "offline",
+            Self::Conflict => "conflict",
+            Self::ReadOnly => "readonly",
+            Self::Error { .. } => "error",
+        }
+    }
+}
+
+/// State of one sync service, for the status view.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceStatus {
+    /// `socket`, `room`, `presence`, `data`.
+    pub name: &'static str,
+    pub label: &'static str,
+    pub state: ServiceState,
+    /// What it does now, in words.
+    pub says: String,
+    pub last_error: Option<String>,
+    /// Round trip or lag in milliseconds.
+    pub latency_ms: Option<u64>,
+    /// Things that wait.
+    pub queue: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceState {
+    Ok,
+    Waiting,
+    Down,
+}
+
+impl ServiceState {
+    /// The value of `data-state`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Waiting => "waiting",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// What somebody else did to a widget, for glow and glide; gone after its animation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Glow {
+    pub by: User,
+    /// Counts up, so that the same person's next change starts the animation anew.
+    pub count: u32,
+}
+
+/// A short word that passes by, with at most one thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    pub id: u32,
+    pub text: String,
+    pub action: Option<ToastAction>,
+}
+
+/// What a toast offers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToastAction {
+    /// Undoes the last own step.
+    Undo,
+    /// Performs these ops (restore what somebody removed).
+    Edit { label: String, ops: Vec<Op> },
+    /// Opens the conflict inbox.
+    Conflicts,
+}
+
+/// The signals of one widget.
+#[derive(Clone, Copy)]
+pub struct WidgetSignals {
+    pub widget: RwSignal<Arc<Widget>>,
+    /// The last change by somebody else that still shows.
+    pub glow: RwSignal<Option<Glow>>,
+    /// The data that it shows.
+    pub data: RwSignal<WidgetData>,
+}
+
+/// The points of a widget and when the last came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WidgetData {
+    pub series: Vec<Series>,
+    /// By this browser's clock, Unix milliseconds; 0 before the first.
+    pub received_at: u64,
+}
+
+/// Everything that a dashboard page shows. `Copy`: all of it are handles.
+#[derive(Clone, Copy)]
+pub struct DashboardStore {
+    pub id: StoredValue<DashboardId>,
+    pub title: RwSignal<String>,
+    pub settings: RwSignal<BTreeMap<String, serde_json::Value>>,
+    /// Ids of the widgets in reading order (top to bottom, left to right). Changes only where a
+    /// widget comes, goes, or changes its place in that order.
+    pub order: RwSignal<Vec<WidgetId>>,
+    pub conflicts: RwSignal<Vec<Arc<Conflict>>>,
+    /// Who I am; the server's word once connected.
+    pub me: RwSignal<User>,
+    /// My session, once connected: the one that `peers` must not show as somebody else.
+    pub session: RwSignal<Option<SessionId>>,
+    /// The sessions of the others.
+    pub peers: RwSignal<BTreeMap<SessionId, Peer>>,
+    pub sync: RwSignal<SyncState>,
+    /// Own changes that are not durable yet.
+    pub pending: RwSignal<usize>,
+    pub can_undo: RwSignal<bool>,
+    pub can_redo: RwSignal<bool>,
+    pub services: RwSignal<Vec<ServiceStatus>>,
+    pub toasts: RwSignal<Vec<Toast>>,
+    /// The widget that is selected here, whose options the side panel shows.
+    pub selected: RwSignal<Option<WidgetId>>,
+    /// The person who is followed.
+    pub following: RwSignal<Option<crate::dashboard::UserId>>,
+    /// "Ada changed 14 widgets": more than ten changes at once become one line.
+    pub summary: RwSignal<Option<String>>,
+    widgets: StoredValue<HashMap<WidgetId, WidgetSignals>>,
+    live: StoredValue<Option<Rc<dyn Live>>, LocalStorage>,
+    owner: StoredValue<Owner>,
+    next_toast: StoredValue<u32>,
+}
+
+impl DashboardStore {
+    /// A store that shows a dashboard as it is, without a live handle.
+    pub fn new(id: DashboardId, dashboard: &Dashboard, me: User) -> Self {
+        let store = Self {
+            id: StoredValue::new(id),
+            title: RwSignal::new(dashboard.title.clone()),
+            settings: RwSignal::new(dashboard.settings.clone()),
+            order: RwSignal::new(Vec::new()),
+            conflicts: RwSignal::new(Vec::new()),
+            me: RwSignal::new(me),
+            session: RwSignal::new(None),
+            peers: RwSignal::new(BTreeMap::new()),
+            sync: RwSignal::new(SyncState::default()),
+            pending: RwSignal::new(0),
+            can_undo: RwSignal::new(false),
+            can_redo: RwSignal::new(false),
+            services: RwSignal::new(Vec::new()),
+            toasts: RwSignal::new(Vec::new()),
+            selected: RwSignal::new(None),
+            following: RwSignal::new(None),
+            summary: RwSignal::new(None),
+            widgets: StoredValue::new(HashMap::new()),
+            live: StoredValue::new_local(None),
+            owner: StoredValue::new(Owner::current().unwrap_or_default()),
+            next_toast: StoredValue::new(0),
+        };
+        store.show_all(dashboard);
+        store
+    }
+
+    /// Gives the store its live handle. Until then `live` does nothing.
+    pub fn mount(&self, live: Rc<dyn Live>) {
+        self.live.set_value(Some(live));
+    }
+
+    /// Does something with the live handle; nothing on the server and before hydration.
+    pub fn live(&self, then: impl FnOnce(&dyn Live)) {
+        if let Some(live) = self.live.get_value() {
+            then(&*live);
+        }
+    }
+
+    /// Performs ops as one change.
+    pub fn edit(&self, ops: Vec<Op>) {
+        self.live(|live| live.edit(ops));
+    }
+
+    /// The signals of a widget that is there.
+    pub fn widget(&self, id: &WidgetId) -> Option<WidgetSignals> {
+        self.widgets.with_value(|widgets| widgets.get(id).copied())
+    }
+
+    /// Brings every signal to a dashboard; those that agree already are left alone.
+    pub fn show_all(&self, dashboard: &Dashboard) {
+        let gone: Vec<WidgetId> = self.widgets.with_value(|widgets| {
+            widgets.keys().filter(|id| !dashboard.widgets.contains_key(*id)).cloned().collect()
+        });
+        let all: Vec<WidgetId> = dashboard.widgets.keys().cloned().chain(gone).collect();
+        self.show(dashboard, all.iter(), true);
+    }
+
+    /// Brings the signals of these widgets to a dashboard, and with `rest` title, settings and
+    /// conflicts too.
+    pub fn show<'a>(&self, dashboard: &Dashboard, widgets: impl Iterator<Item = &'a WidgetId>, rest: bool) {
+        let mut reorder = false;
+        for id in widgets {
+            match (dashboard.widgets.get(id), self.widget(id)) {
+                (Some(widget), Some(signals)) => {
+                    let old = signals.widget.get_untracked();
+                    if old.frame != widget.frame {
+                        reorder = true;
+                    }
+                    if !Arc::ptr_eq(&old, widget) && old != *widget {
+                        signals.widget.set(widget.clone());
+                    }
+                }
+                (Some(widget), None) => {
+                    let owner = self.owner.get_value();
+                    let signals = owner.with(|| WidgetSignals {
+                        widget: RwSignal::new(widget.clone()),
+                        glow: RwSignal::new(None),
+                        data: RwSignal::new(WidgetData::default()),
+                    });
+                    self.widgets.update_value(|all| {
+                        all.insert(id.clone(), signals);
+                    });
+                    reorder = true;
+                }
+                (None, Some(_)) => {
+                    self.widgets.update_value(|all| {
+                        all.remove(id);
+                    });
+                    if self.selected.get_untracked().as_ref() == Some(id) {
+                        self.selected.set(None);
+                    }
+                    reorder = true;
+                }
+                (None, None) => {}
+            }
+        }
+        if reorder {
+            let mut order: Vec<_> =
+                dashboard.widgets.iter().map(|(id, w)| (w.frame.y, w.frame.x, id)).collect();
+            order.sort();
+            let order: Vec<WidgetId> = order.into_iter().map(|(_, _, id)| id.clone()).collect();
+            if self.order.with_untracked(|old| *old != order) {
+                self.order.set(order);
+            }
+        }
+        if rest {
+            if self.title.with_untracked(|old| *old != dashboard.title) {
+                self.title.set(dashboard.title.clone());
+            }
+            if self.settings.with_untracked(|old| *old != dashboard.settings) {
+                self.settings.set(dashboard.settings.clone());
+            }
+            let conflicts: Vec<_> = dashboard.open_conflicts().cloned().collect();
+            if self.conflicts.with_untracked(|old| *old != conflicts) {
+                self.conflicts.set(conflicts);
+            }
+        }
+    }
+
+    /// Shows a toast. The newest three stay; the page takes them away after a while.
+    pub fn toast(&self, text: impl Into<String>, action: Option<ToastAction>) {
+        const MOST: usize = 3;
+        self.next_toast.update_value(|id| *id += 1);
+        let toast = Toast { id: self.next_toast.get_value(), text: text.into(), action };
+        self.toasts.update(|toasts| {
+            toasts.push(toast);
+            let excess = toasts.len().saturating_sub(MOST);
+            toasts.drain(..excess);
+        });
+    }
+
+    /// Takes a toast away.
+    pub fn dismiss(&self, id: u32) {
+        self.toasts.update(|toasts| toasts.retain(|toast| toast.id != id));
+    }
+}

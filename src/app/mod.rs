@@ -1,0 +1,81 @@
+//! What people see: Leptos, rendered on the server and hydrated in the browser.
+//!
+//! The server puts a [`PageData`] into the context and into the page; the browser reads the same one
+//! when it hydrates, so both render the same thing.
+
+pub mod dashboard_store;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dashboard::{Dashboard, DashboardId, User};
+
+/// The id of the element that carries [`PageData`] as JSON.
+pub const PAGE_DATA: &str = "page-data";
+
+/// All that a page is rendered from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PageData {
+    pub page: Page,
+    pub user: User,
+    /// What the theme cookie says; `None` follows the system.
+    pub theme: Option<Theme>,
+    /// The build that rendered this; another one means: reload.
+    pub build: String,
+}
+
+/// Which page, with its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "page", rename_all = "snake_case")]
+pub enum Page {
+    /// `/`
+    Dashboards { dashboards: Vec<DashboardCard> },
+    /// `/d/{id}`
+    Dashboard { id: DashboardId, epoch: String, revision: u64, dashboard: Dashboard },
+    /// `/status`
+    Status { server: ServerStatus },
+    /// Anything else, with what was looked for.
+    NotFound { what: String },
+}
+
+/// A dashboard in the list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DashboardCard {
+    pub id: DashboardId,
+    pub title: String,
+    pub widgets: usize,
+    /// When it last changed, Unix milliseconds.
+    pub changed_at: u64,
+    /// Who changed it last; `None` where nobody has yet.
+    pub changed_by: Option<User>,
+    /// Who is in there now, a person once.
+    pub here: Vec<User>,
+}
+
+/// The state of the server's own services.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerStatus {
+    pub build: String,
+    pub uptime_ms: u64,
+    pub services: Vec<ServerService>,
+}
+
+/// One of the server's services: `store`, `bus`, `rooms`, `source: this server`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerService {
+    pub name: String,
+    /// `ok`, `waiting` or `down`.
+    pub state: String,
+    /// In words.
+    pub says: String,
+    pub last_error: Option<String>,
+    pub latency_ms: Option<f64>,
+    pub queue: Option<usize>,
+}
+
+/// The colours of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    Light,
+    Dark,
+}

@@ -1,0 +1,407 @@
+//! Changing a dashboard: an [`Edit`] performs ops one by one, then settles the grid once, and says
+//! what took effect and what undoes it. `apply` repeats effective ops as they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::layout::{Came, Frame, settle};
+use super::op::{Choice, Op, REMOVED};
+use super::widget::{Widget, check_title, check_value};
+use super::{Conflict, Dashboard, MAX_REMOVED, MAX_WIDGETS, Removed, Settled, Strategy, User, WidgetId};
+
+/// Settled conflicts kept for the record; the earliest settled goes first.
+const MAX_SETTLED: usize = 100;
+
+/// Why an op has no effect. The text is for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpError {
+    #[error("There is no such widget here.")]
+    NoSuchWidget,
+    #[error("The widget was removed.")]
+    WidgetRemoved,
+    #[error("A widget with this id is or was here already.")]
+    IdTaken,
+    #[error("The dashboard is full: it has {MAX_WIDGETS} widgets.")]
+    Full,
+    #[error("There is no field named {0:?} here.")]
+    NoSuchField(String),
+    #[error("{field} takes {wants}.")]
+    BadValue { field: String, wants: String },
+    #[error("This widget has no text.")]
+    NoText,
+    #[error("This is no Yjs update.")]
+    NotAnUpdate,
+    #[error("The edit builds on text that is not here.")]
+    TextUnknownBase,
+    #[error("The text is too large.")]
+    TooLarge,
+    #[error("There is no such open conflict.")]
+    NoSuchConflict,
+}
+
+/// Who does something and when; what tombstones and choices remember.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stamp {
+    pub by: User,
+    /// Unix milliseconds from the server; 0 while pending.
+    pub at: u64,
+    /// 0 while pending.
+    pub revision: u64,
+}
+
+/// What an [`Edit`] did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effect {
+    /// The ops to repeat elsewhere with [`Dashboard::apply`].
+    pub ops: Vec<Op>,
+    /// The ops that, performed as one group, take it back. Note text is not among them; see
+    /// [`super::text::NoteText::unsplice`].
+    pub inverse: Vec<Op>,
+}
+
+/// A group of ops being performed on a dashboard.
+pub struct Edit<'a> {
+    dashboard: &'a mut Dashboard,
+    stamp: Stamp,
+    ops: Vec<Op>,
+    inverse: Vec<Op>,
+    placed: BTreeMap<WidgetId, Came>,
+    /// Everybody's frame before the first op that touched the layout.
+    frames: Option<BTreeMap<WidgetId, Frame>>,
+    max_widgets: usize,
+}
+
+impl<'a> Edit<'a> {
+    pub fn new(dashboard: &'a mut Dashboard, stamp: Stamp) -> Self {
+        Self {
+            dashboard,
+            stamp,
+            ops: Vec::new(),
+            inverse: Vec::new(),
+            placed: BTreeMap::new(),
+            frames: None,
+            max_widgets: MAX_WIDGETS,
+        }
+    }
+
+    /// Sets another limit of widgets than [`MAX_WIDGETS`].
+    pub fn max_widgets(mut self, most: usize) -> Self {
+        self.max_widgets = most;
+        self
+    }
+
+    /// The dashboard as it stands within the group.
+    pub fn dashboard(&self) -> &Dashboard {
+        self.dashboard
+    }
+
+    /// Performs one op. An error means that it changed nothing.
+    pub fn perform(&mut self, op: &Op) -> Result<(), OpError> {
+        match op {
+            Op::AddWidget { id, widget } => self.add(id, widget),
+            Op::RemoveWidget { id } => self.remove(id),
+            Op::RestoreWidget { id } => self.restore(id),
+            Op::Place { id, frame, .. } => self.place(id, *frame),
+            Op::Set { id, field, value } => self.set(id, field, value),
+            Op::EditText { id, update } => {
+                let text = self.widget(id)?.text.as_ref().ok_or(OpError::NoText)?.apply(update)?;
+                self.dashboard.widget_mut(id).ok_or(OpError::NoSuchWidget)?.text = Some(text);
+                self.ops.push(op.clone());
+                Ok(())
+            }
+            Op::SetDashboard { field, value } => self.set_dashboard(field, value),
+            Op::SettleConflict { conflict, choose } => self.settle_conflict(conflict.as_str(), choose),
+        }
+    }
+
+    /// Settles the grid and says what the whole group did.
+    pub fn finish(mut self) -> Effect {
+        if let Some(before) = self.frames.take() {
+            self.settle(&before);
+        }
+        self.inverse.reverse();
+        Effect { ops: self.ops, inverse: self.inverse }
+    }
+
+    fn widget(&self, id: &WidgetId) -> Result<&Arc<Widget>, OpError> {
+        self.dashboard.widgets.get(id).ok_or_else(|| {
+            if self.dashboard.removed.contains_key(id) {
+                OpError::WidgetRemoved
+            } else {
+                OpError::NoSuchWidget
+            }
+        })
+    }
+
+    fn layout_changes(&mut self) {
+        if self.frames.is_none() {
+            self.frames = Some(self.dashboard.frames());
+        }
+    }
+
+    fn done(&mut self, op: Op, inverse: Op) {
+        self.dashboard.apply(&op, &self.stamp);
+        self.ops.push(op);
+        self.inverse.push(inverse);
+    }
+
+    fn add(&mut self, id: &WidgetId, widget: &Widget) -> Result<(), OpError> {
+        if self.dashboard.widgets.contains_key(id) || self.dashboard.removed.contains_key(id) {
+            return Err(OpError::IdTaken);
+        }
+        self.has_room()?;
+        let widget = widget.clone().accepted()?;
+        self.layout_changes();
+        self.placed.insert(id.clone(), Came::Up);
+        self.done(widget.add_op(id.clone()), Op::RemoveWidget { id: id.clone() });
+        Ok(())
+    }
+
+    fn has_room(&self) -> Result<(), OpError> {
+        if self.dashboard.widgets.len() < self.max_widgets { Ok(()) } else { Err(OpError::Full) }
+    }
+
+    fn remove(&mut self, id: &WidgetId) -> Result<(), OpError> {
+        self.widget(id)?;
+        self.layout_changes();
+        self.done(Op::RemoveWidget { id: id.clone() }, Op::RestoreWidget { id: id.clone() });
+        Ok(())
+    }
+
+    fn restore(&mut self, id: &WidgetId) -> Result<(), OpError> {
+        if !self.dashboard.removed.contains_key(id) {
+            return Err(OpError::NoSuchWidget);
+        }
+        self.has_room()?;
+        self.layout_changes();
+        self.placed.insert(id.clone(), Came::Up);
+        self.done(Op::RestoreWidget { id: id.clone() }, Op::RemoveWidget { id: id.clone() });
+        Ok(())
+    }
+
+    fn place(&mut self, id: &WidgetId, frame: Frame) -> Result<(), OpError> {
+        let old = self.widget(id)?.frame;
+        let frame = frame.clamped();
+        self.layout_changes();
+        self.placed.insert(id.clone(), if frame.y > old.y { Came::Down } else { Came::Up });
+        // The inverse is written when the group has settled: the frames that changed, all at once.
+        let op = Op::Place { id: id.clone(), frame, settled: false };
+        self.dashboard.apply(&op, &self.stamp);
+        self.ops.push(op);
+        Ok(())
+    }
+
+    fn set(&mut self, id: &WidgetId, field: &str, value: &Value) -> Result<(), OpError> {
+        let widget = self.widget(id)?;
+        check_value(widget.kind, field, value)?;
+        let old = widget.value(field);
+        let set = |value: Value| Op::Set { id: id.clone(), field: field.to_owned(), value };
+        self.done(set(value.clone()), set(old));
+        Ok(())
+    }
+
+    fn set_dashboard(&mut self, field: &str, value: &Value) -> Result<(), OpError> {
+        match field {
+            "title" => check_title(value)?,
+            "conflicts" => {
+                if !(value.is_null() || value.as_str().and_then(Strategy::parse).is_some()) {
+                    let wants = "one of latest, first, ask".to_owned();
+                    return Err(OpError::BadValue { field: field.to_owned(), wants });
+                }
+            }
+            _ => return Err(OpError::NoSuchField(field.to_owned())),
+        }
+        let old = self.dashboard.value(&super::Cell::dashboard(field));
+        let set = |value: Value| Op::SetDashboard { field: field.to_owned(), value };
+        self.done(set(value.clone()), set(old));
+        Ok(())
+    }
+
+    fn settle_conflict(&mut self, id: &str, choose: &Choice) -> Result<(), OpError> {
+        let conflict = self.dashboard.conflicts.get(id).cloned().ok_or(OpError::NoSuchConflict)?;
+        if conflict.settled.is_some() == (*choose != Choice::Reopen) {
+            return Err(OpError::NoSuchConflict);
+        }
+        let chosen = match choose {
+            Choice::Kept | Choice::Reopen => None,
+            Choice::Other => Some(&conflict.other.value),
+            Choice::Value(value) => Some(value),
+        };
+        if let Some(value) = chosen {
+            self.choose(&conflict, value)?;
+        }
+        let settle = |choose: Choice| Op::SettleConflict { conflict: conflict.id.clone(), choose };
+        let back = match choose {
+            Choice::Reopen => {
+                conflict.settled.as_ref().map_or(Choice::Kept, |settled| settled.choose.clone())
+            }
+            _ => Choice::Reopen,
+        };
+        self.done(settle(choose.clone()), settle(back));
+        Ok(())
+    }
+
+    /// Brings a conflict's cell to the chosen value.
+    fn choose(&mut self, conflict: &Conflict, value: &Value) -> Result<(), OpError> {
+        match &conflict.cell.id {
+            None => self.set_dashboard(&conflict.cell.field, value),
+            Some(id) if conflict.cell.field != REMOVED => self.set(id, &conflict.cell.field, value),
+            Some(id) if *value == Value::Bool(true) => match self.remove(id) {
+                Err(OpError::WidgetRemoved) => Ok(()),
+                other => other,
+            },
+            Some(id) => {
+                if self.dashboard.removed.contains_key(id) {
+                    self.restore(id)?;
+                }
+                let edits: Vec<Op> = serde_json::from_value(value.clone()).unwrap_or_default();
+                for edit in edits.iter().filter(|edit| edit.widget_id() == Some(id)) {
+                    self.perform(edit)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn settle(&mut self, before: &BTreeMap<WidgetId, Frame>) {
+        let wanted = self.dashboard.frames();
+        let settled = settle(&wanted, &self.placed);
+        for (id, frame) in &settled {
+            if wanted.get(id) != Some(frame) && !self.amend(id, *frame) {
+                self.ops.push(Op::Place { id: id.clone(), frame: *frame, settled: true });
+            }
+            if wanted.get(id) != Some(frame)
+                && let Some(widget) = self.dashboard.widget_mut(id)
+            {
+                widget.frame = *frame;
+            }
+        }
+        // Performed first where it comes last here: the inverse is turned round in the end, and a
+        // place of a widget that a later step restores must come after that step.
+        let back = before
+            .iter()
+            .filter(|(id, frame)| settled.get(*id).is_some_and(|now| now != *frame))
+            .map(|(id, frame)| Op::Place { id: id.clone(), frame: *frame, settled: false });
+        let mut places: Vec<Op> = back.collect();
+        places.append(&mut self.inverse);
+        self.inverse = places;
+    }
+
+    /// Writes the settled frame into the op that placed or added the widget, if one did.
+    fn amend(&mut self, id: &WidgetId, to: Frame) -> bool {
+        for op in self.ops.iter_mut().rev() {
+            match op {
+                Op::Place { id: placed, frame, .. } if placed == id => {
+                    *frame = to;
+                    return true;
+                }
+                Op::AddWidget { id: added, widget } if added == id => {
+                    widget.frame = to;
+                    return true;
+                }
+                Op::RestoreWidget { id: restored } | Op::RemoveWidget { id: restored } if restored == id => {
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+}
+
+impl Dashboard {
+    /// Repeats an effective op as it is: no judging, no settling (S1). An op about something that is
+    /// not here changes nothing.
+    pub fn apply(&mut self, op: &Op, stamp: &Stamp) {
+        match op {
+            Op::AddWidget { id, widget } => {
+                self.widgets.insert(id.clone(), Arc::new((**widget).clone()));
+            }
+            Op::RemoveWidget { id } => {
+                if let Some(widget) = self.widgets.remove(id) {
+                    let Stamp { by, at, revision } = stamp.clone();
+                    self.removed.insert(id.clone(), Arc::new(Removed { widget, by, at, revision }));
+                    self.forget_old_tombstones();
+                }
+            }
+            Op::RestoreWidget { id } => {
+                if let Some(removed) = self.removed.remove(id) {
+                    self.widgets.insert(id.clone(), removed.widget.clone());
+                }
+            }
+            Op::Place { id, frame, .. } => {
+                if let Some(widget) = self.widget_mut(id) {
+                    widget.frame = *frame;
+                }
+            }
+            Op::Set { id, field, value } => {
+                if let Some(widget) = self.widget_mut(id) {
+                    widget.set(field, value);
+                }
+            }
+            Op::EditText { id, update } => {
+                let text = self.widgets.get(id).and_then(|widget| widget.text.as_ref()?.apply(update).ok());
+                if let (Some(text), Some(widget)) = (text, self.widget_mut(id)) {
+                    widget.text = Some(text);
+                }
+            }
+            Op::SetDashboard { field, value } => match (field.as_str(), value) {
+                ("title", Value::String(title)) => self.title.clone_from(title),
+                ("title", _) => {}
+                (_, Value::Null) => {
+                    self.settings.remove(field);
+                }
+                _ => {
+                    self.settings.insert(field.clone(), value.clone());
+                }
+            },
+            Op::SettleConflict { conflict, choose } => {
+                if let Some(conflict) = self.conflicts.get_mut(conflict) {
+                    let Stamp { by, at, .. } = stamp.clone();
+                    Arc::make_mut(conflict).settled =
+                        (*choose != Choice::Reopen).then(|| Settled { choose: choose.clone(), by, at });
+                    self.forget_old_choices();
+                }
+            }
+        }
+    }
+
+    /// Everybody's frame.
+    pub fn frames(&self) -> BTreeMap<WidgetId, Frame> {
+        self.widgets.iter().map(|(id, widget)| (id.clone(), widget.frame)).collect()
+    }
+
+    fn widget_mut(&mut self, id: &WidgetId) -> Option<&mut Widget> {
+        self.widgets.get_mut(id).map(Arc::make_mut)
+    }
+
+    /// Keeps tombstones within [`MAX_REMOVED`]; those that an open conflict needs stay.
+    fn forget_old_tombstones(&mut self) {
+        while self.removed.len() > MAX_REMOVED {
+            let needed =
+                |id: &WidgetId| self.open_conflicts().any(|conflict| conflict.cell.id.as_ref() == Some(id));
+            let oldest = self
+                .removed
+                .iter()
+                .filter(|(id, removed)| removed.revision > 0 && !needed(id))
+                .min_by_key(|(id, removed)| (removed.revision, (*id).clone()))
+                .map(|(id, _)| id.clone());
+            match oldest {
+                Some(id) => self.removed.remove(&id),
+                None => return,
+            };
+        }
+    }
+
+    fn forget_old_choices(&mut self) {
+        let settled =
+            || self.conflicts.values().filter_map(|c| c.settled.as_ref().map(|s| (s.at, c.id.clone())));
+        if settled().count() > MAX_SETTLED
+            && let Some((_, id)) = settled().min()
+        {
+            self.conflicts.remove(&id);
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! A note's text: a Yjs document of its own with one root text named `text`, so that any number of
+//! people type in it at once. Positions count UTF-16 units, as the browser's text fields do.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use yrs::block::ClientID;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
+use yrs::{
+    Assoc, Doc, GetString, IndexedSequence, OffsetKind, Options, ReadTxn, StateVector, StickyIndex, Text,
+    TextRef, Transact,
+};
+
+use super::edit::OpError;
+
+/// Bytes of a note's Yjs state: a long runbook with its history of edits.
+pub const MAX_NOTE_BYTES: usize = 256 * 1024;
+/// Bytes of one update; the wire allows no larger op.
+pub const MAX_UPDATE_BYTES: usize = 64 * 1024;
+/// Bits of a Yjs client id, the same bound that JavaScript's whole numbers have.
+const AUTHOR_MASK: u64 = (1 << 53) - 1;
+
+/// A Yjs v1 update, base64 on the wire.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Update(Arc<[u8]>);
+
+impl Update {
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Update {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Update({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Update {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Update {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let bytes = BASE64.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
+        Ok(Self(bytes.into()))
+    }
+}
+
+/// A note's text: its Yjs state, and how it reads.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct NoteText {
+    state: Option<Update>,
+    plain: Arc<str>,
+}
+
+impl std::fmt::Debug for NoteText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NoteText({:?})", self.plain)
+    }
+}
+
+/// Two texts are equal where they read the same: the same edits in another order are encoded
+/// differently and mean the same.
+impl PartialEq for NoteText {
+    fn eq(&self, other: &Self) -> bool {
+        self.plain == other.plain
+    }
+}
+
+/// A place between two characters that stays with them while others type (a Yjs sticky index).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor(StickyIndex);
+
+impl Anchor {
+    /// As bytes in base64, for the wire.
+    pub fn encode(&self) -> String {
+        BASE64.encode(self.0.encode_v1())
+    }
+
+    /// Reads what [`Anchor::encode`] wrote; `None` for anything else.
+    pub fn decode(text: &str) -> Option<Self> {
+        // An anchor is an id and a flag; more is not one.
+        const MAX_ANCHOR_CHARS: usize = 64;
+        if text.len() > MAX_ANCHOR_CHARS {
+            return None;
+        }
+        let bytes = BASE64.decode(text).ok()?;
+        StickyIndex::decode_v1(&bytes).ok().map(Self)
+    }
+}
+
+/// Which neighbour an [`Anchor`] stays with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Before,
+    After,
+}
+
+/// What a splice did to a text, so that it can be undone (see [`NoteText::unsplice`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Splice {
+    start: Option<Anchor>,
+    end: Option<Anchor>,
+    inserted: String,
+    removed: String,
+}
+
+impl NoteText {
+    /// A note that reads `plain`, written by `author` (53 bits, unique).
+    pub fn from_plain(plain: &str, author: u64) -> Self {
+        let empty = Self::default();
+        if plain.is_empty() {
+            return empty;
+        }
+        let (update, _) = empty.splice(author, 0, 0, plain);
+        empty.apply(&update).unwrap_or(empty)
+    }
+
+    /// How it reads.
+    pub fn plain(&self) -> &str {
+        &self.plain
+    }
+
+    /// The length of the text in UTF-16 units.
+    pub fn len_utf16(&self) -> u32 {
+        self.plain.encode_utf16().count() as u32
+    }
+
+    /// The text after an update. Errors where the update is no Yjs update, builds on edits that
+    /// this text does not have, or makes the note larger than [`MAX_NOTE_BYTES`].
+    pub fn apply(&self, update: &Update) -> Result<Self, OpError> {
+        if update.0.len() > MAX_UPDATE_BYTES {
+            return Err(OpError::TooLarge);
+        }
+        let (doc, text) = self.open(0);
+        merge(&doc, &update.0)?;
+        close(&doc, &text)
+    }
+
+    /// The update that replaces `remove` units from `at` on with `insert`, and what undoes it.
+    ///
+    /// `author` is the Yjs client id (53 bits) of this replica. Positions past the end and inside
+    /// a surrogate pair are brought to the nearest that is fine.
+    pub fn splice(&self, author: u64, at: u32, remove: u32, insert: &str) -> (Update, Splice) {
+        let (at, end) = self.char_bounds(at, at.saturating_add(remove));
+        let units: Vec<u16> = self.plain.encode_utf16().skip(at as usize).take((end - at) as usize).collect();
+        let removed = String::from_utf16_lossy(&units);
+        let (doc, text) = self.open(author);
+        let before = doc.transact().state_vector();
+        let inserted_end = at + insert.encode_utf16().count() as u32;
+        let update = {
+            let mut txn = doc.transact_mut();
+            if end > at {
+                text.remove_range(&mut txn, at, end - at);
+            }
+            if !insert.is_empty() {
+                text.insert(&mut txn, at, insert);
+            }
+            txn.commit();
+            txn.encode_update_v1()
+        };
+        debug_assert!(doc.transact().state_vector() >= before);
+        let txn = doc.transact();
+        let start_side = if insert.is_empty() { Assoc::Before } else { Assoc::After };
+        let start = sticky(&text, &txn, at, start_side);
+        let end = sticky(&text, &txn, inserted_end, Assoc::Before);
+        (Update::new(update), Splice { start, end, inserted: insert.to_owned(), removed })
+    }
+
+    /// The splice that takes an earlier one back, as `(at, remove, insert)`.
+    ///
+    /// `None` where somebody else has written in what it inserted since, or removed it.
+    pub fn unsplice(&self, splice: &Splice) -> Option<(u32, u32, String)> {
+        let start = match &splice.start {
+            Some(anchor) => self.index_of(anchor)?,
+            None => 0,
+        };
+        if splice.inserted.is_empty() {
+            return Some((start, 0, splice.removed.clone()));
+        }
+        let end = self.index_of(splice.end.as_ref()?)?;
+        let count = end.checked_sub(start)?;
+        let units: Vec<u16> = self.plain.encode_utf16().skip(start as usize).take(count as usize).collect();
+        (String::from_utf16_lossy(&units) == splice.inserted).then(|| (start, count, splice.removed.clone()))
+    }
+
+    /// An anchor at a position in UTF-16 units; `None` in an empty text.
+    pub fn anchor(&self, at: u32, side: Side) -> Option<Anchor> {
+        let (doc, text) = self.open(0);
+        let assoc = if side == Side::Before { Assoc::Before } else { Assoc::After };
+        sticky(&text, &doc.transact(), at.min(self.len_utf16()), assoc)
+    }
+
+    /// Where an anchor is now, in UTF-16 units; `None` where its character is not known here.
+    pub fn index_of(&self, anchor: &Anchor) -> Option<u32> {
+        let (doc, _text) = self.open(0);
+        let txn = doc.transact();
+        anchor.0.get_offset(&txn).map(|offset| offset.index)
+    }
+
+    /// Takes a text as somebody sent it: only its state counts, and must be whole.
+    pub(super) fn accepted(self) -> Result<Self, OpError> {
+        match &self.state {
+            None => Ok(Self::default()),
+            Some(state) if state.0.len() > MAX_NOTE_BYTES => Err(OpError::TooLarge),
+            Some(state) => {
+                let (doc, text) = Self::default().open(0);
+                merge(&doc, &state.0)?;
+                close(&doc, &text)
+            }
+        }
+    }
+
+    fn open(&self, author: u64) -> (Doc, TextRef) {
+        let mut options =
+            Options::with_guid_and_client_id("note".into(), ClientID::new(author & AUTHOR_MASK));
+        options.offset_kind = OffsetKind::Utf16;
+        let doc = Doc::with_options(options);
+        let text = doc.get_or_insert_text("text");
+        if let Some(state) = &self.state {
+            // The state was encoded by `close`; a copy that a disk or a peer has spoilt reads as empty
+            // and is found by its digest (S11).
+            let _ = merge(&doc, &state.0);
+        }
+        (doc, text)
+    }
+
+    /// Brings a range to the bounds of characters within the text.
+    fn char_bounds(&self, from: u32, to: u32) -> (u32, u32) {
+        let mut at = 0u32;
+        let (mut start, mut end) = (None, None);
+        for c in self.plain.chars() {
+            if start.is_none() && at >= from {
+                start = Some(at);
+            }
+            if end.is_none() && at >= to {
+                end = Some(at);
+                break;
+            }
+            at += c.len_utf16() as u32;
+        }
+        let start = start.unwrap_or(at);
+        (start, end.unwrap_or(at).max(start))
+    }
+}
+
+fn sticky<T: ReadTxn>(text: &TextRef, txn: &T, at: u32, assoc: Assoc) -> Option<Anchor> {
+    text.sticky_index(txn, at, assoc).map(Anchor)
+}
+
+fn merge(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {
+    let update = yrs::Update::decode_v1(bytes).map_err(|_| OpError::NotAnUpdate)?;
+    doc.transact_mut().apply_update(update).map_err(|_| OpError::NotAnUpdate)
+}
+
+fn close(doc: &Doc, text: &TextRef) -> Result<NoteText, OpError> {
+    let txn = doc.transact();
+    if txn.has_missing_updates() {
+        return Err(OpError::TextUnknownBase);
+    }
+    let state = txn.encode_state_as_update_v1(&StateVector::default());
+    if state.len() > MAX_NOTE_BYTES {
+        return Err(OpError::TooLarge);
+    }
+    Ok(NoteText { state: Some(Update::new(state)), plain: text.get_string(&txn).into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &NoteText, author: u64, at: u32, remove: u32, insert: &str) -> (NoteText, Update, Splice) {
+        let (update, splice) = text.splice(author, at, remove, insert);
+        (text.apply(&update).expect("own update applies"), update, splice)
+    }
+
+    #[test]
+    fn two_people_type_in_one_note_and_both_stay() {
+        let base = NoteText::from_plain("Hello", 1);
+        let (ada, from_ada, _) = typed(&base, 2, 5, 0, " Ada");
+        let (grace, from_grace, _) = typed(&base, 3, 0, 0, "Oh. ");
+        let a = ada.apply(&from_grace).expect("merges");
+        let b = grace.apply(&from_ada).expect("merges");
+        assert_eq!(a.plain(), "Oh. Hello Ada");
+        assert_eq!(a, b);
+    }
+
+    #[test]
+    fn positions_count_utf16_units_and_never_split_a_character() {
+        let base = NoteText::from_plain("a😀b", 1);
+        assert_eq!(typed(&base, 2, 3, 0, "-").0.plain(), "a😀-b");
+        assert_eq!(typed(&base, 2, 2, 0, "-").0.plain(), "a😀-b");
+        assert_eq!(typed(&base, 2, 1, 2, "").0.plain(), "ab");
+        assert_eq!(typed(&base, 2, 99, 5, "!").0.plain(), "a😀b!");
+    }
+
+    #[test]
+    fn undo_takes_back_my_words_and_leaves_yours() {
+        let base = NoteText::from_plain("one two", 1);
+        let (mine, _, splice) = typed(&base, 2, 4, 3, "three");
+        let (both, _, _) = typed(&mine, 3, 0, 0, "zero ");
+        let (at, remove, insert) = both.unsplice(&splice).expect("mine is intact");
+        assert_eq!(typed(&both, 2, at, remove, &insert).0.plain(), "zero one two");
+        let (broken, _, _) = typed(&mine, 3, 6, 0, "XX");
+        assert_eq!(broken.unsplice(&splice), None);
+    }
+
+    #[test]
+    fn an_anchor_stays_with_its_character() {
+        let base = NoteText::from_plain("abc", 1);
+        let anchor = base.anchor(2, Side::After).expect("an anchor");
+        let sent = Anchor::decode(&anchor.encode()).expect("round trip");
+        let (longer, _, _) = typed(&base, 2, 0, 0, ">>");
+        assert_eq!(longer.index_of(&sent), Some(4));
+    }
+
+    #[test]
+    fn garbage_is_an_error() {
+        let base = NoteText::from_plain("abc", 1);
+        for bytes in [&b"\xff\xff\xff\xff"[..], b"", b"{}", &[1, 1, 200, 200, 200]] {
+            assert!(base.apply(&Update::new(bytes)).is_err(), "{bytes:?}");
+        }
+        let (ahead, _, _) = typed(&base, 7, 0, 0, "x");
+        let (_, late, _) = typed(&ahead, 7, 0, 0, "y");
+        assert_eq!(base.apply(&late), Err(OpError::TextUnknownBase));
+    }
+}

@@ -1,0 +1,14 @@
+//! Lockstep: dashboards that a whole team edits and watches at the same moment.
+//!
+//! In reading order: what a dashboard is, how copies of it stay in agreement, what people see, and
+//! the IO around it on either side.
+
+pub mod dashboard;
+pub mod sync;
+
+pub mod app;
+
+#[cfg(feature = "hydrate")]
+pub mod browser;
+#[cfg(feature = "ssr")]
+pub mod server;

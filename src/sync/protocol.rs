@@ -1,0 +1,284 @@
+//! What travels on the socket: protocol 1, one JSON object a text frame, `type` first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::dashboard::{ClientId, Conflict, Dashboard, DashboardId, Op, SessionId, User, WidgetId};
+
+/// The protocol that this build speaks.
+pub const PROTOCOL: u32 = 1;
+/// How often a client pings, in milliseconds; the server says it in `welcome`.
+pub const HEARTBEAT_MS: u64 = 10_000;
+/// Bytes of one frame from a client.
+pub const MAX_FRAME_BYTES: usize = 256 * 1024;
+/// Bytes of one op.
+pub const MAX_OP_BYTES: usize = 64 * 1024;
+/// Ops in one change: a group drag of every widget there can be.
+pub const MAX_OPS: usize = 500;
+
+/// A client's atomic group of ops.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Counts from 1 per client and dashboard, without gaps.
+    pub seq: u64,
+    /// The last revision that the client had applied when it made the change.
+    pub base: u64,
+    pub ops: Vec<Op>,
+}
+
+/// A change after the room judged it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Commit {
+    pub revision: u64,
+    pub client: ClientId,
+    pub seq: u64,
+    pub by: User,
+    /// Unix milliseconds, from the server.
+    pub at: u64,
+    /// The effective ops: applied as they are.
+    pub ops: Vec<Op>,
+    #[serde(default)]
+    pub refused: Vec<Refused>,
+    /// Conflict records that this commit made or changed, whole.
+    #[serde(default)]
+    pub conflicts: Vec<Arc<Conflict>>,
+}
+
+/// An op without effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Index into the change as it was pushed.
+    pub index: usize,
+    /// For people.
+    pub reason: String,
+}
+
+/// Where a client was, to be told only what came after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    pub epoch: String,
+    pub revision: u64,
+}
+
+/// What a frame from a client says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    Hello {
+        protocol: u32,
+        /// The tab's secret.
+        client: String,
+        #[serde(default)]
+        name: Option<String>,
+    },
+    Join {
+        dashboard: DashboardId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<Resume>,
+    },
+    Push {
+        dashboard: DashboardId,
+        changes: Vec<Change>,
+    },
+    Presence {
+        dashboard: DashboardId,
+        presence: Option<Presence>,
+    },
+    Leave {
+        dashboard: DashboardId,
+    },
+    Ping {
+        id: u64,
+    },
+}
+
+/// A `push` whose changes are not read yet, so that one bad change does not hide the others' seq.
+#[derive(Debug, Deserialize)]
+pub struct RawPush<'a> {
+    pub dashboard: DashboardId,
+    #[serde(borrow)]
+    pub changes: Vec<&'a RawValue>,
+}
+
+/// What the server says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    Welcome {
+        protocol: u32,
+        client: ClientId,
+        session: SessionId,
+        user: User,
+        heartbeat_ms: u64,
+        build: String,
+    },
+    Joined(Box<Joined>),
+    Commits {
+        dashboard: DashboardId,
+        commits: Vec<Commit>,
+        /// The dashboard's digest after the last of these commits, now and then (S11).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
+    },
+    Rejected {
+        dashboard: DashboardId,
+        seq: u64,
+        code: Code,
+        reason: String,
+        /// The `seq` that the room takes next from this client.
+        expected: u64,
+        #[serde(default)]
+        retry_after_ms: Option<u64>,
+    },
+    Presence {
+        dashboard: DashboardId,
+        peers: Peers,
+    },
+    Data {
+        dashboard: DashboardId,
+        frames: Vec<DataFrame>,
+    },
+    Pong {
+        id: u64,
+    },
+    Error {
+        code: Code,
+        reason: String,
+        #[serde(default)]
+        retry_after_ms: Option<u64>,
+    },
+}
+
+/// The answer to `join`: a snapshot, or the commits after what the client has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Joined {
+    pub dashboard: DashboardId,
+    pub role: Role,
+    pub epoch: String,
+    pub revision: u64,
+    /// The highest `seq` of this client in the log.
+    pub last_seq: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Dashboard>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits: Option<Vec<Commit>>,
+    #[serde(default)]
+    pub peers: Peers,
+}
+
+/// What a person may do on a dashboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Viewer,
+    #[default]
+    Editor,
+}
+
+/// Why something was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    Invalid,
+    Forbidden,
+    NotJoined,
+    NotFound,
+    TooLarge,
+    RateLimited,
+    OutOfOrder,
+    Full,
+    Internal,
+}
+
+/// Close codes of the socket.
+pub mod close {
+    pub const MALFORMED: u16 = 4400;
+    pub const NOT_SIGNED_IN: u16 = 4401;
+    pub const FORBIDDEN: u16 = 4403;
+    pub const NOT_FOUND: u16 = 4404;
+    pub const SILENT: u16 = 4408;
+    pub const PROTOCOL: u16 = 4409;
+    pub const TOO_LARGE: u16 = 4413;
+    pub const TOO_MANY: u16 = 4429;
+    pub const DRAINING: u16 = 4503;
+    pub const TOO_SLOW: u16 = 4508;
+}
+
+/// Who is here by session; `None` for one that left.
+pub type Peers = BTreeMap<SessionId, Option<Peer>>;
+
+/// A session of a room as others see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Peer {
+    pub user: User,
+    pub presence: Presence,
+}
+
+/// What somebody does right now (S8). All of it is advisory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Presence {
+    #[serde(default)]
+    pub cursor: Option<Cursor>,
+    #[serde(default)]
+    pub selected: Vec<WidgetId>,
+    #[serde(default)]
+    pub editing: Option<Editing>,
+    #[serde(default)]
+    pub dragging: Option<Dragging>,
+    /// The widget at the top of what they look at, for those who follow them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looking_at: Option<WidgetId>,
+    /// True after a minute without a sign of life.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub away: bool,
+}
+
+/// A pointer, in the unit square of what it is on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// A widget's id, or `canvas`.
+    pub on: String,
+    pub x: f32,
+    pub y: f32,
+}
+
+/// A field that somebody is typing in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Editing {
+    pub id: Option<WidgetId>,
+    pub field: String,
+    /// What it reads so far, while it is not an op yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<String>,
+    /// In a note: where the caret is (`dashboard::text::Anchor`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caret: Option<String>,
+}
+
+/// A widget under somebody's pointer, where it would land.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dragging {
+    pub id: WidgetId,
+    pub frame: crate::dashboard::Frame,
+}
+
+/// Points for one widget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataFrame {
+    pub widget: WidgetId,
+    /// True where these points replace what the widget has; false where they come after it.
+    #[serde(default)]
+    pub reset: bool,
+    pub series: Vec<Series>,
+}
+
+/// A named run of points.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    pub name: String,
+    /// `[Unix milliseconds, value]`, in time order; `null` for a gap.
+    pub points: Vec<(u64, Option<f64>)>,
+}
