@@ -1,1 +1,3 @@
-//! The server.
+//! The server's half: IO around `sync::Room`.
+
+pub mod data;
