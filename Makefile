@@ -1,0 +1,36 @@
+# What one does with this project. `make help` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run dev build setup test bench clean
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+# Where cargo builds, whatever says so (CARGO_TARGET_DIR, a cargo configuration, the default).
+target = $(shell cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+
+run: build ## Install what is missing, build for release, serve at http://127.0.0.1:3000
+	@exec env LOCKSTEP_SITE_ROOT="$${LOCKSTEP_SITE_ROOT:-$$(scripts/site.sh)}" "$(target)/release/lockstep" $(ARGS)
+
+build: setup ## Build the server and the browser's half for release
+	@echo "build: server and WebAssembly, optimised; about 10 minutes the first time on 2 cores" >&2
+	@cargo leptos build --release --precompress
+
+dev: setup ## Build for development, serve, and rebuild on every change
+	@RUSTFLAGS="$${RUSTFLAGS:-} --cfg erase_components" cargo leptos watch
+
+setup: ## Install the tools that the build needs and this machine lacks
+	@scripts/setup.sh
+
+test: ## Format, clippy for both targets, all tests, and the browser tests in Chromium
+	@scripts/test.sh
+
+bench: ## Measure: deliveries, cursors, idle sessions, joins, page weight, frame times
+	@scripts/bench.sh $(ARGS)
+
+clean: ## Remove what was built and installed here; your dashboards in ./data stay
+	@cargo clean
+	@rm -rf node_modules public/vendor end2end/test-results

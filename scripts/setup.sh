@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Installs what the build needs and this machine lacks; with --test also what the tests need.
+# Says what it does and how long it takes. Does nothing, quickly, where everything is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+with_tests=false
+case "${1:-}" in
+  '') ;;
+  --test) with_tests=true ;;
+  *) echo "usage: scripts/setup.sh [--test]" >&2; exit 2 ;;
+esac
+
+# 0.3.11 wants a newer Rust than this project does.
+cargo_leptos=0.3.10
+# The tool and the crate must be equal; nothing else would say that they are not.
+wasm_bindgen=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print; exit }' Cargo.lock)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root where that is possible without asking for a password.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+can_apt() {
+  has apt-get && { [ "$(id -u)" = 0 ] || { has sudo && sudo -n true 2>/dev/null; }; }
+}
+
+# rustup puts its tools here, and so does cargo install; a shell opened earlier may not know yet.
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+
+has cargo || fail "Rust is missing. Install it from https://rustup.rs and run this again."
+if ! has node || ! has npm; then
+  fail "Node.js with npm is missing. Install version 20 or later from https://nodejs.org and run this again."
+fi
+[ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ] || fail "Node.js is $(node --version); 20 or later is needed."
+
+if ! has cc; then
+  can_apt || fail "A C compiler is missing. Install build-essential (Debian, Ubuntu) or the Xcode command line tools (macOS)."
+  say "installing a C compiler with apt-get (about a minute)"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq build-essential >/dev/null
+fi
+
+if [ ! -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; then
+  has rustup || fail "The Rust target wasm32-unknown-unknown is missing, and so is rustup, which installs it."
+  say "installing the Rust target wasm32-unknown-unknown (seconds)"
+  rustup target add wasm32-unknown-unknown
+fi
+
+# Installs a tool that cargo can install: name, version, what to expect, then cargo install's flags.
+cargo_tool() {
+  local crate=$1 version=$2 expect=$3
+  shift 3
+  if has cargo-binstall; then
+    say "installing $crate $version with cargo binstall (seconds)"
+    if cargo binstall --no-confirm --force "$crate@$version"; then return; fi
+    say "cargo binstall has no $crate $version for this machine"
+  fi
+  say "building $crate $version from source ($expect; once per machine)"
+  # Built once and run seldom: quick to build counts more than quick to run. A target directory
+  # that somebody shares between projects is left alone.
+  env -u CARGO_TARGET_DIR \
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS=fallback \
+    cargo install "$crate" --version "$version" --force "$@"
+  say "$crate $version is there"
+}
+
+if ! has cargo-leptos || [ "$(cargo-leptos --version 2>/dev/null | awk '{ print $2 }')" != "$cargo_leptos" ]; then
+  # no_downloads: a tool that is missing is an error that says so, not a download in the middle of a build.
+  cargo_tool cargo-leptos "$cargo_leptos" "about 12 minutes on 2 cores" \
+    --locked --no-default-features --features no_downloads
+fi
+
+if ! has wasm-bindgen || [ "$(wasm-bindgen --version 2>/dev/null | awk '{ print $2 }')" != "$wasm_bindgen" ]; then
+  cargo_tool wasm-bindgen-cli "$wasm_bindgen" "about 5 minutes on 2 cores"
+fi
+
+# wasm-opt and uPlot, and with --test Playwright and axe. The stamp tells which of the two sets is in.
+stamp=node_modules/.lockstep
+wanted="$(cksum <package-lock.json) dev=$with_tests"
+installed=$(cat "$stamp" 2>/dev/null || true)
+if [ "$installed" != "$wanted" ] && [ "$installed" != "${wanted/dev=false/dev=true}" ]; then
+  say "installing npm packages into node_modules (under a minute)"
+  if $with_tests; then npm ci --no-fund --no-audit --loglevel=error; else npm ci --omit=dev --no-fund --no-audit --loglevel=error; fi
+  echo "$wanted" >"$stamp"
+fi
+
+# The chart library is served by Lockstep itself, so that a wall without internet works too.
+vendor() {
+  cmp -s "$1" "public/vendor/$2" || { mkdir -p public/vendor && cp "$1" "public/vendor/$2"; }
+}
+vendor node_modules/uplot/dist/uPlot.iife.min.js uPlot.iife.min.js
+vendor node_modules/uplot/dist/uPlot.min.css uPlot.min.css
+vendor node_modules/uplot/LICENSE uPlot.LICENSE.txt
+
+if $with_tests && ! node scripts/chromium.mjs >/dev/null; then
+  if can_apt && grep -qs '^ID=debian' /etc/os-release; then
+    say "installing Chromium with apt-get (about a minute)"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null || true
+  fi
+  if ! node scripts/chromium.mjs >/dev/null; then
+    say "downloading Playwright's Chromium (about a minute)"
+    if can_apt; then npx playwright install --with-deps chromium; else npx playwright install chromium; fi
+  fi
+  node scripts/chromium.mjs >/dev/null || fail "There is no Chromium. Install one and set CHROMIUM to its path."
+fi
