@@ -1,3 +1,6 @@
 //! The server's half: IO around `sync::Room`.
 
 pub mod data;
+pub mod limits;
+pub mod metrics;
+pub mod store;

@@ -1,0 +1,74 @@
+//! Every limit that the server enforces, with its default and the reason beside it (S10).
+
+/// Limits of one server. Each can be set as `LOCKSTEP_LIMIT_<NAME>`; 0 is refused, and a large number
+/// is the way to say "no limit".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Changes a second of one session, in the long run: faster than any hand, slower than a loop.
+    pub changes_per_s: u32,
+    /// Changes at once: what a laptop brings back from a train without waiting long.
+    pub changes_burst: u32,
+    /// Sessions in one room: each gets every frame, and more faces than this tell nobody anything.
+    pub sessions_per_room: usize,
+    /// Sessions of this server: at 12 KiB each well within the memory of a small machine.
+    pub sessions: usize,
+    /// Dashboards that one session is in at once: the tabs of a wall, not a crawler's.
+    pub joins_per_session: usize,
+    /// Widgets on one dashboard: the limit of the pure core, which bounds a snapshot.
+    pub widgets: usize,
+    /// Bytes of one frame from a client: a pasted dashboard fits, a film does not.
+    pub frame_bytes: usize,
+    /// Bytes of one op: a note's update with a long paste fits.
+    pub op_bytes: usize,
+    /// Frames that wait for one reader: some seconds of a busy room.
+    pub outbound_messages: usize,
+    /// Bytes that wait for one reader, counted the same way.
+    pub outbound_bytes: usize,
+    /// Milliseconds from the connection to a `hello`: a slow phone makes it, a port scanner is let go.
+    pub hello_ms: u64,
+    /// Bytes of the first frame: a `hello` is short, and before it nobody is trusted with more.
+    pub hello_bytes: usize,
+    /// Milliseconds of silence before a session counts as gone: three heartbeats.
+    pub silence_ms: u64,
+    /// The same for a tab that said that it is hidden, whose timers a browser slows to one a minute.
+    pub hidden_silence_ms: u64,
+    /// Rooms open at once: each holds its dashboard and the tail of its log in memory.
+    pub rooms: usize,
+    /// Presence frames a second that one session may send. What comes faster is coalesced, never an error.
+    pub presence_per_s: u32,
+    /// Milliseconds that a room stays open without sessions: a reload comes back within it.
+    pub room_idle_ms: u64,
+    /// Inputs that wait for one room: every session's changes of a moment.
+    pub room_inbox: usize,
+    /// Commits of the log kept encoded in memory for those who resume (S7).
+    pub tail_commits: usize,
+    /// Bytes of the same.
+    pub tail_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            changes_per_s: 20,
+            changes_burst: 100,
+            sessions_per_room: 200,
+            sessions: 10_000,
+            joins_per_session: 20,
+            widgets: crate::dashboard::MAX_WIDGETS,
+            frame_bytes: crate::sync::protocol::MAX_FRAME_BYTES,
+            op_bytes: crate::sync::protocol::MAX_OP_BYTES,
+            outbound_messages: 256,
+            outbound_bytes: 1024 * 1024,
+            hello_ms: 5_000,
+            hello_bytes: 16 * 1024,
+            silence_ms: 30_000,
+            hidden_silence_ms: 120_000,
+            rooms: 10_000,
+            presence_per_s: 30,
+            room_idle_ms: 60_000,
+            room_inbox: 1_024,
+            tail_commits: 5_000,
+            tail_bytes: 16 * 1024 * 1024,
+        }
+    }
+}

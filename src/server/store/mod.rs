@@ -1,0 +1,152 @@
+//! Where dashboards are kept: one trait, which every backend fulfils to the same contract
+//! (`tests/store_contract.rs`).
+
+pub mod memory;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::dashboard::{ClientId, DashboardId, User};
+
+/// Commits kept behind the newest snapshot, for clients that resume (S7). Older ones may go.
+pub const KEEP_COMMITS: u64 = 5_000;
+
+/// Why the store did not do it. After an error nothing of the call is stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// `(dashboard, revision)` is in the log already: somebody else was first (S1).
+    #[error("the log has this revision already")]
+    Taken,
+    /// The dashboard is not there, or not any more.
+    #[error("there is no such dashboard")]
+    Gone,
+    /// A dashboard with this id is there already.
+    #[error("there is a dashboard with this id already")]
+    Exists,
+    #[error("the disk is full: {0}")]
+    Full(String),
+    #[error("the store failed: {0}")]
+    Io(String),
+    /// The store was closed; the server is stopping.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// A dashboard that begins.
+#[derive(Clone, Debug)]
+pub struct NewDashboard {
+    pub id: DashboardId,
+    /// The identity of its log.
+    pub epoch: String,
+    /// The room's state at revision 0, as JSON.
+    pub state: Arc<str>,
+    pub listing: Listing,
+}
+
+/// What the list of dashboards shows of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    pub title: String,
+    pub widgets: usize,
+    /// Unix milliseconds.
+    pub changed_at: u64,
+    /// `None` where nobody has changed it yet.
+    pub changed_by: Option<User>,
+}
+
+/// A dashboard in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub id: DashboardId,
+    pub revision: u64,
+    pub listing: Listing,
+}
+
+/// A dashboard as it comes out of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    pub epoch: String,
+    /// The room's state at `revision`, as JSON.
+    pub state: String,
+    pub revision: u64,
+    /// Every commit after `revision`, in order.
+    pub commits: Vec<Stored>,
+}
+
+/// A commit of the log, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub revision: u64,
+    /// The commit as JSON, as it goes over the wire.
+    pub body: Arc<str>,
+}
+
+/// A commit on its way into the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    pub revision: u64,
+    pub client: ClientId,
+    pub seq: u64,
+    /// The commit as JSON, as it goes over the wire.
+    pub body: Arc<str>,
+}
+
+/// The log, the snapshots and the secrets of one deployment.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Begins a dashboard at revision 0. Errors with `Exists` where the id is taken.
+    async fn create(&self, new: NewDashboard) -> Result<(), StoreError>;
+
+    /// All dashboards, the one that changed last first.
+    async fn list(&self) -> Result<Vec<Listed>, StoreError>;
+
+    /// Removes a dashboard with its log; false where there was none.
+    async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError>;
+
+    /// The newest snapshot and the commits after it, read as of one moment.
+    async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError>;
+
+    /// At most `limit` commits after a revision, in order. The first one's revision tells whether the
+    /// log still reaches back that far.
+    async fn tail(&self, id: &DashboardId, after: u64, limit: usize) -> Result<Vec<Stored>, StoreError>;
+
+    /// Appends commits of consecutive revisions, all or none, durably: when it returns they survive
+    /// the machine (S3). `listing` is what the list shows from then on.
+    ///
+    /// Errors with `Taken` where the first one does not follow the log's end (S1) or a
+    /// `(client, seq)` is in it (S2), with `Gone` where the dashboard was deleted.
+    async fn append(
+        &self,
+        id: &DashboardId,
+        commits: Vec<Appended>,
+        listing: Listing,
+    ) -> Result<(), StoreError>;
+
+    /// The commit of a client's change, to answer a change that comes again (S2). `None` also where
+    /// the log does not reach back that far any more.
+    async fn find(
+        &self,
+        id: &DashboardId,
+        client: &ClientId,
+        seq: u64,
+    ) -> Result<Option<Arc<str>>, StoreError>;
+
+    /// Keeps the room's state at a revision that is in the log, and may forget commits that are more
+    /// than [`KEEP_COMMITS`] behind it. An older snapshot than the one kept changes nothing.
+    async fn save_snapshot(&self, id: &DashboardId, revision: u64, state: Arc<str>)
+    -> Result<(), StoreError>;
+
+    /// Random bytes by name, made once and the same ever after. For signing.
+    async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError>;
+
+    /// Answers where the store can read and write.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Writes that wait now.
+    fn queue(&self) -> usize;
+
+    /// Finishes what was begun and lets go of its files. Later calls error with `Closed`.
+    async fn close(&self);
+}

@@ -1,0 +1,237 @@
+//! A store in one SQLite file: a pool of readers, and one task that writes for all rooms.
+
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Row as _};
+
+use self::writer::{Write, Writer};
+use super::{Appended, Listed, Listing, NewDashboard, Opened, Store, StoreError, Stored};
+use crate::dashboard::{ClientId, DashboardId};
+
+/// Readers: opening rooms and reading tails, beside the one who writes.
+const READERS: u32 = 4;
+/// How long to wait for another process that holds the file, such as a backup.
+const BUSY: Duration = Duration::from_secs(5);
+/// Statements kept prepared: all that this store has, with room.
+const STATEMENTS: usize = 64;
+
+/// Dashboards in one file.
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it where it is not there, and brings its tables up to date.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // An ack means durable (S3): every commit waits for its fsync.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY)
+            .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        let mut connection: SqliteConnection = options.connect().await.map_err(failed)?;
+        sqlx::migrate!("migrations/sqlite")
+            .run(&mut connection)
+            .await
+            .map_err(|error| StoreError::Io(error.to_string()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await
+            .map_err(failed)?;
+        Ok(Self { readers, writer: Writer::start(connection) })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create(&self, new: NewDashboard) -> Result<(), StoreError> {
+        self.writer.write(Write::Create(Box::new(new))).await.map(drop)
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, revision, title, widgets, changed_at, changed_by FROM dashboards
+             ORDER BY changed_at DESC, id",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                let by: Option<&str> = row.try_get("changed_by").map_err(failed)?;
+                Ok(Listed {
+                    id: DashboardId::new(row.try_get::<&str, _>("id").map_err(failed)?).map_err(spoilt)?,
+                    revision: unsigned(row, "revision")?,
+                    listing: Listing {
+                        title: row.try_get("title").map_err(failed)?,
+                        widgets: unsigned(row, "widgets")? as usize,
+                        changed_at: unsigned(row, "changed_at")?,
+                        changed_by: by.map(serde_json::from_str).transpose().map_err(spoilt)?,
+                    },
+                })
+            })
+            .collect()
+    }
+
+    async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError> {
+        match self.writer.write(Write::Delete(id.clone())).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Gone) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError> {
+        // One transaction, so that snapshot and tail are of one moment.
+        let mut moment = self.readers.begin().await.map_err(failed)?;
+        let found = sqlx::query(
+            "SELECT d.n, d.epoch, s.revision, s.state FROM dashboards d
+             JOIN snapshots s ON s.dashboard = d.n WHERE d.id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&mut *moment)
+        .await
+        .map_err(failed)?;
+        let Some(row) = found else { return Ok(None) };
+        let revision = unsigned(&row, "revision")?;
+        let rows = sqlx::query(
+            "SELECT revision, body FROM commits WHERE dashboard = $1 AND revision > $2 ORDER BY revision",
+        )
+        .bind(row.try_get::<i64, _>("n").map_err(failed)?)
+        .bind(signed(revision))
+        .fetch_all(&mut *moment)
+        .await
+        .map_err(failed)?;
+        Ok(Some(Opened {
+            epoch: row.try_get("epoch").map_err(failed)?,
+            state: row.try_get("state").map_err(failed)?,
+            revision,
+            commits: rows.iter().map(stored).collect::<Result<_, _>>()?,
+        }))
+    }
+
+    async fn tail(&self, id: &DashboardId, after: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.revision, c.body FROM commits c
+             WHERE c.dashboard = (SELECT n FROM dashboards WHERE id = $1) AND c.revision > $2
+             ORDER BY c.revision LIMIT $3",
+        )
+        .bind(id.as_str())
+        .bind(signed(after))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(failed)?;
+        rows.iter().map(stored).collect()
+    }
+
+    async fn append(
+        &self,
+        id: &DashboardId,
+        commits: Vec<Appended>,
+        listing: Listing,
+    ) -> Result<(), StoreError> {
+        if commits.is_empty() {
+            return Ok(());
+        }
+        self.writer.write(Write::Append { id: id.clone(), commits, listing }).await
+    }
+
+    async fn find(
+        &self,
+        id: &DashboardId,
+        client: &ClientId,
+        seq: u64,
+    ) -> Result<Option<Arc<str>>, StoreError> {
+        let row = sqlx::query(
+            "SELECT body FROM commits
+             WHERE dashboard = (SELECT n FROM dashboards WHERE id = $1) AND client = $2 AND seq = $3",
+        )
+        .bind(id.as_str())
+        .bind(client.as_str())
+        .bind(signed(seq))
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(failed)?;
+        row.map(|row| row.try_get::<&str, _>("body").map(Arc::from).map_err(failed)).transpose()
+    }
+
+    async fn save_snapshot(
+        &self,
+        id: &DashboardId,
+        revision: u64,
+        state: Arc<str>,
+    ) -> Result<(), StoreError> {
+        self.writer.write(Write::Snapshot { id: id.clone(), revision, state }).await
+    }
+
+    async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
+        self.writer.write(Write::Secret { name: name.to_owned(), bytes: rand::random() }).await?;
+        let bytes: Vec<u8> = sqlx::query_scalar("SELECT bytes FROM secrets WHERE name = $1")
+            .bind(name)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failed)?;
+        bytes.try_into().map_err(|_| StoreError::Io(format!("the secret {name:?} is spoilt")))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.writer.write(Write::Nothing).await?;
+        sqlx::query("SELECT 1").execute(&self.readers).await.map(drop).map_err(failed)
+    }
+
+    fn queue(&self) -> usize {
+        self.writer.queue()
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+fn stored(row: &sqlx::sqlite::SqliteRow) -> Result<Stored, StoreError> {
+    let body: &str = row.try_get("body").map_err(failed)?;
+    Ok(Stored { revision: unsigned(row, "revision")?, body: body.into() })
+}
+
+fn unsigned(row: &sqlx::sqlite::SqliteRow, column: &str) -> Result<u64, StoreError> {
+    let value: i64 = row.try_get(column).map_err(failed)?;
+    u64::try_from(value).map_err(spoilt)
+}
+
+/// SQLite's integers are signed; what does not fit is larger than anything that is stored.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn spoilt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Io(format!("a row is spoilt: {error}"))
+}
+
+/// What an error of sqlx means here.
+fn failed(error: sqlx::Error) -> StoreError {
+    const SQLITE_FULL: &str = "13";
+    match &error {
+        sqlx::Error::PoolClosed => StoreError::Closed,
+        sqlx::Error::Database(inner) if inner.code().as_deref() == Some(SQLITE_FULL) => {
+            StoreError::Full(inner.message().to_owned())
+        }
+        _ => StoreError::Io(error.to_string()),
+    }
+}

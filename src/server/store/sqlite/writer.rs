@@ -1,0 +1,285 @@
+//! The one who writes: takes everything that waits, of all rooms, into one transaction with one fsync.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::super::{Appended, KEEP_COMMITS, Listing, NewDashboard, StoreError};
+use super::{failed, signed, spoilt};
+use crate::dashboard::DashboardId;
+
+/// Writes that wait for the task: one or two of each busy room. More of them wait their turn outside.
+const WAITING: usize = 1_024;
+/// Writes in one transaction: enough to share an fsync, few enough that a checkpoint stays short.
+const GROUP: usize = 256;
+/// Rows per insert. Fixed sizes, so that each is prepared once; a statement costs far more than a row.
+const ROWS: [usize; 4] = [128, 32, 8, 1];
+
+/// What there is to write.
+pub(super) enum Write {
+    Create(Box<NewDashboard>),
+    Append {
+        id: DashboardId,
+        commits: Vec<Appended>,
+        listing: Listing,
+    },
+    Snapshot {
+        id: DashboardId,
+        revision: u64,
+        state: Arc<str>,
+    },
+    Delete(DashboardId),
+    /// Keeps the bytes, where the name has none yet.
+    Secret {
+        name: String,
+        bytes: [u8; 32],
+    },
+    /// A round trip.
+    Nothing,
+}
+
+struct Waiting {
+    write: Write,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The handle to the task.
+pub(super) struct Writer {
+    inbox: Mutex<Option<mpsc::Sender<Waiting>>>,
+    queue: Arc<AtomicUsize>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: SqliteConnection) -> Self {
+        let (inbox, waiting) = mpsc::channel(WAITING);
+        let queue = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(run(connection, waiting, queue.clone()));
+        Self { inbox: Mutex::new(Some(inbox)), queue, task: Mutex::new(Some(task)) }
+    }
+
+    /// Returns when it is durable, or with why it is not.
+    pub(super) async fn write(&self, write: Write) -> Result<(), StoreError> {
+        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let inbox = inbox.ok_or(StoreError::Closed)?;
+        let (done, outcome) = oneshot::channel();
+        self.queue.fetch_add(1, Relaxed);
+        if inbox.send(Waiting { write, done }).await.is_err() {
+            self.queue.fetch_sub(1, Relaxed);
+            return Err(StoreError::Closed);
+        }
+        drop(inbox);
+        outcome.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    pub(super) fn queue(&self) -> usize {
+        self.queue.load(Relaxed)
+    }
+
+    /// Writes what waits and ends the task.
+    pub(super) async fn close(&self) {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the store's writer ended badly");
+        }
+    }
+}
+
+async fn run(mut connection: SqliteConnection, mut inbox: mpsc::Receiver<Waiting>, queue: Arc<AtomicUsize>) {
+    let mut group = Vec::new();
+    while inbox.recv_many(&mut group, GROUP).await > 0 {
+        let mut outcomes = write_together(&mut connection, &group).await;
+        if outcomes.is_err() && group.len() > 1 {
+            // One of them spoils the transaction for all: each alone, so that only that one fails.
+            let mut alone = Vec::with_capacity(group.len());
+            for waiting in &group {
+                let one = write_together(&mut connection, std::slice::from_ref(waiting)).await;
+                alone.push(one.map_or_else(Err, |mut one| one.pop().unwrap_or(Ok(()))));
+            }
+            outcomes = Ok(alone);
+        }
+        queue.fetch_sub(group.len(), Relaxed);
+        let outcomes = outcomes.unwrap_or_else(|error| group.iter().map(|_| Err(error.clone())).collect());
+        for (waiting, outcome) in group.drain(..).zip(outcomes) {
+            // Whoever asked may be gone; what is written stays written.
+            let _ = waiting.done.send(outcome);
+        }
+    }
+    if let Err(error) = connection.close().await {
+        tracing::warn!(%error, "the store's file was not closed well; it mends itself at the next start");
+    }
+}
+
+/// One transaction. The outer error means that nothing of it is stored; an inner one that this write
+/// changed nothing, the others did.
+async fn write_together(
+    connection: &mut SqliteConnection,
+    group: &[Waiting],
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    if group.iter().all(|waiting| matches!(waiting.write, Write::Nothing)) {
+        return Ok(vec![Ok(()); group.len()]);
+    }
+    // A transaction that is dropped unfinished rolls back.
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    let mut outcomes = Vec::with_capacity(group.len());
+    for waiting in group {
+        outcomes.push(match perform(&mut transaction, &waiting.write).await {
+            Ok(()) => Ok(()),
+            Err(Undone::Nothing(error)) => Err(error),
+            Err(Undone::Half(error)) => return Err(error),
+        });
+    }
+    transaction.commit().await.map_err(failed)?;
+    Ok(outcomes)
+}
+
+/// How far a write came before it failed.
+enum Undone {
+    /// It changed nothing.
+    Nothing(StoreError),
+    /// It changed something already, or may have.
+    Half(StoreError),
+}
+
+impl From<sqlx::Error> for Undone {
+    fn from(error: sqlx::Error) -> Self {
+        // The only uniqueness that the checks before do not cover is `(client, seq)`.
+        let taken = error.as_database_error().is_some_and(|inner| inner.is_unique_violation());
+        Self::Half(if taken { StoreError::Taken } else { failed(error) })
+    }
+}
+
+async fn perform(to: &mut SqliteConnection, write: &Write) -> Result<(), Undone> {
+    match write {
+        Write::Nothing => Ok(()),
+        Write::Create(new) => create(to, new).await,
+        Write::Append { id, commits, listing } => append(to, id, commits, listing).await,
+        Write::Snapshot { id, revision, state } => save_snapshot(to, id, *revision, state).await,
+        Write::Delete(id) => {
+            let query = sqlx::query("DELETE FROM dashboards WHERE id = $1").bind(id.as_str());
+            match query.execute(to).await?.rows_affected() {
+                0 => Err(Undone::Nothing(StoreError::Gone)),
+                _ => Ok(()),
+            }
+        }
+        Write::Secret { name, bytes } => {
+            let query =
+                sqlx::query("INSERT INTO secrets (name, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+            query.bind(name.as_str()).bind(&bytes[..]).execute(to).await?;
+            Ok(())
+        }
+    }
+}
+
+async fn create(to: &mut SqliteConnection, new: &NewDashboard) -> Result<(), Undone> {
+    let row = sqlx::query(
+        "INSERT INTO dashboards (id, epoch, revision, title, widgets, changed_at, changed_by)
+         VALUES ($1, $2, 0, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING n",
+    )
+    .bind(new.id.as_str())
+    .bind(new.epoch.as_str())
+    .bind(new.listing.title.as_str())
+    .bind(signed(new.listing.widgets as u64))
+    .bind(signed(new.listing.changed_at))
+    .bind(changed_by(&new.listing)?)
+    .fetch_optional(&mut *to)
+    .await?;
+    let Some(row) = row else { return Err(Undone::Nothing(StoreError::Exists)) };
+    sqlx::query("INSERT INTO snapshots (dashboard, revision, state) VALUES ($1, 0, $2)")
+        .bind(row.try_get::<i64, _>(0)?)
+        .bind(&*new.state)
+        .execute(to)
+        .await?;
+    Ok(())
+}
+
+async fn append(
+    to: &mut SqliteConnection,
+    id: &DashboardId,
+    commits: &[Appended],
+    listing: &Listing,
+) -> Result<(), Undone> {
+    let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(()) };
+    // The log's end moves only from where the room believes it: of two that judged at once, one loses (S1).
+    let row = sqlx::query(
+        "UPDATE dashboards SET revision = $1, title = $2, widgets = $3, changed_at = $4, changed_by = $5
+         WHERE id = $6 AND revision = $7 RETURNING n",
+    )
+    .bind(signed(last.revision))
+    .bind(listing.title.as_str())
+    .bind(signed(listing.widgets as u64))
+    .bind(signed(listing.changed_at))
+    .bind(changed_by(listing)?)
+    .bind(id.as_str())
+    .bind(signed(first.revision) - 1)
+    .fetch_optional(&mut *to)
+    .await?;
+    let Some(row) = row else {
+        let query = sqlx::query("SELECT n FROM dashboards WHERE id = $1").bind(id.as_str());
+        let there = query.fetch_optional(to).await?.is_some();
+        return Err(Undone::Nothing(if there { StoreError::Taken } else { StoreError::Gone }));
+    };
+    let dashboard: i64 = row.try_get(0)?;
+    let mut rest = commits;
+    while !rest.is_empty() {
+        let size = ROWS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
+        let (now, later) = rest.split_at(size);
+        insert(to, dashboard, now).await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+async fn insert(to: &mut SqliteConnection, dashboard: i64, commits: &[Appended]) -> Result<(), Undone> {
+    let mut query =
+        QueryBuilder::<Sqlite>::new("INSERT INTO commits (dashboard, revision, client, seq, body) ");
+    query.push_values(commits, |mut row, commit| {
+        row.push_bind(dashboard)
+            .push_bind(signed(commit.revision))
+            .push_bind(commit.client.as_str())
+            .push_bind(signed(commit.seq))
+            .push_bind(&*commit.body);
+    });
+    query.build().execute(to).await?;
+    Ok(())
+}
+
+async fn save_snapshot(
+    to: &mut SqliteConnection,
+    id: &DashboardId,
+    revision: u64,
+    state: &str,
+) -> Result<(), Undone> {
+    let row = sqlx::query("SELECT n FROM dashboards WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(&mut *to)
+        .await?;
+    let Some(row) = row else { return Err(Undone::Nothing(StoreError::Gone)) };
+    let dashboard: i64 = row.try_get(0)?;
+    let query = sqlx::query(
+        "UPDATE snapshots SET revision = $1, state = $2 WHERE dashboard = $3 AND revision < $1
+         AND $1 <= (SELECT revision FROM dashboards WHERE n = $3)",
+    );
+    query.bind(signed(revision)).bind(state).bind(dashboard).execute(&mut *to).await?;
+    sqlx::query(
+        "DELETE FROM commits WHERE dashboard = $1
+         AND revision <= (SELECT revision FROM snapshots WHERE dashboard = $1) - $2",
+    )
+    .bind(dashboard)
+    .bind(signed(KEEP_COMMITS))
+    .execute(to)
+    .await?;
+    Ok(())
+}
+
+fn changed_by(listing: &Listing) -> Result<Option<String>, Undone> {
+    let user = listing.changed_by.as_ref().map(serde_json::to_string).transpose();
+    user.map_err(|error| Undone::Nothing(spoilt(error)))
+}
