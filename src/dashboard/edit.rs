@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::layout::{Came, Frame, settle};
 use super::op::{Choice, Op, REMOVED};
+use super::text::MAX_UPDATE_BYTES;
 use super::widget::{Widget, check_title, check_value};
 use super::{Conflict, Dashboard, MAX_REMOVED, MAX_WIDGETS, Removed, Settled, Strategy, User, WidgetId};
 
@@ -37,6 +38,8 @@ pub enum OpError {
     TextUnknownBase,
     #[error("The text is too large.")]
     TooLarge,
+    #[error("There are too many open conflicts here; settle some first.")]
+    TooManyConflicts,
     #[error("There is no such open conflict.")]
     NoSuchConflict,
 }
@@ -113,6 +116,22 @@ impl<'a> Edit<'a> {
             }
             Op::SetDashboard { field, value } => self.set_dashboard(field, value),
             Op::SettleConflict { conflict, choose } => self.settle_conflict(conflict.as_str(), choose),
+        }
+    }
+
+    /// Checks an op that is kept beside another value instead of performed.
+    pub fn check(&self, op: &Op) -> Result<(), OpError> {
+        match op {
+            Op::Set { id, field, value } => {
+                let removed = self.dashboard.removed.get(id).map(|removed| &removed.widget);
+                let widget = self.dashboard.widgets.get(id).or(removed).ok_or(OpError::NoSuchWidget)?;
+                check_value(widget.kind, field, value)
+            }
+            Op::SetDashboard { field, value } => check_setting(field, value),
+            Op::EditText { update, .. } if update.as_bytes().len() > MAX_UPDATE_BYTES => {
+                Err(OpError::TooLarge)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -203,16 +222,7 @@ impl<'a> Edit<'a> {
     }
 
     fn set_dashboard(&mut self, field: &str, value: &Value) -> Result<(), OpError> {
-        match field {
-            "title" => check_title(value)?,
-            "conflicts" => {
-                if !(value.is_null() || value.as_str().and_then(Strategy::parse).is_some()) {
-                    let wants = "one of latest, first, ask".to_owned();
-                    return Err(OpError::BadValue { field: field.to_owned(), wants });
-                }
-            }
-            _ => return Err(OpError::NoSuchField(field.to_owned())),
-        }
+        check_setting(field, value)?;
         let old = self.dashboard.value(&super::Cell::dashboard(field));
         let set = |value: Value| Op::SetDashboard { field: field.to_owned(), value };
         self.done(set(value.clone()), set(old));
@@ -308,6 +318,19 @@ impl<'a> Edit<'a> {
             }
         }
         false
+    }
+}
+
+/// Checks a value for the dashboard's title or one of its settings.
+fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
+    match field {
+        "title" => check_title(value),
+        "conflicts" if value.is_null() || value.as_str().and_then(Strategy::parse).is_some() => Ok(()),
+        "conflicts" => {
+            let wants = "one of latest, first, ask".to_owned();
+            Err(OpError::BadValue { field: field.to_owned(), wants })
+        }
+        _ => Err(OpError::NoSuchField(field.to_owned())),
     }
 }
 

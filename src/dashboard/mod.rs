@@ -8,6 +8,7 @@ pub mod op;
 pub mod text;
 pub mod widget;
 
+mod digest;
 mod edit;
 
 use std::collections::BTreeMap;

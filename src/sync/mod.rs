@@ -31,6 +31,7 @@
 //! - **S12 Pure inside.** `dashboard/` and `sync/` know no IO and no framework; `tests/tidy.rs` holds
 //!   them to it.
 
+pub mod conflict;
 pub mod link;
 pub mod presence;
 pub mod protocol;
