@@ -1,0 +1,51 @@
+// What every test stands on: a server for the worker, and people who leave at the end.
+import { test as base } from "@playwright/test";
+import { Person } from "./person.ts";
+import { Line } from "./proxy.ts";
+import { Server } from "./server.ts";
+
+type Test = {
+  /** Brings a person with a browser context of their own; they leave when the test ends. */
+  arrive: (name: string, options?: { line?: Line; context?: object; complains?: RegExp }) => Promise<Person>;
+  /** A line to the server that can be cut. */
+  line: () => Promise<Line>;
+};
+
+export const test = base.extend<Test, { server: Server }>({
+  server: [
+    async ({}, use) => {
+      const server = await Server.start();
+      await use(server);
+      await server.stop();
+    },
+    { scope: "worker" },
+  ],
+
+  arrive: async ({ browser, server }, use, info) => {
+    const people: { person: Person; complains?: RegExp }[] = [];
+    await use(async (name, options = {}) => {
+      const person = await Person.arrive(browser, options.line?.url ?? server.url, name, options.context);
+      people.push({ person, complains: options.complains });
+      return person;
+    });
+    const held = info.status === info.expectedStatus;
+    if (!held) await info.attach("server log", { body: server.said, contentType: "text/plain" });
+    for (const { person, complains } of people) {
+      if (!held) await info.attach(`${person.name} complained`, { body: person.complaints.join("\n") });
+      else person.expectQuiet(complains);
+      await person.leave();
+    }
+  },
+
+  line: async ({ server }, use) => {
+    const lines: Line[] = [];
+    await use(async () => {
+      const line = await Line.to(server.url);
+      lines.push(line);
+      return line;
+    });
+    for (const line of lines) await line.close();
+  },
+});
+
+export { expect } from "@playwright/test";
