@@ -1,5 +1,7 @@
 //! Where live figures come from: a source answers a widget's query with named series.
 
+pub mod this_server;
+
 use tokio::sync::watch;
 
 use crate::sync::protocol::Series;
