@@ -48,8 +48,11 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
 #[test]
 fn a_file_can_be_named() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("other.toml"), "[lockstep]\nallowed_origins = ['https://A.example:8443', 'http://b']")
-        .unwrap();
+    std::fs::write(
+        dir.path().join("other.toml"),
+        "[lockstep]\nallowed_origins = ['https://A.example:8443', 'http://b']",
+    )
+    .unwrap();
     let config = read_in(&["--config", "other.toml"], &[], dir.path()).unwrap();
     assert_eq!(config.allowed_origins, ["https://a.example:8443", "http://b"]);
     let missing = read_in(&["--config", "none.toml"], &[], dir.path()).unwrap_err().to_string();
@@ -69,7 +72,12 @@ fn wrong_values_are_refused_with_the_name_of_the_setting() {
         (&[], &[("LOCKSTEP_ALLOWED_ORIGINS", "https://a/path")], None, "LOCKSTEP_ALLOWED_ORIGINS"),
         (&[], &[], Some("[lockstep]\nlimit_rooms = 'many'"), "limit_rooms in"),
         (&[], &[], Some("[lockstep]\nlimit_rooms = 1.5"), "limit_rooms in"),
-        (&[], &[], Some("[lockstep]\nallow_open_access_on_network = 'maybe'"), "allow_open_access_on_network in"),
+        (
+            &[],
+            &[],
+            Some("[lockstep]\nallow_open_access_on_network = 'maybe'"),
+            "allow_open_access_on_network in",
+        ),
     ] {
         let said = refused(args, env, file);
         assert!(said.starts_with(name) || said.contains(&format!("{name} ")), "{said}");
@@ -92,7 +100,10 @@ fn unknown_names_are_refused_and_the_nearest_is_named() {
 
 #[test]
 fn a_large_limit_is_no_limit() {
-    let env = [("LOCKSTEP_LIMIT_CHANGES_PER_S", "18446744073709551615"), ("LOCKSTEP_LIMIT_SILENCE_MS", "9999999999")];
+    let env = [
+        ("LOCKSTEP_LIMIT_CHANGES_PER_S", "18446744073709551615"),
+        ("LOCKSTEP_LIMIT_SILENCE_MS", "9999999999"),
+    ];
     let limits = read(&[], &env, None).unwrap().limits;
     assert_eq!(limits.changes_per_s, u32::MAX);
     assert_eq!(limits.silence_ms, 9_999_999_999);
@@ -115,7 +126,16 @@ fn an_open_address_needs_the_setting_that_says_so() {
 #[test]
 fn help_lists_every_setting_with_its_variable() {
     let help = refused(&["--help"], &[], None);
-    for name in ["ADDR", "DATA_DIR", "SITE_ROOT", "LOG", "LOG_FORMAT", "ALLOWED_ORIGINS", "LIMIT_WIDGETS", "LIMIT_TAIL_BYTES"] {
+    for name in [
+        "ADDR",
+        "DATA_DIR",
+        "SITE_ROOT",
+        "LOG",
+        "LOG_FORMAT",
+        "ALLOWED_ORIGINS",
+        "LIMIT_WIDGETS",
+        "LIMIT_TAIL_BYTES",
+    ] {
         let flag = format!("--{}", name.to_lowercase().replace('_', "-"));
         assert!(help.contains(&flag) && help.contains(&format!("LOCKSTEP_{name}]")), "{name}\n{help}");
     }

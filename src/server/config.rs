@@ -234,7 +234,11 @@ impl Found {
                 })?
                 .unwrap_or(LogFormat::Text),
             allowed_origins: self
-                .parse("allowed_origins", "origins such as https://wall.example.com, separated by commas", origins)?
+                .parse(
+                    "allowed_origins",
+                    "origins such as https://wall.example.com, separated by commas",
+                    origins,
+                )?
                 .unwrap_or_default(),
             allow_open_access_on_network: self
                 .parse(OPEN, "true or false", |text| match text {
@@ -259,7 +263,8 @@ impl Found {
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, ConfigError> {
         let Some((place, text)) = self.get(name) else { return Ok(None) };
-        let bad = || ConfigError::Value { place: place.clone(), value: text.clone(), wants: wants.to_owned() };
+        let bad =
+            || ConfigError::Value { place: place.clone(), value: text.clone(), wants: wants.to_owned() };
         read(text.trim()).ok_or_else(bad).map(Some)
     }
 
@@ -291,10 +296,13 @@ fn command() -> Command {
     let arg = |name: &'static str, value: &'static str, help: &str, default: String| {
         let help = format!("{help} [env: {}] [default: {default}]", variable(name));
         let arg = Arg::new(name).long(kebab(name)).value_name(value).help(help);
-        if name == OPEN { arg.num_args(0..=1).default_missing_value("true").require_equals(true) } else { arg }
+        if name == OPEN {
+            arg.num_args(0..=1).default_missing_value("true").require_equals(true)
+        } else {
+            arg
+        }
     };
-    let settings =
-        SETTINGS.iter().map(|s| arg(s.name, s.value, s.help, s.default.to_owned()));
+    let settings = SETTINGS.iter().map(|s| arg(s.name, s.value, s.help, s.default.to_owned()));
     let limits = LIMITS
         .iter()
         .map(|(name, help)| arg(name, "N", help, limit(&limits, name).to_string()).help_heading("Limits"));

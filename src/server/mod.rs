@@ -1,5 +1,6 @@
 //! The server's half: IO around `sync::Room`.
 
+pub mod auth;
 pub mod config;
 pub mod data;
 pub mod limits;

@@ -43,9 +43,12 @@ pub struct Load {
     pub commit_latency_ms: Option<f64>,
 }
 
+/// The points of each of [`NAMES`].
+type Kept = [VecDeque<(u64, Option<f64>)>; NAMES.len()];
+
 /// The source. Made once; [`ThisServer::run`] feeds it.
 pub struct ThisServer {
-    kept: Mutex<[VecDeque<(u64, Option<f64>)>; NAMES.len()]>,
+    kept: Mutex<Kept>,
     tick: watch::Sender<u64>,
 }
 
@@ -94,7 +97,7 @@ impl ThisServer {
         self.tick.send_modify(|tick| *tick += 1);
     }
 
-    fn kept(&self) -> MutexGuard<'_, [VecDeque<(u64, Option<f64>)>; NAMES.len()]> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

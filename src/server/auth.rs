@@ -1,0 +1,225 @@
+//! Who somebody is: a guest, known again by a signed cookie.
+
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use rand::seq::IndexedRandom;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::dashboard::{User, UserId};
+
+/// The cookie's name.
+pub const COOKIE_NAME: &str = "lockstep_guest";
+/// Characters in a name: a full name fits, and so does the tag beside a cursor.
+pub const MAX_NAME_CHARS: usize = 40;
+/// Bytes of the cookie's value that are looked at: an id and the longest name, with room.
+const MAX_COOKIE_BYTES: usize = 1024;
+/// Bytes of all cookie headers that are looked at: what browsers send to one host at most.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+const YEAR_S: u32 = 365 * 24 * 60 * 60;
+
+/// Colours for people. White text reads on each (4.5:1), and each stands out from the page in light
+/// and in dark (3:1).
+pub const PALETTE: [&str; 12] = [
+    "#d13438", "#b8560f", "#946a00", "#6f7a00", "#2c8536", "#0c7f6c", "#0b7a8a", "#1577ab", "#3e63dd",
+    "#7a52d9", "#a33bb8", "#cc2f87",
+];
+
+const QUALITIES: [&str; 24] = [
+    "Amber", "Brave", "Bright", "Calm", "Clever", "Curious", "Eager", "Early", "Gentle", "Golden", "Happy",
+    "Keen", "Lively", "Lucky", "Merry", "Nimble", "Patient", "Quick", "Quiet", "Silver", "Steady", "Sunny",
+    "Swift", "Wise",
+];
+const ANIMALS: [&str; 32] = [
+    "Badger", "Beaver", "Bison", "Crane", "Dolphin", "Falcon", "Finch", "Fox", "Gecko", "Hare", "Heron",
+    "Ibex", "Jay", "Koala", "Lark", "Lynx", "Magpie", "Marten", "Mole", "Moose", "Newt", "Otter", "Owl",
+    "Panda", "Puffin", "Raven", "Robin", "Seal", "Stork", "Swan", "Tern", "Wren",
+];
+
+/// A person without an account. In a request's extensions where its cookie is true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    pub user: User,
+}
+
+/// What the cookie says; the colour follows from the id.
+#[derive(Serialize, Deserialize)]
+struct Claim {
+    id: UserId,
+    name: String,
+}
+
+/// Makes guests and knows them again.
+#[derive(Clone)]
+pub struct Guests {
+    key: Hmac<Sha256>,
+}
+
+impl Guests {
+    /// Takes the secret that signs the cookies.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self { key: Hmac::new_from_slice(secret).expect("HMAC takes keys of any length") }
+    }
+
+    /// The guest whose cookie a request carries; `None` where there is none or it was not made here.
+    pub fn read(&self, headers: &HeaderMap) -> Option<Guest> {
+        let all = headers.get_all(COOKIE).iter().filter(|value| value.len() <= MAX_HEADER_BYTES);
+        all.filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(name, _)| *name == COOKIE_NAME)
+            .find_map(|(_, value)| self.open(value))
+    }
+
+    /// The `Set-Cookie` header that lets this browser be known again for a year.
+    ///
+    /// `secure` where the page came over TLS, so that the cookie never travels without.
+    pub fn cookie(&self, guest: &Guest, secure: bool) -> HeaderValue {
+        let value = self.seal(guest);
+        let secure = if secure { "; Secure" } else { "" };
+        let cookie =
+            format!("{COOKIE_NAME}={value}; Path=/; Max-Age={YEAR_S}; HttpOnly; SameSite=Lax{secure}");
+        HeaderValue::try_from(cookie).expect("base64 and words are header text")
+    }
+
+    fn seal(&self, guest: &Guest) -> String {
+        let claim = Claim { id: guest.user.id.clone(), name: guest.user.name.clone() };
+        let claim = serde_json::to_vec(&claim).expect("two strings are JSON");
+        let claim = URL_SAFE_NO_PAD.encode(claim);
+        let signature = self.key.clone().chain_update(&claim).finalize().into_bytes();
+        format!("{claim}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn open(&self, value: &str) -> Option<Guest> {
+        let (claim, signature) = value.split_once('.').filter(|_| value.len() <= MAX_COOKIE_BYTES)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        self.key.clone().chain_update(claim).verify_slice(&signature).ok()?;
+        let claim: Claim = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claim).ok()?).ok()?;
+        Some(Guest::new(claim.id, claim.name))
+    }
+}
+
+impl Guest {
+    /// Somebody who was never here before: a random id, a friendly name.
+    pub fn someone() -> Self {
+        let id = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>());
+        let mut rng = rand::rng();
+        let name = match (QUALITIES.choose(&mut rng), ANIMALS.choose(&mut rng)) {
+            (Some(quality), Some(animal)) => format!("{quality} {animal}"),
+            _ => "Guest".to_owned(),
+        };
+        Self::new(UserId::new(id).expect("base64 without padding is an id"), name)
+    }
+
+    /// A guest with an id and a name that were checked.
+    pub fn new(id: UserId, name: String) -> Self {
+        let color = color_of(&id).to_owned();
+        Self { user: User { id, name, color } }
+    }
+}
+
+/// The colour of a person: always the same one of [`PALETTE`].
+pub fn color_of(id: &UserId) -> &'static str {
+    // A digest, since ids need not be random.
+    let digest = Sha256::digest(id.as_str());
+    PALETTE[usize::from(u16::from_be_bytes([digest[0], digest[1]])) % PALETTE.len()]
+}
+
+/// A name as somebody wished it, trimmed; `None` where it is empty, longer than [`MAX_NAME_CHARS`], or
+/// holds what does not show: control characters, or marks that turn the direction of text around.
+pub fn clean_name(wish: &str) -> Option<String> {
+    let name = wish.trim();
+    let turns = |c: char| matches!(c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let fits = !name.is_empty()
+        && name.chars().count() <= MAX_NAME_CHARS
+        && !name.chars().any(|c| c.is_control() || turns(c));
+    fits.then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(cookie: &str) -> HeaderMap {
+        HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(cookie).unwrap())])
+    }
+
+    fn luminance(color: &str) -> f64 {
+        let part = |at: usize| {
+            let c = f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    }
+
+    fn contrast(one: &str, other: &str) -> f64 {
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn every_colour_reads_on_light_and_dark() {
+        for color in PALETTE {
+            assert!(contrast(color, "#ffffff") >= 4.5, "{color} on white");
+            assert!(contrast(color, "#151a21") >= 3.0, "{color} on dark");
+        }
+    }
+
+    #[test]
+    fn people_get_all_the_colours() {
+        let colors: std::collections::BTreeSet<_> =
+            (0..300).map(|n| color_of(&UserId::new(format!("u{n}")).unwrap())).collect();
+        assert_eq!(colors.len(), PALETTE.len());
+    }
+
+    #[test]
+    fn a_guest_is_known_again() {
+        let guests = Guests::new(&[7; 32]);
+        let guest = Guest::new(UserId::new("u1").unwrap(), "Zoë 🦦".to_owned());
+        let cookie = guests.cookie(&guest, false);
+        let cookie = cookie.to_str().unwrap();
+        for mark in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=31536000"] {
+            assert!(cookie.contains(mark), "{cookie}");
+        }
+        assert!(
+            !cookie.contains("Secure") && guests.cookie(&guest, true).to_str().unwrap().contains("; Secure")
+        );
+        let pair = cookie.split(';').next().unwrap();
+        assert_eq!(guests.read(&headers(&format!("theme=dark; {pair}; x=y"))), Some(guest.clone()));
+        assert_eq!(Guests::new(&[8; 32]).read(&headers(pair)), None);
+    }
+
+    #[test]
+    fn a_cookie_that_was_not_made_here_is_nobody() {
+        let guests = Guests::new(&[7; 32]);
+        let cookie = guests.seal(&Guest::someone());
+        let (claim, signature) = cookie.split_once('.').unwrap();
+        let forged = URL_SAFE_NO_PAD.encode(br#"{"id":"u1","name":"Ada"}"#);
+        let long = "x".repeat(MAX_COOKIE_BYTES);
+        for value in [
+            String::new(),
+            ".".to_owned(),
+            claim.to_owned(),
+            format!("{claim}."),
+            format!("{claim}.{}", &signature[1..]),
+            format!("{forged}.{signature}"),
+            format!("{claim}x.{signature}"),
+            format!("{long}.{signature}"),
+        ] {
+            assert_eq!(guests.read(&headers(&format!("{COOKIE_NAME}={value}"))), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn names_are_short_and_show() {
+        assert_eq!(clean_name("  Ada Lovelace "), Some("Ada Lovelace".to_owned()));
+        assert_eq!(clean_name(&"é".repeat(40)), Some("é".repeat(40)));
+        for bad in ["", "   ", "a\nb", "a\u{202e}b", "\u{200b}", &"x".repeat(41)] {
+            assert_eq!(clean_name(bad), None, "{bad:?}");
+        }
+        assert!(clean_name(&Guest::someone().user.name).is_some());
+    }
+}
