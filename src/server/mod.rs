@@ -5,4 +5,5 @@ pub mod config;
 pub mod data;
 pub mod limits;
 pub mod metrics;
+pub mod origin;
 pub mod store;

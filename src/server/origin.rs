@@ -30,7 +30,9 @@ impl Origins {
         }
         // A request without a host comes from no browser.
         let Some(host) = headers.get(HOST) else { return true };
-        let Some(host) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else { return false };
+        let Some(host) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
+            return false;
+        };
         let name = host.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let local = name == "localhost"
             || name.ends_with(".localhost")
@@ -87,7 +89,14 @@ mod tests {
         assert!(may("127.0.0.1:3000", Some("http://127.0.0.1:3000")));
         assert!(may("a.example", Some("https://A.example:443")));
         assert!(may("127.0.0.1:3000", Some("https://wall.example.com")));
-        for origin in ["null", "http://127.0.0.1:3001", "http://127.0.0.1", "https://wall.example.com.evil", "", "http://["] {
+        for origin in [
+            "null",
+            "http://127.0.0.1:3001",
+            "http://127.0.0.1",
+            "https://wall.example.com.evil",
+            "",
+            "http://[",
+        ] {
             assert!(!may("127.0.0.1:3000", Some(origin)), "{origin}");
         }
     }
@@ -95,7 +104,9 @@ mod tests {
     #[test]
     fn on_this_machine_no_foreign_name_is_ours() {
         let own = |host| origins(true).is_own_host(&headers(host, None));
-        for host in ["localhost:3000", "127.0.0.1", "127.8.8.8:1", "[::1]:3000", "a.localhost", "wall.example.com"] {
+        for host in
+            ["localhost:3000", "127.0.0.1", "127.8.8.8:1", "[::1]:3000", "a.localhost", "wall.example.com"]
+        {
             assert!(own(host), "{host}");
         }
         for host in ["evil.example:3000", "10.0.0.1", "localhost.evil.example", "@", ""] {
