@@ -290,9 +290,13 @@ impl<'a> Edit<'a> {
         }
         // Performed first where it comes last here: the inverse is turned round in the end, and a
         // place of a widget that a later step restores must come after that step.
+        let now = |id: &WidgetId| {
+            let removed = || self.dashboard.removed.get(id).map(|removed| removed.widget.frame);
+            settled.get(id).copied().or_else(removed)
+        };
         let back = before
             .iter()
-            .filter(|(id, frame)| settled.get(*id).is_some_and(|now| now != *frame))
+            .filter(|(id, frame)| now(id).is_some_and(|now| now != **frame))
             .map(|(id, frame)| Op::Place { id: id.clone(), frame: *frame, settled: false });
         let mut places: Vec<Op> = back.collect();
         places.append(&mut self.inverse);

@@ -35,6 +35,11 @@ impl Update {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// This update and the one after it as one; `None` where either cannot be read.
+    pub fn merged(&self, next: &Self) -> Option<Self> {
+        yrs::merge_updates_v1([&self.0[..], &next.0[..]]).ok().map(Self::new)
+    }
 }
 
 impl std::fmt::Debug for Update {

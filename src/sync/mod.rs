@@ -37,3 +37,4 @@ pub mod presence;
 pub mod protocol;
 pub mod replica;
 pub mod room;
+pub mod undo;

@@ -1,0 +1,157 @@
+//! A person's own undo and redo, in one tab. It never takes back another person's work: a step whose
+//! cell somebody else has written since is skipped.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::dashboard::text::Splice;
+use crate::dashboard::{Cell, Op, WidgetId};
+
+/// Steps that can be undone, per person and tab.
+pub const MAX_STEPS: usize = 100;
+/// A pause in typing that begins a new step, in milliseconds.
+const TYPING_PAUSE_MS: u64 = 1_000;
+/// Splices that one step of typing gathers.
+const MAX_SPLICES: usize = 200;
+
+/// What takes one own step back.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub ops: Vec<Op>,
+    /// What was typed, in order.
+    pub splices: Vec<(WidgetId, Splice)>,
+    /// The moment, in [`Foreign::now`], at which it was done.
+    pub at: u64,
+    typed_at: Option<u64>,
+}
+
+impl Step {
+    pub fn new(ops: Vec<Op>, splices: Vec<(WidgetId, Splice)>, at: u64) -> Self {
+        Self { ops, splices, at, typed_at: None }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ops.is_empty() && self.splices.is_empty()
+    }
+}
+
+/// The steps of one tab.
+#[derive(Debug, Default)]
+pub struct UndoStack {
+    undo: VecDeque<Step>,
+    redo: Vec<Step>,
+}
+
+impl UndoStack {
+    pub fn can_undo(&self) -> bool {
+        !self.undo.is_empty()
+    }
+
+    pub fn can_redo(&self) -> bool {
+        !self.redo.is_empty()
+    }
+
+    /// A new own step: what was undone before cannot be done again.
+    pub fn did(&mut self, step: Step) {
+        if !step.is_empty() {
+            self.redo.clear();
+            self.push(step);
+        }
+    }
+
+    /// A new own splice, which joins the step before it if that was typing just now.
+    pub fn typed(&mut self, id: &WidgetId, splice: Splice, at: u64, now_ms: u64) {
+        self.redo.clear();
+        if let Some(last) = self.undo.back_mut()
+            && last.typed_at.is_some_and(|then| now_ms.saturating_sub(then) < TYPING_PAUSE_MS)
+            && last.splices.len() < MAX_SPLICES
+            && last.splices.last().is_some_and(|(same, _)| same == id)
+        {
+            last.splices.push((id.clone(), splice));
+            last.typed_at = Some(now_ms);
+            return;
+        }
+        self.push(Step { ops: Vec::new(), splices: vec![(id.clone(), splice)], at, typed_at: Some(now_ms) });
+    }
+
+    pub fn take_undo(&mut self) -> Option<Step> {
+        self.undo.pop_back()
+    }
+
+    pub fn take_redo(&mut self) -> Option<Step> {
+        self.redo.pop()
+    }
+
+    /// A step was undone; this does it again.
+    pub fn undone(&mut self, step: Step) {
+        if !step.is_empty() {
+            self.redo.push(step);
+        }
+    }
+
+    /// A step was done again; this undoes it.
+    pub fn redone(&mut self, step: Step) {
+        if !step.is_empty() {
+            self.push(step);
+        }
+    }
+
+    fn push(&mut self, step: Step) {
+        self.undo.push_back(step);
+        if self.undo.len() > MAX_STEPS {
+            self.undo.pop_front();
+        }
+    }
+}
+
+/// When others last wrote each cell, counted in their ops.
+#[derive(Debug, Default)]
+pub struct Foreign {
+    count: u64,
+    written: HashMap<Cell, u64>,
+    /// The last write of any field of a widget.
+    widgets: HashMap<WidgetId, u64>,
+    /// Before this nothing is known: everything counts as written.
+    known_from: u64,
+}
+
+impl Foreign {
+    /// This moment.
+    pub fn now(&self) -> u64 {
+        self.count
+    }
+
+    /// Notes others' ops. Widgets that made room were not written by anybody.
+    pub fn note(&mut self, ops: &[Op]) {
+        for op in ops {
+            let made_room = matches!(op, Op::Place { settled: true, .. });
+            if let Some(cell) = op.cell().filter(|_| !made_room) {
+                self.count += 1;
+                if let Some(id) = op.widget_id() {
+                    self.widgets.insert(id.clone(), self.count);
+                }
+                self.written.insert(cell, self.count);
+            }
+        }
+    }
+
+    /// A snapshot came: what was written meanwhile is not known.
+    pub fn forget(&mut self) {
+        self.count += 1;
+        self.known_from = self.count;
+        self.written.clear();
+        self.widgets.clear();
+    }
+
+    /// Whether somebody else has written, since a moment, what this op would write.
+    pub fn wrote_since(&self, op: &Op, at: u64) -> bool {
+        if at < self.known_from {
+            return true;
+        }
+        let last = match op {
+            // To remove a widget takes all of its fields away.
+            Op::RemoveWidget { id } => self.widgets.get(id),
+            op => op.cell().and_then(|cell| self.written.get(&cell)),
+        };
+        last.is_some_and(|last| *last > at)
+    }
+}
