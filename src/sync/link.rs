@@ -310,7 +310,8 @@ mod tests {
             for random in randoms {
                 link.closed(now, LOST, random);
                 let until = link.deadline().expect("still alive");
-                prop_assert!(until - now <= if visible { CAP_VISIBLE_MS } else { CAP_HIDDEN_MS });
+                let cap = if visible { CAP_VISIBLE_MS } else { CAP_HIDDEN_MS };
+                prop_assert!(until - now <= cap);
                 now = until;
                 prop_assert_eq!(link.tick(now), Some(Do::Connect));
             }
