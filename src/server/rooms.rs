@@ -1,0 +1,362 @@
+//! The rooms of this node: opened once however many ask, closed when nobody needs them.
+
+pub mod frames;
+pub mod input;
+pub mod outbound;
+
+mod feed;
+mod live;
+mod tail;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::future::BoxFuture;
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use self::input::{Input, Read};
+use self::live::Live;
+use super::clock::now_ms;
+use super::data::RoomData;
+use super::limits::Limits;
+use super::metrics::Metrics;
+use super::store::{Listed, Listing, NewDashboard, Store, StoreError};
+use crate::dashboard::{Dashboard, DashboardId, User};
+use crate::sync::room::Room;
+
+/// The longest that draining waits for sessions to take their last frames.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// Why a room cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RoomError {
+    #[error("There is no such dashboard.")]
+    NotFound,
+    #[error("Too many dashboards are open on this server.")]
+    Full,
+    #[error("The server restarts.")]
+    Draining,
+    /// What is stored does not read.
+    #[error("What is stored of this dashboard cannot be read.")]
+    Spoilt,
+    #[error("The store does not answer.")]
+    Store(#[from] StoreError),
+}
+
+/// The handle to all rooms; cheap to copy.
+#[derive(Clone)]
+pub struct Rooms(Arc<Shared>);
+
+struct Shared {
+    store: Arc<dyn Store>,
+    limits: Arc<Limits>,
+    metrics: Arc<Metrics>,
+    data: Arc<dyn RoomData>,
+    slots: Mutex<HashMap<DashboardId, Arc<Slot>>>,
+    tasks: Mutex<JoinSet<()>>,
+    sessions: AtomicUsize,
+    draining: AtomicBool,
+    /// Set at the end of draining: when sessions that are in no room come back.
+    goodbye: watch::Sender<Option<u64>>,
+}
+
+/// The place of one room, from the first who asks for it to its end.
+#[derive(Default)]
+struct Slot {
+    room: OnceCell<RoomHandle>,
+    people: Mutex<Vec<User>>,
+}
+
+/// The way into one room.
+#[derive(Clone, Debug)]
+pub struct RoomHandle {
+    id: DashboardId,
+    inbox: mpsc::Sender<Input>,
+}
+
+/// The right to one session on this server, until it is dropped.
+pub struct Admission(Rooms);
+
+impl RoomHandle {
+    pub fn id(&self) -> &DashboardId {
+        &self.id
+    }
+
+    /// Waits for a place in the inbox. Gives the input back where the room has ended.
+    pub async fn send(&self, input: Input) -> Result<(), Input> {
+        self.inbox.send(input).await.map_err(|refused| refused.0)
+    }
+
+    /// The inbox, for those who wait for other things at the same time.
+    pub fn inbox(&self) -> &mpsc::Sender<Input> {
+        &self.inbox
+    }
+}
+
+impl Rooms {
+    pub fn new(
+        store: Arc<dyn Store>,
+        limits: Arc<Limits>,
+        metrics: Arc<Metrics>,
+        data: Arc<dyn RoomData>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            store,
+            limits,
+            metrics,
+            data,
+            slots: Mutex::default(),
+            tasks: Mutex::default(),
+            sessions: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            goodbye: watch::Sender::new(None),
+        }))
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.0.limits
+    }
+
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
+    }
+
+    pub(super) fn data(&self) -> &Arc<dyn RoomData> {
+        &self.0.data
+    }
+
+    /// True once [`Rooms::drain`] was called: nobody is let in any more.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(SeqCst)
+    }
+
+    /// Lets a session in; `None` where the server has as many as it takes, or drains.
+    pub fn admit(&self) -> Option<Admission> {
+        let most = self.0.limits.sessions;
+        let count = |now: usize| (now < most).then_some(now + 1);
+        if self.is_draining() || self.0.sessions.fetch_update(SeqCst, SeqCst, count).is_err() {
+            return None;
+        }
+        self.0.metrics.sessions.fetch_add(1, Relaxed);
+        self.0.metrics.sessions_total.fetch_add(1, Relaxed);
+        Some(Admission(self.clone()))
+    }
+
+    /// Changes to `Some(retry_after_ms)` when sessions that are in no room have to go.
+    pub fn goodbye(&self) -> watch::Receiver<Option<u64>> {
+        self.0.goodbye.subscribe()
+    }
+
+    /// The way into a dashboard's room, opened where it is not open. However many ask at once, it is
+    /// read from the store once.
+    pub async fn open(&self, id: &DashboardId) -> Result<RoomHandle, RoomError> {
+        if self.is_draining() {
+            return Err(RoomError::Draining);
+        }
+        let opening = {
+            let mut slots = self.slots();
+            if !slots.contains_key(id) && slots.len() >= self.0.limits.rooms {
+                return Err(RoomError::Full);
+            }
+            Opening { rooms: self, id, slot: Some(slots.entry(id.clone()).or_default().clone()) }
+        };
+        let slot = opening.slot.as_ref().expect("taken only when it is dropped");
+        let room = slot.room.get_or_try_init(|| self.start(id, slot)).await?.clone();
+        if room.inbox.is_closed() {
+            // It did not end in good order, or it would have left the list first.
+            self.forget(id, slot);
+        }
+        Ok(room)
+    }
+
+    /// As [`Rooms::open`], for a room that passes on what came as it ended.
+    fn open_next<'a>(&'a self, id: &'a DashboardId) -> BoxFuture<'a, Result<RoomHandle, RoomError>> {
+        Box::pin(self.open(id))
+    }
+
+    async fn start(&self, id: &DashboardId, slot: &Arc<Slot>) -> Result<RoomHandle, RoomError> {
+        let opened = self.0.store.open(id).await?.ok_or(RoomError::NotFound)?;
+        let live = Live::new(id.clone(), self.clone(), slot.clone(), opened).map_err(|error| {
+            tracing::error!(dashboard = %id, %error, "a stored dashboard does not read");
+            RoomError::Spoilt
+        })?;
+        let (inbox, inputs) = mpsc::channel(self.0.limits.room_inbox);
+        self.0.metrics.rooms.fetch_add(1, Relaxed);
+        let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that ended are let go of here, so that the set stays as large as there are rooms.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(live.run(inputs));
+        Ok(RoomHandle { id: id.clone(), inbox })
+    }
+
+    /// A dashboard as it stands, durable.
+    pub async fn snapshot(&self, id: &DashboardId) -> Result<Read, RoomError> {
+        self.ask(id, Input::Read).await
+    }
+
+    /// Asks a room; a room that ended meanwhile is opened once more.
+    async fn ask<T>(
+        &self,
+        id: &DashboardId,
+        question: impl Fn(oneshot::Sender<T>) -> Input,
+    ) -> Result<T, RoomError> {
+        for _ in 0..3 {
+            let room = self.open(id).await?;
+            let (answer, answered) = oneshot::channel();
+            if room.send(question(answer)).await.is_ok()
+                && let Ok(answer) = answered.await
+            {
+                return Ok(answer);
+            }
+        }
+        Err(RoomError::Store(StoreError::Io("the room ended".to_owned())))
+    }
+
+    /// Makes an empty dashboard with a title.
+    pub async fn create(&self, title: &str) -> Result<DashboardId, RoomError> {
+        self.create_with(Dashboard::new(title)).await
+    }
+
+    /// Makes a dashboard that begins as this one.
+    pub async fn create_with(&self, dashboard: Dashboard) -> Result<DashboardId, RoomError> {
+        if self.is_draining() {
+            return Err(RoomError::Draining);
+        }
+        let id = DashboardId::new(random_id()).expect("base64 without padding is an id");
+        let epoch = random_id();
+        let listing = Listing {
+            title: dashboard.title.clone(),
+            widgets: dashboard.widgets.len(),
+            changed_at: now_ms(),
+            changed_by: None,
+        };
+        let state = frames::json(&Room::new(epoch.clone(), dashboard).state()).into();
+        self.0.store.create(NewDashboard { id: id.clone(), epoch, state, listing }).await?;
+        Ok(id)
+    }
+
+    /// Removes a dashboard; those who are in it are told. Errors with `NotFound` where there is none.
+    pub async fn delete(&self, id: &DashboardId) -> Result<(), RoomError> {
+        // Through the room, so that nothing is judged between the removal and its end.
+        let deleted = self.ask(id, Input::Delete).await??;
+        if deleted { Ok(()) } else { Err(RoomError::NotFound) }
+    }
+
+    /// All dashboards, the one that changed last first.
+    pub async fn list(&self) -> Result<Vec<Listed>, RoomError> {
+        Ok(self.0.store.list().await?)
+    }
+
+    /// Who is where, a person once per dashboard.
+    pub fn here(&self) -> BTreeMap<DashboardId, Vec<User>> {
+        let slots = self.slots();
+        let here = slots.iter().map(|(id, slot)| (id.clone(), slot.people().clone()));
+        here.filter(|(_, people)| !people.is_empty()).collect()
+    }
+
+    /// Ends everything in good order: lets nobody in, finishes the logs, tells everybody when to come
+    /// back, saves. Returns when all rooms have ended and the sessions had time to hear of it.
+    pub async fn drain(&self, retry_after_ms: u64) {
+        self.0.draining.store(true, SeqCst);
+        loop {
+            let slots: Vec<Arc<Slot>> = self.slots().values().cloned().collect();
+            for slot in &slots {
+                if let Some(room) = slot.room.get() {
+                    // One that ended meanwhile needs no telling.
+                    let _ = room.send(Input::Drain { retry_after_ms }).await;
+                }
+            }
+            let mut tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a room ended badly");
+                }
+            }
+            drop(slots);
+            // One that was being opened when it began is there by the next round.
+            if self.slots().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.0.goodbye.send_replace(Some(retry_after_ms));
+        let gone = async {
+            while self.0.sessions.load(SeqCst) > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(GOODBYE, gone).await.is_err() {
+            tracing::info!(left = self.0.sessions.load(SeqCst), "sessions did not take their goodbye");
+        }
+    }
+
+    /// Takes a room that ended out of the list. What still comes for it opens it anew.
+    fn forget(&self, id: &DashboardId, slot: &Arc<Slot>) {
+        let mut slots = self.slots();
+        if slots.get(id).is_some_and(|known| Arc::ptr_eq(known, slot)) {
+            slots.remove(id);
+            self.0.metrics.rooms.fetch_sub(1, Relaxed);
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<DashboardId, Arc<Slot>>> {
+        // No code panics while it holds the lock; the map is whole in any case.
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn people(&self) -> MutexGuard<'_, Vec<User>> {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_people(&self, people: Vec<User>) {
+        *self.people() = people;
+    }
+}
+
+/// Somebody who waits for a room to open. The last of them takes an empty slot away again, so that
+/// asking for what is not there leaves nothing behind.
+struct Opening<'a> {
+    rooms: &'a Rooms,
+    id: &'a DashboardId,
+    slot: Option<Arc<Slot>>,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        let mut slots = self.rooms.slots();
+        let Some(mine) = self.slot.take() else { return };
+        // The list's own, and mine: all others have given up theirs, under this lock.
+        let last = Arc::strong_count(&mine) == 2;
+        if last
+            && mine.room.get().is_none()
+            && slots.get(self.id).is_some_and(|known| Arc::ptr_eq(known, &mine))
+        {
+            slots.remove(self.id);
+        }
+        drop(mine);
+        drop(slots);
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.0.sessions.fetch_sub(1, SeqCst);
+        self.0.0.metrics.sessions.fetch_sub(1, Relaxed);
+    }
+}
+
+/// 96 random bits as an id.
+pub(super) fn random_id() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>())
+}

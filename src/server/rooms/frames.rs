@@ -1,0 +1,158 @@
+//! Frames of a room, put together from parts that are encoded once.
+
+use std::sync::Arc;
+
+use axum::extract::ws::Utf8Bytes;
+use serde::Serialize;
+
+use crate::dashboard::DashboardId;
+use crate::sync::protocol::{Code, DataFrame, Peers, Role, ServerMessage};
+
+/// Encodes a value that has only strings, numbers and maps with string keys in it.
+pub fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("maps with string keys are JSON")
+}
+
+/// A frame of a message.
+pub fn frame(message: &ServerMessage) -> Utf8Bytes {
+    json(message).into()
+}
+
+/// A `commits` frame of encoded commits.
+pub fn commits(dashboard: &DashboardId, bodies: &[Arc<str>], digest: Option<&str>) -> Utf8Bytes {
+    let bytes: usize = bodies.iter().map(|body| body.len() + 1).sum();
+    let mut out = String::with_capacity(bytes + 160);
+    out.push_str("{\"type\":\"commits\",\"dashboard\":\"");
+    // Ids have no character that JSON escapes, nor has a digest.
+    out.push_str(dashboard.as_str());
+    out.push_str("\",\"commits\":[");
+    join(&mut out, bodies);
+    out.push(']');
+    if let Some(digest) = digest {
+        out.push_str(",\"digest\":\"");
+        out.push_str(digest);
+        out.push('"');
+    }
+    out.push('}');
+    out.into()
+}
+
+/// What a `joined` frame says, with its large part encoded already.
+pub struct JoinedParts<'a> {
+    pub dashboard: &'a DashboardId,
+    pub role: Role,
+    pub epoch: &'a str,
+    pub revision: u64,
+    pub last_seq: u64,
+    pub content: Content,
+    pub peers: &'a Peers,
+}
+
+/// What brings a replica up to date.
+pub enum Content {
+    Snapshot(Arc<str>),
+    Commits(Vec<Arc<str>>),
+}
+
+/// A `joined` frame.
+pub fn joined(parts: &JoinedParts<'_>) -> Utf8Bytes {
+    let bytes = match &parts.content {
+        Content::Snapshot(snapshot) => snapshot.len(),
+        Content::Commits(bodies) => bodies.iter().map(|body| body.len() + 1).sum(),
+    };
+    let mut out = String::with_capacity(bytes + 256 + 192 * parts.peers.len());
+    out.push_str("{\"type\":\"joined\",\"dashboard\":");
+    out.push_str(&json(parts.dashboard));
+    out.push_str(",\"role\":");
+    out.push_str(&json(&parts.role));
+    out.push_str(",\"epoch\":");
+    out.push_str(&json(&parts.epoch));
+    out.push_str(",\"revision\":");
+    out.push_str(&parts.revision.to_string());
+    out.push_str(",\"last_seq\":");
+    out.push_str(&parts.last_seq.to_string());
+    match &parts.content {
+        Content::Snapshot(snapshot) => {
+            out.push_str(",\"snapshot\":");
+            out.push_str(snapshot);
+        }
+        Content::Commits(bodies) => {
+            out.push_str(",\"commits\":[");
+            join(&mut out, bodies);
+            out.push(']');
+        }
+    }
+    out.push_str(",\"peers\":");
+    out.push_str(&json(parts.peers));
+    out.push('}');
+    out.into()
+}
+
+fn join(out: &mut String, bodies: &[Arc<str>]) {
+    for (index, body) in bodies.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(body);
+    }
+}
+
+/// An `error` frame.
+pub fn error(code: Code, reason: impl Into<String>, retry_after_ms: Option<u64>) -> Utf8Bytes {
+    frame(&ServerMessage::Error { code, reason: reason.into(), retry_after_ms })
+}
+
+/// A `presence` frame.
+pub fn presence(dashboard: &DashboardId, peers: Peers) -> Utf8Bytes {
+    frame(&ServerMessage::Presence { dashboard: dashboard.clone(), peers })
+}
+
+/// A `data` frame.
+pub fn data(dashboard: &DashboardId, frames: Vec<DataFrame>) -> Utf8Bytes {
+    frame(&ServerMessage::Data { dashboard: dashboard.clone(), frames })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{ClientId, Dashboard, User};
+    use crate::sync::protocol::Commit;
+
+    #[test]
+    fn frames_put_together_read_as_messages() {
+        let id = DashboardId::new("d1").expect("an id");
+        let body = |revision| -> Arc<str> {
+            let (client, by) = (ClientId::new("c1").expect("an id"), User::default());
+            let (ops, refused, conflicts) = (vec![], vec![], vec![]);
+            json(&Commit { revision, client, seq: 1, by, at: 5, ops, refused, conflicts }).into()
+        };
+        let read = |frame: Utf8Bytes| -> ServerMessage { serde_json::from_str(&frame).expect("reads") };
+        match read(commits(&id, &[body(1), body(2)], Some("ab"))) {
+            ServerMessage::Commits { dashboard, commits, digest } => {
+                assert_eq!((dashboard, commits.len(), digest.as_deref()), (id.clone(), 2, Some("ab")));
+            }
+            other => panic!("{other:?}"),
+        }
+        let peers = Peers::new();
+        let snapshot: Arc<str> = json(&Dashboard::new("T")).into();
+        for content in [Content::Snapshot(snapshot), Content::Commits(vec![body(3)])] {
+            let tail = matches!(content, Content::Commits(_));
+            let parts = JoinedParts {
+                dashboard: &id,
+                role: Role::Editor,
+                epoch: "e\"1",
+                revision: 3,
+                last_seq: 1,
+                content,
+                peers: &peers,
+            };
+            match read(joined(&parts)) {
+                ServerMessage::Joined(joined) => {
+                    assert_eq!((joined.snapshot.is_some(), joined.commits.is_some()), (!tail, tail));
+                    assert_eq!(joined.epoch, "e\"1");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What a room is told: a closed list, taken in order from one bounded inbox.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::outbound::Outbound;
+use crate::dashboard::{Dashboard, SessionId};
+use crate::server::store::StoreError;
+use crate::sync::protocol::{Change, Code, Presence, Resume};
+use crate::sync::room::Author;
+
+/// A session as its rooms know it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub session: SessionId,
+    pub author: Author,
+    pub outbound: Arc<Outbound>,
+}
+
+/// One input of a room.
+#[derive(Debug)]
+pub enum Input {
+    Join {
+        member: Member,
+        resume: Option<Resume>,
+    },
+    Leave(SessionId),
+    Push {
+        session: SessionId,
+        changes: Vec<Pushed>,
+    },
+    /// `None` withdraws it.
+    Presence {
+        session: SessionId,
+        presence: Option<Box<Presence>>,
+    },
+    /// A sign of life.
+    Touch(SessionId),
+    Read(oneshot::Sender<Read>),
+    /// Removes the dashboard from the store and ends the room; false where the store had none.
+    Delete(oneshot::Sender<Result<bool, StoreError>>),
+    /// Ends the room, everything saved.
+    Drain {
+        retry_after_ms: u64,
+    },
+}
+
+/// A change as it came over the socket.
+#[derive(Debug)]
+pub enum Pushed {
+    Change(Change),
+    /// One that the socket found no good; the room knows which `seq` comes next instead.
+    Bad(Bad),
+}
+
+/// Why a change is not even judged.
+#[derive(Clone, Debug)]
+pub struct Bad {
+    pub seq: u64,
+    pub code: Code,
+    pub reason: String,
+    pub retry_after_ms: Option<u64>,
+}
+
+/// A dashboard at a revision.
+#[derive(Clone, Debug)]
+pub struct Read {
+    pub epoch: String,
+    pub revision: u64,
+    pub dashboard: Arc<Dashboard>,
+}

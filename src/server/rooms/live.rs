@@ -1,0 +1,317 @@
+//! One open room: a task with an inbox. It takes everything that waits, judges it, appends it in one
+//! go and tells everybody in one frame; while an append is under way the inbox fills for the next.
+
+mod log;
+mod people;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use self::log::Judged;
+use super::feed::Feed;
+use super::input::{Input, Member, Pushed, Read};
+use super::tail::Tail;
+use super::{Rooms, Slot, frames};
+use crate::dashboard::{DashboardId, SessionId};
+use crate::server::store::{Opened, StoreError};
+use crate::sync::presence::PresenceSet;
+use crate::sync::protocol::{Code, close};
+use crate::sync::room::Room;
+
+/// Inputs taken at once: bounds how long a batch can be judged before anybody hears of it.
+const TAKE: usize = 512;
+/// Presence goes out at most this often: as fast as a hand is seen to move.
+const PRESENCE_EVERY: Duration = Duration::from_millis(33);
+/// How often silent presence is looked for; its time to live is three times this.
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+/// Commits after which a snapshot is due: bounds what opening has to repeat.
+const SNAPSHOT_COMMITS: u64 = 200;
+/// The longest that a commit waits for a snapshot.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
+/// The shortest time between two snapshots of a busy room: encoding one costs as much as many commits.
+const SNAPSHOT_REST: Duration = Duration::from_secs(5);
+/// When clients come back to a room that failed: a moment, in which a disk may have caught itself.
+const FAILED_RETRY_MS: u64 = 1_000;
+
+/// Why a room ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Nobody was here for a while.
+    Idle,
+    Deleted,
+    Drained {
+        retry_after_ms: u64,
+    },
+    /// The store did not let it go on.
+    Failed,
+}
+
+/// An open room.
+pub(super) struct Live {
+    id: DashboardId,
+    rooms: Rooms,
+    slot: Arc<Slot>,
+    room: Room,
+    members: HashMap<SessionId, Member>,
+    presence: PresenceSet,
+    feed: Feed,
+    tail: Tail,
+    /// The dashboard encoded, until the next commit.
+    snapshot: Option<Arc<str>>,
+    /// The last revision that everybody here was told of.
+    heard: u64,
+    /// Judged and not yet durable: nobody has heard of them.
+    judged: Vec<Judged>,
+    judged_bytes: usize,
+    /// What to tell single sessions once the judged commits are durable.
+    replies: Vec<(SessionId, Utf8Bytes)>,
+    /// Open conflicts, as far as the metrics know.
+    open_conflicts: i64,
+    digest_at: Instant,
+    presence_due: Option<Instant>,
+    presence_at: Instant,
+    expire_at: Instant,
+    empty_since: Instant,
+    saved_revision: u64,
+    saved_at: Instant,
+    saving: Option<JoinHandle<Result<(), StoreError>>>,
+}
+
+impl Live {
+    /// The room of what came out of the store. Errors where that does not read.
+    pub(super) fn new(
+        id: DashboardId,
+        rooms: Rooms,
+        slot: Arc<Slot>,
+        opened: Opened,
+    ) -> Result<Self, serde_json::Error> {
+        let limits = rooms.limits().clone();
+        let saved_revision = opened.revision;
+        let mut tail = Tail::new(limits.tail_commits, limits.tail_bytes);
+        let room = log::rebuild(opened, limits.widgets, &mut tail)?;
+        let now = Instant::now();
+        let mut live = Self {
+            feed: Feed::new(rooms.data().clone()),
+            id,
+            rooms,
+            slot,
+            heard: room.revision(),
+            room,
+            members: HashMap::new(),
+            presence: PresenceSet::new(),
+            tail,
+            snapshot: None,
+            judged: Vec::new(),
+            judged_bytes: 0,
+            replies: Vec::new(),
+            open_conflicts: 0,
+            digest_at: now,
+            presence_due: None,
+            presence_at: now,
+            expire_at: now + EXPIRE_EVERY,
+            empty_since: now,
+            saved_revision,
+            saved_at: now,
+            saving: None,
+        };
+        live.count_open_conflicts();
+        Ok(live)
+    }
+
+    /// Lives until nobody needs it any more.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
+        let mut inputs = Vec::new();
+        let ended = loop {
+            let deadline = self.next_deadline();
+            let anybody = !self.members.is_empty();
+            let done = tokio::select! {
+                count = inbox.recv_many(&mut inputs, TAKE) => match count {
+                    0 => Err(Ended::Idle),
+                    _ => self.take(inputs.drain(..)).await,
+                },
+                () = self.feed.ticked(), if anybody => {
+                    self.send_news();
+                    Ok(())
+                }
+                () = sleep_until(deadline) => Ok(()),
+            };
+            if let Err(ended) = done {
+                break ended;
+            }
+            if let Err(ended) = self.keep_time(inbox.is_empty()).await {
+                break ended;
+            }
+        };
+        self.finish(ended, inputs, inbox).await;
+    }
+
+    async fn take(&mut self, inputs: impl Iterator<Item = Input>) -> Result<(), Ended> {
+        let now_ms = crate::server::clock::now_ms();
+        let mut inputs = inputs;
+        let mut outcome = Ok(());
+        for input in inputs.by_ref() {
+            outcome = self.take_one(input, now_ms).await;
+            if outcome.is_err() {
+                break;
+            }
+        }
+        // What came after the end has nobody to answer it but this.
+        inputs.for_each(|input| self.turn_away(input, outcome.err().unwrap_or(Ended::Failed)));
+        outcome?;
+        self.flush().await
+    }
+
+    async fn take_one(&mut self, input: Input, now_ms: u64) -> Result<(), Ended> {
+        match input {
+            Input::Push { session, changes } => {
+                for pushed in changes {
+                    match pushed {
+                        Pushed::Change(change) => self.judge(&session, &change, now_ms).await?,
+                        Pushed::Bad(bad) => self.reject_bad(&session, bad),
+                    }
+                }
+            }
+            Input::Presence { session, presence } => self.set_presence(&session, presence, now_ms),
+            Input::Touch(session) => self.presence.touch(&session, now_ms),
+            // The others look at what everybody may see: what is judged has to be durable first (S3).
+            Input::Join { member, resume } => {
+                self.flush().await?;
+                self.join(member, resume, now_ms).await;
+            }
+            Input::Leave(session) => {
+                self.flush().await?;
+                self.leave(&session);
+            }
+            Input::Read(answer) => {
+                self.flush().await?;
+                let (epoch, revision) = (self.room.epoch().to_owned(), self.room.revision());
+                let dashboard = Arc::new(self.room.dashboard().clone());
+                // Whoever asked may be gone.
+                let _ = answer.send(Read { epoch, revision, dashboard });
+            }
+            Input::Delete(answer) => {
+                self.flush().await?;
+                let deleted = self.rooms.store().delete(&self.id).await;
+                let done = deleted.is_ok();
+                let _ = answer.send(deleted);
+                if done {
+                    return Err(Ended::Deleted);
+                }
+            }
+            Input::Drain { retry_after_ms } => {
+                self.flush().await?;
+                return Err(Ended::Drained { retry_after_ms });
+            }
+        }
+        Ok(())
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let mut next = self.expire_at;
+        let mut sooner = |at: Instant| next = next.min(at);
+        if let Some(due) = self.presence_due {
+            sooner(due);
+        }
+        if let Some(due) = self.snapshot_due() {
+            sooner(due);
+        }
+        if self.members.is_empty() {
+            sooner(self.idle_at());
+        }
+        next
+    }
+
+    fn idle_at(&self) -> Instant {
+        self.empty_since + Duration::from_millis(self.rooms.limits().room_idle_ms)
+    }
+
+    /// Does whatever is due by now.
+    async fn keep_time(&mut self, inbox_empty: bool) -> Result<(), Ended> {
+        let now = Instant::now();
+        if self.presence_due.is_some_and(|due| due <= now) {
+            self.send_presence(now);
+        }
+        if self.expire_at <= now {
+            self.expire_at = now + EXPIRE_EVERY;
+            self.presence.expire(crate::server::clock::now_ms());
+            self.presence_changed();
+        }
+        if self.snapshot_due().is_some_and(|due| due <= now) {
+            self.save_snapshot().await;
+        }
+        let idle = self.members.is_empty() && self.idle_at() <= now && inbox_empty;
+        if idle { Err(Ended::Idle) } else { Ok(()) }
+    }
+
+    /// Says goodbye, saves, and passes on what still came in.
+    async fn finish(mut self, ended: Ended, inputs: Vec<Input>, mut inbox: mpsc::Receiver<Input>) {
+        self.rooms
+            .metrics()
+            .open_conflicts
+            .fetch_sub(self.open_conflicts, std::sync::atomic::Ordering::Relaxed);
+        for (_, member) in std::mem::take(&mut self.members) {
+            say_goodbye(&member, ended);
+        }
+        if ended != Ended::Deleted {
+            self.save_last_snapshot().await;
+        }
+        self.rooms.forget(&self.id, &self.slot);
+        inbox.close();
+        let mut late = inputs;
+        while let Some(input) = inbox.recv().await {
+            late.push(input);
+        }
+        if ended == Ended::Idle && !late.is_empty() {
+            // Somebody came through the door as it closed: the next room takes them.
+            if let Ok(next) = self.rooms.open_next(&self.id).await {
+                for input in late.drain(..) {
+                    if let Err(input) = next.send(input).await {
+                        self.turn_away(input, Ended::Failed);
+                    }
+                }
+            }
+        }
+        for input in late {
+            self.turn_away(input, ended);
+        }
+    }
+
+    /// Answers an input that this room takes no more. Those that wait for an answer see it fail.
+    fn turn_away(&self, input: Input, ended: Ended) {
+        if let Input::Join { member, .. } = input {
+            say_goodbye(&member, ended);
+        }
+    }
+}
+
+fn say_goodbye(member: &Member, ended: Ended) {
+    let (frame, code, reason) = match ended {
+        Ended::Deleted => (
+            frames::error(Code::NotFound, "This dashboard was deleted.", None),
+            close::NOT_FOUND,
+            "dashboard deleted",
+        ),
+        Ended::Drained { retry_after_ms } => (
+            frames::error(Code::Internal, "The server restarts.", Some(retry_after_ms)),
+            close::DRAINING,
+            "draining",
+        ),
+        Ended::Idle | Ended::Failed => (
+            frames::error(
+                Code::Internal,
+                "The server could not save. What you did is not lost: it is sent again.",
+                Some(FAILED_RETRY_MS),
+            ),
+            close::DRAINING,
+            "store failed",
+        ),
+    };
+    member.outbound.send(frame);
+    member.outbound.end(code, reason);
+}

@@ -1,0 +1,353 @@
+//! The log of a room: judging, appending, telling; and coming back to what is durable when that fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Ended, FAILED_RETRY_MS, Live, SNAPSHOT_COMMITS, SNAPSHOT_EVERY, SNAPSHOT_REST, frames};
+use crate::dashboard::{ClientId, SessionId};
+use crate::server::rooms::input::Bad;
+use crate::server::rooms::tail::{Tail, TailCommit};
+use crate::server::store::{Appended, KEEP_COMMITS, Listing, Opened, StoreError, Stored};
+use crate::sync::protocol::{Change, Code, Commit, ServerMessage};
+use crate::sync::room::{Room, RoomState, Verdict};
+
+/// Encoded commits that are appended and sent at once: well within what may wait for one reader.
+const BATCH_BYTES: usize = 128 * 1024;
+/// A digest goes out with the batch that passes a multiple of this (S11) ...
+const DIGEST_REVISIONS: u64 = 256;
+/// ... and not more often than this: every replica has to make one too.
+const DIGEST_EVERY: Duration = Duration::from_secs(1);
+
+/// A commit on its way into the log.
+pub(super) struct Judged {
+    session: SessionId,
+    commit: Box<Commit>,
+    body: Arc<str>,
+}
+
+/// The room at the log's end.
+pub(super) fn rebuild(
+    opened: Opened,
+    max_widgets: usize,
+    tail: &mut Tail,
+) -> Result<Room, serde_json::Error> {
+    let state: RoomState = serde_json::from_str(&opened.state)?;
+    let mut room = Room::from_state(state).max_widgets(max_widgets);
+    for Stored { revision, body } in opened.commits {
+        let commit: Commit = serde_json::from_str(&body)?;
+        room.replay(&commit);
+        tail.push(TailCommit { revision, author: Some((commit.client, commit.seq)), body });
+    }
+    Ok(room)
+}
+
+impl Live {
+    /// Judges one change. What it commits waits for [`Live::flush`].
+    pub(super) async fn judge(
+        &mut self,
+        session: &SessionId,
+        change: &Change,
+        now_ms: u64,
+    ) -> Result<(), Ended> {
+        // A session that left or was fenced off is heard no more.
+        let Some(member) = self.members.get(session) else { return Ok(()) };
+        let author = &member.author;
+        let room = &mut self.room;
+        // Bytes of a stranger go through a library here. Should it panic, the room is built anew from
+        // the log, so it does not matter in what state this left it.
+        let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| room.judge(author, change, now_ms))) else {
+            let client = author.client.clone();
+            return self.survive(session.clone(), &client, change.seq).await;
+        };
+        match verdict {
+            Verdict::Committed(commit) => {
+                let body: Arc<str> = frames::json(&*commit).into();
+                self.judged_bytes += body.len();
+                self.judged.push(Judged { session: session.clone(), commit, body });
+                if self.judged_bytes >= BATCH_BYTES {
+                    self.flush().await?;
+                }
+            }
+            Verdict::Again => {
+                let client = author.client.clone();
+                self.flush().await?;
+                self.answer_again(session, &client, change.seq).await;
+            }
+            Verdict::Rejected { code, reason, expected } => {
+                let bad = Bad { seq: change.seq, code, reason, retry_after_ms: None };
+                self.reject(session, bad, expected);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rejects a change that the socket found no good.
+    pub(super) fn reject_bad(&mut self, session: &SessionId, bad: Bad) {
+        let Some(member) = self.members.get(session) else { return };
+        let expected = self.room.last_seq(&member.author.client) + 1;
+        // A change whose turn it is not yet must not be set aside under a number that may be another's
+        // by now: it comes again, and is turned down when its turn has come.
+        let early = bad.seq != expected && bad.retry_after_ms.is_none();
+        let bad = if early {
+            let reason = "An earlier change of this client is missing.".to_owned();
+            Bad { code: Code::OutOfOrder, reason, ..bad }
+        } else {
+            bad
+        };
+        self.reject(session, bad, expected);
+    }
+
+    fn reject(&mut self, session: &SessionId, bad: Bad, expected: u64) {
+        self.rooms.metrics().rejected(bad.code);
+        let Bad { seq, code, reason, retry_after_ms } = bad;
+        let dashboard = self.id.clone();
+        let message = ServerMessage::Rejected { dashboard, seq, code, reason, expected, retry_after_ms };
+        self.replies.push((session.clone(), frames::frame(&message)));
+    }
+
+    /// Tells a client what became of a change that it pushed before (S2).
+    async fn answer_again(&mut self, session: &SessionId, client: &ClientId, seq: u64) {
+        let body = match self.tail.find(client, seq) {
+            Some(body) => Some(body),
+            None => self.rooms.store().find(&self.id, client, seq).await.unwrap_or_default(),
+        };
+        let Some(member) = self.members.get(session).cloned() else { return };
+        let Some(body) = body else {
+            // The log does not reach back that far. The snapshot has it in it, and says so.
+            let snapshot = self.encoded();
+            let frame = self.joined_frame(&member, frames::Content::Snapshot(snapshot));
+            member.outbound.answer(frame);
+            return;
+        };
+        let frame = frames::commits(&self.id, &[body], None);
+        member.outbound.send(frame);
+    }
+
+    /// Makes the judged commits durable, then tells everybody (S3).
+    pub(super) async fn flush(&mut self) -> Result<(), Ended> {
+        self.judged_bytes = 0;
+        let judged = std::mem::take(&mut self.judged);
+        if let Some(last) = judged.last() {
+            let commits = judged.iter().map(|Judged { commit, body, .. }| Appended {
+                revision: commit.revision,
+                client: commit.client.clone(),
+                seq: commit.seq,
+                body: body.clone(),
+            });
+            let listing = Listing {
+                title: self.room.dashboard().title.clone(),
+                widgets: self.room.dashboard().widgets.len(),
+                changed_at: last.commit.at,
+                changed_by: Some(last.commit.by.clone()),
+            };
+            let begun = Instant::now();
+            let appended = self.rooms.store().append(&self.id, commits.collect(), listing).await;
+            match appended {
+                Ok(()) => self.rooms.metrics().appended(begun.elapsed()),
+                Err(error) => return self.recover(judged, error).await,
+            }
+            self.tell(judged);
+        }
+        for (session, frame) in std::mem::take(&mut self.replies) {
+            if let Some(member) = self.members.get(&session) {
+                member.outbound.send(frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends durable commits to everybody, in as few frames as they fit in.
+    fn tell(&mut self, judged: Vec<Judged>) {
+        let (Some(first), Some(last)) = (judged.first(), judged.last()) else { return };
+        self.snapshot = None;
+        self.heard = last.commit.revision;
+        let passed =
+            (first.commit.revision - 1) / DIGEST_REVISIONS != last.commit.revision / DIGEST_REVISIONS;
+        let digest = (passed && self.digest_at.elapsed() >= DIGEST_EVERY).then(|| {
+            self.digest_at = Instant::now();
+            self.room.digest()
+        });
+        let bodies: Vec<Arc<str>> = judged.iter().map(|judged| judged.body.clone()).collect();
+        self.send_commits(&bodies, digest.as_deref());
+        let metrics = self.rooms.metrics().clone();
+        let count = |counter: &std::sync::atomic::AtomicU64, by: usize| counter.fetch_add(by as u64, Relaxed);
+        count(&metrics.commits_total, judged.len());
+        let (mut windows, mut conflicts) = (Vec::new(), 0);
+        for Judged { commit, body, .. } in judged {
+            count(&metrics.refused_total, commit.refused.len());
+            conflicts += commit.conflicts.len();
+            let made = commit.conflicts.iter().filter(|conflict| {
+                conflict.settled.is_none()
+                    && conflict.id.as_str().starts_with(&format!("k{}-", commit.revision))
+            });
+            count(&metrics.conflicts_total, made.count());
+            windows.extend(self.feed.changed(self.room.dashboard(), &commit.ops));
+            let author = Some((commit.client, commit.seq));
+            self.tail.push(TailCommit { revision: commit.revision, author, body });
+        }
+        if conflicts > 0 {
+            self.count_open_conflicts();
+        }
+        if !windows.is_empty() {
+            self.send_all(&frames::data(&self.id, windows));
+        }
+    }
+
+    fn send_commits(&self, bodies: &[Arc<str>], digest: Option<&str>) {
+        let delivered = bodies.len() * self.members.len();
+        self.rooms.metrics().deliveries_total.fetch_add(delivered as u64, Relaxed);
+        let mut rest = bodies;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take_while(|body| {
+                bytes += body.len();
+                bytes <= 2 * BATCH_BYTES
+            });
+            let (now, later) = rest.split_at(fits.count().max(1));
+            let digest = digest.filter(|_| later.is_empty());
+            self.send_all(&frames::commits(&self.id, now, digest));
+            rest = later;
+        }
+    }
+
+    /// A panic in judging: what was judged before is saved, the room is built anew, the change is no good.
+    async fn survive(&mut self, session: SessionId, client: &ClientId, seq: u64) -> Result<(), Ended> {
+        tracing::error!(dashboard = %self.id, %client, seq, "judging a change panicked");
+        self.rooms.metrics().panics_caught.fetch_add(1, Relaxed);
+        // The dashboard may be half changed: no digest of it.
+        self.digest_at = Instant::now();
+        self.flush().await?;
+        self.reload().await?;
+        let expected = self.room.last_seq(client) + 1;
+        let reason = "The change cannot be read.".to_owned();
+        self.reject(&session, Bad { seq, code: Code::Invalid, reason, retry_after_ms: None }, expected);
+        Ok(())
+    }
+
+    /// An append that failed: back to what is durable, and the authors are told to push again.
+    async fn recover(&mut self, judged: Vec<Judged>, error: StoreError) -> Result<(), Ended> {
+        tracing::warn!(dashboard = %self.id, %error, commits = judged.len(), "commits were not appended");
+        if error == StoreError::Gone {
+            return Err(Ended::Deleted);
+        }
+        self.reload().await?;
+        // What else was to be said counted on commits that are not there.
+        let mut replies = std::mem::take(&mut self.replies);
+        replies.retain(|(session, _)| judged.iter().all(|judged| judged.session != *session));
+        let mut told: Vec<SessionId> = Vec::new();
+        for Judged { session, commit, .. } in &judged {
+            let last = self.room.last_seq(&commit.client);
+            // It may have been appended in spite of the error; then the tail told everybody.
+            if commit.seq <= last || told.contains(session) {
+                continue;
+            }
+            told.push(session.clone());
+            let bad = Bad {
+                seq: commit.seq,
+                code: Code::Internal,
+                reason: "The server could not save this yet.".to_owned(),
+                retry_after_ms: Some(FAILED_RETRY_MS),
+            };
+            self.reject(session, bad, last + 1);
+        }
+        self.replies.append(&mut replies);
+        for (session, frame) in std::mem::take(&mut self.replies) {
+            if let Some(member) = self.members.get(&session) {
+                member.outbound.send(frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the room anew from the store, and tells everybody what the log has that they don't.
+    async fn reload(&mut self) -> Result<(), Ended> {
+        let store = self.rooms.store().clone();
+        let opened = match store.open(&self.id).await {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Err(Ended::Deleted),
+            Err(error) => return Err(self.failed(&error)),
+        };
+        let heard = self.heard;
+        if opened.epoch != self.room.epoch() {
+            return Err(Ended::Failed);
+        }
+        let limits = self.rooms.limits();
+        let mut tail = Tail::new(limits.tail_commits, limits.tail_bytes);
+        let room = rebuild(opened, limits.widgets, &mut tail);
+        self.room = room.map_err(|error| self.failed(&error))?;
+        self.snapshot = None;
+        if self.room.revision() > heard {
+            let missed = store.tail(&self.id, heard, KEEP_COMMITS as usize).await;
+            let missed = missed.map_err(|error| self.failed(&error))?;
+            let whole = missed.first().is_some_and(|first| first.revision == heard + 1)
+                && missed.last().is_some_and(|last| last.revision == self.room.revision());
+            if !whole {
+                return Err(Ended::Failed);
+            }
+            let bodies: Vec<Arc<str>> = missed.into_iter().map(|commit| commit.body).collect();
+            self.send_commits(&bodies, None);
+        }
+        self.tail = tail;
+        self.heard = self.room.revision();
+        let windows = self.feed.windows(self.room.dashboard());
+        if !windows.is_empty() {
+            self.send_all(&frames::data(&self.id, windows));
+        }
+        self.count_open_conflicts();
+        Ok(())
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> Ended {
+        tracing::error!(dashboard = %self.id, %error, "the room cannot go on");
+        Ended::Failed
+    }
+
+    pub(super) fn count_open_conflicts(&mut self) {
+        let open = self.room.dashboard().open_conflicts().count() as i64;
+        self.rooms.metrics().open_conflicts.fetch_add(open - self.open_conflicts, Relaxed);
+        self.open_conflicts = open;
+    }
+
+    /// When the next snapshot is due; `None` while nothing changed or one is being saved.
+    pub(super) fn snapshot_due(&self) -> Option<Instant> {
+        let busy = self.saving.as_ref().is_some_and(|saving| !saving.is_finished());
+        let commits = self.room.revision().saturating_sub(self.saved_revision);
+        let rest = if commits >= SNAPSHOT_COMMITS { SNAPSHOT_REST } else { SNAPSHOT_EVERY };
+        (commits > 0 && !busy).then(|| self.saved_at + rest)
+    }
+
+    /// Begins to save a snapshot, beside the room.
+    pub(super) async fn save_snapshot(&mut self) {
+        self.end_saving().await;
+        (self.saved_at, self.saved_revision) = (Instant::now(), self.room.revision());
+        let (state, store, id) = (self.room.state(), self.rooms.store().clone(), self.id.clone());
+        self.saving = Some(tokio::spawn(async move {
+            let revision = state.revision;
+            let text = tokio::task::spawn_blocking(move || frames::json(&state)).await;
+            let text = text.map_err(|error| StoreError::Io(error.to_string()))?;
+            store.save_snapshot(&id, revision, text.into()).await
+        }));
+    }
+
+    async fn end_saving(&mut self) {
+        let Some(saving) = self.saving.take() else { return };
+        let saved = saving.await.unwrap_or_else(|error| Err(StoreError::Io(error.to_string())));
+        if let Err(error) = saved {
+            tracing::warn!(dashboard = %self.id, %error, "a snapshot was not saved; the log has it all");
+            self.saved_revision = 0;
+        }
+    }
+
+    /// Saves what the next one to open the room would have to repeat.
+    pub(super) async fn save_last_snapshot(&mut self) {
+        self.end_saving().await;
+        if self.room.revision() > self.saved_revision {
+            self.save_snapshot().await;
+            self.end_saving().await;
+        }
+    }
+}

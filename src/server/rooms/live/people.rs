@@ -1,0 +1,172 @@
+//! The people of a room: joining, leaving, presence, and the live figures that they see.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::time::Instant;
+
+use super::{Live, Member, PRESENCE_EVERY, frames};
+use crate::dashboard::{SessionId, User};
+use crate::server::store::KEEP_COMMITS;
+use crate::sync::presence;
+use crate::sync::protocol::{Code, Presence, Resume, Role, close};
+
+impl Live {
+    /// Takes a session in, or tells it why not.
+    pub(super) async fn join(&mut self, member: Member, resume: Option<Resume>, now_ms: u64) {
+        let rejoins = self.members.contains_key(&member.session);
+        self.fence_off(&member);
+        if !rejoins && self.members.len() >= self.rooms.limits().sessions_per_room {
+            self.rooms.metrics().rejected(Code::Full);
+            member.outbound.send(frames::error(
+                Code::Full,
+                "This dashboard has no room for more people.",
+                None,
+            ));
+            return;
+        }
+        // Those who were here get the points up to now first; then all have the same ones.
+        self.send_news();
+        let content = self.content_for(resume).await;
+        if !rejoins {
+            self.presence.set(&member.session, &member.author.by, Presence::default(), now_ms);
+        }
+        member.outbound.answer(self.joined_frame(&member, content));
+        let windows = self.feed.windows(self.room.dashboard());
+        if !windows.is_empty() {
+            member.outbound.answer(frames::data(&self.id, windows));
+        }
+        self.members.insert(member.session.clone(), member);
+        self.publish_people();
+        self.presence_changed();
+    }
+
+    /// A `joined` frame for one session.
+    pub(super) fn joined_frame(&self, member: &Member, content: frames::Content) -> Utf8Bytes {
+        frames::joined(&frames::JoinedParts {
+            dashboard: &self.id,
+            role: member.author.role,
+            epoch: self.room.epoch(),
+            revision: self.room.revision(),
+            last_seq: self.room.last_seq(&member.author.client),
+            content,
+            peers: &self.presence.peers(),
+        })
+    }
+
+    /// Ends an older session of the same client: frames that it still sends must not be judged among
+    /// those of the new one, which may have numbered its changes anew.
+    fn fence_off(&mut self, newer: &Member) {
+        let same =
+            |member: &&Member| member.author.client == newer.author.client && member.session != newer.session;
+        let Some(older) = self.members.values().find(same).map(|member| member.session.clone()) else {
+            return;
+        };
+        if let Some(older) = self.members.remove(&older) {
+            older.outbound.end(close::TOO_MANY, "joined again elsewhere");
+            self.presence.withdraw(&older.session);
+        }
+    }
+
+    pub(super) fn leave(&mut self, session: &SessionId) {
+        if self.members.remove(session).is_some() {
+            self.presence.withdraw(session);
+            self.empty_since = Instant::now();
+            self.publish_people();
+            self.presence_changed();
+        }
+    }
+
+    /// The tail where the log still has it, else a snapshot (S7).
+    async fn content_for(&mut self, resume: Option<Resume>) -> frames::Content {
+        let resume = resume.filter(|at| at.epoch == self.room.epoch() && at.revision <= self.room.revision());
+        if let Some(at) = resume {
+            if at.revision == self.room.revision() {
+                return frames::Content::Commits(Vec::new());
+            }
+            if let Some(bodies) = self.tail.after(at.revision) {
+                return frames::Content::Commits(bodies);
+            }
+            if self.room.revision() - at.revision <= KEEP_COMMITS
+                && let Ok(stored) =
+                    self.rooms.store().tail(&self.id, at.revision, KEEP_COMMITS as usize).await
+                && stored.first().is_some_and(|first| first.revision == at.revision + 1)
+                && stored.last().is_some_and(|last| last.revision == self.room.revision())
+            {
+                return frames::Content::Commits(stored.into_iter().map(|commit| commit.body).collect());
+            }
+        }
+        frames::Content::Snapshot(self.encoded())
+    }
+
+    /// The dashboard encoded; kept until the next commit.
+    pub(super) fn encoded(&mut self) -> Arc<str> {
+        let room = &self.room;
+        self.snapshot.get_or_insert_with(|| frames::json(room.dashboard()).into()).clone()
+    }
+
+    pub(super) fn set_presence(&mut self, session: &SessionId, presence: Option<Box<Presence>>, now_ms: u64) {
+        let Some(member) = self.members.get(session) else { return };
+        let refused = match &presence {
+            _ if member.author.role == Role::Viewer => {
+                Some((Code::Forbidden, "Your role here is viewer.".to_owned()))
+            }
+            Some(presence) => presence::check(presence).err().map(|reason| (Code::Invalid, reason)),
+            None => None,
+        };
+        if let Some((code, reason)) = refused {
+            self.rooms.metrics().rejected(code);
+            member.outbound.send(frames::error(code, reason, None));
+            return;
+        }
+        match presence {
+            Some(presence) => self.presence.set(session, &member.author.by, *presence, now_ms),
+            None => self.presence.withdraw(session),
+        }
+        self.presence_changed();
+    }
+
+    /// Sees to it that presence goes out: now, or when the last frame is old enough.
+    pub(super) fn presence_changed(&mut self) {
+        self.presence_due.get_or_insert(self.presence_at + PRESENCE_EVERY);
+    }
+
+    pub(super) fn send_presence(&mut self, now: Instant) {
+        self.presence_due = None;
+        let Some(peers) = self.presence.take_changed() else { return };
+        self.presence_at = now;
+        // Who is alone knows it.
+        if self.members.len() > 1 {
+            self.rooms.metrics().presence_frames.fetch_add(1, Relaxed);
+            self.send_all(&frames::presence(&self.id, peers));
+        }
+    }
+
+    /// Sends the points that came since the last time.
+    pub(super) fn send_news(&mut self) {
+        let news = self.feed.news(self.room.dashboard());
+        if !news.is_empty() {
+            self.send_all(&frames::data(&self.id, news));
+        }
+    }
+
+    /// Queues one frame for everybody; it is never encoded again.
+    pub(super) fn send_all(&self, frame: &Utf8Bytes) {
+        for member in self.members.values() {
+            member.outbound.send(frame.clone());
+        }
+    }
+
+    /// Says who is here, a person once, to those who list dashboards.
+    fn publish_people(&self) {
+        let mut people: Vec<User> = Vec::new();
+        for member in self.members.values() {
+            if people.iter().all(|known| known.id != member.author.by.id) {
+                people.push(member.author.by.clone());
+            }
+        }
+        people.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        self.slot.set_people(people);
+    }
+}
