@@ -1,0 +1,167 @@
+//! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
+//!
+//! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
+//! cursors,idle,join` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! within one run are what can be compared.
+
+mod broadcast;
+mod client;
+mod load;
+mod process;
+mod scenes;
+
+use std::env;
+
+use load::{Outcome, Pace, Target};
+use process::Process;
+
+const CLIENTS: usize = 100;
+const WRITERS: usize = 10;
+const WIDGETS: usize = 100;
+/// The latency up to which a rate counts as held.
+const SATURATED_MS: f64 = 250.0;
+/// Edits under way while the most is looked for.
+const WINDOWS: [u64; 5] = [100, 500, 2_000, 5_000, 10_000];
+
+fn main() {
+    let arguments: Vec<String> = env::args().collect();
+    if arguments.iter().any(|argument| argument.starts_with("--broadcast")) {
+        broadcast::serve(arguments.iter().any(|argument| argument == "--broadcast-batched"));
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, measure());
+}
+
+async fn measure() {
+    let only = env::var("LOCKSTEP_BENCH_ONLY").unwrap_or_default();
+    let wanted = |scene: &str| only.is_empty() || only.split(',').any(|one| one == scene);
+    println!("{:<58} {:>12} {:>14} {:>7}", "figure", "measured", "wanted", "ratio");
+    if wanted("edits") {
+        edits().await;
+    }
+    if wanted("saturation") {
+        saturation().await;
+    }
+    if wanted("cursors") {
+        let server = Process::lockstep();
+        let outcome = scenes::cursors(&server, 50, 20, 10.0).await.expect("cursors");
+        println!("\n50 cursors, 20 moves/s each ({:.0} deliveries/s)", outcome.per_second());
+        at_most("p50, ms", outcome.quantile_ms(0.5), None);
+        at_most("p99, ms", outcome.quantile_ms(0.99), Some(45.0));
+        cpu_row(&outcome, Some(0.004));
+    }
+    if wanted("idle") {
+        let server = Process::lockstep();
+        println!("\n2,000 sessions that do nothing but their heartbeats");
+        match scenes::idle(&server, 2_000, 20.0).await.expect("idle sessions") {
+            Some(idle) => {
+                at_most("memory each, KiB", idle.kib_each, Some(12.0));
+                at_most("CPU, % of a core", idle.cpu_percent, None);
+            }
+            None => println!("not measured: this machine has no /proc"),
+        }
+    }
+    if wanted("join") {
+        let server = Process::lockstep();
+        let joins = scenes::joins(&server, 200).await.expect("joins");
+        println!("\na fresh join of 200 widgets with ten fields after 10,000 edits");
+        at_most("p50, ms", joins.ms, Some(2.0));
+        if let Some(cpu_ms) = joins.cpu_ms {
+            at_most("server CPU, ms", cpu_ms, Some(0.5));
+        }
+        at_most("size, KiB", joins.kib, Some(60.0));
+    }
+}
+
+/// One room at 100 edits per second, and the same through the plain broadcast.
+async fn edits() {
+    println!("\none room, {CLIENTS} clients, {WRITERS} of them writing, {WIDGETS} widgets, 100 edits/s");
+    let server = Process::lockstep();
+    let target = scenes::dashboard(&server, WIDGETS, false).await.expect("a dashboard");
+    let ours = load::run(&server, &target, CLIENTS, WRITERS, Pace::Rate(100), 20.0).await.expect("edits");
+    drop(server);
+    at_most("p50, ms, every edit durable", ours.quantile_ms(0.5), Some(2.0));
+    at_most("p99, ms, every edit durable", ours.quantile_ms(0.99), Some(5.0));
+    cpu_row(&ours, Some(0.015));
+
+    let server = Process::broadcast(true);
+    let plain = load::run(&server, &Target::Broadcast, CLIENTS, WRITERS, Pace::Rate(100), 20.0)
+        .await
+        .expect("the plain broadcast");
+    at_most("plain axum broadcast: p50, ms", plain.quantile_ms(0.5), None);
+    at_most("plain axum broadcast: p99, ms", plain.quantile_ms(0.99), None);
+    cpu_row(&plain, None);
+    if let (Some(ours), Some(plain)) = (ours.cpu_per_thousand(), plain.cpu_per_thousand()) {
+        println!("{:<58} {:>12.2}", "CPU, Lockstep to the plain broadcast", ours / plain);
+    }
+}
+
+/// The most that one room delivers, and the same through the plain broadcast.
+async fn saturation() {
+    println!("\nthe most with p99 under {SATURATED_MS} ms, same room");
+    let mut ours = Vec::new();
+    for window in WINDOWS {
+        let server = Process::lockstep();
+        let target = scenes::dashboard(&server, WIDGETS, false).await.expect("a dashboard");
+        let pace = Pace::Window(window);
+        match load::run(&server, &target, CLIENTS, WRITERS, pace, 5.0).await {
+            Ok(outcome) => ours.push((window, outcome)),
+            Err(error) => println!("{window} under way: {error}"),
+        }
+    }
+    let ours = most("Lockstep, durable", &ours);
+    at_least("million deliveries/s, durable", ours, 3.0);
+    for (batched, name) in
+        [(true, "plain axum broadcast, batched"), (false, "plain axum broadcast, a frame each")]
+    {
+        let mut plain = Vec::new();
+        for window in WINDOWS {
+            let server = Process::broadcast(batched);
+            let pace = Pace::Window(window);
+            match load::run(&server, &Target::Broadcast, CLIENTS, WRITERS, pace, 5.0).await {
+                Ok(outcome) => plain.push((window, outcome)),
+                Err(error) => println!("{window} under way: {error}"),
+            }
+        }
+        let plain = most(name, &plain);
+        println!("{:<58} {:>12.2}", format!("million deliveries/s, {name}"), plain);
+        println!("{:<58} {:>12.2}", format!("Lockstep to {name}"), ours / plain);
+    }
+}
+
+/// The best of some runs whose latency held, in million deliveries per second.
+fn most(name: &str, runs: &[(u64, Outcome)]) -> f64 {
+    for (window, run) in runs {
+        println!(
+            "  {name}, {window} under way: {:.2} million/s, p50 {:.1} ms, p99 {:.1} ms",
+            run.per_second() / 1e6,
+            run.quantile_ms(0.5),
+            run.quantile_ms(0.99)
+        );
+    }
+    let held = runs.iter().filter(|(_, run)| run.quantile_ms(0.99) < SATURATED_MS);
+    held.map(|(_, run)| run.per_second() / 1e6).fold(0.0, f64::max)
+}
+
+fn cpu_row(outcome: &Outcome, limit: Option<f64>) {
+    match outcome.cpu_per_thousand() {
+        Some(cpu) => at_most("server CPU, s per 1,000 deliveries", cpu, limit),
+        None => println!("server CPU: not measured, this machine has no /proc"),
+    }
+}
+
+/// A figure that should stay below its limit; a ratio up to 1 holds it.
+fn at_most(figure: &str, measured: f64, limit: Option<f64>) {
+    match limit {
+        Some(limit) => {
+            println!("{figure:<58} {measured:>12.4} {:>14} {:>7.2}", format!("<= {limit}"), measured / limit)
+        }
+        None => println!("{figure:<58} {measured:>12.4}"),
+    }
+}
+
+/// A figure that should reach its limit; a ratio from 1 on holds it.
+fn at_least(figure: &str, measured: f64, limit: f64) {
+    println!("{figure:<58} {measured:>12.4} {:>14} {:>7.2}", format!(">= {limit}"), measured / limit);
+}

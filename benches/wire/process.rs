@@ -1,0 +1,97 @@
+//! The measured server as a process of its own: started, pinned, weighed.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::{env, fs};
+
+/// A running server. It is killed and its data removed when this is dropped.
+pub struct Process {
+    child: Child,
+    /// `host:port`
+    pub address: String,
+    data_dir: Option<tempfile::TempDir>,
+}
+
+impl Process {
+    /// Starts Lockstep on a free port with an empty data directory and without limits on pace.
+    pub fn lockstep() -> Self {
+        let data_dir = data_dir();
+        let mut command = pinned(&program());
+        command
+            .env("LOCKSTEP_ADDR", "127.0.0.1:0")
+            .env("LOCKSTEP_DATA_DIR", data_dir.path())
+            .env("LOCKSTEP_LOG", "error")
+            .env("LOCKSTEP_LIMIT_CHANGES_PER_S", "10000000")
+            .env("LOCKSTEP_LIMIT_CHANGES_BURST", "10000000")
+            .env("LOCKSTEP_LIMIT_OUTBOUND_BYTES", "268435456");
+        Self::start(command, Some(data_dir))
+    }
+
+    /// Starts the broadcast without any logic, this same program.
+    pub fn broadcast(batched: bool) -> Self {
+        let mut command = pinned(&env::current_exe().expect("this program has a path"));
+        command.arg(if batched { "--broadcast-batched" } else { "--broadcast" });
+        Self::start(command, None)
+    }
+
+    fn start(mut command: Command, data_dir: Option<tempfile::TempDir>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let address = BufReader::new(stdout)
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.split_once("http://")?.1.trim_end_matches('/').to_owned()))
+            .expect("the server says where it is");
+        Self { child, address, data_dir }
+    }
+
+    /// Seconds of CPU that it has used; `None` where there is no `/proc`.
+    pub fn cpu(&self) -> Option<f64> {
+        // proc(5): utime and stime are fields 14 and 15, in ticks; Linux has 100 of them in a second.
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        let after_name: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks: u64 =
+            after_name.get(11)?.parse::<u64>().ok()? + after_name.get(12)?.parse::<u64>().ok()?;
+        Some(ticks as f64 / 100.0)
+    }
+
+    /// KiB of memory that it has; `None` where there is no `/proc`.
+    pub fn memory_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the measurement has then said already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        drop(self.data_dir.take());
+    }
+}
+
+/// A directory for the data on a real disk: an append that is durable in memory only proves nothing.
+fn data_dir() -> tempfile::TempDir {
+    let parent = env::var_os("LOCKSTEP_BENCH_DIR").map_or_else(env::temp_dir, PathBuf::from);
+    tempfile::TempDir::with_prefix_in("lockstep-bench-", parent).expect("a directory for the data")
+}
+
+/// The program that is measured: `$LOCKSTEP_BIN`, or the one that cargo built for this bench.
+fn program() -> PathBuf {
+    env::var_os("LOCKSTEP_BIN").map_or_else(|| env!("CARGO_BIN_EXE_lockstep").into(), PathBuf::from)
+}
+
+/// A command on the first core, where the machine can pin.
+fn pinned(program: &std::path::Path) -> Command {
+    let can_pin = Command::new("taskset").args(["-c", "0", "true"]).status().is_ok_and(|s| s.success());
+    if can_pin {
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}

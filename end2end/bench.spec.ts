@@ -1,0 +1,134 @@
+// How smooth a full dashboard is: 200 widgets, 20 cursors that move. Run by `make bench` only.
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures.ts";
+
+const WIDGETS = 200;
+const CURSORS = 20;
+const MEASURED_MS = 10_000;
+
+/** Adds widgets from a page that only holds sockets; `live` ones show this server's figures. */
+async function fill(feeder: Page, dashboard: string, live: boolean) {
+  await feeder.evaluate(
+    async ({ dashboard, count, live }) => {
+      const kinds = ["stat", "stat", "stat", "timeseries", "note"];
+      const queries = ["server.cpu", "server.memory", "server.sessions", "server.commits"];
+      const ops = Array.from({ length: count }, (_, n) => {
+        const kind = kinds[n % kinds.length];
+        const options = live && kind !== "note" ? { query: queries[n % queries.length] } : {};
+        const frame = { x: (n % 4) * 6, y: Math.floor(n / 4) * 4, w: 6, h: 4 };
+        return { op: "add_widget", id: `w${n}`, widget: { kind, title: `Widget ${n}`, frame, options } };
+      });
+      const socket = new WebSocket(`ws://${location.host}/api/v1/ws`);
+      const say = (message: object) => socket.send(JSON.stringify(message));
+      await new Promise<void>((done, failed) => {
+        socket.onclose = (event) => failed(new Error(`closed with ${event.code}`));
+        socket.onopen = () => say({ type: "hello", protocol: 1, client: crypto.randomUUID(), name: "Filler" });
+        socket.onmessage = ({ data }) => {
+          const message = JSON.parse(data);
+          if (message.type === "welcome") say({ type: "join", dashboard });
+          if (message.type === "joined") {
+            say({ type: "push", dashboard, changes: [{ seq: 1, base: message.revision, ops }] });
+          }
+          if (message.type === "rejected") failed(new Error(message.reason));
+          if (message.type === "commits") done();
+        };
+      });
+      (window as any).edit = (seq: number, id: string, title: string) =>
+        say({ type: "push", dashboard, changes: [{ seq, base: 1, ops: [{ op: "set", id, field: "title", value: title }] }] });
+    },
+    { dashboard, count: WIDGETS, live },
+  );
+}
+
+/** Joins with so many sessions whose cursors wander over the first screen. */
+async function wander(feeder: Page, dashboard: string) {
+  await feeder.evaluate(
+    async ({ dashboard, count }) => {
+      const joined = Array.from({ length: count }, (_, n) => {
+        const socket = new WebSocket(`ws://${location.host}/api/v1/ws`);
+        const say = (message: object) => socket.send(JSON.stringify(message));
+        return new Promise<void>((done, failed) => {
+          socket.onclose = (event) => failed(new Error(`closed with ${event.code}`));
+          socket.onopen = () => say({ type: "hello", protocol: 1, client: crypto.randomUUID(), name: `Guest ${n}` });
+          socket.onmessage = ({ data }) => {
+            if (data.startsWith('{"type":"welcome"')) return say({ type: "join", dashboard });
+            if (!data.startsWith('{"type":"joined"')) return;
+            done();
+            let at = n;
+            setInterval(() => {
+              at += 0.07;
+              const cursor = { on: `w${n % 12}`, x: 0.5 + 0.4 * Math.sin(at), y: 0.5 + 0.4 * Math.cos(at) };
+              say({ type: "presence", dashboard, presence: { cursor, selected: [], editing: null, dragging: null } });
+            }, 50);
+          };
+        });
+      });
+      await Promise.all(joined);
+    },
+    { dashboard, count: CURSORS },
+  );
+}
+
+for (const live of [false, true]) {
+  const figures = live ? "live figures" : "no figures";
+  test(`${WIDGETS} widgets with ${figures} and ${CURSORS} moving cursors`, async ({ server, arrive, browser }) => {
+    const id = await server.dashboard("Wall");
+    const feeding = await browser.newContext();
+    const feeder = await feeding.newPage();
+    await feeder.goto(`${server.url}/healthz`);
+    await fill(feeder, id, live);
+    const ada = await arrive("Ada");
+    await ada.open(id);
+    await expect(ada.widgets).toHaveCount(WIDGETS);
+    await wander(feeder, id);
+    await expect(ada.page.getByTestId("cursor")).toHaveCount(CURSORS);
+    await ada.page.bringToFront();
+
+    const deltas = await ada.page.evaluate(
+      (ms) =>
+        new Promise<number[]>((done) => {
+          const deltas: number[] = [];
+          let last = performance.now();
+          const until = last + ms;
+          const frame = (now: number) => {
+            deltas.push(now - last);
+            last = now;
+            if (now < until) requestAnimationFrame(frame);
+            else done(deltas.slice(1));
+          };
+          requestAnimationFrame(frame);
+        }),
+      MEASURED_MS,
+    );
+    deltas.sort((a, b) => a - b);
+    const share = deltas.filter((delta) => delta < 17).length / deltas.length;
+    console.log(
+      `\n${WIDGETS} widgets with ${figures}, ${CURSORS} cursors: ${deltas.length} frames, ` +
+        `${(share * 100).toFixed(1)} % under 17 ms (wanted 95), ` +
+        `p95 ${deltas[Math.floor(deltas.length * 0.95)].toFixed(1)} ms, longest ${deltas.at(-1)!.toFixed(1)} ms (wanted <= 50)`,
+    );
+
+    // A remote edit touches the DOM of its widget only. Cursors move in a layer of their own.
+    await ada.page.evaluate(() => {
+      const touched = ((window as any).touched = new Set<string>());
+      new MutationObserver((records) => {
+        for (const { target } of records) {
+          const element = target instanceof Element ? target : target.parentElement;
+          const widget = element?.closest('[data-testid="widget"]');
+          if (widget) touched.add(widget.getAttribute("data-widget")!);
+        }
+      }).observe(document.querySelector('[data-testid="grid"]')!, {
+        subtree: true,
+        childList: true,
+        attributes: true,
+        characterData: true,
+      });
+    });
+    await feeder.evaluate(() => (window as any).edit(2, "w7", "Touched"));
+    await expect(ada.title("w7")).toHaveText("Touched");
+    const touched = await ada.page.evaluate(() => [...(window as any).touched]);
+    console.log(`a remote edit touched the DOM of: ${touched.join(", ")}`);
+    if (!live) expect(touched).toEqual(["w7"]);
+    await feeding.close();
+  });
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Measures what the project promises, and prints it with the machine and the command beside it.
+# The server has the first core, the generator the second. LOCKSTEP_BENCH_ONLY picks scenes:
+# edits, saturation, cursors, idle, join, weight, frames.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+
+only=${LOCKSTEP_BENCH_ONLY:-}
+wanted() { [ -z "$only" ] || case ",$only," in *",$1,"*) true ;; *) false ;; esac; }
+
+scripts/setup.sh --test
+# 2,000 sessions are as many files.
+ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+
+if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join; then
+  cargo bench --features ssr --bench wire --no-run
+fi
+if wanted weight || wanted frames; then
+  cargo leptos build --release --precompress
+fi
+
+# Data goes where a disk is: an append that is durable in memory only proves nothing.
+target=$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+export LOCKSTEP_BENCH_DIR=${LOCKSTEP_BENCH_DIR:-$target/bench}
+mkdir -p "$LOCKSTEP_BENCH_DIR"
+
+printf '\ncommand   make bench%s\n' "${only:+ (LOCKSTEP_BENCH_ONLY=$only)}"
+printf 'machine   %s, %s cores, %s\n' \
+  "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1 || true)" \
+  "$(getconf _NPROCESSORS_ONLN)" "$(uname -srm)"
+printf 'built by  %s; commit %s\n' "$(rustc --version)" "$(git describe --always --dirty 2>/dev/null || echo unknown)"
+printf 'data on   %s\n\n' "$(df -P "$LOCKSTEP_BENCH_DIR" | awk 'NR == 2 { print $1 " at " $6 }')"
+
+if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join; then
+  pin=()
+  if command -v taskset >/dev/null && taskset -c 1 true 2>/dev/null; then pin=(taskset -c 1); fi
+  LOCKSTEP_BENCH_ONLY=$only ${pin[@]+"${pin[@]}"} cargo bench --quiet --features ssr --bench wire
+fi
+
+if wanted weight; then
+  printf '\nweight of the dashboard page, with brotli\n'
+  site=$(scripts/site.sh)
+  total=0
+  for file in "$site"/pkg/*.js.br "$site"/pkg/*.wasm.br "$site"/vendor/*.js.br; do
+    [ -f "$file" ] || continue
+    size=$(wc -c <"$file")
+    total=$((total + size))
+    printf '%-58s %9.1f KB\n' "${file#"$site"/}" "$(awk "BEGIN { print $size / 1000 }")"
+  done
+  printf '%-58s %9.1f KB      <= 400 KB %7.2f\n' "JavaScript and WebAssembly" \
+    "$(awk "BEGIN { print $total / 1000 }")" "$(awk "BEGIN { print $total / 400000 }")"
+fi
+
+if wanted frames; then
+  printf '\nframe times in this machine'\''s Chromium\n'
+  LOCKSTEP_BENCH=1 LOCKSTEP_SITE_ROOT=$(scripts/site.sh) npx playwright test --config end2end/playwright.config.ts --reporter=line
+fi
