@@ -3,11 +3,22 @@
 //! The server puts a [`PageData`] into the context and into the page; the browser reads the same one
 //! when it hydrates, so both render the same thing.
 
+pub mod components;
 pub mod dashboard_store;
+pub mod format;
+pub mod pages;
+pub mod shell;
+pub mod widgets;
 
+mod clock;
+mod dom;
+
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::dashboard::{Dashboard, DashboardId, User};
+
+pub use shell::{Assets, shell};
 
 /// The id of the element that carries [`PageData`] as JSON.
 pub const PAGE_DATA: &str = "page-data";
@@ -78,4 +89,35 @@ pub struct ServerService {
 pub enum Theme {
     Light,
     Dark,
+}
+
+impl Theme {
+    /// The value of `data-theme` and of the cookie `lockstep_theme`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+/// The page that the [`PageData`] in the context asks for.
+///
+/// A browser that has made the [`dashboard_store::DashboardStore`] of the page already, to give it a
+/// live handle, provides it as context too; otherwise the page makes one that only shows.
+#[component]
+pub fn App() -> impl IntoView {
+    let data = use_context::<PageData>().expect("whoever renders the app provides the page's data");
+    clock::provide();
+    provide_context(components::Theming::new(data.theme));
+    match data.page {
+        Page::Dashboards { dashboards } => {
+            view! { <pages::Dashboards dashboards user=data.user/> }.into_any()
+        }
+        Page::Dashboard { id, dashboard, .. } => {
+            view! { <pages::DashboardPage id dashboard user=data.user/> }.into_any()
+        }
+        Page::Status { server } => view! { <pages::Status server user=data.user/> }.into_any(),
+        Page::NotFound { what } => view! { <pages::NotFound what user=data.user/> }.into_any(),
+    }
 }

@@ -1,0 +1,180 @@
+//! Who is here: an avatar for each person. A click follows them; who leaves fades after a grace.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+use super::avatar::Avatar;
+use super::people::{People, Person};
+use super::popup::{Popup, Popups};
+use crate::app::dashboard_store::DashboardStore;
+use crate::app::format;
+use crate::dashboard::UserId;
+
+/// Somebody who reloads the page is back within this, and never seems to have left.
+const GRACE: Duration = Duration::from_secs(10);
+/// Avatars in the header; more people show as a number.
+const MOST: usize = 8;
+
+#[component]
+pub fn CollaborativeIndicators(store: DashboardStore) -> impl IntoView {
+    let people = People::here();
+    let shown = RwSignal::new(BTreeMap::<UserId, Person>::new());
+    Effect::new(move |_| {
+        let now = people.persons.get();
+        let mut gone = Vec::new();
+        shown.update(|shown| {
+            for (id, person) in shown.iter_mut() {
+                if person.devices > 0 && !now.iter().any(|one| one.user.id == *id) {
+                    person.devices = 0;
+                    gone.push(id.clone());
+                }
+            }
+            shown.extend(now.into_iter().map(|person| (person.user.id.clone(), person)));
+        });
+        if !gone.is_empty() {
+            set_timeout(
+                move || {
+                    // Signals of a page that was left are gone too.
+                    let _ = shown.try_update(|shown| {
+                        shown.retain(|id, person| person.devices > 0 || !gone.contains(id));
+                    });
+                },
+                GRACE,
+            );
+        }
+    });
+    let ids = Memo::new(move |_| shown.read().keys().take(MOST).cloned().collect::<Vec<_>>());
+    let more = move || shown.read().len().checked_sub(MOST + 1).map(|more| format!("+{}", more + 1));
+    let avatar = move |id: UserId| {
+        let person = Memo::new({
+            let id = id.clone();
+            move |_| {
+                shown.read().get(&id).cloned().unwrap_or_else(|| Person {
+                    user: Default::default(),
+                    devices: 0,
+                    away: true,
+                })
+            }
+        });
+        view! { <PersonButton id person store/> }
+    };
+    view! {
+        <div class="people" role="group" aria-label="Who is here">
+            <For each=move || ids.get() key=|id| id.clone() children=avatar/>
+            <span class="more">{more}</span>
+            <Me store/>
+        </div>
+    }
+}
+
+#[component]
+fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl IntoView {
+    let who = id.clone();
+    let followed = Memo::new(move |_| store.following.read().as_ref() == Some(&who));
+    let says = move || {
+        let person = person.read();
+        let name = &person.user.name;
+        let devices = match person.devices {
+            0 => " has left".to_owned(),
+            1 => String::new(),
+            n => format!(", on {n} devices"),
+        };
+        let away = if person.away && person.devices > 0 { ", away" } else { "" };
+        format!("{name}{devices}{away}")
+    };
+    let user = Signal::derive(move || person.read().user.clone());
+    let follow = {
+        let id = id.clone();
+        move |_| store.following.set((!followed.get_untracked()).then(|| id.clone()))
+    };
+    view! {
+        <button
+            type="button"
+            class="person"
+            class:left=move || person.read().devices == 0
+            class:away=move || person.read().away
+            class:followed=followed
+            data-testid="collaborator"
+            data-user=id.to_string()
+            data-devices=move || person.read().devices.to_string()
+            aria-pressed=move || if followed.get() { "true" } else { "false" }
+            aria-label=move || format!("{}. Follow", says())
+            style:--who=move || user.read().color.clone()
+            on:click=follow
+        >
+            <Avatar user/>
+            <span class="devices" aria-hidden="true">
+                {move || Some(person.read().devices).filter(|devices| *devices > 1)}
+            </span>
+            <span class="tip" aria-hidden="true">{says}</span>
+        </button>
+    }
+}
+
+/// My own avatar, behind which my name can be changed.
+#[component]
+fn Me(store: DashboardStore) -> impl IntoView {
+    let people = People::here();
+    let user = Signal::derive(move || store.me.get());
+    let says = Signal::derive(move || {
+        let devices = match people.my_devices.get() {
+            1 => String::new(),
+            n => format!(", on {}", format::count(n, "device", "devices")),
+        };
+        format!("You are {}{devices}. Change your name", store.me.read().name)
+    });
+    view! {
+        <div class="me" data-user=move || store.me.read().id.to_string()>
+            <Popup
+                name="me"
+                testid="me"
+                class="person"
+                role="dialog"
+                label=says
+                from_end=true
+                face=ViewFn::from(move || view! {
+                    <Avatar user/>
+                    <span class="devices" aria-hidden="true">
+                        {move || Some(people.my_devices.get()).filter(|devices| *devices > 1)}
+                    </span>
+                })
+            >
+                <NameForm store/>
+            </Popup>
+        </div>
+    }
+}
+
+#[component]
+fn NameForm(store: DashboardStore) -> impl IntoView {
+    /// Characters in a guest's name; the server takes no longer one.
+    const MOST_CHARS: usize = 40;
+    let popups = Popups::here();
+    let name = RwSignal::new(store.me.get_untracked().name);
+    let save = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let name = name.get_untracked().trim().to_owned();
+        if !name.is_empty() && name != store.me.get_untracked().name {
+            store.live(|live| live.rename_me(&name));
+        }
+        popups.close();
+    };
+    view! {
+        <form class="name-form" on:submit=save>
+            <label class="field">
+                <span class="label">"Your name, as others see it"</span>
+                <input
+                    type="text"
+                    data-testid="my-name"
+                    maxlength=MOST_CHARS.to_string()
+                    autocomplete="nickname"
+                    prop:value=move || name.get()
+                    on:input:target=move |event| name.set(event.target().value())
+                />
+            </label>
+            <button type="submit" class="button primary">"Save"</button>
+        </form>
+    }
+}

@@ -1,0 +1,69 @@
+//! Icons: 16 px line drawings that take the colour of their text.
+
+use leptos::prelude::*;
+
+/// Which icon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Icon {
+    Plus,
+    Undo,
+    Redo,
+    Close,
+    More,
+    Grip,
+    Search,
+    Sun,
+    Moon,
+    System,
+    Trash,
+    Pencil,
+    Sliders,
+    Number,
+    Chart,
+    Note,
+    Fork,
+    Eye,
+}
+
+impl Icon {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Plus => "M8 3v10M3 8h10",
+            Self::Undo => "M6 3.5 3 6.5l3 3M3.2 6.5h6.3a3.5 3.5 0 0 1 0 7H7",
+            Self::Redo => "m10 3.5 3 3-3 3M12.8 6.5H6.5a3.5 3.5 0 0 0 0 7H9",
+            Self::Close => "m4 4 8 8M12 4l-8 8",
+            Self::More => "M3.5 8h.01M8 8h.01M12.5 8h.01",
+            Self::Grip => "M6 4h.01M10 4h.01M6 8h.01M10 8h.01M6 12h.01M10 12h.01",
+            Self::Search => "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10Zm3.6-1.4L14 14",
+            Self::Sun => {
+                "M8 10.8a2.8 2.8 0 1 0 0-5.6 2.8 2.8 0 0 0 0 5.6ZM8 1.5v1M8 13.5v1M1.5 8h1M13.5 8h1M3.4 3.4l.7.7M11.9 11.9l.7.7M3.4 12.6l.7-.7M11.9 4.1l.7-.7"
+            }
+            Self::Moon => "M13.5 9.6A5.8 5.8 0 0 1 6.4 2.5a5.8 5.8 0 1 0 7.1 7.1Z",
+            Self::System => "M2.5 3h11v7.5h-11zM6 13.5h4M8 10.5v3",
+            Self::Trash => "M2.5 4.5h11M6 4.5V3h4v1.5M4 4.5l.6 8.5h6.8l.6-8.5M6.7 7v3.5M9.3 7v3.5",
+            Self::Pencil => "m3 13 .6-2.8L10.9 3 13 5.1 5.8 12.4z",
+            Self::Sliders => {
+                "M2.5 5h6M12 5h1.5M2.5 11H4M7.5 11h6M10.2 6.7a1.7 1.7 0 1 0 0-3.4 1.7 1.7 0 0 0 0 3.4ZM5.8 12.7a1.7 1.7 0 1 0 0-3.4 1.7 1.7 0 0 0 0 3.4Z"
+            }
+            Self::Number => "M6.5 2.5 5 13.5M11 2.5 9.5 13.5M2.8 6h11M2.2 10h11",
+            Self::Chart => "M2.5 2.5v11h11M4.8 10l2.7-3.2 2.2 1.8L13 4.5",
+            Self::Note => "M3 3h10v7l-3 3H3zM10 13v-3h3M5.5 6h5M5.5 8.5h2.5",
+            Self::Fork => {
+                "M4.5 5.5a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm7 0a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm-3.5 8a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3ZM4.5 5.5c0 3 3.5 2 3.5 5 0-3 3.5-2 3.5-5"
+            }
+            Self::Eye => {
+                "M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8ZM8 10a2 2 0 1 0 0-4 2 2 0 0 0 0 4Z"
+            }
+        }
+    }
+}
+
+/// Draws an icon. It says nothing to screen readers: its button has the label.
+#[component]
+pub fn Glyph(icon: Icon) -> impl IntoView {
+    view! {
+        <svg class="glyph" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+            <path d=icon.path()/>
+        </svg>
+    }
+}

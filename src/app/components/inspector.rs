@@ -1,0 +1,333 @@
+//! The side panel: the options of the selected widget, as drafts that become one op each.
+
+use std::time::Duration;
+
+use leptos::html::Input;
+use leptos::prelude::*;
+use serde_json::Value;
+
+use super::icon::{Glyph, Icon};
+use super::people::{Editor, People};
+use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
+use crate::dashboard::widget::{Field, Takes, check_value};
+use crate::dashboard::{Kind, Op, WidgetId};
+use crate::sync::protocol::Editing;
+
+/// Figures of this very server that a widget can show, and what they are.
+pub const SERVER_QUERIES: [(&str, &str); 5] = [
+    ("server.cpu", "CPU of this server, %"),
+    ("server.memory", "Memory of this server, bytes"),
+    ("server.sessions", "Open sessions"),
+    ("server.commits", "Commits per second"),
+    ("server.commit_latency", "Time to a durable commit, ms"),
+];
+
+/// What the side panel shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panel {
+    Widget,
+    Conflicts,
+}
+
+/// The side panel of the page.
+#[derive(Clone, Copy)]
+pub struct Panels {
+    pub open: RwSignal<Option<Panel>>,
+    /// Counts clicks, so that a panel about to open after one knows of a later one.
+    clicks: StoredValue<u32>,
+    store: DashboardStore,
+}
+
+impl Panels {
+    pub fn new(store: DashboardStore) -> Self {
+        Self { open: RwSignal::new(None), clicks: StoredValue::new(0), store }
+    }
+
+    pub fn here() -> Self {
+        use_context().expect("the dashboard page provides its panels")
+    }
+
+    /// Shows the options of the selected widget.
+    pub fn inspect(self) {
+        self.clicks.update_value(|clicks| *clicks += 1);
+        self.open.set(Some(Panel::Widget));
+    }
+
+    /// As [`Self::inspect`], a moment after a click, so that what was clicked does not move away under a
+    /// double click. A note is for typing: its options open from its menu only.
+    pub fn open_after_click(self, kind: Kind) {
+        const DOUBLE_CLICK: Duration = Duration::from_millis(240);
+        self.clicks.update_value(|clicks| *clicks += 1);
+        let click = self.clicks.get_value();
+        if kind == Kind::Note || self.open.get_untracked() == Some(Panel::Widget) {
+            return;
+        }
+        set_timeout(
+            move || {
+                let still =
+                    self.clicks.get_value() == click && self.store.selected.read_untracked().is_some();
+                if still && self.open.get_untracked() != Some(Panel::Conflicts) {
+                    self.open.set(Some(Panel::Widget));
+                }
+            },
+            DOUBLE_CLICK,
+        );
+    }
+
+    pub fn close(self) {
+        self.clicks.update_value(|clicks| *clicks += 1);
+        self.open.set(None);
+    }
+
+    pub fn toggle_conflicts(self) {
+        let open = self.open.get_untracked() == Some(Panel::Conflicts);
+        self.open.set((!open).then_some(Panel::Conflicts));
+    }
+}
+
+#[component]
+pub fn Inspector(store: DashboardStore) -> impl IntoView {
+    let panels = Panels::here();
+    // Tracked through the order too: a widget that somebody removes takes its panel with it.
+    let shown = Memo::new(move |_| {
+        let id = store.selected.get()?;
+        store.order.read().contains(&id).then_some(id)
+    });
+    move || {
+        let id = shown.get()?;
+        let signals = store.widget(&id)?;
+        let kind = signals.widget.with_untracked(|widget| widget.kind);
+        let title =
+            Field { name: "title", label: "Title", takes: Takes::Text(crate::dashboard::MAX_TITLE_CHARS) };
+        let field = |field: Field| {
+            view! { <FieldInput store signals id=id.clone() kind field/> }
+        };
+        let fields = std::iter::once(title).chain(kind.fields().iter().copied()).map(field).collect_view();
+        let remove_id = id.clone();
+        Some(view! {
+            <aside class="side" data-testid="inspector" aria-label="Options of the selected widget">
+                <div class="side-head">
+                    <h2>{kind.label()}</h2>
+                    <span class="grow"></span>
+                    <button type="button" class="button icon" aria-label="Close the options" on:click=move |_| panels.close()>
+                        <Glyph icon=Icon::Close/>
+                    </button>
+                </div>
+                <div class="fields">{fields}</div>
+                <datalist id="queries">
+                    {SERVER_QUERIES.map(|(query, says)| view! { <option value=query>{says}</option> }).collect_view()}
+                </datalist>
+                <button
+                    type="button"
+                    class="button danger"
+                    on:click=move |_| super::widget_container::remove(store, &remove_id)
+                >
+                    <Glyph icon=Icon::Trash/>
+                    "Remove this widget"
+                </button>
+            </aside>
+        })
+    }
+}
+
+#[component]
+fn FieldInput(
+    store: DashboardStore,
+    signals: WidgetSignals,
+    id: WidgetId,
+    kind: Kind,
+    field: Field,
+) -> impl IntoView {
+    let Field { name, label, takes } = field;
+    let editors = People::here().editors_of(&id);
+    let key = StoredValue::new(id);
+    let value = Memo::new(move |_| signals.widget.with(|widget| as_text(&widget.value(name))));
+    // While I type, what others write does not take my words away.
+    let draft = RwSignal::new(None::<String>);
+    let problem = RwSignal::new(None::<String>);
+    let input = NodeRef::<Input>::new();
+    let announce = move |draft: Option<String>| {
+        let id = Some(key.get_value());
+        let editing =
+            draft.map(|draft| Editing { id, field: name.to_owned(), draft: Some(draft), caret: None });
+        store.live(|live| live.editing(editing));
+    };
+    let shown = Memo::new(move |_| draft.get().unwrap_or_else(|| value.get()));
+    let commit = move |text: String| {
+        if text == value.get_untracked() {
+            draft.set(None);
+            problem.set(None);
+            return true;
+        }
+        let parsed = parse(takes, &text);
+        let checked = parsed.and_then(|value| match check_value(kind, name, &value) {
+            Ok(()) => Ok(value),
+            Err(error) => Err(error.to_string()),
+        });
+        match checked {
+            Ok(value) => {
+                store.edit(vec![Op::Set { id: key.get_value(), field: name.to_owned(), value }]);
+                draft.set(None);
+                problem.set(None);
+                true
+            }
+            Err(says) => {
+                problem.set(Some(says));
+                false
+            }
+        }
+    };
+    let end = move || {
+        if let Some(text) = draft.get_untracked() {
+            commit(text);
+        }
+        announce(None);
+    };
+    let keys = move |event: leptos::ev::KeyboardEvent| {
+        event.stop_propagation();
+        match event.key().as_str() {
+            "Enter" if !event.is_composing() => {
+                if let Some(text) = draft.get_untracked()
+                    && commit(text)
+                {
+                    announce(Some(value.get_untracked()));
+                }
+            }
+            "Escape" => {
+                draft.set(None);
+                problem.set(None);
+                if let Some(input) = input.get_untracked() {
+                    // The value may be what it was before, which no signal would tell the input.
+                    input.set_value(&value.get_untracked());
+                    let _ = input.blur();
+                }
+            }
+            _ => {}
+        }
+    };
+    let others = Memo::new(move |_| others_words(&editors.read(), name));
+    let testid = format!("field-{name}");
+    let hint = format!("hint-{name}");
+    let control = match takes {
+        Takes::OneOf(all) => {
+            let options = all.iter().map(|one| {
+                let one = *one;
+                view! { <option value=one selected=move || value.read().as_str() == one>{one}</option> }
+            });
+            view! {
+                <select
+                    data-testid=testid
+                    prop:value=move || if value.read().is_empty() { all[0].to_owned() } else { value.get() }
+                    on:change:target=move |event| { commit(event.target().value()); }
+                >
+                    {options.collect_view()}
+                </select>
+            }
+            .into_any()
+        }
+        _ => view! {
+            <input
+                data-testid=testid
+                node_ref=input
+                type="text"
+                inputmode=if matches!(takes, Takes::Text(_)) { "text" } else { "decimal" }
+                list=(name == "query").then_some("queries")
+                placeholder=placeholder(name)
+                autocomplete="off"
+                spellcheck="false"
+                aria-describedby=hint.clone()
+                aria-invalid=move || problem.read().is_some().then_some("true")
+                prop:value=move || shown.get()
+                on:focus=move |_| announce(Some(shown.get_untracked()))
+                on:input:target=move |event| {
+                    let text = event.target().value();
+                    draft.set(Some(text.clone()));
+                    problem.set(None);
+                    announce(Some(text));
+                }
+                on:keydown=keys
+                on:blur=move |_| end()
+            />
+        }
+        .into_any(),
+    };
+    view! {
+        <label class="field" class:busy=move || others.read().is_some()>
+            <span class="label">{label}</span>
+            {control}
+            <span class="hint" id=hint aria-live="polite">
+                {move || match (problem.get(), others.get()) {
+                    (Some(problem), _) => Some(view! { <span class="problem">{problem}</span> }.into_any()),
+                    (None, Some((says, color))) => {
+                        Some(view! { <span class="theirs" style:--who=color>{says}</span> }.into_any())
+                    }
+                    (None, None) => None,
+                }}
+            </span>
+        </label>
+    }
+}
+
+/// Who else types in a field, what it reads there, and in which colour.
+fn others_words(editors: &[Editor], field: &str) -> Option<(String, String)> {
+    let editor = editors.iter().find(|editor| editor.editing.field == field)?;
+    let name = &editor.user.name;
+    let says = match editor.editing.draft.as_deref() {
+        Some(draft) if !draft.is_empty() => format!("{name} is typing “{draft}”"),
+        _ => format!("{name} is here"),
+    };
+    Some((says, editor.user.color.clone()))
+}
+
+fn placeholder(field: &str) -> &'static str {
+    match field {
+        "query" => "server.cpu",
+        "unit" => "%, ms, bytes, /s …",
+        "decimals" | "min" | "max" => "automatic",
+        "warn_at" | "alert_at" => "never",
+        _ => "",
+    }
+}
+
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads what somebody typed. An empty field unsets the option; a title is never unset.
+fn parse(takes: Takes, text: &str) -> Result<Value, String> {
+    let text = text.trim();
+    match takes {
+        Takes::Text(_) => Ok(Value::from(text)),
+        _ if text.is_empty() => Ok(Value::Null),
+        Takes::OneOf(_) => Ok(Value::from(text)),
+        Takes::Whole(..) => {
+            text.parse::<i64>().map(Value::from).map_err(|_| "This takes a whole number.".to_owned())
+        }
+        Takes::Number => match text.replace(',', ".").parse::<f64>() {
+            Ok(number) if number.is_finite() && number.fract() == 0.0 && number.abs() < 1e15 => {
+                Ok(Value::from(number as i64))
+            }
+            Ok(number) if number.is_finite() => Ok(Value::from(number)),
+            _ => Err("This takes a number, as 12 or 0.5.".to_owned()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_type_becomes_values() {
+        assert_eq!(parse(Takes::Number, " 80 "), Ok(Value::from(80)));
+        assert_eq!(parse(Takes::Number, "0,5"), Ok(Value::from(0.5)));
+        assert_eq!(parse(Takes::Number, ""), Ok(Value::Null));
+        assert!(parse(Takes::Number, "a lot").is_err());
+        assert!(parse(Takes::Whole(0, 6), "1.5").is_err());
+        assert_eq!(parse(Takes::Text(9), " a "), Ok(Value::from("a")));
+    }
+}

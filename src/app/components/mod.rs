@@ -1,0 +1,38 @@
+//! The parts that pages are made of, one file each.
+
+pub mod arranging;
+pub mod people;
+
+mod add_widget;
+mod avatar;
+mod collaborative_indicators;
+mod conflict_inbox;
+mod cursor_tracker;
+mod dashboard_container;
+mod dashboard_header;
+mod follow;
+mod icon;
+mod inspector;
+mod notices;
+mod popup;
+mod site_header;
+mod sync_status_indicator;
+mod theming;
+mod toasts;
+mod widget_container;
+mod widget_title;
+
+pub use avatar::Avatar;
+pub use conflict_inbox::ConflictInbox;
+pub use dashboard_container::{CANVAS, DashboardContainer, element_id};
+pub use dashboard_header::DashboardHeader;
+pub use follow::FollowBar;
+pub use icon::{Glyph, Icon};
+pub use inspector::{Inspector, Panel, Panels};
+pub use notices::Notices;
+pub use popup::Popups;
+pub use site_header::{Logo, SiteHeader};
+pub use sync_status_indicator::{ServiceList, SyncStatusIndicator};
+pub use theming::{ThemeToggle, Theming};
+pub use toasts::Toasts;
+pub use widget_container::remove;

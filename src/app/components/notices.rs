@@ -1,0 +1,40 @@
+//! Lines above the grid for what lasts: an end of the connection, or many changes told as one.
+
+use leptos::prelude::*;
+
+use super::icon::{Glyph, Icon};
+use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dom;
+
+#[component]
+pub fn Notices(store: DashboardStore) -> impl IntoView {
+    let ended = move || match store.sync.get() {
+        SyncState::Error { reason } => Some(view! {
+            <div class="notice bad" role="alert">
+                <span>{reason}</span>
+                <span class="grow"></span>
+                <button type="button" class="button line" on:click=|_| dom::reload()>"Reload"</button>
+            </div>
+        }),
+        _ => None,
+    };
+    let summary = move || {
+        store.summary.get().map(|summary| {
+            view! {
+                <div class="notice" role="status" data-testid="summary">
+                    <span>{summary}</span>
+                    <span class="grow"></span>
+                    <button
+                        type="button"
+                        class="button icon"
+                        aria-label="Dismiss"
+                        on:click=move |_| store.summary.set(None)
+                    >
+                        <Glyph icon=Icon::Close/>
+                    </button>
+                </div>
+            }
+        })
+    };
+    view! { <div class="notices">{ended}{summary}</div> }
+}

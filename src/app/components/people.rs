@@ -1,0 +1,132 @@
+//! Who is here and what they do, derived from the sessions of the others once for the whole page.
+//!
+//! Each view depends on its own part: a moving cursor wakes cursors only, never widgets.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+
+use crate::app::dashboard_store::DashboardStore;
+use crate::dashboard::{Frame, SessionId, User, UserId, WidgetId};
+use crate::sync::protocol::{Cursor, Editing};
+
+/// A person, however many sessions they have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Person {
+    pub user: User,
+    pub devices: usize,
+    /// True when every session of theirs is.
+    pub away: bool,
+}
+
+/// Somebody who edits a field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Editor {
+    pub session: SessionId,
+    pub user: User,
+    pub editing: Editing,
+}
+
+/// Views of the others, each awake only for what it shows.
+#[derive(Clone, Copy)]
+pub struct People {
+    /// Everybody else, a person once, by name.
+    pub persons: Memo<Vec<Person>>,
+    /// Who edits which widget; `None` stands for the dashboard itself.
+    pub editors: Memo<BTreeMap<Option<WidgetId>, Vec<Editor>>>,
+    pub selections: Memo<BTreeMap<WidgetId, Vec<User>>>,
+    pub drags: Memo<BTreeMap<WidgetId, (User, Frame)>>,
+    pub cursors: Memo<BTreeMap<SessionId, (User, Cursor)>>,
+    /// Where the followed person is: the widget to bring into view.
+    pub followed: Memo<Option<WidgetId>>,
+    /// My own other sessions.
+    pub my_devices: Memo<usize>,
+}
+
+impl People {
+    pub fn new(store: DashboardStore) -> Self {
+        let peers = store.peers;
+        let persons = Memo::new(move |_| {
+            let me = store.me.read().id.clone();
+            let mut persons: BTreeMap<UserId, Person> = BTreeMap::new();
+            for peer in peers.read().values().filter(|peer| peer.user.id != me) {
+                let away = peer.presence.away;
+                let person = persons.entry(peer.user.id.clone());
+                let person = person.or_insert_with(|| Person { user: peer.user.clone(), devices: 0, away });
+                person.devices += 1;
+                person.away &= away;
+            }
+            let mut persons: Vec<Person> = persons.into_values().collect();
+            persons.sort_by(|a, b| (&a.user.name, &a.user.id).cmp(&(&b.user.name, &b.user.id)));
+            persons
+        });
+        let editors = Memo::new(move |_| {
+            let mut editors: BTreeMap<Option<WidgetId>, Vec<Editor>> = BTreeMap::new();
+            for (session, peer) in peers.read().iter() {
+                if let Some(editing) = &peer.presence.editing {
+                    editors.entry(editing.id.clone()).or_default().push(Editor {
+                        session: session.clone(),
+                        user: peer.user.clone(),
+                        editing: editing.clone(),
+                    });
+                }
+            }
+            editors
+        });
+        let selections = Memo::new(move |_| {
+            let mut selections: BTreeMap<WidgetId, Vec<User>> = BTreeMap::new();
+            for peer in peers.read().values() {
+                for id in &peer.presence.selected {
+                    selections.entry(id.clone()).or_default().push(peer.user.clone());
+                }
+            }
+            selections
+        });
+        let drags = Memo::new(move |_| {
+            let peers = peers.read();
+            let drag = |peer: &crate::sync::protocol::Peer| {
+                let dragging = peer.presence.dragging.as_ref()?;
+                Some((dragging.id.clone(), (peer.user.clone(), dragging.frame)))
+            };
+            peers.values().filter_map(drag).collect::<BTreeMap<_, _>>()
+        });
+        let cursors = Memo::new(move |_| {
+            let peers = peers.read();
+            let cursor = |(session, peer): (&SessionId, &crate::sync::protocol::Peer)| {
+                Some((session.clone(), (peer.user.clone(), peer.presence.cursor.clone()?)))
+            };
+            peers.iter().filter_map(cursor).collect::<BTreeMap<_, _>>()
+        });
+        let followed = Memo::new(move |_| {
+            let who = store.following.get()?;
+            let peers = peers.read();
+            // A person on two devices is followed where they are awake.
+            let mut sessions = peers.values().filter(|peer| peer.user.id == who);
+            let peer = sessions.clone().find(|peer| !peer.presence.away).or_else(|| sessions.next())?;
+            let presence = &peer.presence;
+            let on_widget =
+                || WidgetId::new(&presence.cursor.as_ref()?.on).ok().filter(|id| id.as_str() != "canvas");
+            presence.looking_at.clone().or_else(|| presence.selected.first().cloned()).or_else(on_widget)
+        });
+        let my_devices = Memo::new(move |_| {
+            let me = store.me.read().id.clone();
+            1 + peers.read().values().filter(|peer| peer.user.id == me).count()
+        });
+        Self { persons, editors, selections, drags, cursors, followed, my_devices }
+    }
+
+    pub fn here() -> Self {
+        use_context().expect("the dashboard page provides who is here")
+    }
+
+    /// The others who edit one widget, in the order of their sessions.
+    pub fn editors_of(self, id: &WidgetId) -> Memo<Vec<Editor>> {
+        let key = Some(id.clone());
+        Memo::new(move |_| self.editors.read().get(&key).cloned().unwrap_or_default())
+    }
+
+    /// Somebody's draft of a field, while it is typed.
+    pub fn draft_of(editors: &[Editor], field: &str) -> Option<String> {
+        editors.iter().find(|editor| editor.editing.field == field)?.editing.draft.clone()
+    }
+}

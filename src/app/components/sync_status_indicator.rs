@@ -1,0 +1,164 @@
+//! One pill that tells about my work, and behind it how every service does.
+
+use leptos::prelude::*;
+
+use super::popup::{Popup, Popups};
+use crate::app::clock::Clock;
+use crate::app::dashboard_store::{DashboardStore, ServiceStatus, SyncState};
+use crate::app::format;
+
+#[component]
+pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
+    let clock = Clock::here();
+    // When the wait for the next try ends, by this browser's clock.
+    let due = RwSignal::new(None::<u64>);
+    Effect::new(move |_| {
+        due.set(match store.sync.get() {
+            SyncState::Reconnecting { retry_in_ms: Some(ms) } => Some(clock.now_untracked() + ms),
+            _ => None,
+        });
+    });
+    let words = Memo::new(move |_| {
+        let wait_s = due.get().map(|due| due.saturating_sub(clock.now()).div_ceil(1000));
+        words(&store.sync.read(), store.pending.get(), store.conflicts.read().len(), wait_s)
+    });
+    view! {
+        <div
+            class="sync"
+            data-testid="sync-status"
+            data-state=move || store.sync.read().name()
+            data-pending=move || store.pending.get().to_string()
+        >
+            <Popup
+                name="sync"
+                testid="sync-details"
+                class="pill"
+                role="dialog"
+                label=Signal::derive(move || format!("Sync: {}. Show the services.", words.read()))
+                face=ViewFn::from(move || view! { <span class="pill-words">{words}</span> })
+            >
+                <SyncDetails store/>
+            </Popup>
+            <span class="sr-only" role="status">{words}</span>
+        </div>
+    }
+}
+
+/// What the pill says.
+fn words(sync: &SyncState, pending: usize, conflicts: usize, wait_s: Option<u64>) -> String {
+    match sync {
+        SyncState::Connecting => "Connecting".to_owned(),
+        SyncState::Saved => "Saved".to_owned(),
+        SyncState::Saving => format!("Saving {}", pending.max(1)),
+        SyncState::Offline if pending == 0 => "Offline".to_owned(),
+        SyncState::Offline => {
+            format!("Offline: {} kept in this tab", format::count(pending, "edit", "edits"))
+        }
+        SyncState::Reconnecting { .. } => match wait_s {
+            Some(s) if s > 0 => format!("Reconnecting in {s} s"),
+            _ => "Reconnecting now".to_owned(),
+        },
+        SyncState::Conflict => format::count(conflicts, "conflict", "conflicts"),
+        SyncState::ReadOnly => "Read only".to_owned(),
+        SyncState::Error { .. } => "Not connected".to_owned(),
+    }
+}
+
+#[component]
+fn SyncDetails(store: DashboardStore) -> impl IntoView {
+    let popups = Popups::here();
+    let waiting = move || matches!(*store.sync.read(), SyncState::Reconnecting { .. } | SyncState::Offline);
+    view! {
+        <div class="sync-details" tabindex="0">
+            <p class="lead">{move || explanation(&store.sync.read(), store.pending.get())}</p>
+            {move || waiting().then(|| view! {
+                <button
+                    type="button"
+                    class="button primary"
+                    data-testid="retry"
+                    on:click=move |_| { store.live(|live| live.retry()); popups.close(); }
+                >
+                    "Connect now"
+                </button>
+            })}
+            <ServiceList services=store.services/>
+            <a class="quiet" href="/status">"Status of the server"</a>
+        </div>
+    }
+}
+
+fn explanation(sync: &SyncState, pending: usize) -> String {
+    let kept = match pending {
+        0 => String::new(),
+        n => {
+            format!(" {} will be sent as soon as the connection is back.", format::count(n, "edit", "edits"))
+        }
+    };
+    match sync {
+        SyncState::Connecting => "Connecting to the server.".to_owned(),
+        SyncState::Saved => "Everything you did is stored on the server.".to_owned(),
+        SyncState::Saving => "The server is storing what you did.".to_owned(),
+        SyncState::Offline => format!("There is no network. You can go on editing.{kept}"),
+        SyncState::Reconnecting { .. } => format!("The connection was lost. You can go on editing.{kept}"),
+        SyncState::Conflict => {
+            "Two people wrote the same field. Both values are kept; choose one.".to_owned()
+        }
+        SyncState::ReadOnly => "You may look at this dashboard, not change it.".to_owned(),
+        SyncState::Error { reason } => reason.clone(),
+    }
+}
+
+/// Every sync service of this tab, with its state in words.
+#[component]
+pub fn ServiceList(services: RwSignal<Vec<ServiceStatus>>) -> impl IntoView {
+    let names =
+        Memo::new(move |_| services.read().iter().map(|one| (one.name, one.label)).collect::<Vec<_>>());
+    let row = move |(name, label): (&'static str, &'static str)| {
+        let service = Memo::new(move |_| services.read().iter().find(|one| one.name == name).cloned());
+        let part = move |read: fn(&ServiceStatus) -> String| {
+            move || service.read().as_ref().map(read).unwrap_or_default()
+        };
+        view! {
+            <div
+                class="service"
+                data-testid="service"
+                data-service=name
+                data-state=part(|service| service.state.name().to_owned())
+            >
+                <span class="state" aria-hidden="true"></span>
+                <div>
+                    <strong>{label}</strong>
+                    <p>{part(|service| match &service.last_error {
+                        Some(error) => format!("{} Last error: {error}", service.says),
+                        None => service.says.clone(),
+                    })}</p>
+                </div>
+                <span class="figures">{part(|service| {
+                    let latency = service.latency_ms.map(|ms| format!("{ms} ms"));
+                    let queue = service.queue.map(|n| format!("{n} waiting"));
+                    latency.into_iter().chain(queue).collect::<Vec<_>>().join(" · ")
+                })}</span>
+            </div>
+        }
+    };
+    view! {
+        <div class="services">
+            <For each=move || names.get() key=|(name, _)| *name children=row/>
+        </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pill_speaks_of_my_work() {
+        assert_eq!(words(&SyncState::Saving, 3, 0, None), "Saving 3");
+        assert_eq!(words(&SyncState::Offline, 5, 0, None), "Offline: 5 edits kept in this tab");
+        let waits = SyncState::Reconnecting { retry_in_ms: Some(4000) };
+        assert_eq!(words(&waits, 0, 0, Some(4)), "Reconnecting in 4 s");
+        assert_eq!(words(&waits, 0, 0, Some(0)), "Reconnecting now");
+        assert_eq!(words(&SyncState::Conflict, 0, 2, None), "2 conflicts");
+    }
+}

@@ -1,0 +1,74 @@
+//! Light, dark, or as the system says. A cookie remembers, so the server renders the right one at once.
+
+use leptos::prelude::*;
+
+use super::icon::{Glyph, Icon};
+use crate::app::{Theme, dom};
+
+const COOKIE: &str = "lockstep_theme";
+
+/// The chosen theme. `None` follows the system.
+#[derive(Clone, Copy)]
+pub struct Theming(RwSignal<Option<Theme>>);
+
+impl Theming {
+    pub fn new(theme: Option<Theme>) -> Self {
+        Self(RwSignal::new(theme))
+    }
+
+    pub fn here() -> Self {
+        use_context().expect("App provides the theme")
+    }
+
+    /// What is chosen, tracked.
+    pub fn chosen(self) -> Option<Theme> {
+        self.0.get()
+    }
+
+    fn choose(self, theme: Option<Theme>) {
+        self.0.set(theme);
+        dom::set_cookie(COOKIE, theme.map(Theme::name));
+        if let Some(root) = document().document_element() {
+            // The attribute's name is a constant that every browser takes.
+            let _ = match theme {
+                Some(theme) => root.set_attribute("data-theme", theme.name()),
+                None => root.remove_attribute("data-theme"),
+            };
+        }
+    }
+}
+
+/// A button that goes from system to light to dark.
+#[component]
+pub fn ThemeToggle() -> impl IntoView {
+    let theming = Theming::here();
+    let next = move || match theming.chosen() {
+        None => Some(Theme::Light),
+        Some(Theme::Light) => Some(Theme::Dark),
+        Some(Theme::Dark) => None,
+    };
+    let says = move || match theming.chosen() {
+        None => "Theme: as the system says",
+        Some(Theme::Light) => "Theme: light",
+        Some(Theme::Dark) => "Theme: dark",
+    };
+    view! {
+        <button
+            class="button icon"
+            type="button"
+            data-testid="theme"
+            aria-label=says
+            title=says
+            on:click=move |_| theming.choose(next())
+        >
+            {move || {
+                let icon = match theming.chosen() {
+                    None => Icon::System,
+                    Some(Theme::Light) => Icon::Sun,
+                    Some(Theme::Dark) => Icon::Moon,
+                };
+                view! { <Glyph icon/> }
+            }}
+        </button>
+    }
+}

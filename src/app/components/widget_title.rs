@@ -1,0 +1,162 @@
+//! A title that is edited where it stands: a draft for the others while it is typed, one op at the end.
+
+use leptos::html::Input;
+use leptos::prelude::*;
+
+use super::people::People;
+use crate::app::dashboard_store::DashboardStore;
+use crate::app::dom;
+use crate::dashboard::{MAX_TITLE_CHARS, Op, WidgetId};
+use crate::sync::protocol::Editing;
+
+/// What an empty title shows as.
+pub const UNTITLED: &str = "Untitled";
+
+/// Keeps the second press of a double click from doing what a press does.
+fn one_press(event: leptos::ev::MouseEvent) {
+    if event.detail() > 1 {
+        event.prevent_default();
+    }
+}
+
+/// The title of a widget, or of the dashboard where `id` is `None`.
+#[component]
+pub fn EditableTitle(
+    store: DashboardStore,
+    id: Option<WidgetId>,
+    #[prop(into)] title: Signal<String>,
+    /// True while it is edited; setting it begins.
+    editing: RwSignal<bool>,
+    testid: &'static str,
+    /// For screen readers: what the title is of.
+    label: &'static str,
+    /// The element's id, for `aria-labelledby`.
+    #[prop(into)]
+    element_id: String,
+    /// Begins on a single click too.
+    #[prop(optional)]
+    one_click: bool,
+) -> impl IntoView {
+    let people = People::here();
+    let key = StoredValue::new(id);
+    let draft = RwSignal::new(String::new());
+    let input = NodeRef::<Input>::new();
+    let theirs = Memo::new(move |_| {
+        let editors = people.editors.read();
+        let editor = editors.get(&key.get_value())?.iter().find(|editor| editor.editing.field == "title")?;
+        Some((editor.editing.draft.clone()?, editor.user.color.clone()))
+    });
+    let announce = move |draft: Option<String>| {
+        let editing = draft.map(|draft| Editing {
+            id: key.get_value(),
+            field: "title".to_owned(),
+            draft: Some(draft),
+            caret: None,
+        });
+        store.live(|live| live.editing(editing));
+    };
+    Effect::new(move |was: Option<bool>| {
+        let now = editing.get();
+        if now && was != Some(true) {
+            let title = title.get_untracked();
+            draft.set(title.clone());
+            announce(Some(title));
+            dom::soon(move || {
+                if let Some(input) = input.get_untracked() {
+                    dom::focus_and_select(&input);
+                }
+            });
+        }
+        now
+    });
+    let end = move |keep: bool| {
+        if !editing.get_untracked() {
+            return;
+        }
+        editing.set(false);
+        announce(None);
+        let value: String = draft.get_untracked().trim().chars().take(MAX_TITLE_CHARS).collect();
+        if keep && value != title.get_untracked() {
+            let (field, value) = ("title".to_owned(), value.into());
+            store.edit(vec![match key.get_value() {
+                Some(id) => Op::Set { id, field, value },
+                None => Op::SetDashboard { field, value },
+            }]);
+        }
+    };
+    let element = StoredValue::new(element_id);
+    let keys = move |event: leptos::ev::KeyboardEvent| {
+        event.stop_propagation();
+        match event.key().as_str() {
+            "Enter" if !event.is_composing() => {
+                event.prevent_default();
+                end(true);
+                dom::soon(move || {
+                    if let Some(title) = dom::by_id(&element.get_value()) {
+                        // A title that has gone with its widget needs no focus.
+                        let _ = title.focus();
+                    }
+                });
+            }
+            "Escape" => end(false),
+            _ => {}
+        }
+    };
+    let begin_keys = move |event: leptos::ev::KeyboardEvent| {
+        if matches!(event.key().as_str(), "Enter" | "F2") {
+            event.prevent_default();
+            event.stop_propagation();
+            editing.set(true);
+        }
+    };
+    let reads = move || {
+        let text = theirs.get().map_or_else(|| title.get(), |(draft, _)| draft);
+        if text.trim().is_empty() { UNTITLED.to_owned() } else { text }
+    };
+    move || {
+        if editing.get() {
+            view! {
+                <input
+                    class="title-input"
+                    type="text"
+                    data-testid=testid
+                    aria-label=label
+                    maxlength=MAX_TITLE_CHARS.to_string()
+                    autocomplete="off"
+                    node_ref=input
+                    prop:value=move || draft.get()
+                    on:input:target=move |event| {
+                        let text = event.target().value();
+                        draft.set(text.clone());
+                        announce(Some(text));
+                    }
+                    on:keydown=keys
+                    on:blur=move |_| end(true)
+                    on:click=|event| event.stop_propagation()
+                    // The second press of the double click that began this would select one word only.
+                    on:mousedown=one_press
+                />
+            }
+            .into_any()
+        } else {
+            view! {
+                <span
+                    class="title"
+                    class:draft=move || theirs.read().is_some()
+                    style:--who=move || theirs.get().map(|(_, color)| color).unwrap_or_default()
+                    id=element.get_value()
+                    role="button"
+                    tabindex="0"
+                    data-testid=testid
+                    title=if one_click { "Click to rename" } else { "Double click to rename" }
+                    on:dblclick=move |_| editing.set(true)
+                    on:click=move |_| if one_click { editing.set(true) }
+                    on:keydown=begin_keys
+                >
+                    {reads}
+                </span>
+            }
+            .into_any()
+        }
+    }
+}

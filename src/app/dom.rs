@@ -1,0 +1,258 @@
+//! What the page asks of the browser beyond the reactive view: time, ids, requests, focus.
+//!
+//! Called in event handlers and effects only, so the server compiles it and never runs it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Element, HtmlElement, HtmlInputElement, PointerEvent, Request, RequestInit, Response};
+
+/// Unix milliseconds by this browser's clock.
+pub fn now_ms() -> u64 {
+    js_sys::Date::now() as u64
+}
+
+/// An id of 128 random bits from the browser's cryptographic source.
+pub fn random_id() -> String {
+    use base64::Engine;
+    let mut bytes = [0u8; 16];
+    window()
+        .crypto()
+        .and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes))
+        .expect("every browser that runs WebAssembly has a random source");
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Why a request brought nothing, for people.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RequestError {
+    #[error("The server cannot be reached.")]
+    Unreachable,
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Sends a request to this server and reads its JSON answer.
+pub async fn request<T: serde::de::DeserializeOwned>(
+    method: &str,
+    url: &str,
+    body: Option<&serde_json::Value>,
+) -> Result<T, RequestError> {
+    let text = send(method, url, body).await?;
+    serde_json::from_str(&text)
+        .map_err(|_| RequestError::Refused("The server answered something else; reload the page.".to_owned()))
+}
+
+/// Sends a request to this server; the answer as text.
+pub async fn send(method: &str, url: &str, body: Option<&serde_json::Value>) -> Result<String, RequestError> {
+    let unreachable = |_: JsValue| RequestError::Unreachable;
+    let init = RequestInit::new();
+    init.set_method(method);
+    if let Some(body) = body {
+        init.set_body(&JsValue::from_str(&body.to_string()));
+    }
+    let request = Request::new_with_str_and_init(url, &init).map_err(unreachable)?;
+    if body.is_some() {
+        request.headers().set("content-type", "application/json").map_err(unreachable)?;
+    }
+    let response = JsFuture::from(window().fetch_with_request(&request)).await.map_err(unreachable)?;
+    let response: Response = response.unchecked_into();
+    let text = JsFuture::from(response.text().map_err(unreachable)?).await.map_err(unreachable)?;
+    let text = text.as_string().unwrap_or_default();
+    if response.ok() {
+        return Ok(text);
+    }
+    let reason = serde_json::from_str::<serde_json::Value>(&text)
+        .ok()
+        .and_then(|answer| Some(answer.get("reason")?.as_str()?.to_owned()));
+    Err(RequestError::Refused(
+        reason.unwrap_or_else(|| format!("The server refused with status {}.", response.status())),
+    ))
+}
+
+/// Goes to another page of this server.
+pub fn go(url: &str) {
+    // A browser that refuses to navigate leaves the person where they are, with the link still there.
+    let _ = window().location().assign(url);
+}
+
+/// Sets a cookie that lives for a year; `None` removes it.
+pub fn set_cookie(name: &str, value: Option<&str>) {
+    const YEAR_S: u32 = 365 * 24 * 3600;
+    let (value, age) = value.map_or(("", 0), |value| (value, YEAR_S));
+    let cookie = format!("{name}={value}; path=/; max-age={age}; samesite=lax");
+    // A browser without cookies forgets the choice with the page.
+    let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
+}
+
+/// True while the page is on screen.
+pub fn visible() -> bool {
+    document().visibility_state() == web_sys::VisibilityState::Visible
+}
+
+/// True for people who asked for less motion.
+pub fn less_motion() -> bool {
+    matches!(window().match_media("(prefers-reduced-motion: reduce)"), Ok(Some(query)) if query.matches())
+}
+
+/// True below the width at which the grid becomes one column.
+pub fn narrow() -> bool {
+    matches!(window().match_media("(max-width: 640px)"), Ok(Some(query)) if query.matches())
+}
+
+/// The element that has the keyboard, if one has.
+pub fn focused() -> Option<Element> {
+    document().active_element()
+}
+
+/// True where keys mean text.
+pub fn takes_text(element: &Element) -> bool {
+    matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
+}
+
+/// The element with an id, as one that takes focus.
+pub fn by_id(id: &str) -> Option<HtmlElement> {
+    document().get_element_by_id(id).and_then(|element| element.dyn_into().ok())
+}
+
+/// Gives an input the keyboard with everything in it selected.
+pub fn focus_and_select(input: &HtmlInputElement) {
+    // Focus fails only on what is not in the document any more.
+    let _ = input.focus();
+    input.select();
+}
+
+/// Listens on the window for as long as the caller's owner lives; nothing on the server.
+pub fn on_window<E>(event: E, then: impl Fn(E::EventType) + 'static)
+where
+    E: leptos::ev::EventDescriptor + 'static,
+    E::EventType: JsCast,
+{
+    let mut once = Some((event, then));
+    Effect::new(move |_| {
+        if let Some((event, then)) = once.take() {
+            let listener = window_event_listener(event, then);
+            on_cleanup(move || listener.remove());
+        }
+    });
+}
+
+/// Does something again and again while the page is on screen; nothing on the server.
+pub fn every(pause: Duration, then: impl Fn() + 'static) {
+    let mut once = Some(then);
+    Effect::new(move |_| {
+        let Some(then) = once.take() else { return };
+        let tick = move || {
+            if visible() {
+                then();
+            }
+        };
+        if let Ok(tick) = set_interval_with_handle(tick, pause) {
+            on_cleanup(move || tick.clear());
+        }
+    });
+}
+
+/// Does something after the DOM shows the present state.
+pub fn soon(then: impl FnOnce() + 'static) {
+    request_animation_frame(then);
+}
+
+/// What a tracked pointer did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step {
+    /// Where it is, in CSS pixels of the window as it was scrolled at the start.
+    Move {
+        x: f64,
+        y: f64,
+    },
+    End,
+    /// The browser took the pointer, or Esc was pressed.
+    Cancel,
+}
+
+/// Follows a pointer from its press to its end, wherever it goes; near the window's upper and lower edge
+/// the page scrolls along.
+pub fn track_pointer(press: &PointerEvent, then: impl FnMut(Step) + 'static) {
+    let pointer = press.pointer_id();
+    let from_y = window().scroll_y().unwrap_or(0.0);
+    let then = Rc::new(RefCell::new(then));
+    let listeners: Rc<RefCell<Vec<WindowListenerHandle>>> = Rc::default();
+    let end = {
+        let (then, listeners) = (then.clone(), listeners.clone());
+        move |step: Step| {
+            let listeners = std::mem::take(&mut *listeners.borrow_mut());
+            if !listeners.is_empty() {
+                (then.borrow_mut())(step);
+            }
+            listeners.into_iter().for_each(WindowListenerHandle::remove);
+        }
+    };
+    let moved = window_event_listener(leptos::ev::pointermove, move |event| {
+        if event.pointer_id() == pointer {
+            scroll_at_edge(f64::from(event.client_y()));
+            let scrolled = window().scroll_y().unwrap_or(0.0) - from_y;
+            let (x, y) = (f64::from(event.client_x()), f64::from(event.client_y()) + scrolled);
+            (then.borrow_mut())(Step::Move { x, y });
+        }
+    });
+    let (up, cancel, escape) = (end.clone(), end.clone(), end);
+    let up = window_event_listener(leptos::ev::pointerup, move |event| {
+        if event.pointer_id() == pointer {
+            up(Step::End);
+        }
+    });
+    let cancel = window_event_listener(leptos::ev::pointercancel, move |event| {
+        if event.pointer_id() == pointer {
+            cancel(Step::Cancel);
+        }
+    });
+    let escape = window_event_listener(leptos::ev::keydown, move |event| {
+        if event.key() == "Escape" {
+            escape(Step::Cancel);
+        }
+    });
+    listeners.borrow_mut().extend([moved, up, cancel, escape]);
+}
+
+fn scroll_at_edge(y: f64) {
+    const EDGE_PX: f64 = 56.0;
+    const STEP_PX: f64 = 14.0;
+    let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(f64::MAX);
+    if y < EDGE_PX {
+        window().scroll_by_with_x_and_y(0.0, -STEP_PX);
+    } else if y > height - EDGE_PX {
+        window().scroll_by_with_x_and_y(0.0, STEP_PX);
+    }
+}
+
+/// Scrolls an element into the middle of the screen, softly where motion is welcome.
+pub fn bring_into_view(id: &str) {
+    let Some(element) = by_id(id) else { return };
+    let options = web_sys::ScrollIntoViewOptions::new();
+    options.set_block(web_sys::ScrollLogicalPosition::Center);
+    options.set_behavior(if less_motion() {
+        web_sys::ScrollBehavior::Auto
+    } else {
+        web_sys::ScrollBehavior::Smooth
+    });
+    element.scroll_into_view_with_scroll_into_view_options(&options);
+}
+
+/// Gives an element the keyboard without scrolling to it.
+pub fn focus_quietly(element: &HtmlElement) {
+    let options = web_sys::FocusOptions::new();
+    options.set_prevent_scroll(true);
+    // Focus fails only on what is not in the document any more.
+    let _ = element.focus_with_options(&options);
+}
+
+/// Loads the page anew.
+pub fn reload() {
+    // A browser that refuses leaves the page as it is, with its own button for it.
+    let _ = window().location().reload();
+}

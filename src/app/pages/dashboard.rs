@@ -1,0 +1,97 @@
+//! `/d/{id}`: a dashboard, edited and watched by everybody who has it open.
+
+use leptos::ev::KeyboardEvent;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::Element;
+
+use crate::app::components::arranging::Arranging;
+use crate::app::components::people::People;
+use crate::app::components::{
+    ConflictInbox, DashboardContainer, DashboardHeader, FollowBar, Inspector, Notices, Panel, Panels, Popups,
+    Toasts, remove,
+};
+use crate::app::dashboard_store::DashboardStore;
+use crate::app::dom;
+use crate::dashboard::{Dashboard, DashboardId, User};
+
+#[component]
+pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl IntoView {
+    let store = use_context::<DashboardStore>().unwrap_or_else(|| DashboardStore::new(id, &dashboard, user));
+    let panels = Panels::new(store);
+    provide_context(store);
+    provide_context(panels);
+    provide_context(Popups::new());
+    provide_context(People::new(store));
+    provide_context(Arranging::new(store));
+    Effect::new(move |before: Option<Option<_>>| {
+        let selected = store.selected.get();
+        if before.as_ref() != Some(&selected) {
+            store.live(|live| live.select(selected.iter().cloned().collect()));
+        }
+        if selected.is_none() && panels.open.get_untracked() == Some(Panel::Widget) {
+            panels.close();
+        }
+        selected
+    });
+    Effect::new(move |_| document().set_title(&format!("{} · Lockstep", store.title.read())));
+    dom::on_window(leptos::ev::keydown, move |event| keys(&event, store, panels));
+    let side = Memo::new(move |_| match panels.open.get() {
+        Some(Panel::Widget) if store.selected.read().is_none() => None,
+        open => open,
+    });
+    let empty = Memo::new(move |_| store.order.read().is_empty());
+    view! {
+        <DashboardHeader store/>
+        <div class="page" class:with-side=move || side.read().is_some()>
+            <main class="canvas">
+                <Notices store/>
+                <div class="empty" class:hidden=move || !empty.get()>
+                    <h2>"An empty dashboard"</h2>
+                    <p>"Add a number, a chart or a note. Whoever opens this page sees it at the same moment."</p>
+                </div>
+                <DashboardContainer store/>
+            </main>
+            {move || match side.get() {
+                Some(Panel::Widget) => Some(view! { <Inspector store/> }.into_any()),
+                Some(Panel::Conflicts) => Some(view! { <ConflictInbox store/> }.into_any()),
+                None => None,
+            }}
+        </div>
+        <FollowBar store/>
+        <Toasts store/>
+    }
+}
+
+/// The keys of the whole page.
+fn keys(event: &KeyboardEvent, store: DashboardStore, panels: Panels) {
+    let target: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
+    let typing = target.is_some_and(|target| dom::takes_text(&target));
+    let with_control = event.ctrl_key() || event.meta_key();
+    match event.key().as_str() {
+        "z" | "Z" if with_control && !typing => {
+            event.prevent_default();
+            store.live(|live| if event.shift_key() { live.redo() } else { live.undo() });
+        }
+        "y" if with_control && !typing => {
+            event.prevent_default();
+            store.live(|live| live.redo());
+        }
+        "Escape" => {
+            if store.following.read_untracked().is_some() {
+                store.following.set(None);
+            } else if panels.open.get_untracked() == Some(Panel::Conflicts) {
+                panels.close();
+            } else if store.selected.read_untracked().is_some() {
+                store.selected.set(None);
+            }
+        }
+        "Delete" | "Backspace" if !typing => {
+            if let Some(id) = store.selected.get_untracked() {
+                event.prevent_default();
+                remove(store, &id);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,206 @@
+//! `/`: all dashboards, who changed them last, and who is in there right now.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use serde_json::json;
+
+use crate::app::clock::Clock;
+use crate::app::components::{Avatar, Glyph, Icon, SiteHeader};
+use crate::app::{DashboardCard, dom, format};
+use crate::dashboard::{DashboardId, User};
+
+/// Avatars on a card; more people show as a number.
+const FACES: usize = 5;
+
+#[derive(serde::Deserialize)]
+struct Created {
+    id: DashboardId,
+}
+
+#[component]
+pub fn Dashboards(dashboards: Vec<DashboardCard>, user: User) -> impl IntoView {
+    let all = RwSignal::new(dashboards);
+    let search = RwSignal::new(String::new());
+    let problem = RwSignal::new(None::<String>);
+    dom::every(Duration::from_secs(3), move || refresh(all));
+    let shown = Memo::new(move |_| {
+        let wanted = search.read().to_lowercase();
+        let fits = |card: &&DashboardCard| card.title.to_lowercase().contains(wanted.trim());
+        all.read().iter().filter(fits).map(|card| card.id.clone()).collect::<Vec<_>>()
+    });
+    let none = Memo::new(move |_| all.read().is_empty());
+    let card = move |id: DashboardId| {
+        let known = all.read_untracked().iter().find(|card| card.id == id).cloned();
+        known.map(|known| {
+            let fallback = known.clone();
+            let card = Memo::new(move |_| {
+                let found = all.read().iter().find(|card| card.id == id).cloned();
+                found.unwrap_or_else(|| fallback.clone())
+            });
+            view! { <Card card all problem/> }
+        })
+    };
+    view! {
+        <SiteHeader user/>
+        <main class="sheet">
+            <div class="sheet-head">
+                <h1>"Dashboards"</h1>
+                <span class="grow"></span>
+                <label class="search">
+                    <Glyph icon=Icon::Search/>
+                    <span class="sr-only">"Search dashboards by title"</span>
+                    <input
+                        type="search"
+                        placeholder="Search"
+                        autocomplete="off"
+                        on:input:target=move |ev| search.set(ev.target().value())
+                    />
+                </label>
+                <NewDashboard problem/>
+            </div>
+            <p class="problem" role="alert" class:hidden=move || problem.read().is_none()>
+                {move || problem.get()}
+            </p>
+            <div class="cards" class:hidden=none>
+                <For each=move || shown.get() key=|id| id.clone() children=card/>
+            </div>
+            <p class="quiet" role="status">
+                {move || {
+                    let missed = shown.read().is_empty() && !none.get();
+                    missed.then(|| format!("No dashboard has “{}” in its title.", search.read().trim()))
+                }}
+            </p>
+            <div class="empty" class:hidden=move || !none.get()>
+                <h2>"No dashboards yet"</h2>
+                <p>"Make one, add what you want to watch, and send its address to your team: everybody who opens it edits with you."</p>
+                <NewDashboard problem/>
+            </div>
+        </main>
+    }
+}
+
+/// Makes a dashboard and goes there.
+#[component]
+fn NewDashboard(problem: RwSignal<Option<String>>) -> impl IntoView {
+    let busy = RwSignal::new(false);
+    let make = move |_| {
+        busy.set(true);
+        spawn_local(async move {
+            let body = json!({ "title": "Untitled dashboard" });
+            match dom::request::<Created>("POST", "/api/v1/dashboards", Some(&body)).await {
+                Ok(created) => dom::go(&format!("/d/{}", created.id)),
+                Err(error) => {
+                    busy.set(false);
+                    problem.set(Some(format!("No dashboard was made. {error}")));
+                }
+            }
+        });
+    };
+    view! {
+        <button class="button primary" type="button" data-testid="new-dashboard" disabled=busy on:click=make>
+            <Glyph icon=Icon::Plus/>
+            "New dashboard"
+        </button>
+    }
+}
+
+#[component]
+fn Card(
+    card: Memo<DashboardCard>,
+    all: RwSignal<Vec<DashboardCard>>,
+    problem: RwSignal<Option<String>>,
+) -> impl IntoView {
+    let clock = Clock::here();
+    let id = card.get_untracked().id;
+    let confirming = RwSignal::new(false);
+    let title = Memo::new(move |_| {
+        let title = card.read().title.clone();
+        if title.trim().is_empty() { "Untitled dashboard".to_owned() } else { title }
+    });
+    let changed = move || {
+        let now = clock.now();
+        let card = card.read();
+        let by = card.changed_by.as_ref().map(|user| format!(" by {}", user.name)).unwrap_or_default();
+        if now == 0 {
+            format!("Changed{by}")
+        } else {
+            format!("Changed {}{by}", format::ago(card.changed_at, now))
+        }
+    };
+    let here = Memo::new(move |_| card.read().here.clone());
+    let remove = {
+        let id = id.clone();
+        move |_| {
+            let id = id.clone();
+            spawn_local(async move {
+                match dom::send("DELETE", &format!("/api/v1/dashboards/{id}"), None).await {
+                    Ok(_) => all.update(|all| all.retain(|card| card.id != id)),
+                    Err(error) => problem.set(Some(format!("The dashboard was not deleted. {error}"))),
+                }
+            });
+        }
+    };
+    view! {
+        <article class="card" data-testid="dashboard-card" data-dashboard=id.to_string()>
+            <a class="cover" href=format!("/d/{id}")>
+                <h2>{title}</h2>
+                <p class="quiet">
+                    {move || format::count(card.read().widgets, "widget", "widgets")} " · " {changed}
+                </p>
+            </a>
+            <div class="card-foot">
+                <span class="faces" role="img" aria-label=move || here_label(&here.read())>
+                    {move || here.get().into_iter().take(FACES)
+                        .map(|user| view! { <Avatar user=Signal::stored(user) small=true/> })
+                        .collect_view()}
+                    {move || here.read().len().checked_sub(FACES + 1).map(|more| format!("+{}", more + 1))}
+                </span>
+                <span class="quiet">{move || here_words(&here.read())}</span>
+                <span class="grow"></span>
+                <button
+                    class="button icon quiet-button"
+                    type="button"
+                    aria-label=move || format!("Delete {}", title.read())
+                    title="Delete"
+                    class:hidden=confirming
+                    on:click=move |_| confirming.set(true)
+                >
+                    <Glyph icon=Icon::Trash/>
+                </button>
+                <span class="confirm" class:hidden=move || !confirming.get()>
+                    <button class="button danger" type="button" on:click=remove>"Delete for everybody"</button>
+                    <button class="button" type="button" on:click=move |_| confirming.set(false)>"Keep"</button>
+                </span>
+            </div>
+        </article>
+    }
+}
+
+fn here_words(here: &[User]) -> String {
+    match here {
+        [] => String::new(),
+        [one] => format!("{} is here", one.name),
+        more => format!("{} people are here", more.len()),
+    }
+}
+
+fn here_label(here: &[User]) -> String {
+    if here.is_empty() {
+        return "Nobody is here right now".to_owned();
+    }
+    let names: Vec<&str> = here.iter().map(|user| user.name.as_str()).collect();
+    format!("Here right now: {}", names.join(", "))
+}
+
+/// Asks the server for the list again. A failed try shows nothing: the next one is three seconds away.
+fn refresh(all: RwSignal<Vec<DashboardCard>>) {
+    spawn_local(async move {
+        if let Ok(fresh) = dom::request::<Vec<DashboardCard>>("GET", "/api/v1/dashboards", None).await
+            && all.with_untracked(|old| *old != fresh)
+        {
+            all.set(fresh);
+        }
+    });
+}

@@ -1,0 +1,138 @@
+//! `/status`: how every service of the server is, in words, two seconds old at most.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::app::components::SiteHeader;
+use crate::app::{ServerService, ServerStatus, dom, format};
+use crate::dashboard::User;
+
+/// How this tab's last request went.
+#[derive(Clone, Debug, PartialEq)]
+enum Connection {
+    Unknown,
+    Up { latency_ms: u64 },
+    Down { reason: String },
+}
+
+#[component]
+pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
+    let status = RwSignal::new(server);
+    let connection = RwSignal::new(Connection::Unknown);
+    Effect::new(move |_| look(status, connection));
+    dom::every(Duration::from_secs(2), move || look(status, connection));
+    let services = move || status.read().services.clone();
+    let row = move |service: ServerService| {
+        let name = service.name.clone();
+        let now = {
+            let shown = service.clone();
+            Memo::new(move |_| {
+                let found = status.read().services.iter().find(|one| one.name == name).cloned();
+                found.unwrap_or_else(|| shown.clone())
+            })
+        };
+        view! { <ServerRow service=now/> }
+    };
+    view! {
+        <SiteHeader user/>
+        <main class="sheet">
+            <h1>"Status"</h1>
+            <section class="services" aria-label="This tab">
+                <h2>"This tab"</h2>
+                <Row
+                    name="socket".to_owned()
+                    state=Signal::derive(move || match connection.get() {
+                        Connection::Unknown => "waiting".to_owned(),
+                        Connection::Up { .. } => "ok".to_owned(),
+                        Connection::Down { .. } => "down".to_owned(),
+                    })
+                    label="Connection to the server".to_owned()
+                    says=Signal::derive(move || match connection.get() {
+                        Connection::Unknown => "Asking the server.".to_owned(),
+                        Connection::Up { .. } => "The server answers.".to_owned(),
+                        Connection::Down { reason } => {
+                            format!("{reason} What you see below may be old; asking again.")
+                        }
+                    })
+                    figures=Signal::derive(move || match connection.get() {
+                        Connection::Up { latency_ms } => vec![format!("{latency_ms} ms")],
+                        _ => Vec::new(),
+                    })
+                />
+            </section>
+            <section class="services" aria-label="The server">
+                <h2>
+                    "The server"
+                    <small>
+                        {move || {
+                            let status = status.read();
+                            format!("build {}, up {}", status.build, format::span(status.uptime_ms))
+                        }}
+                    </small>
+                </h2>
+                <For each=services key=|service| service.name.clone() children=row/>
+            </section>
+        </main>
+    }
+}
+
+#[component]
+fn ServerRow(service: Memo<ServerService>) -> impl IntoView {
+    let name = service.get_untracked().name;
+    view! {
+        <Row
+            label=name.clone()
+            name
+            state=Signal::derive(move || service.read().state.clone())
+            says=Signal::derive(move || {
+                let service = service.read();
+                match &service.last_error {
+                    Some(error) => format!("{} Last error: {error}", service.says),
+                    None => service.says.clone(),
+                }
+            })
+            figures=Signal::derive(move || {
+                let service = service.read();
+                let latency = service.latency_ms.map(|ms| format::in_words(Some(ms), "ms", None));
+                let queue = service.queue.map(|n| format!("{n} waiting"));
+                latency.into_iter().chain(queue).collect()
+            })
+        />
+    }
+}
+
+#[component]
+fn Row(
+    name: String,
+    label: String,
+    state: Signal<String>,
+    says: Signal<String>,
+    figures: Signal<Vec<String>>,
+) -> impl IntoView {
+    view! {
+        <div class="service" data-testid="service" data-service=name data-state=state>
+            <span class="state" aria-hidden="true"></span>
+            <div>
+                <strong>{label}</strong>
+                <span class="sr-only">{move || format!(": {}", state.get())}</span>
+                <p>{says}</p>
+            </div>
+            <span class="figures">{move || figures.get().join(" · ")}</span>
+        </div>
+    }
+}
+
+fn look(status: RwSignal<ServerStatus>, connection: RwSignal<Connection>) {
+    spawn_local(async move {
+        let began = dom::now_ms();
+        match dom::request::<ServerStatus>("GET", "/api/v1/status", None).await {
+            Ok(fresh) => {
+                connection.set(Connection::Up { latency_ms: dom::now_ms().saturating_sub(began) });
+                status.set(fresh);
+            }
+            Err(error) => connection.set(Connection::Down { reason: error.to_string() }),
+        }
+    });
+}

@@ -1,0 +1,72 @@
+//! The HTML document around the app: what a browser gets before any WebAssembly runs.
+
+use leptos::prelude::*;
+
+use super::{App, PAGE_DATA, Page, PageData, Theme};
+
+/// The addresses of what a page loads, and the nonce of its inline script.
+#[derive(Clone, Debug, Default)]
+pub struct Assets {
+    pub css: String,
+    pub js: String,
+    pub wasm: String,
+    pub charts_js: String,
+    pub charts_css: String,
+    pub nonce: String,
+}
+
+/// The whole document. The caller owns a reactive `Owner` and renders this with `to_html`.
+///
+/// Scripts stand in the head, so that the body holds the app and nothing else: hydration walks it from
+/// its first node.
+pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
+    provide_context(data.clone());
+    let title = document_title(&data.page);
+    let theme = data.theme.map(Theme::name);
+    // `<` never stands in the text of a script element as itself, so no title can close it.
+    let json = serde_json::to_string(data).expect("page data has string keys only").replace('<', "\\u003c");
+    let charts = matches!(data.page, Page::Dashboard { .. });
+    let Assets { css, js, wasm, charts_js, charts_css, nonce } = assets.clone();
+    let start = format!(
+        "import init, {{ hydrate }} from {};\nawait init({{ module_or_path: {} }});\nhydrate();\n",
+        serde_json::Value::from(js.as_str()),
+        serde_json::Value::from(wasm.as_str()),
+    );
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
+                <meta name="color-scheme" content="light dark"/>
+                <meta
+                    name="description"
+                    content="Dashboards that a whole team edits and watches at the same moment."
+                />
+                <title>{title}</title>
+                <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
+                <link rel="manifest" href="/manifest.webmanifest"/>
+                <link rel="stylesheet" href=css/>
+                <link rel="modulepreload" href=js nonce=nonce.clone()/>
+                <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
+                {charts.then(|| view! {
+                    <link rel="stylesheet" href=charts_css/>
+                    <script defer src=charts_js nonce=nonce.clone()></script>
+                })}
+                <script id=PAGE_DATA type="application/json" inner_html=json></script>
+                <script type="module" nonce=nonce inner_html=start></script>
+            </head>
+            <body><App/></body>
+        </html>
+    }
+}
+
+/// What the browser's tab says.
+fn document_title(page: &Page) -> String {
+    match page {
+        Page::Dashboards { .. } => "Dashboards · Lockstep".to_owned(),
+        Page::Dashboard { dashboard, .. } => format!("{} · Lockstep", dashboard.title),
+        Page::Status { .. } => "Status · Lockstep".to_owned(),
+        Page::NotFound { .. } => "Not found · Lockstep".to_owned(),
+    }
+}
