@@ -8,4 +8,5 @@ pub mod limits;
 pub mod metrics;
 pub mod origin;
 pub mod rooms;
+pub mod socket;
 pub mod store;

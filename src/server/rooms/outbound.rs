@@ -109,7 +109,7 @@ impl Outbound {
     }
 
     /// The next thing to do, where there is one now.
-    pub fn try_next(&self) -> Option<Next> {
+    fn try_next(&self) -> Option<Next> {
         let mut queue = self.queue();
         if let Some(queued) = queue.frames.pop_front() {
             queue.bytes -= queued.counted;
@@ -122,6 +122,14 @@ impl Outbound {
         queue.end.map(Next::End)
     }
 
+    /// The next frame, where there is one now.
+    pub fn try_next_frame(&self) -> Option<Utf8Bytes> {
+        match self.try_next() {
+            Some(Next::Send(frame)) => Some(frame),
+            _ => None,
+        }
+    }
+
     /// Returns when the session was found too slow; while its task waits for the socket to take a frame.
     pub async fn overflowed(&self) {
         loop {
@@ -130,11 +138,6 @@ impl Outbound {
             }
             self.changed.notified().await;
         }
-    }
-
-    /// How it ends, where that is settled.
-    pub fn ending(&self) -> Option<End> {
-        self.queue().end
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -197,7 +197,7 @@ impl Live {
         }
     }
 
-    fn send_commits(&self, bodies: &[Arc<str>], digest: Option<&str>) {
+    fn send_commits(&mut self, bodies: &[Arc<str>], digest: Option<&str>) {
         let delivered = bodies.len() * self.members.len();
         self.rooms.metrics().deliveries_total.fetch_add(delivered as u64, Relaxed);
         let mut rest = bodies;

@@ -152,9 +152,16 @@ impl Live {
     }
 
     /// Queues one frame for everybody; it is never encoded again.
-    pub(super) fn send_all(&self, frame: &Utf8Bytes) {
+    pub(super) fn send_all(&mut self, frame: &Utf8Bytes) {
+        let mut ended = Vec::new();
         for member in self.members.values() {
-            member.outbound.send(frame.clone());
+            if !member.outbound.send(frame.clone()) {
+                ended.push(member.session.clone());
+            }
+        }
+        // Too slow, or its task is gone: no ghost stays.
+        for session in ended {
+            self.leave(&session);
         }
     }
 

@@ -1,0 +1,183 @@
+//! The WebSocket: who comes in, and one task per session that reads frames and writes what waits.
+
+mod bucket;
+mod decode;
+mod session;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, State};
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use self::decode::{Decoded, decode};
+use self::session::Session;
+use self::wire::{Heard, Wire};
+use super::auth::{Guest, clean_name};
+use super::origin::Origins;
+use super::rooms::outbound::{End, Outbound};
+use super::rooms::{Admission, RoomError, Rooms, frames, random_id};
+use super::store::StoreError;
+use crate::dashboard::{ClientId, Id, SessionId, User, UserId};
+use crate::sync::protocol::{Code, HEARTBEAT_MS, PROTOCOL, ServerMessage, close};
+
+/// The store's name for the secret that public client ids are derived with.
+const CLIENT_SECRET: &str = "client";
+/// Characters of a public client id: 132 bits of the hash.
+const CLIENT_CHARS: usize = 22;
+/// When those come back whom a full server turned away.
+const FULL_RETRY_MS: u64 = 5_000;
+/// When those come back whom a draining server turned away: it is up again by then.
+const DRAINING_RETRY_MS: u64 = 1_000;
+
+/// What a socket needs of the server.
+#[derive(Clone)]
+pub struct Sockets {
+    pub rooms: Rooms,
+    pub origins: Arc<Origins>,
+    key: Hmac<Sha256>,
+}
+
+impl Sockets {
+    /// Reads the secret behind public client ids from the store.
+    pub async fn new(rooms: Rooms, origins: Arc<Origins>) -> Result<Self, StoreError> {
+        let secret = rooms.store().secret(CLIENT_SECRET).await?;
+        let key = Hmac::new_from_slice(&secret).expect("HMAC takes keys of any length");
+        Ok(Self { rooms, origins, key })
+    }
+
+    /// The id by which others see the client that has this secret. The same ever after, and no way back.
+    fn public_client(&self, secret: &str) -> ClientId {
+        let hash = self.key.clone().chain_update(secret).finalize().into_bytes();
+        let text = URL_SAFE_NO_PAD.encode(hash);
+        ClientId::new(&text[..CLIENT_CHARS]).expect("base64 without padding is an id")
+    }
+}
+
+/// `GET /api/v1/ws`. The guest is the one whose cookie is true, where there is one.
+pub async fn upgrade(
+    State(sockets): State<Sockets>,
+    guest: Option<Extension<Guest>>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    // A browser opens sockets for any page and sends its cookies along: only our own pages may.
+    let named = guest.is_some() && !headers.contains_key(ORIGIN);
+    if named || !sockets.origins.is_own_host(&headers) || !sockets.origins.may_change(&headers) {
+        return (StatusCode::FORBIDDEN, "This socket is for pages of this server.").into_response();
+    }
+    let limits = sockets.rooms.limits().clone();
+    let guest = guest.map(|Extension(guest)| guest.user);
+    wire::configure(upgrade, &limits).on_upgrade(move |socket| serve(sockets, guest, socket))
+}
+
+async fn serve(sockets: Sockets, guest: Option<User>, socket: WebSocket) {
+    let mut wire = Wire::new(socket);
+    let Some(admission) = sockets.rooms.admit() else {
+        let (code, reason, retry, end) = if sockets.rooms.is_draining() {
+            (Code::Internal, "The server restarts.", DRAINING_RETRY_MS, close::DRAINING)
+        } else {
+            (Code::Full, "This server has no room for more people.", FULL_RETRY_MS, close::TOO_MANY)
+        };
+        sockets.rooms.metrics().rejected(code);
+        wire.say_and_close(frames::error(code, reason, Some(retry)), end, reason).await;
+        return;
+    };
+    let deadline = Duration::from_millis(sockets.rooms.limits().hello_ms);
+    // The greeting's future is gone before the session's begins: an idle session holds only its own.
+    let greeted = match tokio::time::timeout(deadline, Box::pin(greet(&sockets, guest, &mut wire))).await {
+        Ok(greeted) => greeted,
+        Err(_) => Err(End { code: close::SILENT, reason: "no hello" }),
+    };
+    match greeted {
+        Ok((client, user)) => {
+            let session = SessionId::new(random_id()).expect("base64 without padding is an id");
+            welcome(&sockets, admission, wire, client, user, session).await;
+        }
+        Err(end) => wire.close(end).await,
+    }
+}
+
+/// Waits for a good `hello`; says who it is.
+async fn greet(sockets: &Sockets, guest: Option<User>, wire: &mut Wire) -> Result<(ClientId, User), End> {
+    let text = match wire.hear().await {
+        Heard::Text(text) => text,
+        Heard::End(end) => return Err(end),
+    };
+    if text.len() > sockets.rooms.limits().hello_bytes {
+        return Err(End { code: close::TOO_LARGE, reason: "hello too large" });
+    }
+    let malformed = |reason| End { code: close::MALFORMED, reason };
+    let (protocol, secret, wish) = match decode(&text, usize::MAX) {
+        Ok(Decoded::Hello { protocol, client, name }) => (protocol, client, name),
+        Ok(_) => return Err(malformed("hello comes first")),
+        Err(error) => {
+            sockets.rooms.metrics().rejected(Code::Invalid);
+            // It closes in any case; the reason is for whoever writes a client.
+            let _ = wire.say(frames::error(Code::Invalid, error.to_string(), None)).await;
+            return Err(malformed("hello comes first"));
+        }
+    };
+    if protocol != PROTOCOL {
+        let reason = format!("This server speaks protocol {PROTOCOL}. Load the page again.");
+        // It closes in any case.
+        let _ = wire.say(frames::error(Code::Invalid, reason, None)).await;
+        return Err(End { code: close::PROTOCOL, reason: "protocol not spoken here" });
+    }
+    if Id::new(&secret).is_err() {
+        let reason = "A client is 1 to 64 characters out of A-Z, a-z, 0-9, _ and -.";
+        // It closes in any case.
+        let _ = wire.say(frames::error(Code::Invalid, reason, None)).await;
+        return Err(malformed("no client id"));
+    }
+    let client = sockets.public_client(&secret);
+    let user = guest.unwrap_or_else(|| nameless(&client, wish.as_deref()));
+    Ok((client, user))
+}
+
+/// Somebody without a cookie, such as a script: known by the client, called as it wishes.
+fn nameless(client: &ClientId, wish: Option<&str>) -> User {
+    let number = client.as_str().bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte));
+    let name = wish.and_then(clean_name).unwrap_or_else(|| format!("Guest {}", 100 + number % 900));
+    let id = UserId::new(format!("c-{client}")).expect("an id with two characters more is an id");
+    Guest::new(id, name).user
+}
+
+async fn welcome(
+    sockets: &Sockets,
+    admission: Admission,
+    wire: Wire,
+    client: ClientId,
+    user: User,
+    session: SessionId,
+) {
+    let outbound = Arc::new(Outbound::new(sockets.rooms.limits()));
+    outbound.send(frames::frame(&ServerMessage::Welcome {
+        protocol: PROTOCOL,
+        client: client.clone(),
+        session: session.clone(),
+        user: user.clone(),
+        heartbeat_ms: HEARTBEAT_MS,
+        build: env!("CARGO_PKG_VERSION").to_owned(),
+    }));
+    Session::new(sockets.rooms.clone(), admission, session, client, user, outbound).run(wire).await;
+}
+
+/// What to answer where a room cannot be had.
+fn room_error(error: &RoomError) -> (Code, Option<u64>) {
+    match error {
+        RoomError::NotFound => (Code::NotFound, None),
+        RoomError::Full => (Code::Full, Some(FULL_RETRY_MS)),
+        RoomError::Draining => (Code::Internal, Some(DRAINING_RETRY_MS)),
+        RoomError::Spoilt => (Code::Internal, None),
+        RoomError::Store(_) => (Code::Internal, Some(FULL_RETRY_MS)),
+    }
+}

@@ -1,0 +1,377 @@
+//! The life of one session after `hello`: one task that reads, writes, and watches the time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::bucket::Bucket;
+use super::decode::{DecodeError, Decoded, decode};
+use super::room_error;
+use super::wire::{Heard, Wire};
+use crate::dashboard::{ClientId, DashboardId, SessionId, User};
+use crate::server::rooms::input::{Bad, Input, Member, Pushed};
+use crate::server::rooms::outbound::{End, Next, Outbound};
+use crate::server::rooms::{Admission, RoomHandle, Rooms, frames};
+use crate::sync::protocol::{Code, Presence, Resume, Role, ServerMessage, close};
+use crate::sync::room::Author;
+
+/// What a join costs of the requests that a session may make: it can mean a snapshot.
+const JOIN_COST: u32 = 5;
+/// When rejected changes are worth another try: enough have a place again by then.
+const RATE_RETRY_MS: u64 = 500;
+/// Signs of life are passed on to the rooms this often: their time to live is six times as long.
+const TOUCH_EVERY: Duration = Duration::from_secs(5);
+
+/// A session that said hello.
+pub struct Session {
+    rooms: Rooms,
+    _admission: Admission,
+    id: SessionId,
+    client: ClientId,
+    user: User,
+    outbound: Arc<Outbound>,
+    joined: BTreeMap<DashboardId, RoomHandle>,
+    changes: Bucket,
+    /// Joins and mistakes: what costs us work and has no other bound.
+    requests: Bucket,
+    presence: Bucket,
+    /// Presence that came too fast: the last one goes on when its time has come.
+    held: Option<Held>,
+    /// An input that waits for a place in its room; until then nothing more is read.
+    waiting: Option<Waiting>,
+    heard_at: Instant,
+    touched_at: Instant,
+    hidden: bool,
+}
+
+struct Held {
+    dashboard: DashboardId,
+    presence: Option<Box<Presence>>,
+    due: Instant,
+}
+
+struct Waiting {
+    inbox: mpsc::Sender<Input>,
+    input: Box<Input>,
+}
+
+impl Session {
+    pub fn new(
+        rooms: Rooms,
+        admission: Admission,
+        id: SessionId,
+        client: ClientId,
+        user: User,
+        outbound: Arc<Outbound>,
+    ) -> Self {
+        let (now, limits) = (Instant::now(), rooms.limits().clone());
+        Self {
+            rooms,
+            _admission: admission,
+            id,
+            client,
+            user,
+            outbound,
+            joined: BTreeMap::new(),
+            changes: Bucket::new(limits.changes_per_s, limits.changes_burst, now),
+            requests: Bucket::new(limits.changes_per_s, limits.changes_burst, now),
+            presence: Bucket::new(limits.presence_per_s, limits.presence_per_s, now),
+            held: None,
+            waiting: None,
+            heard_at: now,
+            touched_at: now,
+            hidden: false,
+        }
+    }
+
+    /// Lives until either side ends it.
+    pub async fn run(mut self, mut wire: Wire) {
+        let outbound = self.outbound.clone();
+        let mut goodbye = self.rooms.goodbye();
+        let end = loop {
+            let deadline = self.deadline();
+            tokio::select! {
+                next = outbound.next() => match next {
+                    Next::Send(frame) => {
+                        if let Err(end) = self.write(&mut wire, frame).await {
+                            break end;
+                        }
+                    }
+                    Next::End(end) => break end,
+                },
+                heard = wire.hear(), if self.waiting.is_none() => match heard {
+                    Heard::Text(text) => {
+                        // Boxed: only a session that is busy holds what it takes to be busy.
+                        if let Err(end) = Box::pin(self.hear(&text)).await {
+                            break end;
+                        }
+                    }
+                    Heard::End(end) => break end,
+                },
+                placed = place(&self.waiting), if self.waiting.is_some() => {
+                    let input = self.waiting.take().map(|waiting| waiting.input);
+                    match (placed, input) {
+                        (Some(permit), Some(input)) => {
+                            permit.send(*input);
+                        }
+                        // The room has ended. Where it said why, that stands.
+                        _ => outbound.end(close::DRAINING, "the room ended"),
+                    }
+                }
+                () = sleep_until(deadline) => {
+                    if let Err(end) = self.keep_time() {
+                        break end;
+                    }
+                }
+                _ = goodbye.changed() => {
+                    let retry_after_ms = *goodbye.borrow_and_update();
+                    outbound.send(frames::error(Code::Internal, "The server restarts.", retry_after_ms));
+                    outbound.end(close::DRAINING, "draining");
+                }
+            }
+        };
+        if end.code == close::TOO_SLOW {
+            let slow = &self.rooms.metrics().slow_readers_closed;
+            slow.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        // First, so that nobody sees a ghost while the other side takes its time to hear the close.
+        self.leave_all().await;
+        wire.close(end).await;
+    }
+
+    /// When something is due by itself.
+    fn deadline(&self) -> Instant {
+        let limits = self.rooms.limits();
+        let silence = if self.hidden { limits.hidden_silence_ms } else { limits.silence_ms };
+        let silent_at = self.heard_at + Duration::from_millis(silence);
+        self.held.as_ref().map_or(silent_at, |held| held.due.min(silent_at))
+    }
+
+    fn keep_time(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if self.held.as_ref().is_some_and(|held| held.due <= now) {
+            if self.waiting.is_some() {
+                // The room is busy; what is held gets no older by a moment.
+                if let Some(held) = &mut self.held {
+                    held.due = now + Duration::from_millis(10);
+                }
+            } else if let Some(Held { dashboard, presence, .. }) = self.held.take() {
+                self.tell(&dashboard, |session| Input::Presence { session, presence });
+            }
+            return Ok(());
+        }
+        if self.waiting.is_none() && self.deadline() <= now {
+            return Err(End { code: close::SILENT, reason: "silent too long" });
+        }
+        if self.waiting.is_some() {
+            // Not silence: we did not listen.
+            self.heard_at = now;
+        }
+        Ok(())
+    }
+
+    /// Sends a frame and what waits behind it. A socket that takes nothing for long is too slow.
+    async fn write(&mut self, wire: &mut Wire, first: Utf8Bytes) -> Result<(), End> {
+        let limit = Duration::from_millis(self.rooms.limits().silence_ms);
+        let outbound = &self.outbound;
+        let metrics = self.rooms.metrics();
+        let sending = async {
+            let (mut frames, mut bytes, mut next) = (0, 0, Some(first));
+            while let Some(frame) = next {
+                (frames, bytes) = (frames + 1, bytes + frame.len() as u64);
+                wire.feed(frame).await?;
+                next = outbound.try_next_frame();
+            }
+            wire.flush().await?;
+            metrics.frames_out.fetch_add(frames, std::sync::atomic::Ordering::Relaxed);
+            metrics.bytes_out.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            sent = tokio::time::timeout(limit, sending) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(super::wire::Gone)) => Err(End { code: close::MALFORMED, reason: "connection lost" }),
+                Err(_) => Err(TOO_SLOW),
+            },
+            () = outbound.overflowed() => Err(TOO_SLOW),
+        }
+    }
+
+    async fn hear(&mut self, text: &str) -> Result<(), End> {
+        let now = Instant::now();
+        self.heard_at = now;
+        let decoded = match decode(text, self.rooms.limits().op_bytes) {
+            Ok(decoded) => decoded,
+            Err(DecodeError::NotAnObject) => {
+                return Err(End { code: close::MALFORMED, reason: "a frame is one JSON object" });
+            }
+            Err(DecodeError::Invalid(reason)) => return self.mistake(Code::Invalid, reason),
+        };
+        match decoded {
+            Decoded::Ping { id, hidden } => {
+                self.hidden = hidden;
+                self.outbound.send(frames::frame(&ServerMessage::Pong { id }));
+                if now - self.touched_at >= TOUCH_EVERY {
+                    self.touched_at = now;
+                    self.touch();
+                }
+                Ok(())
+            }
+            Decoded::Push { dashboard, changes, unreadable } => {
+                let changes = self.within_rate(changes, now);
+                self.pass_on(&dashboard, |session| Input::Push { session, changes })?;
+                unreadable.map_or(Ok(()), |reason| self.mistake(Code::Invalid, reason))
+            }
+            Decoded::Presence { dashboard, presence } => match self.presence.take(1, now) {
+                Ok(()) => {
+                    self.held = None;
+                    self.pass_on(&dashboard, |session| Input::Presence { session, presence })
+                }
+                Err(wait) => {
+                    let due = self.held.as_ref().map_or(now + wait, |held| held.due);
+                    self.held = Some(Held { dashboard, presence, due });
+                    Ok(())
+                }
+            },
+            Decoded::Join { dashboard, resume } => self.join(dashboard, resume, now).await,
+            Decoded::Leave { dashboard } => {
+                let left = self.pass_on(&dashboard, Input::Leave);
+                self.joined.remove(&dashboard);
+                left
+            }
+            Decoded::Hello { .. } => self.mistake(Code::Invalid, "hello was said already"),
+        }
+    }
+
+    /// Turns changes that come too fast into rejections. The first one tells for all that follow it in
+    /// a push: none of them can be taken before it.
+    fn within_rate(&mut self, changes: Vec<Pushed>, now: Instant) -> Vec<Pushed> {
+        let mut within = Vec::with_capacity(changes.len());
+        for pushed in changes {
+            if self.changes.take(1, now).is_ok() {
+                within.push(pushed);
+                continue;
+            }
+            let seq = match &pushed {
+                Pushed::Change(change) => change.seq,
+                Pushed::Bad(bad) => bad.seq,
+            };
+            let reason = format!(
+                "At most {} changes a second, {} at once.",
+                self.rooms.limits().changes_per_s,
+                self.rooms.limits().changes_burst
+            );
+            let retry_after_ms = Some(RATE_RETRY_MS);
+            within.push(Pushed::Bad(Bad { seq, code: Code::RateLimited, reason, retry_after_ms }));
+            break;
+        }
+        within
+    }
+
+    async fn join(
+        &mut self,
+        dashboard: DashboardId,
+        resume: Option<Resume>,
+        now: Instant,
+    ) -> Result<(), End> {
+        if let Err(wait) = self.requests.take(JOIN_COST, now) {
+            self.error(Code::RateLimited, "Too many joins.", Some(wait.as_millis() as u64 + 1));
+            return Ok(());
+        }
+        if !self.joined.contains_key(&dashboard) && self.joined.len() >= self.rooms.limits().joins_per_session
+        {
+            self.error(Code::Full, "This session is on as many dashboards as it may be.", None);
+            return Ok(());
+        }
+        let room = match self.rooms.open(&dashboard).await {
+            Ok(room) => room,
+            Err(error) => {
+                let (code, retry) = room_error(&error);
+                self.error(code, error.to_string(), retry);
+                return Ok(());
+            }
+        };
+        self.joined.insert(dashboard.clone(), room);
+        let author = Author { client: self.client.clone(), by: self.user.clone(), role: Role::Editor };
+        let member = Member { session: self.id.clone(), author, outbound: self.outbound.clone() };
+        self.tell(&dashboard, |_| Input::Join { member, resume });
+        Ok(())
+    }
+
+    /// Passes an input on, where the dashboard is joined.
+    fn pass_on(
+        &mut self,
+        dashboard: &DashboardId,
+        input: impl FnOnce(SessionId) -> Input,
+    ) -> Result<(), End> {
+        if self.tell(dashboard, input) {
+            return Ok(());
+        }
+        self.mistake(Code::NotJoined, "Join the dashboard first.")
+    }
+
+    /// Passes an input on at once where the room has a place for it, or when it has one.
+    fn tell(&mut self, dashboard: &DashboardId, input: impl FnOnce(SessionId) -> Input) -> bool {
+        let Some(room) = self.joined.get(dashboard) else { return false };
+        let inbox = room.inbox();
+        let waits = match inbox.try_send(input(self.id.clone())) {
+            Ok(()) => return true,
+            Err(mpsc::error::TrySendError::Full(input) | mpsc::error::TrySendError::Closed(input)) => input,
+        };
+        self.waiting = Some(Waiting { inbox: inbox.clone(), input: Box::new(waits) });
+        true
+    }
+
+    /// Says in every room that somebody is there. A room that is busy can do without.
+    fn touch(&self) {
+        for room in self.joined.values() {
+            // One that ended says so to this session by itself.
+            let _ = room.inbox().try_send(Input::Touch(self.id.clone()));
+        }
+    }
+
+    /// Answers a mistake. Whoever makes nothing else is closed.
+    fn mistake(&mut self, code: Code, reason: impl Into<String>) -> Result<(), End> {
+        self.error(code, reason, None);
+        match self.requests.take(1, Instant::now()) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(End { code: close::TOO_MANY, reason: "too many mistakes" }),
+        }
+    }
+
+    fn error(&self, code: Code, reason: impl Into<String>, retry_after_ms: Option<u64>) {
+        self.rooms.metrics().rejected(code);
+        self.outbound.send(frames::error(code, reason, retry_after_ms));
+    }
+
+    async fn leave_all(&mut self) {
+        if let Some(Waiting { inbox, input }) = self.waiting.take() {
+            // A room that ended has no more use for it.
+            let _ = inbox.send(*input).await;
+        }
+        for (_, room) in std::mem::take(&mut self.joined) {
+            // The same.
+            let _ = room.send(Input::Leave(self.id.clone())).await;
+        }
+    }
+}
+
+/// However the task ends, its rooms find out.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.outbound.end(close::DRAINING, "session ended");
+    }
+}
+
+const TOO_SLOW: End = End { code: close::TOO_SLOW, reason: "reader too slow" };
+
+/// Waits for a place in the inbox; `None` where the room has ended. Cancel safe.
+async fn place(waiting: &Option<Waiting>) -> Option<mpsc::OwnedPermit<Input>> {
+    let inbox = waiting.as_ref()?.inbox.clone();
+    inbox.reserve_owned().await.ok()
+}
