@@ -1,0 +1,28 @@
+//! What the pure core must be told: the time and randomness.
+
+use leptos::prelude::window;
+
+/// Milliseconds that never go back, for waits and latencies.
+pub fn monotonic_ms() -> u64 {
+    window().performance().map_or_else(wall_ms, |performance| performance.now() as u64)
+}
+
+/// Unix milliseconds by this device's clock, for people.
+pub fn wall_ms() -> u64 {
+    js_sys::Date::now() as u64
+}
+
+/// 64 random bits.
+pub fn random() -> u64 {
+    let mut bytes = [0u8; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        // Without the browser's source the waits still spread: no two clocks agree this closely.
+        Err(_) => (js_sys::Math::random() * u64::MAX as f64) as u64,
+    }
+}
+
+/// A random string of 128 bits in hex, for a tab's secret.
+pub fn random_id() -> String {
+    format!("{:016x}{:016x}", random(), random())
+}

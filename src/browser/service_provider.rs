@@ -1,0 +1,559 @@
+//! The one that owns all sync services of a tab: socket, room, presence, data. It runs the pure link
+//! and replica with real time and a real socket, and keeps the store's signals true.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use leptos::ev;
+use leptos::prelude::*;
+use wasm_bindgen::JsValue;
+use web_sys::{Headers, RequestInit, VisibilityState};
+
+use crate::app::PageData;
+use crate::app::dashboard_store::{DashboardStore, Live, ToastAction};
+use crate::dashboard::{ClientId, Dashboard, DashboardId, Op, SessionId, User, WidgetId};
+use crate::sync::link::{Do, Link, State};
+use crate::sync::protocol::{
+    ClientMessage, Code, Cursor, Dragging, Editing, Joined, PROTOCOL, Peer, Peers, Presence, ServerMessage,
+};
+use crate::sync::replica::{Changes, EditError, Lost, Replica, Undone};
+
+use super::clock::{monotonic_ms, random, random_id, wall_ms};
+use super::outgoing::Outgoing;
+use super::services::{Seen, close_reason};
+use super::socket::{Happened, Socket};
+use super::{data, told};
+
+const PATH: &str = "/api/v1/ws";
+/// How often the state machines are asked what time it is.
+const TICK: Duration = Duration::from_millis(250);
+/// Typing is gathered for this long into one change.
+const GATHER: Duration = Duration::from_millis(40);
+/// The key under which this browser's tabs tell each other of a new name.
+const NAME_KEY: &str = "lockstep_name_changed";
+
+/// Handle to the services of one dashboard page.
+#[derive(Clone)]
+pub struct ServiceProvider(Rc<RefCell<Services>>);
+
+struct Services {
+    store: DashboardStore,
+    dashboard: DashboardId,
+    /// The tab's secret; new with every load of the page, as its unsaved edits are.
+    secret: String,
+    link: Link,
+    replica: Replica,
+    socket: Option<Socket>,
+    client: Option<ClientId>,
+    session: Option<SessionId>,
+    user: User,
+    peers: BTreeMap<SessionId, Peer>,
+    outgoing: Outgoing,
+    joined: bool,
+    ever_joined: bool,
+    cut_at: Option<u64>,
+    push_planned: bool,
+    presence_planned: bool,
+    /// Not before this moment is anything pushed: the server asked for it.
+    push_after: u64,
+    last_data_at: Option<u64>,
+    socket_error: Option<String>,
+    room_error: Option<String>,
+    resyncs: u32,
+}
+
+impl ServiceProvider {
+    /// Starts the services of a dashboard page and mounts them on its store.
+    pub fn start(store: DashboardStore, dashboard: Dashboard, epoch: String, revision: u64, page: &PageData) {
+        let now = monotonic_ms();
+        let (link, first) = Link::new(now);
+        let author = random() >> 11;
+        let services = Services {
+            store,
+            dashboard: store.id.get_value(),
+            secret: random_id(),
+            link,
+            replica: Replica::new(author, dashboard, page.user.clone()).at(epoch, revision),
+            socket: None,
+            client: None,
+            session: None,
+            user: page.user.clone(),
+            peers: BTreeMap::new(),
+            outgoing: Outgoing::default(),
+            joined: false,
+            ever_joined: false,
+            cut_at: Some(now),
+            push_planned: false,
+            presence_planned: false,
+            push_after: 0,
+            last_data_at: None,
+            socket_error: None,
+            room_error: None,
+            resyncs: 0,
+        };
+        let provider = Self(Rc::new(RefCell::new(services)));
+        store.mount(Rc::new(provider.clone()));
+        provider.listen();
+        provider.perform(first);
+        let ticking = provider.clone();
+        set_interval(move || ticking.tick(), TICK);
+        provider.show_status();
+    }
+
+    /// Takes what the browser says of network, visibility and this browser's other tabs.
+    fn listen(&self) {
+        let on = |provider: &Self, then: fn(&mut Services)| {
+            let provider = provider.clone();
+            move || {
+                then(&mut provider.0.borrow_mut());
+                provider.tick();
+            }
+        };
+        let online = on(self, |services| services.link.wake(monotonic_ms(), random()));
+        window_event_listener(ev::online, move |_| online());
+        let offline = on(self, |_| ());
+        window_event_listener(ev::offline, move |_| offline());
+        let shown = on(self, |services| {
+            let visible = document().visibility_state() == VisibilityState::Visible;
+            services.link.visible(visible);
+            if visible {
+                services.link.wake(monotonic_ms(), random());
+            }
+        });
+        window_event_listener_untyped("visibilitychange", move |_| shown());
+        let provider = self.clone();
+        window_event_listener(ev::storage, move |event| {
+            if event.key().as_deref() == Some(NAME_KEY) {
+                provider.reconnect();
+            }
+        });
+        let provider = self.clone();
+        window_event_listener(ev::beforeunload, move |event| {
+            if provider.0.borrow().replica.pending() > 0 {
+                // The browser asks whether to leave: unsaved edits live in this tab only.
+                event.prevent_default();
+            }
+        });
+    }
+
+    fn perform(&self, what: Do) {
+        match what {
+            Do::Connect => {
+                let provider = self.clone();
+                let socket = Socket::open(PATH, move |happened| provider.happened(happened));
+                let failed = socket.is_none();
+                self.0.borrow_mut().socket = socket;
+                if failed {
+                    self.closed(0);
+                }
+            }
+            Do::Ping { id } => self.send(&ClientMessage::Ping { id }),
+            Do::Drop => self.closed(0),
+        }
+    }
+
+    fn happened(&self, happened: Happened) {
+        match happened {
+            Happened::Opened => {
+                let services = self.0.borrow();
+                let hello = ClientMessage::Hello {
+                    protocol: PROTOCOL,
+                    client: services.secret.clone(),
+                    name: Some(services.user.name.clone()),
+                };
+                drop(services);
+                self.send(&hello);
+            }
+            Happened::Frame(text) => {
+                self.0.borrow_mut().link.heard(monotonic_ms());
+                match serde_json::from_str(&text) {
+                    Ok(message) => self.message(message),
+                    // A newer server may say what this page does not know yet.
+                    Err(error) => leptos::logging::warn!("A frame that this page does not know: {error}"),
+                }
+            }
+            Happened::Closed(code) => self.closed(code),
+        }
+    }
+
+    fn message(&self, message: ServerMessage) {
+        let now = monotonic_ms();
+        let mut services = self.0.borrow_mut();
+        match message {
+            ServerMessage::Welcome { client, session, user, .. } => {
+                services.link.welcomed(now);
+                services.client = Some(client);
+                services.session = Some(session.clone());
+                services.user = user.clone();
+                services.store.session.set(Some(session));
+                services.store.me.set(user);
+                drop(services);
+                self.join();
+            }
+            ServerMessage::Joined(joined) => services.joined(*joined),
+            ServerMessage::Commits { commits, digest, .. } => {
+                match services.replica.commits(commits, digest.as_deref()) {
+                    Ok(changes) => services.show(changes),
+                    Err(lost) => {
+                        services.lost(lost);
+                        drop(services);
+                        self.join();
+                    }
+                }
+            }
+            ServerMessage::Rejected { seq, code, reason, expected, retry_after_ms, .. } => {
+                services.room_error = (code != Code::OutOfOrder).then(|| reason.clone());
+                services.push_after = now + retry_after_ms.unwrap_or(0);
+                let changes = services.replica.rejected(seq, code, reason, expected);
+                services.show(changes);
+                if code == Code::NotJoined {
+                    drop(services);
+                    self.join();
+                }
+            }
+            ServerMessage::Presence { peers, .. } => services.peers(peers),
+            ServerMessage::Data { frames, .. } => {
+                services.last_data_at = Some(now);
+                let store = services.store;
+                drop(services);
+                data::show(&store, frames, wall_ms());
+                return;
+            }
+            ServerMessage::Pong { id } => services.link.ponged(now, id),
+            ServerMessage::Error { reason, retry_after_ms, .. } => {
+                services.socket_error = Some(reason);
+                if let Some(wait) = retry_after_ms {
+                    services.link.asked_to_wait(wait);
+                }
+            }
+        }
+        self.plan_push(Duration::ZERO);
+        self.plan_presence(0);
+        self.show_status();
+    }
+
+    fn join(&self) {
+        let mut services = self.0.borrow_mut();
+        services.joined = false;
+        services.replica.disconnected();
+        let (dashboard, resume) = (services.dashboard.clone(), services.replica.resume());
+        drop(services);
+        self.send(&ClientMessage::Join { dashboard, resume });
+    }
+
+    fn closed(&self, code: u16) {
+        let mut services = self.0.borrow_mut();
+        let now = monotonic_ms();
+        services.socket = None;
+        services.link.closed(now, code, random());
+        services.replica.disconnected();
+        services.joined = false;
+        services.cut_at = services.cut_at.or(Some(now));
+        services.socket_error = close_reason(code).map(str::to_owned);
+        services.wipe_peers();
+        services.outgoing.forget_sent();
+        drop(services);
+        self.show_status();
+    }
+
+    /// Ends the connection and makes another at once, for a new identity.
+    fn reconnect(&self) {
+        self.closed(1000);
+        self.0.borrow_mut().link.retry(monotonic_ms());
+        self.tick();
+    }
+
+    fn tick(&self) {
+        let now = monotonic_ms();
+        let todo = {
+            let mut services = self.0.borrow_mut();
+            services.outgoing.tick(now);
+            services.link.tick(now)
+        };
+        if let Some(todo) = todo {
+            self.perform(todo);
+        }
+        self.plan_push(Duration::ZERO);
+        self.plan_presence(0);
+        self.show_status();
+    }
+
+    fn send(&self, message: &ClientMessage) {
+        match serde_json::to_string(message) {
+            Ok(text) => {
+                if let Some(socket) = &self.0.borrow().socket {
+                    // What a dead socket does not take is sent again after the next join.
+                    socket.send(&text);
+                }
+            }
+            Err(error) => leptos::logging::error!("A message that cannot be written: {error}"),
+        }
+    }
+
+    fn plan_push(&self, after: Duration) {
+        let mut services = self.0.borrow_mut();
+        if services.push_planned || !services.joined || services.replica.pending() == 0 {
+            return;
+        }
+        services.push_planned = true;
+        let wait = Duration::from_millis(services.push_after.saturating_sub(monotonic_ms())).max(after);
+        drop(services);
+        let provider = self.clone();
+        let push = move || {
+            provider.0.borrow_mut().push_planned = false;
+            provider.push();
+        };
+        if wait.is_zero() { queue_microtask(push) } else { set_timeout(push, wait) }
+    }
+
+    fn push(&self) {
+        loop {
+            let mut services = self.0.borrow_mut();
+            if services.socket.as_ref().is_none_or(|socket| !socket.has_room()) {
+                return;
+            }
+            let changes = services.replica.to_push();
+            if changes.is_empty() {
+                return;
+            }
+            let dashboard = services.dashboard.clone();
+            drop(services);
+            self.send(&ClientMessage::Push { dashboard, changes });
+        }
+    }
+
+    fn plan_presence(&self, after_ms: u64) {
+        let mut services = self.0.borrow_mut();
+        // Nobody is there to see it.
+        if services.presence_planned || !services.joined || services.peers.is_empty() {
+            return;
+        }
+        if after_ms > 0 {
+            services.presence_planned = true;
+            drop(services);
+            let provider = self.clone();
+            let send = move || {
+                provider.0.borrow_mut().presence_planned = false;
+                provider.plan_presence(0);
+            };
+            set_timeout(send, Duration::from_millis(after_ms));
+            return;
+        }
+        let taken = services.outgoing.take(monotonic_ms());
+        let dashboard = services.dashboard.clone();
+        drop(services);
+        match taken {
+            Ok(presence) => self.send(&ClientMessage::Presence { dashboard, presence: Some(presence) }),
+            Err(Some(wait)) => self.plan_presence(wait),
+            Err(None) => {}
+        }
+    }
+
+    fn presence(&self, change: impl FnOnce(&mut Presence)) {
+        self.0.borrow_mut().outgoing.change(monotonic_ms(), change);
+        self.plan_presence(0);
+    }
+
+    /// Shows what an own step did, or says why it was not done.
+    fn outcome(&self, outcome: Result<Changes, EditError>, push_after: Duration) {
+        let services = self.0.borrow();
+        match outcome {
+            Ok(changes) => services.show(changes),
+            Err(error) => services.store.toast(error.to_string(), None),
+        }
+        drop(services);
+        self.plan_push(push_after);
+        self.show_status();
+    }
+
+    fn step_back(&self, outcome: Result<Undone, EditError>, skipped: &str) {
+        let outcome = match outcome {
+            Ok(Undone::Done(changes)) => Ok(changes),
+            Ok(Undone::Skipped) => {
+                self.0.borrow().store.toast(skipped, None);
+                Ok(Changes::default())
+            }
+            Ok(Undone::Nothing) => Ok(Changes::default()),
+            Err(error) => Err(error),
+        };
+        self.outcome(outcome, Duration::ZERO);
+    }
+
+    fn show_status(&self) {
+        let services = self.0.borrow();
+        let store = services.store;
+        let view = services.replica.view();
+        let wants_data = |id: &WidgetId| view.widgets.get(id).is_some_and(|w| !w.text_option("query").is_empty());
+        let seen = Seen {
+            link: &services.link,
+            joined: services.joined,
+            ever_joined: services.ever_joined,
+            role: services.replica.role(),
+            pending: services.replica.pending(),
+            conflicts: view.open_conflicts().count(),
+            online: window().navigator().on_line(),
+            cut_at: services.cut_at,
+            now: monotonic_ms(),
+            people: services.peers.len(),
+            last_data_at: services.last_data_at,
+            wants_data: view.widgets.keys().any(wants_data),
+            socket_error: services.socket_error.as_deref(),
+            room_error: services.room_error.as_deref(),
+            resyncs: services.resyncs,
+        };
+        set_if_new(store.sync, seen.sync_state());
+        set_if_new(store.pending, seen.pending);
+        set_if_new(store.services, seen.services());
+        set_if_new(store.can_undo, services.replica.can_undo());
+        set_if_new(store.can_redo, services.replica.can_redo());
+    }
+}
+
+impl Services {
+    fn joined(&mut self, joined: Joined) {
+        let Some(client) = self.client.clone() else { return };
+        let peers = joined.peers.clone();
+        match self.replica.joined(&client, &self.user, joined) {
+            Ok(changes) => {
+                self.joined = true;
+                self.ever_joined = true;
+                self.cut_at = None;
+                self.socket_error = None;
+                self.wipe_peers();
+                self.peers(peers);
+                self.show(changes);
+            }
+            Err(lost) => self.lost(lost),
+        }
+    }
+
+    fn lost(&mut self, lost: Lost) {
+        if lost == Lost::Digest {
+            self.resyncs += 1;
+            leptos::logging::error!("This copy differed from the server's and was taken anew.");
+        }
+    }
+
+    /// Takes who came, moved and left. My own session is not somebody else.
+    fn peers(&mut self, peers: Peers) {
+        let before = self.peers.len();
+        for (session, peer) in peers {
+            match peer {
+                Some(_) if self.session.as_ref() == Some(&session) => {}
+                Some(peer) => {
+                    self.peers.insert(session, peer);
+                }
+                None => {
+                    self.peers.remove(&session);
+                }
+            }
+        }
+        if self.peers.len() > before {
+            // Who is new knows nothing of this tab that was not said since.
+            self.outgoing.forget_sent();
+        }
+        self.store.peers.set(self.peers.clone());
+    }
+
+    fn wipe_peers(&mut self) {
+        if !self.peers.is_empty() {
+            self.peers.clear();
+            self.store.peers.set(BTreeMap::new());
+        }
+    }
+
+    fn show(&self, changes: Changes) {
+        let view = self.replica.view();
+        told::before(&self.store, &changes);
+        self.store.show(view, changes.widgets.iter(), changes.rest);
+        told::after(&self.store, &changes, &self.user);
+    }
+}
+
+impl Live for ServiceProvider {
+    fn edit(&self, ops: Vec<Op>) {
+        let outcome = self.0.borrow_mut().replica.edit(ops);
+        self.outcome(outcome, Duration::ZERO);
+    }
+
+    fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str) {
+        let outcome = self.0.borrow_mut().replica.type_text(id, at, remove, insert, monotonic_ms());
+        self.outcome(outcome, GATHER);
+    }
+
+    fn undo(&self) {
+        let outcome = self.0.borrow_mut().replica.undo();
+        self.step_back(outcome, "Not undone: somebody else has changed that since.");
+    }
+
+    fn redo(&self) {
+        let outcome = self.0.borrow_mut().replica.redo();
+        self.step_back(outcome, "Not done again: somebody else has changed that since.");
+    }
+
+    fn cursor(&self, cursor: Option<Cursor>) {
+        self.presence(|presence| presence.cursor = cursor);
+    }
+
+    fn select(&self, widgets: Vec<WidgetId>) {
+        self.presence(|presence| presence.selected = widgets);
+    }
+
+    fn editing(&self, editing: Option<Editing>) {
+        self.presence(|presence| presence.editing = editing);
+    }
+
+    fn dragging(&self, dragging: Option<Dragging>) {
+        self.presence(|presence| presence.dragging = dragging);
+    }
+
+    fn looking_at(&self, widget: Option<WidgetId>) {
+        self.presence(|presence| presence.looking_at = widget);
+    }
+
+    fn retry(&self) {
+        self.0.borrow_mut().link.retry(monotonic_ms());
+        self.tick();
+    }
+
+    fn rename_me(&self, name: &str) {
+        let provider = self.clone();
+        let body = serde_json::json!({ "name": name }).to_string();
+        leptos::task::spawn_local(async move {
+            match put_name(&body).await {
+                Ok(()) => {
+                    // A storage event reaches the other tabs; its value only has to be new.
+                    if let Ok(Some(storage)) = window().local_storage() {
+                        let _ = storage.set_item(NAME_KEY, &random_id());
+                    }
+                    provider.reconnect();
+                }
+                Err(reason) => provider.0.borrow().store.toast(reason, None),
+            }
+        });
+    }
+}
+
+async fn put_name(body: &str) -> Result<(), String> {
+    const FAILED: &str = "The name could not be changed just now. It is as it was.";
+    let failed = |_: JsValue| FAILED.to_owned();
+    let headers = Headers::new().map_err(failed)?;
+    headers.set("content-type", "application/json").map_err(failed)?;
+    let init = RequestInit::new();
+    init.set_method("PUT");
+    init.set_headers(&headers);
+    init.set_body(&JsValue::from_str(body));
+    let response = wasm_bindgen_futures::JsFuture::from(window().fetch_with_str_and_init("/api/v1/me", &init))
+        .await
+        .map_err(failed)?;
+    let response: web_sys::Response = wasm_bindgen::JsCast::unchecked_into(response);
+    if response.ok() { Ok(()) } else { Err(FAILED.to_owned()) }
+}
+
+fn set_if_new<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+    if signal.with_untracked(|old| *old != value) {
+        signal.set(value);
+    }
+}

@@ -1,0 +1,123 @@
+//! What the person at this tab is told of others' doings: glows, toasts, and one line instead of many.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use leptos::prelude::*;
+use serde_json::Value;
+
+use crate::app::dashboard_store::{DashboardStore, Glow, ToastAction};
+use crate::dashboard::{Op, User, WidgetId};
+use crate::sync::protocol::Code;
+use crate::sync::replica::{Changes, Notice};
+
+/// How long a widget glows.
+const GLOW: Duration = Duration::from_millis(2_000);
+/// More widgets than this at once become one line.
+const MOST_GLOWS: usize = 10;
+/// How long that line stays.
+const SUMMARY: Duration = Duration::from_secs(6);
+
+/// Says who removed what, while the title is still to be seen in the store.
+pub fn before(store: &DashboardStore, changes: &Changes) {
+    for commit in &changes.foreign {
+        let removed = commit.ops.iter().filter_map(|op| match op {
+            Op::RemoveWidget { id } => Some(id),
+            _ => None,
+        });
+        for id in removed {
+            let Some(signals) = store.widget(id) else { continue };
+            let title = signals.widget.with_untracked(|widget| widget.title.clone());
+            let ops = vec![Op::RestoreWidget { id: id.clone() }];
+            let action = ToastAction::Edit { label: "Restore".to_owned(), ops };
+            store.toast(format!("{} removed “{title}”.", commit.by.name), Some(action));
+        }
+    }
+}
+
+/// Lets what others changed glow, and says what became of own edits that are not simply saved.
+pub fn after(store: &DashboardStore, changes: &Changes, me: &User) {
+    let mut touched: BTreeMap<&WidgetId, &User> = BTreeMap::new();
+    for commit in &changes.foreign {
+        for op in &commit.ops {
+            let made_room = matches!(op, Op::Place { settled: true, .. });
+            if let Some(id) = op.widget_id().filter(|_| !made_room) {
+                touched.insert(id, &commit.by);
+            }
+        }
+    }
+    if touched.len() > MOST_GLOWS {
+        summarize(store, &touched);
+    } else {
+        for (id, by) in touched {
+            glow(store, id, by);
+        }
+    }
+    for notice in &changes.notices {
+        tell(store, notice, me);
+    }
+}
+
+fn glow(store: &DashboardStore, id: &WidgetId, by: &User) {
+    let Some(signals) = store.widget(id) else { return };
+    let count = signals.glow.with_untracked(|glow| glow.as_ref().map_or(0, |glow| glow.count)) + 1;
+    let mine = Glow { by: by.clone(), count };
+    signals.glow.set(Some(mine.clone()));
+    let signal = signals.glow;
+    let fade = move || {
+        // The widget may be gone by then, and with it the signal.
+        if signal.try_get_untracked().flatten().as_ref() == Some(&mine) {
+            signal.set(None);
+        }
+    };
+    set_timeout(fade, GLOW);
+}
+
+fn summarize(store: &DashboardStore, touched: &BTreeMap<&WidgetId, &User>) {
+    let mut by_person: BTreeMap<&str, usize> = BTreeMap::new();
+    for user in touched.values() {
+        *by_person.entry(&user.name).or_default() += 1;
+    }
+    let lines: Vec<String> = by_person.iter().map(|(name, count)| format!("{name} changed {count} widgets")).collect();
+    let line = lines.join(", ");
+    let summary = store.summary;
+    summary.set(Some(line.clone()));
+    let fade = move || {
+        if summary.get_untracked().as_ref() == Some(&line) {
+            summary.set(None);
+        }
+    };
+    set_timeout(fade, SUMMARY);
+}
+
+fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
+    match notice {
+        Notice::Refused { op, reason } => store.toast(format!("{} {}", reason, kept(op)), None),
+        Notice::SetAside { change, code, reason } => {
+            let content = change.ops.first().map(kept).unwrap_or_default();
+            let what = if *code == Code::Forbidden { "You may not change this." } else { "Not saved." };
+            store.toast(format!("{what} {reason} {content}"), None);
+        }
+        Notice::Conflict { conflict, mine_shows } => {
+            let theirs = if conflict.kept.by.id == me.id { &conflict.other.by } else { &conflict.kept.by };
+            let field = &conflict.cell.field;
+            let text = if *mine_shows {
+                format!("{} wrote another {field} at the same time. Yours shows; both are kept.", theirs.name)
+            } else {
+                format!("{} wrote another {field} at the same time. Theirs shows; yours is kept.", theirs.name)
+            };
+            store.toast(text, Some(ToastAction::Conflicts));
+        }
+    }
+}
+
+/// What was in an op that had no effect, so that it stays in its author's hands.
+fn kept(op: &Op) -> String {
+    match op {
+        Op::Set { value: Value::String(text), .. } | Op::SetDashboard { value: Value::String(text), .. } => {
+            format!("You wrote: “{text}”.")
+        }
+        Op::Set { value, .. } | Op::SetDashboard { value, .. } => format!("You wrote: {value}."),
+        _ => String::new(),
+    }
+}
