@@ -12,9 +12,9 @@ use wasm_bindgen::JsValue;
 use web_sys::{Headers, RequestInit, VisibilityState};
 
 use crate::app::PageData;
-use crate::app::dashboard_store::{DashboardStore, Live, ToastAction};
+use crate::app::dashboard_store::{DashboardStore, Live};
 use crate::dashboard::{ClientId, Dashboard, DashboardId, Op, SessionId, User, WidgetId};
-use crate::sync::link::{Do, Link, State};
+use crate::sync::link::{Do, Link};
 use crate::sync::protocol::{
     ClientMessage, Code, Cursor, Dragging, Editing, Joined, PROTOCOL, Peer, Peers, Presence, ServerMessage,
 };
@@ -205,7 +205,9 @@ impl ServiceProvider {
             }
             ServerMessage::Rejected { seq, code, reason, expected, retry_after_ms, .. } => {
                 services.room_error = (code != Code::OutOfOrder).then(|| reason.clone());
-                services.push_after = now + retry_after_ms.unwrap_or(0);
+                if let Some(wait) = retry_after_ms {
+                    services.push_after = now + wait;
+                }
                 let changes = services.replica.rejected(seq, code, reason, expected);
                 services.show(changes);
                 if code == Code::NotJoined {
@@ -385,7 +387,8 @@ impl ServiceProvider {
         let services = self.0.borrow();
         let store = services.store;
         let view = services.replica.view();
-        let wants_data = |id: &WidgetId| view.widgets.get(id).is_some_and(|w| !w.text_option("query").is_empty());
+        let wants_data =
+            |id: &WidgetId| view.widgets.get(id).is_some_and(|w| !w.text_option("query").is_empty());
         let seen = Seen {
             link: &services.link,
             joined: services.joined,
@@ -545,9 +548,10 @@ async fn put_name(body: &str) -> Result<(), String> {
     init.set_method("PUT");
     init.set_headers(&headers);
     init.set_body(&JsValue::from_str(body));
-    let response = wasm_bindgen_futures::JsFuture::from(window().fetch_with_str_and_init("/api/v1/me", &init))
-        .await
-        .map_err(failed)?;
+    let response =
+        wasm_bindgen_futures::JsFuture::from(window().fetch_with_str_and_init("/api/v1/me", &init))
+            .await
+            .map_err(failed)?;
     let response: web_sys::Response = wasm_bindgen::JsCast::unchecked_into(response);
     if response.ok() { Ok(()) } else { Err(FAILED.to_owned()) }
 }

@@ -83,7 +83,15 @@ impl Seen<'_> {
         };
         let latency_ms = self.link.latency_ms();
         let last_error = self.socket_error.map(str::to_owned);
-        ServiceStatus { name: "socket", label: "Connection", state, says, last_error, latency_ms, queue: None }
+        ServiceStatus {
+            name: "socket",
+            label: "Connection",
+            state,
+            says,
+            last_error,
+            latency_ms,
+            queue: None,
+        }
     }
 
     fn room(&self) -> ServiceStatus {
@@ -91,7 +99,9 @@ impl Seen<'_> {
             (true, 0) => (ServiceState::Ok, "Everything is saved.".to_owned()),
             (true, n) => (ServiceState::Waiting, format!("Saving {n}.")),
             (false, 0) => (ServiceState::Waiting, "Not joined.".to_owned()),
-            (false, n) => (ServiceState::Waiting, format!("Not joined. Unsaved edits kept in this tab: {n}.")),
+            (false, n) => {
+                (ServiceState::Waiting, format!("Not joined. Unsaved edits kept in this tab: {n}."))
+            }
         };
         let says = match self.resyncs {
             0 => says,
@@ -116,7 +126,15 @@ impl Seen<'_> {
             (true, n) => (ServiceState::Ok, format!("{n} other sessions are here.")),
         };
         let label = "Presence";
-        ServiceStatus { name: "presence", label, state, says, last_error: None, latency_ms: None, queue: None }
+        ServiceStatus {
+            name: "presence",
+            label,
+            state,
+            says,
+            last_error: None,
+            latency_ms: None,
+            queue: None,
+        }
     }
 
     fn data(&self) -> ServiceStatus {
@@ -127,7 +145,15 @@ impl Seen<'_> {
             Some(age) => (ServiceState::Down, format!("The last points came {} s ago.", age / 1000)),
             None => (ServiceState::Waiting, "No points have come yet.".to_owned()),
         };
-        ServiceStatus { name: "data", label: "Data", state, says, last_error: None, latency_ms: age, queue: None }
+        ServiceStatus {
+            name: "data",
+            label: "Data",
+            state,
+            says,
+            last_error: None,
+            latency_ms: age,
+            queue: None,
+        }
     }
 }
 

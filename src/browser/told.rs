@@ -78,7 +78,8 @@ fn summarize(store: &DashboardStore, touched: &BTreeMap<&WidgetId, &User>) {
     for user in touched.values() {
         *by_person.entry(&user.name).or_default() += 1;
     }
-    let lines: Vec<String> = by_person.iter().map(|(name, count)| format!("{name} changed {count} widgets")).collect();
+    let lines: Vec<String> =
+        by_person.iter().map(|(name, count)| format!("{name} changed {count} widgets")).collect();
     let line = lines.join(", ");
     let summary = store.summary;
     summary.set(Some(line.clone()));
@@ -104,7 +105,10 @@ fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
             let text = if *mine_shows {
                 format!("{} wrote another {field} at the same time. Yours shows; both are kept.", theirs.name)
             } else {
-                format!("{} wrote another {field} at the same time. Theirs shows; yours is kept.", theirs.name)
+                format!(
+                    "{} wrote another {field} at the same time. Theirs shows; yours is kept.",
+                    theirs.name
+                )
             };
             store.toast(text, Some(ToastAction::Conflicts));
         }
