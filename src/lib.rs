@@ -3,6 +3,9 @@
 //! In reading order: what a dashboard is, how copies of it stay in agreement, what people see, and
 //! the IO around it on either side.
 
+// A page is one type, as deep as its elements are nested.
+#![recursion_limit = "512"]
+
 pub mod dashboard;
 pub mod sync;
 
