@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use leptos::prelude::*;
+use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Element, HtmlElement, HtmlInputElement, PointerEvent, Request, RequestInit, Response};
@@ -255,4 +256,25 @@ pub fn focus_quietly(element: &HtmlElement) {
 pub fn reload() {
     // A browser that refuses leaves the page as it is, with its own button for it.
     let _ = window().location().reload();
+}
+
+/// Says whether a media query holds, now and whenever that changes, for the life of the page.
+pub fn watch_media(query: &str, then: impl Fn(bool) + 'static) {
+    let Ok(Some(list)) = window().match_media(query) else { return };
+    then(list.matches());
+    let watched = list.clone();
+    let changed = Closure::<dyn Fn()>::new(move || then(watched.matches()));
+    // A browser without this event keeps the first answer.
+    let _ = list.add_event_listener_with_callback("change", changed.as_ref().unchecked_ref());
+    changed.forget();
+}
+
+/// The value of a custom property of the page's style.
+pub fn custom_property(name: &str) -> String {
+    document()
+        .document_element()
+        .and_then(|root| window().get_computed_style(&root).ok().flatten())
+        .and_then(|style| style.get_property_value(name).ok())
+        .map(|value| value.trim().to_owned())
+        .unwrap_or_default()
 }

@@ -7,13 +7,30 @@ use crate::app::{Theme, dom};
 
 const COOKIE: &str = "lockstep_theme";
 
-/// The chosen theme. `None` follows the system.
+/// The chosen theme.
 #[derive(Clone, Copy)]
-pub struct Theming(RwSignal<Option<Theme>>);
+pub struct Theming {
+    /// `None` follows the system.
+    chosen: RwSignal<Option<Theme>>,
+    /// Whether the system asks for dark.
+    system_dark: RwSignal<bool>,
+}
 
 impl Theming {
     pub fn new(theme: Option<Theme>) -> Self {
-        Self(RwSignal::new(theme))
+        let system_dark = RwSignal::new(false);
+        Effect::new(move |_| {
+            dom::watch_media("(prefers-color-scheme: dark)", move |dark| system_dark.set(dark))
+        });
+        Self { chosen: RwSignal::new(theme), system_dark }
+    }
+
+    /// True where the page is dark, tracked.
+    pub fn is_dark(self) -> bool {
+        match self.chosen.get() {
+            Some(theme) => theme == Theme::Dark,
+            None => self.system_dark.get(),
+        }
     }
 
     pub fn here() -> Self {
@@ -22,11 +39,10 @@ impl Theming {
 
     /// What is chosen, tracked.
     pub fn chosen(self) -> Option<Theme> {
-        self.0.get()
+        self.chosen.get()
     }
 
     fn choose(self, theme: Option<Theme>) {
-        self.0.set(theme);
         dom::set_cookie(COOKIE, theme.map(Theme::name));
         if let Some(root) = document().document_element() {
             // The attribute's name is a constant that every browser takes.
@@ -35,6 +51,8 @@ impl Theming {
                 None => root.remove_attribute("data-theme"),
             };
         }
+        // After the attribute: who draws by hand reads the colours when this changes.
+        self.chosen.set(theme);
     }
 }
 

@@ -1,6 +1,10 @@
 //! What widgets show, one file per kind.
 
+mod markdown;
+mod note;
 mod stat;
+mod timeseries;
+mod uplot;
 
 use leptos::prelude::*;
 
@@ -15,11 +19,10 @@ const LATE_MS: u64 = 5_000;
 /// The content of a widget by its kind.
 #[component]
 pub fn Content(id: WidgetId, kind: Kind, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
-    let _ = (id, store);
     match kind {
         Kind::Stat => view! { <stat::Stat signals/> }.into_any(),
-        Kind::Timeseries => ().into_any(),
-        Kind::Note => ().into_any(),
+        Kind::Timeseries => view! { <timeseries::Timeseries signals/> }.into_any(),
+        Kind::Note => view! { <note::Note id signals store/> }.into_any(),
     }
 }
 

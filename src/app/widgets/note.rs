@@ -1,0 +1,234 @@
+//! A note: read as Markdown, and typed as plain text by any number of people at once.
+//!
+//! What is typed goes out as splices. What others type comes in around the caret, which stays with the
+//! character that it stands behind.
+
+use leptos::html::Textarea;
+use leptos::prelude::*;
+use web_sys::HtmlTextAreaElement;
+
+use super::markdown;
+use crate::app::components::people::People;
+use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetSignals};
+use crate::dashboard::text::{Anchor, Side};
+use crate::dashboard::{NoteText, User, WidgetId, op};
+use crate::sync::protocol::Editing;
+
+#[component]
+pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
+    let area = NodeRef::<Textarea>::new();
+    let typing = RwSignal::new(false);
+    // The text that the field shows; between a remote edit and its effect the field is behind.
+    let shown = StoredValue::new(NoteText::default());
+    let composing = StoredValue::new(false);
+    let text = Memo::new(move |_| signals.widget.with(|widget| widget.text.clone().unwrap_or_default()));
+    let carets = carets(&id, text);
+    let key = StoredValue::new(id);
+
+    Effect::new(move |_| {
+        let text = text.get();
+        if let Some(area) = area.get()
+            && !composing.get_value()
+        {
+            shown.update_value(|shown| bring(&area, shown, text));
+        }
+    });
+    let announce = move || {
+        let Some(area) = area.get_untracked() else { return };
+        let at = area.selection_end().ok().flatten().unwrap_or(0);
+        let caret = shown.with_value(|text| text.anchor(at, Side::Before)).map(|anchor| anchor.encode());
+        let editing = Editing { id: Some(key.get_value()), field: op::TEXT.to_owned(), draft: None, caret };
+        store.live(|live| live.editing(Some(editing)));
+    };
+    let typed = move || {
+        let Some(area) = area.get_untracked() else { return };
+        if composing.get_value() {
+            return;
+        }
+        let value = area.value();
+        let before = shown.get_value();
+        let caret = area.selection_end().ok().flatten().unwrap_or(0);
+        if let Some((at, remove, insert)) = difference(before.plain(), &value, caret) {
+            let now = text.get_untracked();
+            let (at, remove) = carry_over(&before, &now, at, remove);
+            store.live(|live| live.splice(&key.get_value(), at, remove, &insert));
+            let after = text.get_untracked();
+            if after.plain() != value {
+                area.set_value(after.plain());
+                let caret = at + insert.encode_utf16().count() as u32;
+                // Fails only for fields that have no text selection.
+                let _ = area.set_selection_range(caret, caret);
+            }
+            shown.set_value(after);
+        }
+        announce();
+    };
+    let keys = move |event: leptos::ev::KeyboardEvent| {
+        event.stop_propagation();
+        let with_control = event.ctrl_key() || event.meta_key();
+        match event.key().as_str() {
+            "z" | "Z" if with_control => {
+                event.prevent_default();
+                store.live(|live| if event.shift_key() { live.redo() } else { live.undo() });
+            }
+            "y" if with_control => {
+                event.prevent_default();
+                store.live(|live| live.redo());
+            }
+            "Escape" if !event.is_composing() => {
+                if let Some(area) = area.get_untracked() {
+                    // A field that has gone needs no blur.
+                    let _ = area.blur();
+                }
+            }
+            _ => {}
+        }
+    };
+    let reading = move || {
+        let (places, users) = carets.get();
+        let text = text.read();
+        if text.plain().is_empty() && users.is_empty() {
+            return view! { <p class="placeholder">"Write here. Everybody sees it as you type."</p> }
+                .into_any();
+        }
+        markdown::draw(markdown::read(&markdown::with_carets(text.plain(), &places)), &users)
+    };
+    // The same text with the same metrics lies under the field: it gives the field its height, and the
+    // others' carets their places.
+    let mirror = move || {
+        typing.get().then(|| {
+            let (places, users) = carets.get();
+            let text = markdown::with_carets(text.read().plain(), &places);
+            // A last empty line has no height without a character in it.
+            markdown::draw_plain(&format!("{text}\u{200b}"), &users)
+        })
+    };
+    let label = move || signals.widget.with(|widget| format!("Text of {}", widget.title));
+    view! {
+        <div class="note" class:typing=typing data-note="">
+            <div class="reading">{reading}</div>
+            <div class="mirror" aria-hidden="true">{mirror}</div>
+            <textarea
+                node_ref=area
+                aria-label=label
+                readonly=move || *store.sync.read() == SyncState::ReadOnly
+                on:focus=move |_| { typing.set(true); announce(); }
+                on:blur=move |_| { typing.set(false); store.live(|live| live.editing(None)); }
+                on:input=move |_| typed()
+                on:compositionstart=move |_| composing.set_value(true)
+                on:compositionend=move |_| { composing.set_value(false); typed(); }
+                on:keydown=keys
+                on:keyup=move |_| announce()
+                on:pointerup=move |_| announce()
+            ></textarea>
+        </div>
+    }
+}
+
+/// Where the others' carets are in a text, in UTF-16 units, and whose they are.
+fn carets(id: &WidgetId, text: Memo<NoteText>) -> Memo<(Vec<u32>, Vec<User>)> {
+    let editors = People::here().editors_of(id);
+    Memo::new(move |_| {
+        let editors = editors.read();
+        if editors.is_empty() {
+            return Default::default();
+        }
+        let text = text.read();
+        let place = |editor: &crate::app::components::people::Editor| {
+            let anchor = Anchor::decode(editor.editing.caret.as_deref()?)?;
+            Some((text.index_of(&anchor)?, editor.user.clone()))
+        };
+        let typing = editors.iter().filter(|editor| editor.editing.field == op::TEXT);
+        typing.filter_map(place).take(markdown::MOST_CARETS).unzip()
+    })
+}
+
+/// Brings a field to a text. The caret and the selection stay with their characters.
+fn bring(area: &HtmlTextAreaElement, shown: &mut NoteText, text: NoteText) {
+    if area.value() != text.plain() {
+        let from = area.selection_start().ok().flatten();
+        let to = area.selection_end().ok().flatten();
+        area.set_value(text.plain());
+        if let (Some(from), Some(to)) = (from, to) {
+            let (from, to) = (carry(shown, &text, from, Side::Before), carry(shown, &text, to, Side::Before));
+            // Fails only for fields that have no text selection.
+            let _ = area.set_selection_range(from, to.max(from));
+        }
+    }
+    *shown = text;
+}
+
+/// Where a place of one text is in a later one, staying with the character on its `side`.
+fn carry(before: &NoteText, after: &NoteText, at: u32, side: Side) -> u32 {
+    if at == 0 && side == Side::Before {
+        return 0;
+    }
+    let anchored = before.anchor(at, side).and_then(|anchor| after.index_of(&anchor));
+    anchored.unwrap_or_else(|| at.min(after.len_utf16()))
+}
+
+/// A splice of one text as a splice of a later one.
+fn carry_over(before: &NoteText, after: &NoteText, at: u32, remove: u32) -> (u32, u32) {
+    if before == after {
+        return (at, remove);
+    }
+    if remove == 0 {
+        return (carry(before, after, at, Side::Before), 0);
+    }
+    // What others wrote at the edges of what is removed stays.
+    let start = carry(before, after, at, Side::After);
+    let end = carry(before, after, at + remove, Side::Before);
+    (start, end.saturating_sub(start))
+}
+
+/// What was typed: `(at, remove, insert)` in UTF-16 units; `None` where nothing was. The caret, which
+/// stands at the end of what was typed, tells apart what equal characters would not.
+fn difference(before: &str, after: &str, caret: u32) -> Option<(u32, u32, String)> {
+    if before == after {
+        return None;
+    }
+    let before: Vec<u16> = before.encode_utf16().collect();
+    let after: Vec<u16> = after.encode_utf16().collect();
+    let most_suffix = after.len().saturating_sub(caret as usize).min(before.len());
+    let equal = |(a, b): &(&u16, &u16)| a == b;
+    let mut suffix = before.iter().rev().zip(after.iter().rev()).take(most_suffix).take_while(equal).count();
+    let most_prefix = before.len().min(after.len()) - suffix;
+    let mut prefix = before.iter().zip(after.iter()).take(most_prefix).take_while(equal).count();
+    // A character of two units is never cut in half.
+    let low = |unit: Option<&u16>| unit.is_some_and(|unit| (0xDC00..0xE000).contains(unit));
+    if prefix > 0 && (low(before.get(prefix)) || low(after.get(prefix))) {
+        prefix -= 1;
+    }
+    if suffix > 0 && low(after.get(after.len() - suffix)) {
+        suffix -= 1;
+    }
+    let insert = String::from_utf16_lossy(&after[prefix..after.len() - suffix]);
+    Some((prefix as u32, (before.len() - suffix - prefix) as u32, insert))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_is_found_at_the_caret() {
+        assert_eq!(difference("abc", "abc", 3), None);
+        assert_eq!(difference("ab", "aXb", 2), Some((1, 0, "X".to_owned())));
+        assert_eq!(difference("aaa", "aaaa", 2), Some((1, 0, "a".to_owned())));
+        assert_eq!(difference("aaa", "aa", 1), Some((1, 1, String::new())));
+        assert_eq!(difference("one two", "one three", 9), Some((5, 2, "hree".to_owned())));
+        assert_eq!(difference("😀", "😁", 2), Some((0, 2, "😁".to_owned())));
+        assert_eq!(difference("", "x", 1), Some((0, 0, "x".to_owned())));
+    }
+
+    #[test]
+    fn a_place_stays_with_its_character() {
+        let before = NoteText::from_plain("first line", 1);
+        let (update, _) = before.splice(2, 0, 0, "Oh. ");
+        let after = before.apply(&update).expect("applies");
+        assert_eq!(carry(&before, &after, 10, Side::Before), 14);
+        assert_eq!(carry(&before, &after, 0, Side::Before), 0);
+        assert_eq!(carry_over(&before, &after, 0, 5), (4, 5));
+        assert_eq!(carry_over(&before, &after, 5, 5), (9, 5));
+    }
+}
