@@ -3,6 +3,9 @@
 //! In reading order: what a dashboard is, how copies of it stay in agreement, what people see, and
 //! the IO around it on either side.
 
+// A page's type holds the types of all that is on it.
+#![recursion_limit = "512"]
+
 pub mod dashboard;
 pub mod sync;
 

@@ -1,6 +1,6 @@
 //! The server program: read the settings, open the store, serve, stop gracefully.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,7 +65,10 @@ fn refuse(error: &dyn std::error::Error, code: u8) -> ExitCode {
 /// Logs go to standard error; standard output is the address and nothing else.
 fn log_as(config: &Config) {
     let filter = EnvFilter::new(&config.log);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -8,14 +8,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use leptos::prelude::*;
 
 use super::auth::Guest;
 use super::errors::ApiError;
 use super::http::{BUILD, cards, is_secure, server_status};
 use super::rooms::input::Read;
 use super::state::AppState;
-use super::static_files::Assets;
-use crate::app::{PAGE_DATA, Page, PageData, Theme};
+use crate::app::{Page, PageData, Theme, shell};
 use crate::dashboard::{Dashboard, DashboardId};
 
 /// The cookie with `light` or `dark`, which the page itself sets.
@@ -95,7 +95,9 @@ fn page(state: &AppState, visit: Visit, status: StatusCode, page: Page) -> Respo
     let nonce = STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>());
     let policy = policy(&nonce, &headers);
     let assets = state.site.assets(nonce);
-    let html = document(&data, &assets);
+    let owner = Owner::new_root(None);
+    let html = owner.with(|| shell(&data, &assets).to_html());
+    drop(owner);
     let mut response = (
         status,
         [
@@ -110,24 +112,6 @@ fn page(state: &AppState, visit: Visit, status: StatusCode, page: Page) -> Respo
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
-}
-
-/// The document around the app.
-fn document(data: &PageData, assets: &Assets) -> String {
-    // `<` never stands in the text of a script element as itself, so no title can close it.
-    let json = serde_json::to_string(data).expect("page data has string keys only").replace('<', "\\u003c");
-    let Assets { css, js, wasm, charts_js, charts_css, nonce } = assets;
-    format!(
-        r#"<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Lockstep</title>
-<link rel="stylesheet" href="{css}"><link rel="stylesheet" href="{charts_css}">
-<script defer src="{charts_js}" nonce="{nonce}"></script>
-<script id="{PAGE_DATA}" type="application/json">{json}</script>
-<script type="module" nonce="{nonce}">
-import init, {{ hydrate }} from "{js}"; await init({{ module_or_path: "{wasm}" }}); hydrate();
-</script></head><body></body></html>
-"#
-    )
 }
 
 /// What the page may load and run: its own files, and the one script that carries this response's

@@ -15,6 +15,8 @@ use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
+use crate::app::Assets;
+
 const JS: &str = "/pkg/lockstep.js";
 const WASM: &str = "/pkg/lockstep.wasm";
 const CSS: &str = "/pkg/lockstep.css";
@@ -38,16 +40,6 @@ pub enum SiteError {
     NotFound(Vec<PathBuf>),
     #[error("{}: {error}", path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
-}
-
-/// The addresses of what a page loads, and the nonce of its scripts.
-pub struct Assets {
-    pub css: String,
-    pub js: String,
-    pub wasm: String,
-    pub charts_js: String,
-    pub charts_css: String,
-    pub nonce: String,
 }
 
 /// The directory of the page's files.
