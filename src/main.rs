@@ -1,1 +1,136 @@
-fn main() {}
+//! The server program: read the settings, open the store, serve, stop gracefully.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use lockstep::server::auth::Guests;
+use lockstep::server::config::{Config, ConfigError, LogFormat};
+use lockstep::server::data::this_server::{Load, ThisServer};
+use lockstep::server::metrics::Metrics;
+use lockstep::server::rooms::{RoomError, Rooms};
+use lockstep::server::state::AppState;
+use lockstep::server::static_files::{Site, SiteError};
+use lockstep::server::store::sqlite::SqliteStore;
+use lockstep::server::store::{Store, StoreError};
+use lockstep::server::{drain, router, sample};
+use tracing_subscriber::EnvFilter;
+
+/// The database's file in the data directory.
+const DATABASE: &str = "lockstep.db";
+
+/// Why the server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    #[error("data_dir: {} cannot be used: {error}", path.display())]
+    DataDir { path: PathBuf, error: std::io::Error },
+    #[error("data_dir: the database in {} cannot be opened: {error}", path.display())]
+    Store { path: PathBuf, error: StoreError },
+    #[error("the sample dashboard could not be made: {0}")]
+    Sample(RoomError),
+    #[error("addr: {addr} cannot be listened on: {error}")]
+    Bind { addr: SocketAddr, error: std::io::Error },
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+fn main() -> ExitCode {
+    let dir = std::env::current_dir().unwrap_or_default();
+    let config = match Config::read(std::env::args_os(), std::env::vars_os(), &dir) {
+        Ok(config) => config,
+        Err(ConfigError::Usage(usage)) => usage.exit(),
+        Err(error) => return refuse(&error, 2),
+    };
+    log_as(&config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error, 1),
+    };
+    match runtime.block_on(run(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&error, 1),
+    }
+}
+
+fn refuse(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    eprintln!("lockstep: {error}");
+    ExitCode::from(code)
+}
+
+/// Logs go to standard error; standard output is the address and nothing else.
+fn log_as(config: &Config) {
+    let filter = EnvFilter::new(&config.log);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match config.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+async fn run(config: Config) -> Result<(), StartError> {
+    let config = Arc::new(config);
+    let site = Site::open(config.site_root.as_deref(), &std::env::current_exe()?)?;
+    let (store, is_new) = open_store(&config).await?;
+    let metrics = Arc::new(Metrics::default());
+    let source = Arc::new(ThisServer::default());
+    let limits = Arc::new(config.limits.clone());
+    let rooms = Rooms::new(store.clone(), limits, metrics.clone(), source.clone());
+    if is_new {
+        rooms.create_with(sample::dashboard()).await.map_err(StartError::Sample)?;
+    }
+    let secret = store.secret("cookie").await;
+    let secret = secret.map_err(|error| StartError::Store { path: config.data_dir.clone(), error })?;
+    let guests = Guests::new(&secret);
+    let listener = tokio::net::TcpListener::bind(config.addr).await;
+    let listener = listener.map_err(|error| StartError::Bind { addr: config.addr, error })?;
+    let addr = listener.local_addr()?;
+    let load = load_of(metrics.clone());
+    let state = AppState::new(config, store, rooms, metrics, source.clone(), guests, site);
+    announce(addr)?;
+    tokio::select! {
+        ended = drain::serve(listener, router::router(state.clone()), state) => Ok(ended?),
+        never = source.run(load) => match never {},
+    }
+}
+
+/// Opens the database, made where there is none yet; true where it is new.
+async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, bool), StartError> {
+    let path = config.data_dir.clone();
+    std::fs::create_dir_all(&path).map_err(|error| StartError::DataDir { path: path.clone(), error })?;
+    let file = path.join(DATABASE);
+    let is_new = !file.exists();
+    let store = SqliteStore::open(&file).await.map_err(|error| StartError::Store { path, error })?;
+    Ok((Arc::new(store), is_new))
+}
+
+/// Says where the server is, on one line, for people and programs alike.
+fn announce(addr: SocketAddr) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "Lockstep is at http://{addr}")?;
+    out.flush()?;
+    tracing::info!(%addr, build = env!("CARGO_PKG_VERSION"), "serving");
+    Ok(())
+}
+
+/// What the metrics say at each sample of the built-in source.
+fn load_of(metrics: Arc<Metrics>) -> impl FnMut() -> Load {
+    let mut before = metrics.append_totals();
+    move || {
+        let now = metrics.append_totals();
+        let (count, took_us) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+        before = now;
+        Load {
+            sessions: u64::try_from(metrics.sessions.load(Relaxed)).unwrap_or(0),
+            commits: metrics.commits_total.load(Relaxed),
+            commit_latency_ms: (count > 0).then(|| took_us as f64 / count as f64 / 1_000.0),
+        }
+    }
+}

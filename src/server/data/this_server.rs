@@ -1,14 +1,16 @@
 //! The built-in source "this server": what the process itself does, sampled once per second.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::RoomData;
+use crate::server::clock::now_ms;
 use crate::sync::protocol::Series;
 
 /// Percent of one core that this process used in the last second.
@@ -60,7 +62,7 @@ impl Default for ThisServer {
 
 impl ThisServer {
     /// Samples once per second, for as long as it is polled. `load` is asked at each sample.
-    pub async fn run(&self, mut load: impl FnMut() -> Load) {
+    pub async fn run(&self, mut load: impl FnMut() -> Load) -> Infallible {
         let mut process = Process::new();
         let mut commits_before = load().commits;
         tokio::time::sleep(PRIMING).await;
@@ -73,7 +75,7 @@ impl ThisServer {
             let commits = load.commits.saturating_sub(commits_before);
             commits_before = load.commits;
             let (sessions, commits) = (load.sessions as f64, commits as f64);
-            self.push(unix_ms(), [cpu, memory, Some(sessions), Some(commits), load.commit_latency_ms]);
+            self.push(now_ms(), [cpu, memory, Some(sessions), Some(commits), load.commit_latency_ms]);
         }
     }
 
@@ -150,11 +152,6 @@ impl Process {
     }
 }
 
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,7 +203,7 @@ mod tests {
         let mut ticks = source.subscribe();
         let first = async { ticks.changed().await.expect("the source lives") };
         tokio::select! {
-            () = source.run(|| Load { sessions: 3, ..Load::default() }) => {}
+            never = source.run(|| Load { sessions: 3, ..Load::default() }) => match never {},
             () = first => {}
             () = tokio::time::sleep(EVERY) => panic!("no sample within a second"),
         }

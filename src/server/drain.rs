@@ -1,0 +1,61 @@
+//! Serving until somebody says stop, and stopping so that nothing is lost.
+
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::state::AppState;
+
+/// When browsers of a stopping server come back, in milliseconds: a restart takes about that long.
+const COME_BACK_MS: u64 = 2_000;
+/// From the signal to the end at most: a supervisor kills after ten seconds.
+const AT_MOST: Duration = Duration::from_secs(9);
+
+/// Serves until SIGTERM or SIGINT. Then tells every session when to come back, finishes the log, and
+/// returns; a second signal ends it at once.
+pub async fn serve(listener: TcpListener, router: Router, state: AppState) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut stop = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let (tell, mut told) = watch::channel(false);
+    let graceful = async move {
+        // An error means that the sender is gone, and with it the reason to go on.
+        let _ = told.wait_for(|stop| *stop).await;
+    };
+    let serving = async { axum::serve(listener, router).with_graceful_shutdown(graceful).await };
+    tokio::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => return ended,
+        () = stop() => {}
+    }
+    tracing::info!("stopping: browsers are told to come back");
+    state.begin_draining();
+    tell.send_replace(true);
+    let ending = async {
+        let (served, ()) = tokio::join!(&mut serving, state.rooms.drain(COME_BACK_MS));
+        state.store.close().await;
+        served
+    };
+    tokio::select! {
+        ended = ending => {
+            tracing::info!("stopped; the log is complete");
+            ended
+        }
+        () = stop() => {
+            tracing::warn!("told twice to stop: stopping now");
+            Ok(())
+        }
+        () = tokio::time::sleep(AT_MOST) => {
+            tracing::warn!("some requests did not end in time: stopping without them");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What went wrong below, as HTTP: one mapping of every error to a status, a code and a reason.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::rooms::RoomError;
+use super::store::StoreError;
+use crate::sync::protocol::Code;
+
+/// An answer that is not the one asked for: `{"code":"...","reason":"..."}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    pub status: StatusCode,
+    pub code: Code,
+    /// For people: what happened and what to do.
+    pub reason: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    code: Code,
+    reason: &'a str,
+}
+
+impl ApiError {
+    /// An error with the status that fits its code.
+    pub fn new(code: Code, reason: impl Into<String>) -> Self {
+        let status = match code {
+            Code::Invalid => StatusCode::BAD_REQUEST,
+            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::NotJoined | Code::OutOfOrder => StatusCode::CONFLICT,
+            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Code::Full => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self { status, code, reason: reason.into() }
+    }
+
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub fn no_such_dashboard() -> Self {
+        Self::new(Code::NotFound, "There is no such dashboard.")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = Json(Body { code: self.code, reason: &self.reason });
+        let mut response = (self.status, body).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, 2.into());
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Gone => Self::no_such_dashboard(),
+            StoreError::Closed => Self::new(Code::Full, "The server is stopping. Try again in a moment."),
+            StoreError::Full(text) => {
+                tracing::error!(error = %text, "the disk is full");
+                Self::new(Code::Full, "The server's disk is full. Nothing was changed.")
+                    .status(StatusCode::INSUFFICIENT_STORAGE)
+            }
+            error @ (StoreError::Taken | StoreError::Exists | StoreError::Io(_)) => {
+                tracing::error!(%error, "the store failed a request");
+                Self::new(
+                    Code::Internal,
+                    "The server could not reach its store. Nothing was changed; try again.",
+                )
+            }
+        }
+    }
+}
+
+impl From<RoomError> for ApiError {
+    fn from(error: RoomError) -> Self {
+        let reason = error.to_string();
+        match error {
+            RoomError::NotFound => Self::no_such_dashboard(),
+            RoomError::Full | RoomError::Draining => {
+                Self::new(Code::Full, format!("{reason} Try again in a moment."))
+            }
+            RoomError::Spoilt => Self::new(Code::Internal, reason),
+            RoomError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        let code = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
+            _ => Code::Invalid,
+        };
+        Self::new(code, rejection.body_text()).status(rejection.status())
+    }
+}
+
+/// An id in an address that cannot be one names nothing.
+impl From<PathRejection> for ApiError {
+    fn from(_: PathRejection) -> Self {
+        Self::no_such_dashboard()
+    }
+}

@@ -1,0 +1,142 @@
+//! The pages, rendered on the server with their data in them.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use leptos::prelude::*;
+
+use super::auth::Guest;
+use super::errors::ApiError;
+use super::http::{BUILD, cards, is_secure, server_status};
+use super::rooms::input::Read;
+use super::state::AppState;
+use crate::app::{Page, PageData, Theme, shell};
+use crate::dashboard::{Dashboard, DashboardId};
+
+/// The cookie with `light` or `dark`, which the page itself sets.
+const THEME_COOKIE: &str = "lockstep_theme";
+
+/// Who asks, and how: what every page is rendered for.
+pub struct Visit {
+    guest: Option<Guest>,
+    headers: HeaderMap,
+}
+
+impl Visit {
+    pub fn new(guest: Option<Extension<Guest>>, headers: HeaderMap) -> Self {
+        Self { guest: guest.map(|Extension(guest)| guest), headers }
+    }
+}
+
+/// `GET /`
+pub async fn dashboards(
+    State(state): State<AppState>,
+    guest: Option<Extension<Guest>>,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::new(guest, headers);
+    match cards(&state).await {
+        Ok(dashboards) => page(&state, visit, StatusCode::OK, Page::Dashboards { dashboards }),
+        Err(error) => failed(&state, visit, error),
+    }
+}
+
+/// `GET /d/{id}`
+pub async fn dashboard(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    guest: Option<Extension<Guest>>,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::new(guest, headers);
+    let Ok(id) = DashboardId::new(&id) else { return failed(&state, visit, ApiError::no_such_dashboard()) };
+    match state.rooms.snapshot(&id).await {
+        Ok(Read { epoch, revision, dashboard }) => {
+            let dashboard = Dashboard::clone(&dashboard);
+            page(&state, visit, StatusCode::OK, Page::Dashboard { id, epoch, revision, dashboard })
+        }
+        Err(error) => failed(&state, visit, error.into()),
+    }
+}
+
+/// `GET /status`
+pub async fn status(
+    State(state): State<AppState>,
+    guest: Option<Extension<Guest>>,
+    headers: HeaderMap,
+) -> Response {
+    let server = server_status(&state).await;
+    page(&state, Visit::new(guest, headers), StatusCode::OK, Page::Status { server })
+}
+
+/// Any other address.
+pub fn not_found(state: &AppState, visit: Visit) -> Response {
+    let what = "There is no page at this address.".to_owned();
+    page(state, visit, StatusCode::NOT_FOUND, Page::NotFound { what })
+}
+
+/// A page that says in words why there is not the one asked for.
+fn failed(state: &AppState, visit: Visit, error: ApiError) -> Response {
+    page(state, visit, error.status, Page::NotFound { what: error.reason })
+}
+
+/// Renders a page. Somebody new becomes a guest by it.
+fn page(state: &AppState, visit: Visit, status: StatusCode, page: Page) -> Response {
+    let Visit { guest, headers } = visit;
+    let is_new = guest.is_none();
+    let guest = guest.unwrap_or_else(Guest::someone);
+    let cookie = is_new.then(|| state.guests.cookie(&guest, is_secure(&headers)));
+    let data = PageData { page, user: guest.user, theme: theme(&headers), build: BUILD.to_owned() };
+    let nonce = STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>());
+    let policy = policy(&nonce, &headers);
+    let assets = state.site.assets(nonce);
+    let owner = Owner::new_root(None);
+    let html = owner.with(|| shell(&data, &assets).to_html());
+    drop(owner);
+    let mut response = (
+        status,
+        [
+            (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (CONTENT_SECURITY_POLICY, policy),
+        ],
+        html,
+    )
+        .into_response();
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// What the page may load and run: its own files, and the one script that carries this response's
+/// nonce. Styles in attributes are how frames and people's colours get on the page.
+fn policy(nonce: &str, headers: &HeaderMap) -> HeaderValue {
+    // Not every browser counts the socket as 'self'.
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let socket = host
+        .filter(|host| host.parse::<Authority>().is_ok() && !host.contains([';', ',', '\'']))
+        .map(|host| format!(" ws://{host} wss://{host}"))
+        .unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
+         style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'{socket}; \
+         manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy).expect("base64 and an authority are header text")
+}
+
+fn theme(headers: &HeaderMap) -> Option<Theme> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    match pairs.find(|(name, _)| *name == THEME_COOKIE)?.1 {
+        "light" => Some(Theme::Light),
+        "dark" => Some(Theme::Dark),
+        _ => None,
+    }
+}

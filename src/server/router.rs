@@ -1,0 +1,113 @@
+//! All routes, and what holds for every one of them.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, put};
+use tower_http::trace::TraceLayer;
+
+use super::errors::ApiError;
+use super::pages::Visit;
+use super::state::AppState;
+use super::{http, pages};
+use crate::sync::protocol::Code;
+
+/// Bytes of a request's body: the longest title, many times over.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// The whole server as one service.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/", get(pages::dashboards))
+        .route("/d/{id}", get(pages::dashboard))
+        .route("/status", get(pages::status))
+        .route("/api/v1/dashboards", get(http::list).post(http::create))
+        .route("/api/v1/dashboards/{id}", get(http::read).delete(http::delete))
+        .route("/api/v1/me", put(http::rename))
+        .route("/api/v1/status", get(http::status))
+        .route("/healthz", get(http::healthz))
+        .route("/readyz", get(http::readyz))
+        .route("/metrics", get(http::metrics))
+        .fallback(anything_else)
+        .method_not_allowed_fallback(other_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(state.clone(), know_the_guest))
+        .layer(from_fn_with_state(state.clone(), own_pages_only))
+        .layer(from_fn(security_headers))
+        .layer(TraceLayer::new_for_http())
+        .with_state(state)
+}
+
+/// Files, and what is nowhere: JSON under `/api`, plain text for files, a page for everything else.
+async fn anything_else(State(state): State<AppState>, request: Request) -> Response {
+    let path = request.uri().path();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if path == "/api" || path.starts_with("/api/") {
+        return ApiError::new(Code::NotFound, "There is nothing at this address.").into_response();
+    }
+    if path.starts_with("/pkg/") || path.starts_with("/vendor/") || name.contains('.') {
+        return state.site.serve(request).await;
+    }
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        return other_method().await.into_response();
+    }
+    let guest = request.extensions().get().cloned().map(axum::Extension);
+    pages::not_found(&state, Visit::new(guest, request.headers().clone()))
+}
+
+async fn other_method() -> ApiError {
+    ApiError::new(Code::Invalid, "This address does not take this method.")
+        .status(StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// Puts the guest whose cookie is true into the request.
+async fn know_the_guest(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    if let Some(guest) = state.guests.read(request.headers()) {
+        request.extensions_mut().insert(guest);
+    }
+    next.run(request).await
+}
+
+/// Turns down what a page of somebody else sends through a visitor's browser.
+async fn own_pages_only(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if !state.origins.is_own_host(request.headers()) {
+        let reason = "This server answers to names of this machine only. Add the origin that you use to \
+                      LOCKSTEP_ALLOWED_ORIGINS.";
+        return ApiError::new(Code::Forbidden, reason)
+            .status(StatusCode::MISDIRECTED_REQUEST)
+            .into_response();
+    }
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    if !reads && !state.origins.may_change(request.headers()) {
+        let reason = "This change came from a page of another origin. Nothing was changed.";
+        return ApiError::new(Code::Forbidden, reason).into_response();
+    }
+    next.run(request).await
+}
+
+/// Headers of every answer; a page has written its own policy by then.
+async fn security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let opener = HeaderName::from_static("cross-origin-opener-policy");
+    let resources = HeaderName::from_static("cross-origin-resource-policy");
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "same-origin"),
+        (opener, "same-origin"),
+        (resources, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
+}
