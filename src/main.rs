@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use lockstep::server::auth::Guests;
 use lockstep::server::config::{Config, ConfigError, LogFormat};
 use lockstep::server::data::this_server::{Load, ThisServer};
 use lockstep::server::metrics::Metrics;
@@ -76,27 +75,25 @@ fn log_as(config: &Config) {
 }
 
 async fn run(config: Config) -> Result<(), StartError> {
-    let config = Arc::new(config);
     let site = Site::open(config.site_root.as_deref(), &std::env::current_exe()?)?;
     let (store, is_new) = open_store(&config).await?;
     let metrics = Arc::new(Metrics::default());
     let source = Arc::new(ThisServer::default());
     let limits = Arc::new(config.limits.clone());
-    let rooms = Rooms::new(store.clone(), limits, metrics.clone(), source.clone());
+    let rooms = Rooms::new(store, limits, metrics.clone(), source.clone());
     if is_new {
         rooms.create_with(sample::dashboard()).await.map_err(StartError::Sample)?;
     }
-    let secret = store.secret("cookie").await;
-    let secret = secret.map_err(|error| StartError::Store { path: config.data_dir.clone(), error })?;
-    let guests = Guests::new(&secret);
+    let state = AppState::new(&config, rooms, source.clone(), site).await;
+    let state = state.map_err(|error| StartError::Store { path: config.data_dir.clone(), error })?;
     let listener = tokio::net::TcpListener::bind(config.addr).await;
     let listener = listener.map_err(|error| StartError::Bind { addr: config.addr, error })?;
     let addr = listener.local_addr()?;
-    let load = load_of(metrics.clone());
-    let state = AppState::new(config, store, rooms, metrics, source.clone(), guests, site);
+    let load = load_of(metrics);
+    let stop = drain::Stop::listen()?;
     announce(addr)?;
     tokio::select! {
-        ended = drain::serve(listener, router::router(state.clone()), state) => Ok(ended?),
+        ended = drain::serve(listener, router::router(state.clone()), state, stop) => Ok(ended?),
         never = source.run(load) => match never {},
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::state::AppState;
@@ -14,17 +14,34 @@ const COME_BACK_MS: u64 = 2_000;
 /// From the signal to the end at most: a supervisor kills after ten seconds.
 const AT_MOST: Duration = Duration::from_secs(9);
 
-/// Serves until SIGTERM or SIGINT. Then tells every session when to come back, finishes the log, and
-/// returns; a second signal ends it at once.
-pub async fn serve(listener: TcpListener, router: Router, state: AppState) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut stop = async || {
+/// What tells the server to stop: SIGTERM, or SIGINT from a terminal.
+pub struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// Listens from here on; before, the same signals end the process at once.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn told(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
+    }
+}
+
+/// Serves until it is told to stop. Then tells every session when to come back, finishes the log, and
+/// returns; a second signal ends it at once.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    state: AppState,
+    mut stop: Stop,
+) -> std::io::Result<()> {
     let (tell, mut told) = watch::channel(false);
     let graceful = async move {
         // An error means that the sender is gone, and with it the reason to go on.
@@ -34,7 +51,7 @@ pub async fn serve(listener: TcpListener, router: Router, state: AppState) -> st
     tokio::pin!(serving);
     tokio::select! {
         ended = &mut serving => return ended,
-        () = stop() => {}
+        () = stop.told() => {}
     }
     tracing::info!("stopping: browsers are told to come back");
     state.begin_draining();
@@ -49,7 +66,7 @@ pub async fn serve(listener: TcpListener, router: Router, state: AppState) -> st
             tracing::info!("stopped; the log is complete");
             ended
         }
-        () = stop() => {
+        () = stop.told() => {
             tracing::warn!("told twice to stop: stopping now");
             Ok(())
         }

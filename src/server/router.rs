@@ -14,7 +14,7 @@ use tower_http::trace::TraceLayer;
 use super::errors::ApiError;
 use super::pages::Visit;
 use super::state::AppState;
-use super::{http, pages};
+use super::{http, pages, socket};
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
@@ -26,6 +26,7 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(pages::dashboards))
         .route("/d/{id}", get(pages::dashboard))
         .route("/status", get(pages::status))
+        .route("/api/v1/ws", get(socket::upgrade))
         .route("/api/v1/dashboards", get(http::list).post(http::create))
         .route("/api/v1/dashboards/{id}", get(http::read).delete(http::delete))
         .route("/api/v1/me", put(http::rename))

@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use axum::extract::FromRef;
+
 use super::auth::Guests;
 use super::config::Config;
 use super::data::this_server::ThisServer;
 use super::metrics::Metrics;
 use super::origin::Origins;
 use super::rooms::Rooms;
+use super::socket::Sockets;
 use super::static_files::Site;
-use super::store::Store;
+use super::store::{Store, StoreError};
 
 /// The running server's parts; a copy shares them.
 #[derive(Clone)]
 pub struct AppState {
-    pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
     pub rooms: Rooms,
     pub metrics: Arc<Metrics>,
@@ -24,24 +26,26 @@ pub struct AppState {
     pub guests: Guests,
     pub origins: Arc<Origins>,
     pub site: Site,
+    pub sockets: Sockets,
     pub started: Instant,
     draining: Arc<AtomicBool>,
 }
 
 impl AppState {
-    /// Puts the parts together; the time it runs counts from here.
-    pub fn new(
-        config: Arc<Config>,
-        store: Arc<dyn Store>,
+    /// Puts the parts together with the secrets that the store keeps; the time it runs counts from here.
+    pub async fn new(
+        config: &Config,
         rooms: Rooms,
-        metrics: Arc<Metrics>,
         source: Arc<ThisServer>,
-        guests: Guests,
         site: Site,
-    ) -> Self {
-        let origins = Arc::new(Origins::new(&config));
+    ) -> Result<Self, StoreError> {
+        let store = rooms.store().clone();
+        let guests = Guests::new(&store.secret("cookie").await?);
+        let origins = Arc::new(Origins::new(config));
+        let sockets = Sockets::new(rooms.clone(), origins.clone()).await?;
+        let metrics = rooms.metrics().clone();
         let (started, draining) = (Instant::now(), Arc::default());
-        Self { config, store, rooms, metrics, source, guests, origins, site, started, draining }
+        Ok(Self { store, rooms, metrics, source, guests, origins, site, sockets, started, draining })
     }
 
     /// Says that the server stops: from now on it is not ready.
@@ -51,5 +55,11 @@ impl AppState {
 
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+}
+
+impl FromRef<AppState> for Sockets {
+    fn from_ref(state: &AppState) -> Self {
+        state.sockets.clone()
     }
 }
