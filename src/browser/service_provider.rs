@@ -179,57 +179,10 @@ impl ServiceProvider {
     }
 
     fn message(&self, message: ServerMessage) {
-        let now = monotonic_ms();
-        let mut services = self.0.borrow_mut();
-        match message {
-            ServerMessage::Welcome { client, session, user, .. } => {
-                services.link.welcomed(now);
-                services.client = Some(client);
-                services.session = Some(session.clone());
-                services.user = user.clone();
-                services.store.session.set(Some(session));
-                services.store.me.set(user);
-                drop(services);
-                self.join();
-            }
-            ServerMessage::Joined(joined) => services.joined(*joined),
-            ServerMessage::Commits { commits, digest, .. } => {
-                match services.replica.commits(commits, digest.as_deref()) {
-                    Ok(changes) => services.show(changes),
-                    Err(lost) => {
-                        services.lost(lost);
-                        drop(services);
-                        self.join();
-                    }
-                }
-            }
-            ServerMessage::Rejected { seq, code, reason, expected, retry_after_ms, .. } => {
-                services.room_error = (code != Code::OutOfOrder).then(|| reason.clone());
-                if let Some(wait) = retry_after_ms {
-                    services.push_after = now + wait;
-                }
-                let changes = services.replica.rejected(seq, code, reason, expected);
-                services.show(changes);
-                if code == Code::NotJoined {
-                    drop(services);
-                    self.join();
-                }
-            }
-            ServerMessage::Presence { peers, .. } => services.peers(peers),
-            ServerMessage::Data { frames, .. } => {
-                services.last_data_at = Some(now);
-                let store = services.store;
-                drop(services);
-                data::show(&store, frames, wall_ms());
-                return;
-            }
-            ServerMessage::Pong { id } => services.link.ponged(now, id),
-            ServerMessage::Error { reason, retry_after_ms, .. } => {
-                services.socket_error = Some(reason);
-                if let Some(wait) = retry_after_ms {
-                    services.link.asked_to_wait(wait);
-                }
-            }
+        // The borrow ends before anything is sent: sending borrows again.
+        let join = self.0.borrow_mut().take(message);
+        if join {
+            self.join();
         }
         self.plan_push(Duration::ZERO);
         self.plan_presence(0);
@@ -415,8 +368,56 @@ impl ServiceProvider {
 }
 
 impl Services {
-    fn joined(&mut self, joined: Joined) {
-        let Some(client) = self.client.clone() else { return };
+    /// Takes what the server says. True where the room has to be joined (again).
+    fn take(&mut self, message: ServerMessage) -> bool {
+        let now = monotonic_ms();
+        match message {
+            ServerMessage::Welcome { client, session, user, .. } => {
+                self.link.welcomed(now);
+                self.client = Some(client);
+                self.session = Some(session.clone());
+                self.user = user.clone();
+                self.store.session.set(Some(session));
+                self.store.me.set(user);
+                return true;
+            }
+            ServerMessage::Joined(joined) => return self.joined(*joined).is_err(),
+            ServerMessage::Commits { commits, digest, .. } => {
+                match self.replica.commits(commits, digest.as_deref()) {
+                    Ok(changes) => self.show(changes),
+                    Err(lost) => {
+                        self.lost(lost);
+                        return true;
+                    }
+                }
+            }
+            ServerMessage::Rejected { seq, code, reason, expected, retry_after_ms, .. } => {
+                self.room_error = (code != Code::OutOfOrder).then(|| reason.clone());
+                if let Some(wait) = retry_after_ms {
+                    self.push_after = now + wait;
+                }
+                let changes = self.replica.rejected(seq, code, reason, expected);
+                self.show(changes);
+                return code == Code::NotJoined;
+            }
+            ServerMessage::Presence { peers, .. } => self.peers(peers),
+            ServerMessage::Data { frames, .. } => {
+                self.last_data_at = Some(now);
+                data::show(&self.store, frames, wall_ms());
+            }
+            ServerMessage::Pong { id } => self.link.ponged(now, id),
+            ServerMessage::Error { reason, retry_after_ms, .. } => {
+                self.socket_error = Some(reason);
+                if let Some(wait) = retry_after_ms {
+                    self.link.asked_to_wait(wait);
+                }
+            }
+        }
+        false
+    }
+
+    fn joined(&mut self, joined: Joined) -> Result<(), Lost> {
+        let Some(client) = self.client.clone() else { return Ok(()) };
         let peers = joined.peers.clone();
         match self.replica.joined(&client, &self.user, joined) {
             Ok(changes) => {
@@ -427,8 +428,12 @@ impl Services {
                 self.wipe_peers();
                 self.peers(peers);
                 self.show(changes);
+                Ok(())
             }
-            Err(lost) => self.lost(lost),
+            Err(lost) => {
+                self.lost(lost);
+                Err(lost)
+            }
         }
     }
 
