@@ -106,11 +106,20 @@ impl Chart {
                 }
             }
         });
-        let options = options(target, look, colors, times.as_ref(), values.as_ref(), draw.as_ref());
+        let alone =
+            Closure::<dyn Fn(JsValue, u32) -> Array>::new(|plot: JsValue, series| isolated(&plot, series));
+        let calls = Calls {
+            times: times.as_ref(),
+            values: values.as_ref(),
+            draw: draw.as_ref(),
+            alone: alone.as_ref(),
+        };
+        let options = options(target, look, colors, &calls);
         let plot = UPlot::new(&options, &aligned(data), target).ok()?;
         callbacks.push(Box::new(times));
         callbacks.push(Box::new(values));
         callbacks.push(Box::new(draw));
+        callbacks.push(Box::new(alone));
         let observer = observe(target, &plot, &mut callbacks);
         Some(Self { plot, observer, _callbacks: callbacks })
     }
@@ -179,18 +188,39 @@ fn list(values: &[JsValue]) -> Array {
     values.iter().collect()
 }
 
-fn options(
-    target: &HtmlElement,
-    look: &Look,
-    colors: &Colors,
-    times: &JsValue,
-    values: &JsValue,
-    draw: &JsValue,
-) -> JsValue {
+/// The indices of points with a gap on both sides, of which no line would tell.
+fn isolated(plot: &JsValue, series: u32) -> Array {
+    let found = Array::new();
+    let column = Reflect::get(plot, &"data".into()).and_then(|data| Reflect::get_u32(&data, series));
+    let Ok(column) = column.map(JsCast::unchecked_into::<Array>) else { return found };
+    // What only another series has is `undefined` here, and no gap.
+    let own: Vec<(u32, bool)> = (0..column.length())
+        .map(|n| (n, column.get(n)))
+        .filter(|(_, value)| !value.is_undefined())
+        .map(|(n, value)| (n, !value.is_null()))
+        .collect();
+    for (n, (index, there)) in own.iter().enumerate() {
+        let neighbour = |n: Option<usize>| n.and_then(|n| own.get(n)).is_some_and(|(_, there)| *there);
+        if *there && !neighbour(n.checked_sub(1)) && !neighbour(Some(n + 1)) {
+            found.push(&JsValue::from(*index));
+        }
+    }
+    found
+}
+
+/// What uPlot calls while it draws.
+struct Calls<'a> {
+    times: &'a JsValue,
+    values: &'a JsValue,
+    draw: &'a JsValue,
+    alone: &'a JsValue,
+}
+
+fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>) -> JsValue {
     let off = || object(&[("show", false.into())]);
     let grid = || object(&[("stroke", colors.line.as_str().into()), ("width", 1.into())]);
-    let axis = |labels: &JsValue, size: f64| {
-        object(&[
+    let axis = |labels: &JsValue, size: f64, more: &[(&str, JsValue)]| {
+        let all = [
             ("stroke", colors.text.as_str().into()),
             ("font", "10.5px ui-sans-serif, system-ui, sans-serif".into()),
             ("grid", grid()),
@@ -198,8 +228,13 @@ fn options(
             ("values", labels.clone()),
             ("size", size.into()),
             ("gap", 4.into()),
-        ])
+        ];
+        object(&[&all, more].concat())
     };
+    // No label twice: they tell seconds, and are as wide as this.
+    let seconds = [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+    let seconds: Array = seconds.into_iter().map(JsValue::from).collect();
+    let times = axis(calls.times, 22.0, &[("incrs", seconds.into()), ("space", 72.into())]);
     let series = list(&[object(&[])]);
     for (n, name) in look.names.iter().enumerate() {
         let color = colors.series.get(n % colors.series.len().max(1)).cloned().unwrap_or_default();
@@ -209,8 +244,8 @@ fn options(
             ("stroke", color.into()),
             ("width", 1.6.into()),
             ("fill", fill),
-            ("points", off()),
-            ("spanGaps", true.into()),
+            ("points", object(&[("show", true.into()), ("size", 4.into()), ("filter", calls.alone.clone())])),
+            ("spanGaps", false.into()),
         ]));
     }
     let mut y = Vec::new();
@@ -235,9 +270,9 @@ fn options(
             object(&[("y", false.into()), ("drag", object(&[("x", false.into()), ("y", false.into())]))]),
         ),
         ("scales", object(&[("y", object(&y))])),
-        ("axes", list(&[axis(times, 22.0), axis(values, 54.0)]).into()),
+        ("axes", list(&[times, axis(calls.values, 54.0, &[])]).into()),
         ("series", series.into()),
-        ("hooks", object(&[("draw", list(std::slice::from_ref(draw)).into())])),
+        ("hooks", object(&[("draw", list(std::slice::from_ref(calls.draw)).into())])),
     ])
 }
 
