@@ -1,0 +1,281 @@
+//! A server to test and plain WebSocket clients that know only the protocol.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use futures::{SinkExt, StreamExt};
+use lockstep::server::config::{Config, LogFormat};
+use lockstep::server::data::RoomData;
+use lockstep::server::limits::Limits;
+use lockstep::server::metrics::Metrics;
+use lockstep::server::origin::Origins;
+use lockstep::server::rooms::Rooms;
+use lockstep::server::socket::{self, Sockets};
+use lockstep::server::store::Store;
+use lockstep::server::store::sqlite::SqliteStore;
+use lockstep::sync::protocol::Series;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for what is on its way here to be here.
+pub const QUIET: Duration = Duration::from_millis(150);
+
+/// A server within the test: rooms, socket and store as in the program.
+pub struct Server {
+    pub rooms: Rooms,
+    pub metrics: Arc<Metrics>,
+    pub points: Arc<Points>,
+    pub addr: SocketAddr,
+    pub dir: tempfile::TempDir,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    pub async fn start(limits: Limits) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), limits).await
+    }
+
+    pub async fn start_in(dir: tempfile::TempDir, limits: Limits) -> Self {
+        let store = SqliteStore::open(&dir.path().join("lockstep.db")).await.expect("a store");
+        Self::start_with(Arc::new(store), dir, limits).await
+    }
+
+    pub async fn start_with(store: Arc<dyn Store>, dir: tempfile::TempDir, limits: Limits) -> Self {
+        let (metrics, points) = (Arc::new(Metrics::default()), Arc::new(Points::default()));
+        let config = Config {
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: dir.path().to_owned(),
+            site_root: None,
+            log: "warn".to_owned(),
+            log_format: LogFormat::Text,
+            allowed_origins: Vec::new(),
+            allow_open_access_on_network: false,
+            limits: limits.clone(),
+        };
+        let rooms = Rooms::new(store, Arc::new(limits), metrics.clone(), points.clone());
+        let origins = Arc::new(Origins::new(&config));
+        let sockets = Sockets::new(rooms.clone(), origins).await.expect("a secret");
+        let router = Router::new().route("/api/v1/ws", get(socket::upgrade)).with_state(sockets);
+        let listener = tokio::net::TcpListener::bind(config.addr).await.expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
+        Self { rooms, metrics, points, addr, dir, task }
+    }
+
+    /// A dashboard with one widget, `w1`.
+    pub async fn dashboard(&self) -> String {
+        let dashboard = json!({"title": "Test", "widgets": {"w1": stat("Orders")}});
+        let dashboard = serde_json::from_value(dashboard).expect("a dashboard");
+        self.rooms.create_with(dashboard).await.expect("made").to_string()
+    }
+
+    /// Ends in good order; the directory can be served again.
+    pub async fn stop(self) -> tempfile::TempDir {
+        self.rooms.drain(100).await;
+        self.task.abort();
+        self.rooms.store().close().await;
+        self.dir
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.addr).await
+    }
+
+    /// A client that said hello and joined.
+    pub async fn joined(&self, secret: &str, dashboard: &str) -> Client {
+        let mut client = self.connect().await;
+        client.hello(secret).await;
+        client.join(dashboard).await;
+        client
+    }
+}
+
+/// A stat as it stands in a snapshot.
+pub fn stat(title: &str) -> Value {
+    json!({"kind": "stat", "title": title, "frame": {"x": 0, "y": 0, "w": 6, "h": 4}, "options": {}})
+}
+
+/// A source of points that the test feeds.
+pub struct Points(watch::Sender<u64>);
+
+impl Default for Points {
+    fn default() -> Self {
+        Self(watch::Sender::new(0))
+    }
+}
+
+impl Points {
+    /// One more point of every query; its time and its value are its number.
+    pub fn add(&self) {
+        self.0.send_modify(|count| *count += 1);
+    }
+}
+
+impl RoomData for Points {
+    fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+
+    fn since(&self, query: &str, after_ms: u64) -> Vec<Series> {
+        let points = (after_ms + 1..=*self.0.borrow()).map(|n| (n, Some(n as f64))).collect();
+        vec![Series { name: query.to_owned(), points }]
+    }
+}
+
+/// A client that speaks JSON over a WebSocket and knows nothing else.
+pub struct Client {
+    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub seq: u64,
+}
+
+/// What comes next over the socket.
+#[derive(Debug)]
+pub enum Got {
+    Frame(Value),
+    Closed(u16),
+    /// Without a close frame.
+    Cut,
+}
+
+impl Client {
+    pub async fn connect(addr: SocketAddr) -> Self {
+        Self::connect_with(addr, &[]).await.expect("a connection")
+    }
+
+    pub async fn connect_with(addr: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let mut request = format!("ws://{addr}/api/v1/ws").into_client_request()?;
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
+        }
+        let (socket, _) = tokio_tungstenite::connect_async(request).await?;
+        Ok(Self { socket, seq: 0 })
+    }
+
+    pub async fn text(&mut self, text: impl Into<String>) {
+        // A server that closes meanwhile is what the next read tells about.
+        let _ = self.socket.send(Message::text(text.into())).await;
+    }
+
+    pub async fn bytes(&mut self, bytes: &'static [u8]) {
+        let _ = self.socket.send(Message::Binary(Bytes::from_static(bytes))).await;
+    }
+
+    pub async fn send(&mut self, frame: Value) {
+        self.text(frame.to_string()).await;
+    }
+
+    /// Whatever comes next.
+    pub async fn got(&mut self) -> Got {
+        let next = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        return Got::Frame(serde_json::from_str(&text).expect("the server speaks JSON"));
+                    }
+                    Some(Ok(Message::Close(Some(frame)))) => return Got::Closed(frame.code.into()),
+                    Some(Ok(Message::Close(None))) | Some(Err(_)) | None => return Got::Cut,
+                    Some(Ok(_)) => {}
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, next).await.expect("the server says something")
+    }
+
+    /// The next frame of a type; presence and data that come in between are passed over.
+    pub async fn expect(&mut self, kind: &str) -> Value {
+        loop {
+            match self.got().await {
+                Got::Frame(frame) if frame["type"] == kind => return frame,
+                Got::Frame(frame) if frame["type"] == "presence" || frame["type"] == "data" => {}
+                other => panic!("{kind} wanted, got {other:?}"),
+            }
+        }
+    }
+
+    /// The code that the server closes with; frames before it are passed over.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match self.got().await {
+                Got::Frame(_) => {}
+                Got::Closed(code) => return code,
+                Got::Cut => panic!("cut without a close code"),
+            }
+        }
+    }
+
+    /// Everything that comes within a while.
+    pub async fn within(&mut self, time: Duration) -> Vec<Value> {
+        let mut frames = Vec::new();
+        let all = async {
+            while let Got::Frame(frame) = self.got().await {
+                frames.push(frame);
+            }
+        };
+        let _ = tokio::time::timeout(time, all).await;
+        frames
+    }
+
+    pub async fn hello(&mut self, secret: &str) -> Value {
+        self.send(json!({"type": "hello", "protocol": 1, "client": secret, "name": secret})).await;
+        self.expect("welcome").await
+    }
+
+    pub async fn join(&mut self, dashboard: &str) -> Value {
+        self.send(json!({"type": "join", "dashboard": dashboard})).await;
+        let joined = self.expect("joined").await;
+        self.seq = joined["last_seq"].as_u64().expect("a number");
+        joined
+    }
+
+    pub async fn resume(&mut self, dashboard: &str, epoch: &Value, revision: u64) -> Value {
+        let resume = json!({"epoch": epoch, "revision": revision});
+        self.send(json!({"type": "join", "dashboard": dashboard, "resume": resume})).await;
+        self.expect("joined").await
+    }
+
+    /// Pushes one change that sets the title of `w1`; returns its `seq`.
+    pub async fn push_title(&mut self, dashboard: &str, title: &str) -> u64 {
+        self.seq += 1;
+        let seq = self.seq;
+        self.push(dashboard, json!([change(seq, title)])).await;
+        seq
+    }
+
+    pub async fn push(&mut self, dashboard: &str, changes: Value) {
+        self.send(json!({"type": "push", "dashboard": dashboard, "changes": changes})).await;
+    }
+
+    /// The commits of the next `commits` frame.
+    pub async fn commits(&mut self) -> Vec<Value> {
+        self.expect("commits").await["commits"].as_array().expect("commits").clone()
+    }
+
+    /// Still there: a ping is answered.
+    pub async fn is_alive(&mut self) {
+        self.send(json!({"type": "ping", "id": 99})).await;
+        loop {
+            match self.got().await {
+                Got::Frame(frame) if frame["type"] == "pong" => return,
+                Got::Frame(_) => {}
+                other => panic!("no pong but {other:?}"),
+            }
+        }
+    }
+}
+
+/// A change that sets the title of `w1`.
+pub fn change(seq: u64, title: &str) -> Value {
+    let op = json!({"op": "set", "id": "w1", "field": "title", "value": title});
+    json!({"seq": seq, "base": 0, "ops": [op]})
+}
