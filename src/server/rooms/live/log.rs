@@ -15,8 +15,9 @@ use crate::server::store::{Appended, KEEP_COMMITS, Listing, Opened, StoreError, 
 use crate::sync::protocol::{Change, Code, Commit, ServerMessage};
 use crate::sync::room::{Room, RoomState, Verdict};
 
-/// Encoded commits that are appended and sent at once: well within what may wait for one reader.
-const BATCH_BYTES: usize = 128 * 1024;
+/// Encoded commits that are appended and sent at once, as a part of what may wait for one reader: one
+/// that keeps up never has more than a few batches before it.
+const BATCH_PART: usize = 8;
 /// A digest goes out with the batch that passes a multiple of this (S11) ...
 const DIGEST_REVISIONS: u64 = 256;
 /// ... and not more often than this: every replica has to make one too.
@@ -68,7 +69,7 @@ impl Live {
                 let body: Arc<str> = frames::json(&*commit).into();
                 self.judged_bytes += body.len();
                 self.judged.push(Judged { session: session.clone(), commit, body });
-                if self.judged_bytes >= BATCH_BYTES {
+                if self.judged_bytes >= self.batch_bytes() {
                     self.flush().await?;
                 }
             }
@@ -197,15 +198,20 @@ impl Live {
         }
     }
 
+    fn batch_bytes(&self) -> usize {
+        self.rooms.limits().outbound_bytes / BATCH_PART
+    }
+
     fn send_commits(&mut self, bodies: &[Arc<str>], digest: Option<&str>) {
         let delivered = bodies.len() * self.members.len();
         self.rooms.metrics().deliveries_total.fetch_add(delivered as u64, Relaxed);
+        let most = 2 * self.batch_bytes();
         let mut rest = bodies;
         while !rest.is_empty() {
             let mut bytes = 0;
             let fits = rest.iter().take_while(|body| {
                 bytes += body.len();
-                bytes <= 2 * BATCH_BYTES
+                bytes <= most
             });
             let (now, later) = rest.split_at(fits.count().max(1));
             let digest = digest.filter(|_| later.is_empty());

@@ -136,8 +136,8 @@ impl Live {
         self.presence_due = None;
         let Some(peers) = self.presence.take_changed() else { return };
         self.presence_at = now;
-        // Who is alone knows it.
-        if self.members.len() > 1 {
+        // Who is alone has nobody to show anything to; that somebody left is news even then.
+        if self.members.len() > 1 || peers.keys().any(|session| !self.members.contains_key(session)) {
             self.rooms.metrics().presence_frames.fetch_add(1, Relaxed);
             self.send_all(&frames::presence(&self.id, peers));
         }
