@@ -78,6 +78,8 @@ export class Person {
   /** Begins to rename a widget in place and types, without ending it. */
   async beginTitle(id: string, title: string) {
     await this.title(id).dblclick();
+    const input = this.widget(id).locator('input[data-testid="widget-title"]');
+    await expect(input).toBeFocused();
     await this.page.keyboard.press("ControlOrMeta+a");
     await this.page.keyboard.type(title);
   }
@@ -119,7 +121,6 @@ export class Person {
   /** The text field of a note, focused. */
   async note(id: string): Promise<Locator> {
     const text = this.widget(id).locator("textarea");
-    if (!(await text.isVisible())) await this.widget(id).locator("[data-note], .note").first().click();
     await text.focus();
     await expect(text).toBeFocused();
     return text;
@@ -147,7 +148,7 @@ export class Person {
 
   /** Another person's avatar as it shows here. */
   collaborator(other: Person): Locator {
-    return this.page.locator(`[data-testid="collaborator"][aria-label*="${other.name}"], [data-testid="collaborator"][title*="${other.name}"]`);
+    return this.page.locator(`[data-testid="collaborator"][aria-label^="${other.name}"]`);
   }
 
   /** Fails where the page complained, other than about what the test did to it. */
