@@ -226,10 +226,7 @@ impl World {
             Down::Joined(joined) => {
                 client.replica.joined(&client.author.client, &client.author.by, *joined).err()
             }
-            Down::Commits(commits, digest) => match client.replica.commits(commits, digest.as_deref()) {
-                Ok(_) => None,
-                Err(lost) => Some(lost),
-            },
+            Down::Commits(commits, digest) => client.replica.commits(commits, digest.as_deref()).err(),
             Down::Rejected(seq, code, reason, expected) => {
                 assert_eq!(code, Code::OutOfOrder, "{reason}");
                 let changes = client.replica.rejected(seq, code, reason, expected);
@@ -253,7 +250,7 @@ impl World {
         let client = &mut self.clients[n];
         let resume = client.replica.resume();
         // Every third join finds that the tail is gone.
-        let tail = resume.filter(|_| self.now % 3 != 0).map(|resume| {
+        let tail = resume.filter(|_| !self.now.is_multiple_of(3)).map(|resume| {
             let after = |c: &&Commit| c.revision > resume.revision;
             self.log.iter().filter(after).cloned().collect::<Vec<_>>()
         });

@@ -164,7 +164,7 @@ mod tests {
             (0.42, "ms", None, "420 µs"),
             (5400.0, "s", None, "90 min"),
             (12.0, "/s", None, "12/s"),
-            (42_000.0, "/s", None, "42k/s"),
+            (42_000.0, "/s", None, "42 k/s"),
             (3.0, "orders", None, "3 orders"),
             (f64::NAN, "ms", None, "–"),
         ] {
