@@ -3,6 +3,7 @@
 mod clock;
 mod data;
 
+mod live;
 mod outgoing;
 mod service_provider;
 mod services;

@@ -8,19 +8,17 @@ use std::time::Duration;
 
 use leptos::ev;
 use leptos::prelude::*;
-use wasm_bindgen::JsValue;
-use web_sys::{Headers, RequestInit, VisibilityState};
+use web_sys::VisibilityState;
 
 use crate::app::PageData;
-use crate::app::dashboard_store::{DashboardStore, Live};
-use crate::dashboard::{ClientId, Dashboard, DashboardId, Op, SessionId, User, WidgetId};
+use crate::app::dashboard_store::DashboardStore;
+use crate::dashboard::{ClientId, Dashboard, DashboardId, SessionId, User, WidgetId};
 use crate::sync::link::{Do, Link};
-use crate::sync::protocol::{
-    ClientMessage, Code, Cursor, Dragging, Editing, Joined, PROTOCOL, Peer, Peers, Presence, ServerMessage,
-};
+use crate::sync::protocol::{ClientMessage, Code, Joined, PROTOCOL, Peer, Peers, Presence, ServerMessage};
 use crate::sync::replica::{Changes, EditError, Lost, Replica, Undone};
 
 use super::clock::{monotonic_ms, random, random_id, wall_ms};
+use super::live::NAME_KEY;
 use super::outgoing::Outgoing;
 use super::services::{Seen, close_reason};
 use super::socket::{Happened, Socket};
@@ -29,22 +27,18 @@ use super::{data, told};
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
 const TICK: Duration = Duration::from_millis(250);
-/// Typing is gathered for this long into one change.
-const GATHER: Duration = Duration::from_millis(40);
-/// The key under which this browser's tabs tell each other of a new name.
-const NAME_KEY: &str = "lockstep_name_changed";
 
 /// Handle to the services of one dashboard page.
 #[derive(Clone)]
-pub struct ServiceProvider(Rc<RefCell<Services>>);
+pub struct ServiceProvider(pub(super) Rc<RefCell<Services>>);
 
-struct Services {
-    store: DashboardStore,
+pub(super) struct Services {
+    pub(super) store: DashboardStore,
     dashboard: DashboardId,
     /// The tab's secret; new with every load of the page, as its unsaved edits are.
     secret: String,
-    link: Link,
-    replica: Replica,
+    pub(super) link: Link,
+    pub(super) replica: Replica,
     socket: Option<Socket>,
     client: Option<ClientId>,
     session: Option<SessionId>,
@@ -149,7 +143,10 @@ impl ServiceProvider {
                     self.closed(0);
                 }
             }
-            Do::Ping { id } => self.send(&ClientMessage::Ping { id }),
+            Do::Ping { id } => {
+                let hidden = document().visibility_state() != VisibilityState::Visible;
+                self.send(&ClientMessage::Ping { id, hidden });
+            }
             Do::Drop => self.closed(0),
         }
     }
@@ -214,13 +211,13 @@ impl ServiceProvider {
     }
 
     /// Ends the connection and makes another at once, for a new identity.
-    fn reconnect(&self) {
+    pub(super) fn reconnect(&self) {
         self.closed(1000);
         self.0.borrow_mut().link.retry(monotonic_ms());
         self.tick();
     }
 
-    fn tick(&self) {
+    pub(super) fn tick(&self) {
         let now = monotonic_ms();
         let todo = {
             let mut services = self.0.borrow_mut();
@@ -306,13 +303,13 @@ impl ServiceProvider {
         }
     }
 
-    fn presence(&self, change: impl FnOnce(&mut Presence)) {
+    pub(super) fn presence(&self, change: impl FnOnce(&mut Presence)) {
         self.0.borrow_mut().outgoing.change(monotonic_ms(), change);
         self.plan_presence(0);
     }
 
     /// Shows what an own step did, or says why it was not done.
-    fn outcome(&self, outcome: Result<Changes, EditError>, push_after: Duration) {
+    pub(super) fn outcome(&self, outcome: Result<Changes, EditError>, push_after: Duration) {
         let services = self.0.borrow();
         match outcome {
             Ok(changes) => services.show(changes),
@@ -323,7 +320,7 @@ impl ServiceProvider {
         self.show_status();
     }
 
-    fn step_back(&self, outcome: Result<Undone, EditError>, skipped: &str) {
+    pub(super) fn step_back(&self, outcome: Result<Undone, EditError>, skipped: &str) {
         let outcome = match outcome {
             Ok(Undone::Done(changes)) => Ok(changes),
             Ok(Undone::Skipped) => {
@@ -478,87 +475,6 @@ impl Services {
         self.store.show(view, changes.widgets.iter(), changes.rest);
         told::after(&self.store, &changes, &self.user);
     }
-}
-
-impl Live for ServiceProvider {
-    fn edit(&self, ops: Vec<Op>) {
-        let outcome = self.0.borrow_mut().replica.edit(ops);
-        self.outcome(outcome, Duration::ZERO);
-    }
-
-    fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str) {
-        let outcome = self.0.borrow_mut().replica.type_text(id, at, remove, insert, monotonic_ms());
-        self.outcome(outcome, GATHER);
-    }
-
-    fn undo(&self) {
-        let outcome = self.0.borrow_mut().replica.undo();
-        self.step_back(outcome, "Not undone: somebody else has changed that since.");
-    }
-
-    fn redo(&self) {
-        let outcome = self.0.borrow_mut().replica.redo();
-        self.step_back(outcome, "Not done again: somebody else has changed that since.");
-    }
-
-    fn cursor(&self, cursor: Option<Cursor>) {
-        self.presence(|presence| presence.cursor = cursor);
-    }
-
-    fn select(&self, widgets: Vec<WidgetId>) {
-        self.presence(|presence| presence.selected = widgets);
-    }
-
-    fn editing(&self, editing: Option<Editing>) {
-        self.presence(|presence| presence.editing = editing);
-    }
-
-    fn dragging(&self, dragging: Option<Dragging>) {
-        self.presence(|presence| presence.dragging = dragging);
-    }
-
-    fn looking_at(&self, widget: Option<WidgetId>) {
-        self.presence(|presence| presence.looking_at = widget);
-    }
-
-    fn retry(&self) {
-        self.0.borrow_mut().link.retry(monotonic_ms());
-        self.tick();
-    }
-
-    fn rename_me(&self, name: &str) {
-        let provider = self.clone();
-        let body = serde_json::json!({ "name": name }).to_string();
-        leptos::task::spawn_local(async move {
-            match put_name(&body).await {
-                Ok(()) => {
-                    // A storage event reaches the other tabs; its value only has to be new.
-                    if let Ok(Some(storage)) = window().local_storage() {
-                        let _ = storage.set_item(NAME_KEY, &random_id());
-                    }
-                    provider.reconnect();
-                }
-                Err(reason) => provider.0.borrow().store.toast(reason, None),
-            }
-        });
-    }
-}
-
-async fn put_name(body: &str) -> Result<(), String> {
-    const FAILED: &str = "The name could not be changed just now. It is as it was.";
-    let failed = |_: JsValue| FAILED.to_owned();
-    let headers = Headers::new().map_err(failed)?;
-    headers.set("content-type", "application/json").map_err(failed)?;
-    let init = RequestInit::new();
-    init.set_method("PUT");
-    init.set_headers(&headers);
-    init.set_body(&JsValue::from_str(body));
-    let response =
-        wasm_bindgen_futures::JsFuture::from(window().fetch_with_str_and_init("/api/v1/me", &init))
-            .await
-            .map_err(failed)?;
-    let response: web_sys::Response = wasm_bindgen::JsCast::unchecked_into(response);
-    if response.ok() { Ok(()) } else { Err(FAILED.to_owned()) }
 }
 
 fn set_if_new<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use self::input::{Input, Read};
@@ -189,7 +189,7 @@ impl Rooms {
             tracing::error!(dashboard = %id, %error, "a stored dashboard does not read");
             RoomError::Spoilt
         })?;
-        let (inbox, inputs) = mpsc::channel(self.0.limits.room_inbox);
+        let (inbox, inputs) = mpsc::channel(self.0.limits.room_inbox.min(Semaphore::MAX_PERMITS));
         self.0.metrics.rooms.fetch_add(1, Relaxed);
         let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that ended are let go of here, so that the set stays as large as there are rooms.

@@ -92,6 +92,9 @@ pub enum ClientMessage {
     },
     Ping {
         id: u64,
+        /// True where the tab does not show: the browser lets it ping rarely, and the server has patience.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hidden: bool,
     },
 }
 

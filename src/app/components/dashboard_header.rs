@@ -36,28 +36,31 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
             <span class="grow"></span>
             <CollaborativeIndicators store/>
             <span class="rule hide-narrow" aria-hidden="true"></span>
-            <button
-                type="button"
-                class="button icon hide-narrow"
-                data-testid="undo"
-                aria-label="Undo"
-                title="Undo (Ctrl+Z)"
-                disabled=move || !store.can_undo.get()
-                on:click=move |_| store.live(|live| live.undo())
-            >
-                <Glyph icon=Icon::Undo/>
-            </button>
-            <button
-                type="button"
-                class="button icon hide-narrow"
-                data-testid="redo"
-                aria-label="Redo"
-                title="Redo (Ctrl+Shift+Z)"
-                disabled=move || !store.can_redo.get()
-                on:click=move |_| store.live(|live| live.redo())
-            >
-                <Glyph icon=Icon::Redo/>
-            </button>
+            <span class="steps" role="group" aria-label="Steps and theme">
+                <button
+                    type="button"
+                    class="button icon"
+                    data-testid="undo"
+                    aria-label="Undo"
+                    title="Undo (Ctrl+Z)"
+                    disabled=move || !store.can_undo.get()
+                    on:click=move |_| store.live(|live| live.undo())
+                >
+                    <Glyph icon=Icon::Undo/>
+                </button>
+                <button
+                    type="button"
+                    class="button icon"
+                    data-testid="redo"
+                    aria-label="Redo"
+                    title="Redo (Ctrl+Shift+Z)"
+                    disabled=move || !store.can_redo.get()
+                    on:click=move |_| store.live(|live| live.redo())
+                >
+                    <Glyph icon=Icon::Redo/>
+                </button>
+                <ThemeToggle/>
+            </span>
             <button
                 type="button"
                 class="button"
@@ -70,7 +73,6 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 <span class="count">{conflicts}</span>
                 <span class="sr-only">"open"</span>
             </button>
-            <span class="hide-narrow"><ThemeToggle/></span>
             <AddWidget store/>
         </header>
     }

@@ -1,0 +1,100 @@
+//! What the page asks of its services: edits, typing, presence, undo, another name.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Headers, RequestInit};
+
+use crate::app::dashboard_store::Live;
+use crate::dashboard::{Op, WidgetId};
+use crate::sync::protocol::{Cursor, Dragging, Editing};
+
+use super::clock::{monotonic_ms, random_id};
+use super::service_provider::ServiceProvider;
+
+/// Typing is gathered for this long into one change.
+const GATHER: Duration = Duration::from_millis(40);
+/// The key under which this browser's tabs tell each other of a new name.
+pub(super) const NAME_KEY: &str = "lockstep_name_changed";
+
+impl Live for ServiceProvider {
+    fn edit(&self, ops: Vec<Op>) {
+        let outcome = self.0.borrow_mut().replica.edit(ops);
+        self.outcome(outcome, Duration::ZERO);
+    }
+
+    fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str) {
+        let outcome = self.0.borrow_mut().replica.type_text(id, at, remove, insert, monotonic_ms());
+        self.outcome(outcome, GATHER);
+    }
+
+    fn undo(&self) {
+        let outcome = self.0.borrow_mut().replica.undo();
+        self.step_back(outcome, "Not undone: somebody else has changed that since.");
+    }
+
+    fn redo(&self) {
+        let outcome = self.0.borrow_mut().replica.redo();
+        self.step_back(outcome, "Not done again: somebody else has changed that since.");
+    }
+
+    fn cursor(&self, cursor: Option<Cursor>) {
+        self.presence(|presence| presence.cursor = cursor);
+    }
+
+    fn select(&self, widgets: Vec<WidgetId>) {
+        self.presence(|presence| presence.selected = widgets);
+    }
+
+    fn editing(&self, editing: Option<Editing>) {
+        self.presence(|presence| presence.editing = editing);
+    }
+
+    fn dragging(&self, dragging: Option<Dragging>) {
+        self.presence(|presence| presence.dragging = dragging);
+    }
+
+    fn looking_at(&self, widget: Option<WidgetId>) {
+        self.presence(|presence| presence.looking_at = widget);
+    }
+
+    fn retry(&self) {
+        self.0.borrow_mut().link.retry(monotonic_ms());
+        self.tick();
+    }
+
+    fn rename_me(&self, name: &str) {
+        let provider = self.clone();
+        let body = serde_json::json!({ "name": name }).to_string();
+        leptos::task::spawn_local(async move {
+            match put_name(&body).await {
+                Ok(()) => {
+                    // A storage event reaches the other tabs; its value only has to be new.
+                    if let Ok(Some(storage)) = window().local_storage() {
+                        let _ = storage.set_item(NAME_KEY, &random_id());
+                    }
+                    provider.reconnect();
+                }
+                Err(reason) => provider.0.borrow().store.toast(reason, None),
+            }
+        });
+    }
+}
+
+async fn put_name(body: &str) -> Result<(), String> {
+    const FAILED: &str = "The name could not be changed just now. It is as it was.";
+    let failed = |_: JsValue| FAILED.to_owned();
+    let headers = Headers::new().map_err(failed)?;
+    headers.set("content-type", "application/json").map_err(failed)?;
+    let init = RequestInit::new();
+    init.set_method("PUT");
+    init.set_headers(&headers);
+    init.set_body(&JsValue::from_str(body));
+    let response =
+        wasm_bindgen_futures::JsFuture::from(window().fetch_with_str_and_init("/api/v1/me", &init))
+            .await
+            .map_err(failed)?;
+    let response: web_sys::Response = response.unchecked_into();
+    if response.ok() { Ok(()) } else { Err(FAILED.to_owned()) }
+}
