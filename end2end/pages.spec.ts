@@ -80,7 +80,7 @@ test("the sample dashboard shows this server's figures", async ({ server, arrive
 test("a new dashboard is made on the page, and shows who is in it", async ({ server, arrive }) => {
   const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
   await ada.page.goto(server.url);
-  await ada.page.getByTestId("new-dashboard").click();
+  await ada.page.getByTestId("new-dashboard").first().click();
   await ada.page.waitForURL(/\/d\//);
   await ada.saved();
   const id = new URL(ada.page.url()).pathname.split("/").pop();

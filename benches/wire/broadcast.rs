@@ -65,7 +65,8 @@ async fn session(socket: WebSocket, id: usize, inputs: mpsc::Sender<Input>) {
         let Message::Text(text) = message else { continue };
         let input = if text.starts_with(MARK) {
             Input::Push(text)
-        } else if let (true, Some(sender)) = (text.contains("\"join\""), sender.take()) {
+        } else if text.contains("\"join\"") {
+            let Some(sender) = sender.take() else { continue };
             let _ = sender.send(r#"{"type":"joined","revision":0}"#.into()).await;
             Input::Join(id, sender)
         } else {
