@@ -430,6 +430,27 @@ proptest! {
     }
 }
 
+#[test]
+fn s4_typing_while_cut_off_is_not_added_to_what_the_log_may_have() {
+    let mut world = World::new();
+    let note = widget_id(0);
+    world.join(0);
+    world.deliver(0);
+    let widget = Box::new(Widget::new(Kind::Note, "Note", Frame::default()));
+    world.clients[0].replica.edit(vec![Op::AddWidget { id: note.clone(), widget }]).expect("a note");
+    world.quiet();
+    world.clients[0].replica.type_text(&note, 0, 0, "before ", 1).expect("typed");
+    world.step(&Step::Push(0));
+    world.step(&Step::Up(0));
+    // The log has it; the answer is lost.
+    world.cut(0);
+    world.clients[0].replica.type_text(&note, 7, 0, "meanwhile", 2).expect("typed");
+    world.quiet();
+    let text = |dashboard: &Dashboard| dashboard.widgets[&note].text.clone().expect("a text");
+    assert_eq!(text(world.room.dashboard()).plain(), "before meanwhile");
+    assert_eq!(text(world.clients[0].replica.view()).plain(), "before meanwhile");
+}
+
 /// What a person sees of a dashboard.
 fn shown(dashboard: &Dashboard) -> impl PartialEq + std::fmt::Debug + use<> {
     (dashboard.title.clone(), dashboard.settings.clone(), dashboard.widgets.clone())

@@ -42,6 +42,8 @@ pub struct Replica {
     pending: VecDeque<Change>,
     /// How many of `pending`, from the front, are on their way.
     sent: usize,
+    /// The highest `seq` that ever left this tab: up to it, the log may have a change as it was then.
+    offered: u64,
     next_seq: u64,
     /// The `expected` that an `out_of_order` was answered for; a second one is the same story.
     resent_from: Option<u64>,
@@ -119,6 +121,7 @@ impl Replica {
             confirmed: dashboard,
             pending: VecDeque::new(),
             sent: 0,
+            offered: 0,
             next_seq: 1,
             resent_from: None,
             undo: UndoStack::default(),
@@ -307,6 +310,7 @@ impl Replica {
             if bytes > MAX_PUSH_BYTES && !push.is_empty() {
                 break;
             }
+            self.offered = self.offered.max(change.seq);
             push.push(change.clone());
         }
         self.sent += push.len();
@@ -358,8 +362,8 @@ impl Replica {
 
     fn queue(&mut self, ops: Vec<Op>) {
         if let [Op::EditText { id, update }] = &ops[..]
-            && self.pending.len() > self.sent
-            && let Some(Change { ops: last, .. }) = self.pending.back_mut()
+            && let Some(Change { seq, ops: last, .. }) = self.pending.back_mut()
+            && *seq > self.offered
             && let [Op::EditText { id: last_id, update: gathered }] = &mut last[..]
             && last_id == id
             && gathered.as_bytes().len() < MAX_GATHERED_BYTES
