@@ -253,7 +253,9 @@ pub fn draw(blocks: Vec<Block>, carets: &[User]) -> AnyView {
     };
     let block = |block| match block {
         Block::Heading(1, runs) => view! { <h3>{draw_runs(runs, carets)}</h3> }.into_any(),
-        Block::Heading(_, runs) => view! { <h4>{draw_runs(runs, carets)}</h4> }.into_any(),
+        // A note's outline begins below its widget's title whatever it was written with: for one who
+        // hears the page, a level that is left out is a hole.
+        Block::Heading(_, runs) => view! { <h3 class="minor">{draw_runs(runs, carets)}</h3> }.into_any(),
         Block::Paragraph(text) => view! { <p>{lines(text)}</p> }.into_any(),
         Block::Quote(text) => view! { <blockquote>{lines(text)}</blockquote> }.into_any(),
         Block::Bullets(list) => view! { <ul>{items(list)}</ul> }.into_any(),
