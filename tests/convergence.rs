@@ -224,9 +224,9 @@ impl World {
         let client = &mut self.clients[n];
         let lost = match message {
             Down::Joined(joined) => {
-                client.replica.joined(&client.author.client, &client.author.by, *joined).err()
+                client.replica.joined(&client.author.client, &client.author.by, *joined).lost
             }
-            Down::Commits(commits, digest) => client.replica.commits(commits, digest.as_deref()).err(),
+            Down::Commits(commits, digest) => client.replica.commits(commits, digest.as_deref()).lost,
             Down::Rejected(seq, code, reason, expected) => {
                 assert_eq!(code, Code::OutOfOrder, "{reason}");
                 let changes = client.replica.rejected(seq, code, reason, expected);

@@ -14,8 +14,10 @@ use crate::app::PageData;
 use crate::app::dashboard_store::DashboardStore;
 use crate::dashboard::{ClientId, Dashboard, DashboardId, SessionId, User, WidgetId};
 use crate::sync::link::{Do, Link};
-use crate::sync::protocol::{ClientMessage, Code, Joined, PROTOCOL, Peer, Peers, Presence, ServerMessage};
-use crate::sync::replica::{Changes, EditError, Lost, Replica, Undone};
+use crate::sync::protocol::{
+    ClientMessage, Code, Joined, PROTOCOL, Peer, Peers, Presence, ServerMessage, close,
+};
+use crate::sync::replica::{Changes, EditError, Lost, Replica, Taken, Undone};
 
 use super::clock::{monotonic_ms, random, random_id, wall_ms};
 use super::live::NAME_KEY;
@@ -27,6 +29,10 @@ use super::{data, told};
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
 const TICK: Duration = Duration::from_millis(250);
+/// A join that the room has not answered for this long is sent again.
+const JOIN_ANSWER_MS: u64 = 10_000;
+/// The wait after a join that was turned down for now, where the server names none.
+const JOIN_AGAIN_MS: u64 = 5_000;
 
 /// Handle to the services of one dashboard page.
 #[derive(Clone)]
@@ -48,6 +54,8 @@ pub(super) struct Services {
     joined: bool,
     ever_joined: bool,
     cut_at: Option<u64>,
+    /// When to join again if the room has not answered by then.
+    join_by: Option<u64>,
     push_planned: bool,
     presence_planned: bool,
     /// Not before this moment is anything pushed: the server asked for it.
@@ -79,6 +87,7 @@ impl ServiceProvider {
             joined: false,
             ever_joined: false,
             cut_at: Some(now),
+            join_by: None,
             push_planned: false,
             presence_planned: false,
             push_after: 0,
@@ -189,6 +198,7 @@ impl ServiceProvider {
     fn join(&self) {
         let mut services = self.0.borrow_mut();
         services.joined = false;
+        services.join_by = Some(monotonic_ms() + JOIN_ANSWER_MS);
         services.replica.disconnected();
         let (dashboard, resume) = (services.dashboard.clone(), services.replica.resume());
         drop(services);
@@ -226,6 +236,13 @@ impl ServiceProvider {
         };
         if let Some(todo) = todo {
             self.perform(todo);
+        }
+        let unanswered = {
+            let services = self.0.borrow();
+            services.link.is_open() && !services.joined && services.join_by.is_some_and(|by| by <= now)
+        };
+        if unanswered {
+            self.join();
         }
         self.plan_push(Duration::ZERO);
         self.plan_presence(0);
@@ -378,15 +395,11 @@ impl Services {
                 self.store.me.set(user);
                 return true;
             }
-            ServerMessage::Joined(joined) => return self.joined(*joined).is_err(),
+            ServerMessage::Joined(joined) => return self.joined(*joined),
             ServerMessage::Commits { commits, digest, .. } => {
-                match self.replica.commits(commits, digest.as_deref()) {
-                    Ok(changes) => self.show(changes),
-                    Err(lost) => {
-                        self.lost(lost);
-                        return true;
-                    }
-                }
+                let Taken { changes, lost } = self.replica.commits(commits, digest.as_deref());
+                self.show(changes);
+                return self.lost(lost);
             }
             ServerMessage::Rejected { seq, code, reason, expected, retry_after_ms, .. } => {
                 self.room_error = (code != Code::OutOfOrder).then(|| reason.clone());
@@ -403,42 +416,64 @@ impl Services {
                 data::show(&self.store, frames, wall_ms());
             }
             ServerMessage::Pong { id } => self.link.ponged(now, id),
-            ServerMessage::Error { reason, retry_after_ms, .. } => {
-                self.socket_error = Some(reason);
-                if let Some(wait) = retry_after_ms {
-                    self.link.asked_to_wait(wait);
-                }
+            ServerMessage::Error { code, reason, retry_after_ms } => {
+                return self.error(code, reason, retry_after_ms);
             }
         }
         false
     }
 
-    fn joined(&mut self, joined: Joined) -> Result<(), Lost> {
-        let Some(client) = self.client.clone() else { return Ok(()) };
+    /// True where the room has to be joined again.
+    fn joined(&mut self, joined: Joined) -> bool {
+        let Some(client) = self.client.clone() else { return false };
         let peers = joined.peers.clone();
-        match self.replica.joined(&client, &self.user, joined) {
-            Ok(changes) => {
-                self.joined = true;
-                self.ever_joined = true;
-                self.cut_at = None;
-                self.socket_error = None;
-                self.wipe_peers();
-                self.peers(peers);
-                self.show(changes);
-                Ok(())
-            }
-            Err(lost) => {
-                self.lost(lost);
-                Err(lost)
-            }
+        let Taken { changes, lost } = self.replica.joined(&client, &self.user, joined);
+        if lost.is_none() {
+            self.joined = true;
+            self.ever_joined = true;
+            self.join_by = None;
+            self.cut_at = None;
+            self.socket_error = None;
+            self.wipe_peers();
+            self.peers(peers);
         }
+        self.show(changes);
+        self.lost(lost)
     }
 
-    fn lost(&mut self, lost: Lost) {
-        if lost == Lost::Digest {
+    /// Notes that the copy does not follow any more. True where it does not.
+    fn lost(&mut self, lost: Option<Lost>) -> bool {
+        if lost == Some(Lost::Digest) {
             self.resyncs += 1;
-            leptos::logging::error!("This copy differed from the server's and was taken anew.");
+            leptos::logging::error!("This copy differed from the server's and is taken anew.");
         }
+        lost.is_some()
+    }
+
+    /// Takes an error of the server. While a join is unanswered it is about that. True where the room
+    /// has to be joined again at once.
+    fn error(&mut self, code: Code, reason: String, retry_after_ms: Option<u64>) -> bool {
+        let now = monotonic_ms();
+        self.socket_error = Some(reason);
+        if let Some(wait) = retry_after_ms {
+            self.link.asked_to_wait(wait);
+        }
+        if self.joined || !self.link.is_open() {
+            return code == Code::NotJoined;
+        }
+        let ends = match code {
+            Code::NotFound => Some(close::NOT_FOUND),
+            Code::Forbidden => Some(close::FORBIDDEN),
+            _ => None,
+        };
+        match ends {
+            Some(code) => {
+                self.socket = None;
+                self.link.closed(now, code, 0);
+            }
+            None => self.join_by = Some(now + retry_after_ms.unwrap_or(JOIN_AGAIN_MS)),
+        }
+        false
     }
 
     /// Takes who came, moved and left. My own session is not somebody else.

@@ -10,7 +10,9 @@ use super::layout::{Came, Frame, settle};
 use super::op::{Choice, Op, REMOVED};
 use super::text::MAX_UPDATE_BYTES;
 use super::widget::{Widget, check_title, check_value};
-use super::{Conflict, Dashboard, MAX_REMOVED, MAX_WIDGETS, Removed, Settled, Strategy, User, WidgetId};
+use super::{
+    Conflict, Dashboard, MAX_REMOVED, MAX_WIDGETS, MOST_WIDGETS, Removed, Settled, Strategy, User, WidgetId,
+};
 
 /// Settled conflicts kept for the record; the earliest settled goes first.
 const MAX_SETTLED: usize = 100;
@@ -91,7 +93,7 @@ impl<'a> Edit<'a> {
 
     /// Sets another limit of widgets than [`MAX_WIDGETS`].
     pub fn max_widgets(mut self, most: usize) -> Self {
-        self.max_widgets = most;
+        self.max_widgets = most.min(MOST_WIDGETS);
         self
     }
 
@@ -117,6 +119,11 @@ impl<'a> Edit<'a> {
             Op::SetDashboard { field, value } => self.set_dashboard(field, value),
             Op::SettleConflict { conflict, choose } => self.settle_conflict(conflict.as_str(), choose),
         }
+    }
+
+    /// Keeps a conflict record, new or grown, so that later ops of the group find it.
+    pub fn keep(&mut self, conflict: Conflict) {
+        self.dashboard.conflicts.insert(conflict.id.clone(), Arc::new(conflict));
     }
 
     /// Checks an op that is kept beside another value instead of performed.

@@ -9,10 +9,10 @@ use super::WidgetId;
 
 /// Columns of the grid; the unit that Grafana's `gridPos` uses.
 pub const COLUMNS: u16 = 24;
-/// Rows a widget may span: ten screens, so that no frame reaches past what a page can scroll.
-pub const MAX_ROWS: u16 = 400;
-/// The lowest row a frame may ask for; settling brings it up anyway.
-pub const MAX_Y: u16 = 20_000;
+/// Rows a widget may span: three screens.
+pub const MAX_ROWS: u16 = 100;
+/// The lowest row a frame may ask for: below what the most widgets need when they are stacked.
+pub const MAX_Y: u16 = 60_000;
 
 /// A widget's place in whole grid units: 24 columns, rows of 30 px.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

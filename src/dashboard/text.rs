@@ -15,11 +15,12 @@ use yrs::{
 };
 
 use super::edit::OpError;
+use super::yjs::is_plain_text;
 
 /// Bytes of a note's Yjs state: a long runbook with its history of edits.
 pub const MAX_NOTE_BYTES: usize = 256 * 1024;
-/// Bytes of one update; the wire allows no larger op.
-pub const MAX_UPDATE_BYTES: usize = 64 * 1024;
+/// Bytes of one update: in base64, and with what stands around it, an op of 64 KiB.
+pub const MAX_UPDATE_BYTES: usize = (64 * 1024 - 512) / 4 * 3;
 /// Bits of a Yjs client id, the same bound that JavaScript's whole numbers have.
 const AUTHOR_MASK: u64 = (1 << 53) - 1;
 
@@ -265,6 +266,9 @@ fn sticky<T: ReadTxn>(text: &TextRef, txn: &T, at: u32, assoc: Assoc) -> Option<
 }
 
 fn merge(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {
+    if !is_plain_text(bytes) {
+        return Err(OpError::NotAnUpdate);
+    }
     let update = yrs::Update::decode_v1(bytes).map_err(|_| OpError::NotAnUpdate)?;
     doc.transact_mut().apply_update(update).map_err(|_| OpError::NotAnUpdate)
 }

@@ -246,8 +246,8 @@ fn theirs(log: &CellLog, value: Value) -> Side {
 
 /// Brings the open conflicts of cells that a commit wrote to the value that shows now.
 ///
-/// Returns the records that changed, whole.
-pub fn follow_writes(dashboard: &mut Dashboard, ops: &[Op], stamp: &Stamp) -> Vec<Arc<Conflict>> {
+/// Returns the ids of the records that changed.
+pub fn follow_writes(dashboard: &mut Dashboard, ops: &[Op], stamp: &Stamp) -> Vec<ConflictId> {
     if dashboard.conflicts.is_empty() {
         return Vec::new();
     }
@@ -268,7 +268,7 @@ pub fn follow_writes(dashboard: &mut Dashboard, ops: &[Op], stamp: &Stamp) -> Ve
         {
             let Stamp { by, at, revision } = stamp.clone();
             Arc::make_mut(conflict).kept = Side { value, by, at, revision: Some(revision) };
-            changed.push(conflict.clone());
+            changed.push(id);
         }
     }
     changed

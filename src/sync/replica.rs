@@ -23,6 +23,9 @@ const MAX_PUSH_CHANGES: usize = 50;
 /// Bytes of an update that typing is gathered into before it is sent.
 const MAX_GATHERED_BYTES: usize = 8 * 1024;
 
+/// Bytes of text that one op inserts: with the CRDT's own below what an update may have.
+const MAX_INSERT_BYTES: usize = 32 * 1024;
+
 /// The copy of one dashboard in one tab.
 #[derive(Debug)]
 pub struct Replica {
@@ -62,6 +65,15 @@ pub struct Changes {
     pub foreign: Vec<Commit>,
     /// What the person at this tab is to be told.
     pub notices: Vec<Notice>,
+}
+
+/// What came of something that the server said.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// To be shown in any case.
+    pub changes: Changes,
+    /// Why the copy has to join again, where it has to.
+    pub lost: Option<Lost>,
 }
 
 /// Something that became of an own edit, other than that it was applied.
@@ -176,7 +188,7 @@ impl Replica {
     }
 
     /// Takes the answer to a `join` (S7). `client` is this tab's public id.
-    pub fn joined(&mut self, client: &ClientId, user: &User, joined: Joined) -> Result<Changes, Lost> {
+    pub fn joined(&mut self, client: &ClientId, user: &User, joined: Joined) -> Taken {
         let same_log = self.epoch.as_ref().is_none_or(|epoch| *epoch == joined.epoch);
         self.client = Some(client.clone());
         self.user = user.clone();
@@ -189,10 +201,15 @@ impl Replica {
                 self.confirmed = snapshot;
                 self.foreign.forget();
             }
-            (None, Some(commits)) if same_log => self.take(commits, &mut changes)?,
+            (None, Some(commits)) if same_log => {
+                if let Err(lost) = self.take(commits, &mut changes) {
+                    self.rebase(&mut changes);
+                    return Taken { changes, lost: Some(lost) };
+                }
+            }
             _ => {
                 self.resumable = false;
-                return Err(Lost::Gap);
+                return Taken { changes, lost: Some(Lost::Gap) };
             }
         }
         self.epoch = Some(joined.epoch);
@@ -206,23 +223,24 @@ impl Replica {
             self.pending.iter_mut().for_each(|change| change.base = 0);
         }
         self.rebase(&mut changes);
-        Ok(changes)
+        Taken { changes, lost: None }
     }
 
-    /// Takes commits from the socket. After an error the copy has to join again.
-    pub fn commits(&mut self, commits: Vec<Commit>, digest: Option<&str>) -> Result<Changes, Lost> {
+    /// Takes commits from the socket.
+    pub fn commits(&mut self, commits: Vec<Commit>, digest: Option<&str>) -> Taken {
         let mut changes = Changes::default();
         let last = commits.last().map(|commit| commit.revision);
-        self.take(commits, &mut changes)?;
+        let mut lost = self.take(commits, &mut changes).err();
         self.rebase(&mut changes);
-        if let Some(digest) = digest
+        if lost.is_none()
+            && let Some(digest) = digest
             && last == Some(self.revision)
             && self.confirmed.digest() != digest
         {
             self.resumable = false;
-            return Err(Lost::Digest);
+            lost = Some(Lost::Digest);
         }
-        Ok(changes)
+        Taken { changes, lost }
     }
 
     /// Takes a rejection. `rate_limited` and `internal` keep the change, to be pushed again when the
@@ -278,9 +296,19 @@ impl Replica {
         insert: &str,
         now_ms: u64,
     ) -> Result<Changes, EditError> {
-        let (changes, splice) = self.splice(id, at, remove, insert)?;
-        self.undo.typed(id, splice, self.foreign.now(), now_ms);
-        Ok(changes)
+        let mut changes = Changes::default();
+        let (mut at, mut remove, mut rest) = (at, remove, insert);
+        loop {
+            let (piece, later) = rest.split_at(piece_end(rest));
+            let (more, splice) = self.splice(id, at, remove, piece)?;
+            changes.merge(more);
+            self.undo.typed(id, splice, self.foreign.now(), now_ms);
+            if later.is_empty() {
+                return Ok(changes);
+            }
+            at += piece.encode_utf16().count() as u32;
+            (remove, rest) = (0, later);
+        }
     }
 
     /// Takes back the last own step that nobody else has written over.
@@ -366,7 +394,7 @@ impl Replica {
             && *seq > self.offered
             && let [Op::EditText { id: last_id, update: gathered }] = &mut last[..]
             && last_id == id
-            && gathered.as_bytes().len() < MAX_GATHERED_BYTES
+            && gathered.as_bytes().len() + update.as_bytes().len() < MAX_GATHERED_BYTES
             && let Some(both) = gathered.merged(update)
         {
             *gathered = both;
@@ -507,6 +535,15 @@ impl Replica {
         differences(&self.view, &view, changes);
         self.view = view;
     }
+}
+
+/// Where to cut what is inserted, so that each piece is an op of a size that travels.
+fn piece_end(text: &str) -> usize {
+    let mut end = text.len().min(MAX_INSERT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
 }
 
 impl Changes {

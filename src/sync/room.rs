@@ -3,7 +3,7 @@
 //! The room knows no socket and no disk. Who runs it appends a commit to the log before anybody hears
 //! of it (S3), and builds the room anew from the log if that fails.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -188,7 +188,7 @@ impl Room {
 
     fn perform(&mut self, client: &ClientId, change: &Change, stamp: &Stamp) -> Commit {
         let mut refused = Vec::new();
-        let mut conflicts: BTreeMap<ConflictId, Conflict> = BTreeMap::new();
+        let mut records: BTreeSet<ConflictId> = BTreeSet::new();
         let mut kept_out: HashMap<Cell, ConflictId> = HashMap::new();
         let mut written: Vec<Cell> = Vec::new();
         let mut edit = Edit::new(&mut self.dashboard, stamp.clone()).max_widgets(self.max_widgets);
@@ -204,42 +204,36 @@ impl Room {
                 Scales { dashboard, cells: &self.cells, client, base, stamp, id }.weigh(op)
             };
             let outcome = match weighed {
-                Weighed::Perform => edit.perform(op).map(|()| None),
-                Weighed::PerformOver(conflict) => edit.perform(op).map(|()| Some(conflict)),
-                Weighed::Keep(conflict) => edit.check(op).map(|()| Some(conflict)),
+                Weighed::Perform => edit.perform(op).map(|()| (None, true)),
+                Weighed::PerformOver(conflict) => edit.perform(op).map(|()| (Some(conflict), true)),
+                Weighed::Keep(conflict) => edit.check(op).map(|()| (Some(conflict), false)),
                 Weighed::Refuse(error) => Err(error),
             };
             match outcome {
-                Ok(Some(conflict)) => {
-                    let again = cell.as_ref().and_then(|cell| kept_out.get(cell));
-                    match again.and_then(|id| conflicts.get_mut(id)) {
-                        Some(first) => first.other.value = conflict.other.value,
-                        None => {
-                            kept_out.extend(cell.clone().map(|cell| (cell, conflict.id.clone())));
-                            conflicts.insert(conflict.id.clone(), *conflict);
+                Ok((conflict, performed)) => {
+                    if let (true, Some(cell)) = (performed, &cell) {
+                        written.push(cell.clone());
+                    }
+                    if let Some(mut conflict) = conflict {
+                        // A second value of this change for a cell where another stays takes the place
+                        // of the first: both are their author's, and only the later is meant.
+                        if let (false, Some(cell)) = (performed, cell)
+                            && conflict.cell == cell
+                        {
+                            conflict.id = kept_out.entry(cell).or_insert(conflict.id).clone();
                         }
+                        records.insert(conflict.id.clone());
+                        edit.keep(*conflict);
                     }
                 }
-                Ok(None) => {}
                 Err(error) => refused.push(Refused { index, reason: error.to_string() }),
-            }
-            if let Some(cell) = cell.filter(|cell| !kept_out.contains_key(cell)) {
-                written.push(cell);
             }
         }
         let effect = edit.finish();
         self.note_writes(client, &effect.ops, &effect.inverse, stamp);
-        let mut changed: Vec<Arc<Conflict>> = conflicts.into_values().map(Arc::new).collect();
-        for conflict in &changed {
-            self.dashboard.conflicts.insert(conflict.id.clone(), conflict.clone());
-        }
-        for conflict in follow_writes(&mut self.dashboard, &effect.ops, stamp) {
-            if let Some(same) = changed.iter_mut().find(|same| same.id == conflict.id) {
-                *same = conflict;
-            } else {
-                changed.push(conflict);
-            }
-        }
+        records.extend(follow_writes(&mut self.dashboard, &effect.ops, stamp));
+        let record = |id: &ConflictId| self.dashboard.conflicts.get(id).cloned();
+        let changed: Vec<Arc<Conflict>> = records.iter().filter_map(record).collect();
         let Stamp { by, at, revision } = stamp.clone();
         let client = client.clone();
         Commit { revision, client, seq: change.seq, by, at, ops: effect.ops, refused, conflicts: changed }
@@ -449,6 +443,27 @@ mod tests {
         let made = commit(&mut room, "ada", 1, 1, vec![set("nonsense", "x"), set("title", "A")]);
         assert_eq!(made.refused.iter().map(|refused| refused.index).collect::<Vec<_>>(), [0]);
         assert_eq!(title(&room), "A");
+    }
+
+    #[test]
+    fn s4_edits_of_one_change_to_a_removed_widget_are_all_kept() {
+        let mut room = room();
+        commit(&mut room, "ada", 1, 1, vec![Op::RemoveWidget { id: id("w1") }]);
+        commit(&mut room, "grace", 1, 1, vec![set("unit", "u1")]);
+        let met = commit(&mut room, "grace", 2, 1, vec![set("unit", "u2"), set("title", "T")]);
+        let kept = met.conflicts[0].other.value.to_string();
+        for value in ["u1", "u2", "T"] {
+            assert!(kept.contains(&format!("\"{value}\"")), "{value} in {kept}");
+        }
+    }
+
+    #[test]
+    fn s5_a_refused_op_does_not_hide_a_conflict_of_the_next() {
+        let mut room = room();
+        commit(&mut room, "ada", 1, 1, vec![set("title", "A")]);
+        let bad = Op::Set { id: id("w1"), field: "title".to_owned(), value: 5.into() };
+        let met = commit(&mut room, "grace", 1, 1, vec![bad, set("title", "B")]);
+        assert_eq!((met.refused.len(), met.conflicts.len()), (1, 1));
     }
 
     #[test]

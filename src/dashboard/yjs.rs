@@ -1,0 +1,155 @@
+//! Reads a Yjs v1 update without building anything from it, and lets through what plain text needs.
+//!
+//! A Yjs document can hold trees of values, and the library that reads them goes as deep as they are
+//! nested: an update from a stranger could exhaust the stack of a server, or of everybody's browser.
+//! A note needs none of that, so whatever is no text is turned down before the library sees it.
+//! The format: <https://github.com/yjs/yjs/blob/main/INTERNALS.md>.
+
+/// Kinds of blocks, in the lower five bits of a block's first byte.
+const GC: u8 = 0;
+const DELETED: u8 = 1;
+const STRING: u8 = 4;
+const SKIP: u8 = 10;
+
+const KIND: u8 = 0b0001_1111;
+const HAS_LEFT: u8 = 0b1000_0000;
+const HAS_RIGHT: u8 = 0b0100_0000;
+const HAS_KEY: u8 = 0b0010_0000;
+
+/// The name of the one root that a note has.
+const ROOT: &[u8] = b"text";
+
+/// True where the bytes are a whole update of plain text in the root `text`, and nothing else.
+pub fn is_plain_text(update: &[u8]) -> bool {
+    Reader { rest: update }.update().is_some()
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    /// `None` at the first thing that does not belong into a note.
+    fn update(mut self) -> Option<()> {
+        for _ in 0..self.number()? {
+            let blocks = self.number()?;
+            self.id()?;
+            for _ in 0..blocks {
+                self.block()?;
+            }
+        }
+        // What is deleted: ranges by client.
+        for _ in 0..self.number()? {
+            self.number()?;
+            for _ in 0..self.number()? {
+                self.id()?;
+            }
+        }
+        self.rest.is_empty().then_some(())
+    }
+
+    fn block(&mut self) -> Option<()> {
+        let info = self.byte()?;
+        let kind = info & KIND;
+        if kind == GC || kind == SKIP {
+            return self.number().map(drop);
+        }
+        if info & HAS_LEFT != 0 {
+            self.id()?;
+        }
+        if info & HAS_RIGHT != 0 {
+            self.id()?;
+        }
+        if info & (HAS_LEFT | HAS_RIGHT) == 0 {
+            // Without neighbours a block names its parent: the root, and no key in it.
+            let of_root = self.number()? == 1 && self.bytes()? == ROOT && info & HAS_KEY == 0;
+            of_root.then_some(())?;
+        }
+        match kind {
+            DELETED => self.number().map(drop),
+            STRING => std::str::from_utf8(self.bytes()?).ok().map(drop),
+            _ => None,
+        }
+    }
+
+    /// Two numbers: a client and a clock, or a clock and a length.
+    fn id(&mut self) -> Option<()> {
+        self.number()?;
+        self.number().map(drop)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*first)
+    }
+
+    /// A whole number in groups of seven bits, the lowest first.
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn bytes(&mut self) -> Option<&[u8]> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (bytes, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use yrs::{Any, Array, ArrayPrelim, Doc, Map, ReadTxn, StateVector, Text, Transact};
+
+    fn update(doc: &Doc) -> Vec<u8> {
+        doc.transact().encode_state_as_update_v1(&StateVector::default())
+    }
+
+    #[test]
+    fn text_is_let_through_with_all_that_deleting_leaves() {
+        let doc = Doc::with_client_id(7);
+        let text = doc.get_or_insert_text("text");
+        text.insert(&mut doc.transact_mut(), 0, "Hello, Ada 😀");
+        text.remove_range(&mut doc.transact_mut(), 2, 3);
+        text.insert(&mut doc.transact_mut(), 1, "é");
+        assert!(is_plain_text(&update(&doc)));
+        assert!(is_plain_text(&[0, 0]));
+    }
+
+    #[test]
+    fn whatever_is_no_text_is_turned_down() {
+        let deep = (0..5_000).fold(Any::Null, |inner, _| Any::from(vec![inner]));
+        let doc = Doc::with_client_id(7);
+        doc.get_or_insert_array("text").push_back(&mut doc.transact_mut(), deep);
+        assert!(!is_plain_text(&update(&doc)));
+        let doc = Doc::with_client_id(7);
+        doc.get_or_insert_map("text").insert(&mut doc.transact_mut(), "key", "value");
+        assert!(!is_plain_text(&update(&doc)));
+        let doc = Doc::with_client_id(7);
+        doc.get_or_insert_array("text").push_back(&mut doc.transact_mut(), ArrayPrelim::default());
+        assert!(!is_plain_text(&update(&doc)));
+        let doc = Doc::with_client_id(7);
+        doc.get_or_insert_text("other").insert(&mut doc.transact_mut(), 0, "x");
+        assert!(!is_plain_text(&update(&doc)));
+        let doc = Doc::with_client_id(7);
+        doc.get_or_insert_text("text").insert_embed(&mut doc.transact_mut(), 0, "x");
+        assert!(!is_plain_text(&update(&doc)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = is_plain_text(&bytes);
+        }
+    }
+}
