@@ -144,6 +144,8 @@ fn FieldInput(
     let value = Memo::new(move |_| signals.widget.with(|widget| as_text(&widget.value(name))));
     // While I type, what others write does not take my words away.
     let draft = RwSignal::new(None::<String>);
+    // The value that I began to type over: back at it, I have written nothing.
+    let start = StoredValue::new(None::<String>);
     let problem = RwSignal::new(None::<String>);
     let input = NodeRef::<Input>::new();
     let announce = move |draft: Option<String>| {
@@ -154,7 +156,8 @@ fn FieldInput(
     };
     let shown = Memo::new(move |_| draft.get().unwrap_or_else(|| value.get()));
     let commit = move |text: String| {
-        if text == value.get_untracked() {
+        let as_before = start.with_value(|start| start.as_ref() == Some(&text));
+        if as_before || text == value.get_untracked() {
             draft.set(None);
             problem.set(None);
             return true;
@@ -241,6 +244,9 @@ fn FieldInput(
                 on:focus=move |_| announce(Some(shown.get_untracked()))
                 on:input:target=move |event| {
                     let text = event.target().value();
+                    if draft.read_untracked().is_none() {
+                        start.set_value(Some(value.get_untracked()));
+                    }
                     draft.set(Some(text.clone()));
                     problem.set(None);
                     announce(Some(text));

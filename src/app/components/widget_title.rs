@@ -40,6 +40,8 @@ pub fn EditableTitle(
     let people = People::here();
     let key = StoredValue::new(id);
     let draft = RwSignal::new(String::new());
+    // What the title was when editing began: who leaves it as it was takes nobody's new title back.
+    let start = StoredValue::new(String::new());
     let input = NodeRef::<Input>::new();
     let theirs = Memo::new(move |_| {
         let editors = people.editors.read();
@@ -60,6 +62,7 @@ pub fn EditableTitle(
         if now && was != Some(true) {
             let title = title.get_untracked();
             draft.set(title.clone());
+            start.set_value(title.clone());
             announce(Some(title));
             dom::soon(move || {
                 if let Some(input) = input.get_untracked() {
@@ -75,8 +78,10 @@ pub fn EditableTitle(
         }
         editing.set(false);
         announce(None);
-        let value: String = draft.get_untracked().trim().chars().take(MAX_TITLE_CHARS).collect();
-        if keep && value != title.get_untracked() {
+        let draft = draft.get_untracked();
+        let written = keep && start.with_value(|start| *start != draft);
+        let value: String = draft.trim().chars().take(MAX_TITLE_CHARS).collect();
+        if written && value != title.get_untracked() {
             let (field, value) = ("title".to_owned(), value.into());
             store.edit(vec![match key.get_value() {
                 Some(id) => Op::Set { id, field, value },
