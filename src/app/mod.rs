@@ -70,7 +70,7 @@ pub struct ServerStatus {
     pub services: Vec<ServerService>,
 }
 
-/// One of the server's services: `store`, `bus`, `rooms`, `source: this server`.
+/// One of the server's services: `store`, `bus`, `rooms`, `source-this-server`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerService {
     pub name: String,

@@ -17,6 +17,22 @@ enum Connection {
     Down { reason: String },
 }
 
+/// The services of a tab that only a dashboard needs, and what people call them.
+const IDLE: [(&str, &str); 3] = [("room", "Edits"), ("presence", "Presence"), ("data", "Data")];
+
+/// What people call a service of the server.
+fn label(name: &str) -> String {
+    match name {
+        "store" => "Store".to_owned(),
+        "rooms" => "Rooms".to_owned(),
+        "bus" => "Message bus".to_owned(),
+        _ => match name.strip_prefix("source-") {
+            Some(source) => format!("Data: {}", source.replace('-', " ")),
+            None => name.to_owned(),
+        },
+    }
+}
+
 #[component]
 pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
     let status = RwSignal::new(server);
@@ -48,10 +64,12 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
                         Connection::Up { .. } => "ok".to_owned(),
                         Connection::Down { .. } => "down".to_owned(),
                     })
-                    label="Connection to the server".to_owned()
+                    label="Connection".to_owned()
                     says=Signal::derive(move || match connection.get() {
                         Connection::Unknown => "Asking the server.".to_owned(),
-                        Connection::Up { .. } => "The server answers.".to_owned(),
+                        Connection::Up { .. } => {
+                            "The server answers. This page asks it every two seconds.".to_owned()
+                        }
                         Connection::Down { reason } => {
                             format!("{reason} What you see below may be old; asking again.")
                         }
@@ -61,6 +79,15 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
                         _ => Vec::new(),
                     })
                 />
+                {IDLE.map(|(name, label)| view! {
+                    <Row
+                        name=name.to_owned()
+                        label=label.to_owned()
+                        state=Signal::stored("waiting".to_owned())
+                        says=Signal::stored("No dashboard is open in this tab.".to_owned())
+                        figures=Signal::stored(Vec::new())
+                    />
+                }).collect_view()}
             </section>
             <section class="services" aria-label="The server">
                 <h2>
@@ -83,7 +110,7 @@ fn ServerRow(service: Memo<ServerService>) -> impl IntoView {
     let name = service.get_untracked().name;
     view! {
         <Row
-            label=name.clone()
+            label=label(&name)
             name
             state=Signal::derive(move || service.read().state.clone())
             says=Signal::derive(move || {
@@ -135,4 +162,16 @@ fn look(status: RwSignal<ServerStatus>, connection: RwSignal<Connection>) {
             Err(error) => connection.set(Connection::Down { reason: error.to_string() }),
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_have_names_that_people_read() {
+        assert_eq!(label("bus"), "Message bus");
+        assert_eq!(label("source-this-server"), "Data: this server");
+        assert_eq!(label("clock"), "clock");
+    }
 }
