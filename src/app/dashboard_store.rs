@@ -4,12 +4,13 @@
 //! service provider then mounts its [`Live`] handle and keeps the signals true. Nothing here knows a
 //! socket.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use super::unsaved::{self, Unsaved};
 use crate::dashboard::{Conflict, Dashboard, DashboardId, Op, SessionId, User, Widget, WidgetId};
 use crate::sync::protocol::{Cursor, Dragging, Editing, Peer, Series};
 
@@ -178,6 +179,8 @@ pub struct DashboardStore {
     pub can_redo: RwSignal<bool>,
     pub services: RwSignal<Vec<ServiceStatus>>,
     pub toasts: RwSignal<Vec<Toast>>,
+    /// Own edits that came to nothing, oldest first, until their author is done with them.
+    pub unsaved: RwSignal<Vec<Unsaved>>,
     /// The widget that is selected here, whose options the side panel shows.
     pub selected: RwSignal<Option<WidgetId>>,
     /// The person who is followed.
@@ -185,9 +188,12 @@ pub struct DashboardStore {
     /// "Ada changed 14 widgets": more than ten changes at once become one line.
     pub summary: RwSignal<Option<String>>,
     widgets: StoredValue<HashMap<WidgetId, WidgetSignals>>,
+    /// The last widgets that went, as they were.
+    gone: StoredValue<VecDeque<(WidgetId, Arc<Widget>)>>,
     live: StoredValue<Option<Rc<dyn Live>>, LocalStorage>,
     owner: StoredValue<Owner>,
-    next_toast: StoredValue<u32>,
+    /// The last id of a toast or an unsaved edit.
+    last_id: StoredValue<u32>,
 }
 
 impl DashboardStore {
@@ -208,13 +214,15 @@ impl DashboardStore {
             can_redo: RwSignal::new(false),
             services: RwSignal::new(Vec::new()),
             toasts: RwSignal::new(Vec::new()),
+            unsaved: RwSignal::new(Vec::new()),
             selected: RwSignal::new(None),
             following: RwSignal::new(None),
             summary: RwSignal::new(None),
             widgets: StoredValue::new(HashMap::new()),
+            gone: StoredValue::new(VecDeque::new()),
             live: StoredValue::new_local(None),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
-            next_toast: StoredValue::new(0),
+            last_id: StoredValue::new(0),
         };
         store.show_all(dashboard);
         store
@@ -278,7 +286,8 @@ impl DashboardStore {
                     });
                     reorder = true;
                 }
-                (None, Some(_)) => {
+                (None, Some(signals)) => {
+                    self.remember(id, signals.widget.get_untracked());
                     self.widgets.update_value(|all| {
                         all.remove(id);
                     });
@@ -316,13 +325,45 @@ impl DashboardStore {
     /// Shows a toast. The newest three stay; the page takes them away after a while.
     pub fn toast(&self, text: impl Into<String>, action: Option<ToastAction>) {
         const MOST: usize = 3;
-        self.next_toast.update_value(|id| *id += 1);
-        let toast = Toast { id: self.next_toast.get_value(), text: text.into(), action };
+        let toast = Toast { id: self.new_id(), text: text.into(), action };
         self.toasts.update(|toasts| {
             toasts.push(toast);
             let excess = toasts.len().saturating_sub(MOST);
             toasts.drain(..excess);
         });
+    }
+
+    /// Keeps an own op that came to nothing, with its content, in its author's hands. True if there is
+    /// anything to keep.
+    pub fn keep_unsaved(&self, op: &Op, reason: &str) -> bool {
+        let Some(wrote) = unsaved::describe(op, |id| self.known(id)) else { return false };
+        let id = self.new_id();
+        self.unsaved.update(|all| unsaved::list(all, id, wrote, reason));
+        true
+    }
+
+    /// A widget as it is, or was when it went.
+    fn known(&self, id: &WidgetId) -> Option<Arc<Widget>> {
+        if let Some(signals) = self.widget(id) {
+            return Some(signals.widget.get_untracked());
+        }
+        let gone = self.gone.read_value();
+        gone.iter().rev().find(|(one, _)| one == id).map(|(_, widget)| widget.clone())
+    }
+
+    fn remember(&self, id: &WidgetId, widget: Arc<Widget>) {
+        const MOST: usize = 100;
+        self.gone.update_value(|gone| {
+            if gone.len() == MOST {
+                gone.pop_front();
+            }
+            gone.push_back((id.clone(), widget));
+        });
+    }
+
+    fn new_id(&self) -> u32 {
+        self.last_id.update_value(|id| *id += 1);
+        self.last_id.get_value()
     }
 
     /// Takes a toast away.

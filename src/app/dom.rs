@@ -90,6 +90,28 @@ pub fn set_cookie(name: &str, value: Option<&str>) {
     let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
 }
 
+/// Puts a text on the clipboard, and says whether that worked. Over plain HTTP there is no clipboard.
+pub fn copy(text: &str, then: impl FnOnce(bool) + 'static) {
+    let navigator = window().navigator();
+    let there = js_sys::Reflect::get(&navigator, &"clipboard".into()).is_ok_and(|found| found.is_object());
+    if !there {
+        then(false);
+        return;
+    }
+    let written = navigator.clipboard().write_text(text);
+    leptos::task::spawn_local(async move { then(JsFuture::from(written).await.is_ok()) });
+}
+
+/// Selects the text of an element, for a key to copy it.
+pub fn select_text(id: &str) {
+    if let Some(element) = by_id(id)
+        && let Ok(Some(selection)) = window().get_selection()
+    {
+        // Nothing is selected where the element has gone in between.
+        let _ = selection.select_all_children(&element);
+    }
+}
+
 /// True while the page is on screen.
 pub fn visible() -> bool {
     document().visibility_state() == web_sys::VisibilityState::Visible

@@ -8,6 +8,7 @@ pub mod dashboard_store;
 pub mod format;
 pub mod pages;
 pub mod shell;
+pub mod unsaved;
 pub mod widgets;
 
 mod clock;

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leptos::prelude::*;
-use serde_json::Value;
 
 use crate::app::dashboard_store::{DashboardStore, Glow, ToastAction};
 use crate::dashboard::{Op, User, WidgetId};
-use crate::sync::protocol::Code;
 use crate::sync::replica::{Changes, Notice};
 
 /// How long a widget glows.
@@ -93,12 +91,8 @@ fn summarize(store: &DashboardStore, touched: &BTreeMap<&WidgetId, &User>) {
 
 fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
     match notice {
-        Notice::Refused { op, reason } => store.toast(format!("{} {}", reason, kept(op)), None),
-        Notice::SetAside { change, code, reason } => {
-            let content = change.ops.first().map(kept).unwrap_or_default();
-            let what = if *code == Code::Forbidden { "You may not change this." } else { "Not saved." };
-            store.toast(format!("{what} {reason} {content}"), None);
-        }
+        Notice::Refused { op, reason } => keep(store, std::slice::from_ref(op), reason),
+        Notice::SetAside { change, reason, .. } => keep(store, &change.ops, reason),
         Notice::Conflict { conflict, mine_shows } => {
             let theirs = if conflict.kept.by.id == me.id { &conflict.other.by } else { &conflict.kept.by };
             let field = &conflict.cell.field;
@@ -115,13 +109,19 @@ fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
     }
 }
 
-/// What was in an op that had no effect, so that it stays in its author's hands.
-fn kept(op: &Op) -> String {
-    match op {
-        Op::Set { value: Value::String(text), .. } | Op::SetDashboard { value: Value::String(text), .. } => {
-            format!("You wrote: “{text}”.")
-        }
-        Op::Set { value, .. } | Op::SetDashboard { value, .. } => format!("You wrote: {value}."),
-        _ => String::new(),
+/// Leaves what came to nothing in its author's hands, and says so.
+fn keep(store: &DashboardStore, ops: &[Op], reason: &str) {
+    let mut any = false;
+    for op in ops {
+        any |= store.keep_unsaved(op, reason);
+    }
+    let text = if any {
+        format!("Not saved. {reason} What you wrote is at the top of the page.")
+    } else {
+        format!("Not saved. {reason}")
+    };
+    let shown = store.toasts.with_untracked(|toasts| toasts.iter().any(|toast| toast.text == text));
+    if !shown {
+        store.toast(text, None);
     }
 }

@@ -19,6 +19,7 @@ mod site_header;
 mod sync_status_indicator;
 mod theming;
 mod toasts;
+mod unsaved_edits;
 mod widget_container;
 mod widget_title;
 
@@ -35,4 +36,5 @@ pub use site_header::{Logo, SiteHeader};
 pub use sync_status_indicator::{ServiceList, SyncStatusIndicator};
 pub use theming::{ThemeToggle, Theming};
 pub use toasts::Toasts;
+pub use unsaved_edits::UnsavedEdits;
 pub use widget_container::remove;

@@ -9,7 +9,7 @@ use crate::app::components::arranging::Arranging;
 use crate::app::components::people::People;
 use crate::app::components::{
     ConflictInbox, DashboardContainer, DashboardHeader, FollowBar, Inspector, Notices, Panel, Panels, Popups,
-    Toasts, remove,
+    Toasts, UnsavedEdits, remove,
 };
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
@@ -46,6 +46,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
         <div class="page" class:with-side=move || side.read().is_some()>
             <main class="canvas">
                 <Notices store/>
+                <UnsavedEdits store/>
                 <div class="empty" class:hidden=move || !empty.get()>
                     <h2>"An empty dashboard"</h2>
                     <p>"Add a number, a chart or a note. Whoever opens this page sees it at the same moment."</p>

@@ -1,0 +1,79 @@
+//! What I wrote and the server did not take: to be copied from here, and gone only when I say so.
+
+use leptos::prelude::*;
+
+use super::icon::{Glyph, Icon};
+use crate::app::dashboard_store::DashboardStore;
+use crate::app::dom;
+use crate::app::unsaved::Unsaved;
+
+#[component]
+pub fn UnsavedEdits(store: DashboardStore) -> impl IntoView {
+    let some = Memo::new(move |_| !store.unsaved.read().is_empty());
+    move || {
+        some.get().then(|| {
+            view! {
+                <section class="unsaved" role="region" aria-label="Not saved" data-testid="unsaved">
+                    <h2>"Not saved"</h2>
+                    <p class="quiet">"These edits of yours are kept in this tab only. Copy what you still need."</p>
+                    <ul>
+                        <For
+                            each=move || store.unsaved.get()
+                            // A row that took in another's content is drawn anew.
+                            key=|one| (one.id, one.content.len())
+                            children=move |one| view! { <Row one store/> }
+                        />
+                    </ul>
+                </section>
+            }
+        })
+    }
+}
+
+#[component]
+fn Row(one: Unsaved, store: DashboardStore) -> impl IntoView {
+    let Unsaved { id, what, content, reason } = one;
+    let copied = RwSignal::new(None::<bool>);
+    let element = format!("unsaved-{id}");
+    let copy = {
+        let (element, content) = (element.clone(), content.clone());
+        move |_| {
+            let element = element.clone();
+            dom::copy(&content, move |done| {
+                if !done {
+                    dom::select_text(&element);
+                }
+                // The row may be gone by then.
+                copied.try_set(Some(done));
+            });
+        }
+    };
+    let dismiss = move |_| store.unsaved.update(|all| all.retain(|one| one.id != id));
+    let says = move || match copied.get() {
+        None => "Copy",
+        Some(true) => "Copied",
+        Some(false) => "Selected: press Ctrl+C",
+    };
+    let (copy_label, dismiss_label) = (format!("Copy: {what}"), format!("Dismiss: {what}"));
+    view! {
+        <li data-testid="unsaved-edit">
+            <div class="unsaved-head">
+                <strong>{what}</strong>
+                <span class="why">{reason}</span>
+            </div>
+            <button type="button" class="button line" data-testid="unsaved-copy" title=copy_label on:click=copy>
+                <span aria-live="polite">{says}</span>
+            </button>
+            <button
+                type="button"
+                class="button icon"
+                data-testid="unsaved-dismiss"
+                aria-label=dismiss_label
+                on:click=dismiss
+            >
+                <Glyph icon=Icon::Close/>
+            </button>
+            <pre id=element tabindex="0">{content}</pre>
+        </li>
+    }
+}
