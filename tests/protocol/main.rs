@@ -3,6 +3,7 @@
 #![cfg(feature = "ssr")]
 
 mod bounds;
+mod broken;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -258,8 +258,11 @@ impl Live {
         for (_, member) in std::mem::take(&mut self.members) {
             say_goodbye(&member, ended);
         }
-        if ended != Ended::Deleted {
-            self.save_last_snapshot().await;
+        match ended {
+            // The log ends behind what the room holds, or a panic left the dashboard half changed: only
+            // what is in the store is true.
+            Ended::Failed | Ended::Deleted => self.end_saving().await,
+            Ended::Idle | Ended::Drained { .. } => self.save_last_snapshot().await,
         }
         self.rooms.forget(&self.id, &self.slot);
         inbox.close();

@@ -339,7 +339,8 @@ impl Live {
         }));
     }
 
-    async fn end_saving(&mut self) {
+    /// Waits for a snapshot that is being saved.
+    pub(super) async fn end_saving(&mut self) {
         let Some(saving) = self.saving.take() else { return };
         let saved = saving.await.unwrap_or_else(|error| Err(StoreError::Io(error.to_string())));
         if let Err(error) = saved {

@@ -1,0 +1,106 @@
+//! A room whose store fails it: what it tells, and what it must not store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use async_trait::async_trait;
+use lockstep::dashboard::{ClientId, DashboardId};
+use lockstep::server::limits::Limits;
+use lockstep::server::store::memory::MemoryStore;
+use lockstep::server::store::{Appended, Listed, Listing, NewDashboard, Opened, Store, StoreError, Stored};
+
+use super::support::Server;
+
+/// A store in memory whose disk breaks when it is told to.
+#[derive(Default)]
+struct Breaking {
+    inner: MemoryStore,
+    broken: AtomicBool,
+    snapshots: AtomicUsize,
+}
+
+impl Breaking {
+    fn works(&self) -> Result<(), StoreError> {
+        if self.broken.load(SeqCst) { Err(StoreError::Io("broken".to_owned())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Store for Breaking {
+    async fn create(&self, new: NewDashboard) -> Result<(), StoreError> {
+        self.inner.create(new).await
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, StoreError> {
+        self.inner.list().await
+    }
+
+    async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError> {
+        self.inner.delete(id).await
+    }
+
+    async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError> {
+        self.works()?;
+        self.inner.open(id).await
+    }
+
+    async fn tail(&self, id: &DashboardId, after: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        self.inner.tail(id, after, limit).await
+    }
+
+    async fn append(&self, id: &DashboardId, all: Vec<Appended>, listing: Listing) -> Result<(), StoreError> {
+        self.works()?;
+        self.inner.append(id, all, listing).await
+    }
+
+    async fn find(
+        &self,
+        id: &DashboardId,
+        client: &ClientId,
+        seq: u64,
+    ) -> Result<Option<Arc<str>>, StoreError> {
+        self.inner.find(id, client, seq).await
+    }
+
+    async fn save_snapshot(&self, id: &DashboardId, at: u64, state: Arc<str>) -> Result<(), StoreError> {
+        self.snapshots.fetch_add(1, SeqCst);
+        self.inner.save_snapshot(id, at, state).await
+    }
+
+    async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
+        self.inner.secret(name).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+
+    fn queue(&self) -> usize {
+        self.inner.queue()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+#[tokio::test]
+async fn s3_a_room_that_failed_stores_no_last_snapshot() {
+    let store = Arc::new(Breaking::default());
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::start_with(store.clone(), dir, Limits::default()).await;
+    let id = server.dashboard().await;
+    let mut ada = server.joined("ada", &id).await;
+    ada.push_title(&id, "durable").await;
+    ada.commits().await;
+    store.broken.store(true, SeqCst);
+    ada.push_title(&id, "never durable").await;
+    assert_eq!(ada.closed().await, 4503);
+    store.broken.store(false, SeqCst);
+    let mut again = server.connect().await;
+    again.hello("ada").await;
+    let joined = again.join(&id).await;
+    assert_eq!(joined["revision"], 1);
+    assert_eq!(joined["snapshot"]["widgets"]["w1"]["title"], "durable");
+    assert_eq!(store.snapshots.load(SeqCst), 0, "what failed is not what is true");
+}
