@@ -245,6 +245,29 @@ async fn s10_rooms_and_sessions_are_bounded() {
 }
 
 #[tokio::test]
+async fn whom_a_room_refused_is_told_so_and_may_go_elsewhere() {
+    let server =
+        Server::start(Limits { sessions_per_room: 1, joins_per_session: 1, ..Limits::default() }).await;
+    let (one, two) = (server.dashboard().await, server.dashboard().await);
+    let mut ada = server.joined("ada", &one).await;
+    let mut late = server.connect().await;
+    late.hello("late").await;
+    // Sent before the refusal is heard, and after it.
+    late.send(json!({"type": "join", "dashboard": one})).await;
+    late.push(&one, json!([change(1, "early")])).await;
+    late.send(json!({"type": "presence", "dashboard": one, "presence": {}})).await;
+    for code in ["full", "not_joined", "not_joined"] {
+        assert_eq!(late.expect("error").await["code"], code);
+    }
+    late.push(&one, json!([change(1, "later")])).await;
+    assert_eq!(late.expect("error").await["code"], "not_joined");
+    late.join(&two).await;
+    late.push_title(&two, "elsewhere").await;
+    assert_eq!(late.commits().await.len(), 1);
+    assert!(ada.within(QUIET).await.iter().all(|frame| frame["type"] != "commits"));
+}
+
+#[tokio::test]
 async fn silence_ends_a_session_and_a_ping_keeps_it() {
     let limits = Limits { silence_ms: 400, hidden_silence_ms: 1_500, ..Limits::default() };
     let server = Server::start(limits).await;

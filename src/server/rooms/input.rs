@@ -16,7 +16,12 @@ pub struct Member {
     pub session: SessionId,
     pub author: Author,
     pub outbound: Arc<Outbound>,
+    pub seat: Seat,
 }
+
+/// A place in a room, from the asking on. The room gives it up with its member, or at once where it
+/// takes nobody in; whoever asked holds a [`Weak`](std::sync::Weak) and sees that.
+pub type Seat = Arc<()>;
 
 /// One input of a room.
 #[derive(Debug)]
@@ -28,11 +33,15 @@ pub enum Input {
     Leave(SessionId),
     Push {
         session: SessionId,
+        /// To answer one who is no member.
+        outbound: Arc<Outbound>,
         changes: Vec<Pushed>,
     },
     /// `None` withdraws it.
     Presence {
         session: SessionId,
+        /// The same.
+        outbound: Arc<Outbound>,
         presence: Option<Box<Presence>>,
     },
     /// A sign of life.

@@ -169,7 +169,12 @@ impl Live {
 
     async fn take_one(&mut self, input: Input, now_ms: u64) -> Result<(), Ended> {
         match input {
-            Input::Push { session, changes } => {
+            Input::Push { session, outbound, .. } | Input::Presence { session, outbound, .. }
+                if !self.members.contains_key(&session) =>
+            {
+                self.answer_stranger(&outbound);
+            }
+            Input::Push { session, changes, .. } => {
                 for pushed in changes {
                     match pushed {
                         Pushed::Change(change) => self.judge(&session, &change, now_ms).await?,
@@ -177,7 +182,7 @@ impl Live {
                     }
                 }
             }
-            Input::Presence { session, presence } => self.set_presence(&session, presence, now_ms),
+            Input::Presence { session, presence, .. } => self.set_presence(&session, presence, now_ms),
             Input::Touch(session) => self.presence.touch(&session, now_ms),
             // The others look at what everybody may see: what is judged has to be durable first (S3).
             Input::Join { member, resume } => {

@@ -1,7 +1,7 @@
 //! The life of one session after `hello`: one task that reads, writes, and watches the time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
@@ -13,7 +13,7 @@ use super::decode::{DecodeError, Decoded, decode};
 use super::room_error;
 use super::wire::{Heard, Wire};
 use crate::dashboard::{ClientId, DashboardId, SessionId, User};
-use crate::server::rooms::input::{Bad, Input, Member, Pushed};
+use crate::server::rooms::input::{Bad, Input, Member, Pushed, Seat};
 use crate::server::rooms::outbound::{End, Next, Outbound};
 use crate::server::rooms::{Admission, RoomHandle, Rooms, frames};
 use crate::sync::protocol::{Code, Presence, Resume, Role, ServerMessage, close};
@@ -34,7 +34,7 @@ pub struct Session {
     client: ClientId,
     user: User,
     outbound: Arc<Outbound>,
-    joined: BTreeMap<DashboardId, RoomHandle>,
+    joined: BTreeMap<DashboardId, Joined>,
     changes: Bucket,
     /// Joins and mistakes: what costs us work and has no other bound.
     requests: Bucket,
@@ -46,6 +46,19 @@ pub struct Session {
     heard_at: Instant,
     touched_at: Instant,
     hidden: bool,
+}
+
+/// A room that this session asked to join.
+struct Joined {
+    room: RoomHandle,
+    seat: Weak<()>,
+}
+
+impl Joined {
+    /// False once the room gave up the seat, such as one that was full.
+    fn is_seated(&self) -> bool {
+        self.seat.strong_count() > 0
+    }
 }
 
 struct Held {
@@ -160,7 +173,9 @@ impl Session {
                     held.due = now + Duration::from_millis(10);
                 }
             } else if let Some(Held { dashboard, presence, .. }) = self.held.take() {
-                self.tell(&dashboard, |session| Input::Presence { session, presence });
+                let outbound = self.outbound.clone();
+                // Where it left meanwhile, there is nobody to show it to.
+                self.tell(&dashboard, |session| Input::Presence { session, outbound, presence });
             }
             return Ok(());
         }
@@ -224,13 +239,15 @@ impl Session {
             }
             Decoded::Push { dashboard, changes, unreadable } => {
                 let changes = self.within_rate(changes, now);
-                self.pass_on(&dashboard, |session| Input::Push { session, changes })?;
+                let outbound = self.outbound.clone();
+                self.pass_on(&dashboard, |session| Input::Push { session, outbound, changes })?;
                 unreadable.map_or(Ok(()), |reason| self.mistake(Code::Invalid, reason))
             }
             Decoded::Presence { dashboard, presence } => match self.presence.take(1, now) {
                 Ok(()) => {
                     self.held = None;
-                    self.pass_on(&dashboard, |session| Input::Presence { session, presence })
+                    let outbound = self.outbound.clone();
+                    self.pass_on(&dashboard, |session| Input::Presence { session, outbound, presence })
                 }
                 Err(wait) => {
                     let due = self.held.as_ref().map_or(now + wait, |held| held.due);
@@ -283,6 +300,7 @@ impl Session {
             self.error(Code::RateLimited, "Too many joins.", Some(wait.as_millis() as u64 + 1));
             return Ok(());
         }
+        self.joined.retain(|_, joined| joined.is_seated());
         if !self.joined.contains_key(&dashboard) && self.joined.len() >= self.rooms.limits().joins_per_session
         {
             self.error(Code::Full, "This session is on as many dashboards as it may be.", None);
@@ -296,9 +314,10 @@ impl Session {
                 return Ok(());
             }
         };
-        self.joined.insert(dashboard.clone(), room);
+        let seat = Seat::default();
+        self.joined.insert(dashboard.clone(), Joined { room, seat: Arc::downgrade(&seat) });
         let author = Author { client: self.client.clone(), by: self.user.clone(), role: Role::Editor };
-        let member = Member { session: self.id.clone(), author, outbound: self.outbound.clone() };
+        let member = Member { session: self.id.clone(), author, outbound: self.outbound.clone(), seat };
         self.tell(&dashboard, |_| Input::Join { member, resume });
         Ok(())
     }
@@ -317,8 +336,10 @@ impl Session {
 
     /// Passes an input on at once where the room has a place for it, or when it has one.
     fn tell(&mut self, dashboard: &DashboardId, input: impl FnOnce(SessionId) -> Input) -> bool {
-        let Some(room) = self.joined.get(dashboard) else { return false };
-        let inbox = room.inbox();
+        let Some(joined) = self.joined.get(dashboard).filter(|joined| joined.is_seated()) else {
+            return false;
+        };
+        let inbox = joined.room.inbox();
         let waits = match inbox.try_send(input(self.id.clone())) {
             Ok(()) => return true,
             Err(mpsc::error::TrySendError::Full(input) | mpsc::error::TrySendError::Closed(input)) => input,
@@ -329,7 +350,7 @@ impl Session {
 
     /// Says in every room that somebody is there. A room that is busy can do without.
     fn touch(&self) {
-        for room in self.joined.values() {
+        for Joined { room, .. } in self.joined.values() {
             // One that ended says so to this session by itself.
             let _ = room.inbox().try_send(Input::Touch(self.id.clone()));
         }
@@ -354,7 +375,7 @@ impl Session {
             // A room that ended has no more use for it.
             let _ = inbox.send(*input).await;
         }
-        for (_, room) in std::mem::take(&mut self.joined) {
+        for (_, Joined { room, .. }) in std::mem::take(&mut self.joined) {
             // The same.
             let _ = room.send(Input::Leave(self.id.clone())).await;
         }

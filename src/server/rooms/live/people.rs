@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{Live, Member, PRESENCE_EVERY, frames};
 use crate::dashboard::{SessionId, User};
+use crate::server::rooms::outbound::Outbound;
 use crate::server::store::KEEP_COMMITS;
 use crate::sync::presence;
 use crate::sync::protocol::{Code, Presence, Resume, Role, close};
@@ -40,6 +41,14 @@ impl Live {
         self.members.insert(member.session.clone(), member);
         self.publish_people();
         self.presence_changed();
+    }
+
+    /// Answers a session that sends before it knows that it was not let in. One that was fenced off
+    /// has ended and hears nothing.
+    pub(super) fn answer_stranger(&self, outbound: &Outbound) {
+        if outbound.send(frames::error(Code::NotJoined, "Join the dashboard first.", None)) {
+            self.rooms.metrics().rejected(Code::NotJoined);
+        }
     }
 
     /// A `joined` frame for one session.
