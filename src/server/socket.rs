@@ -116,8 +116,14 @@ async fn greet(sockets: &Sockets, guest: Option<User>, wire: &mut Wire) -> Resul
         return Err(End { code: close::TOO_LARGE, reason: "hello too large" });
     }
     let malformed = |reason| End { code: close::MALFORMED, reason };
-    let (protocol, secret, wish) = match decode(&text, usize::MAX) {
-        Ok(Decoded::Hello { protocol, client, name }) => (protocol, client, name),
+    let (secret, wish) = match decode(&text, usize::MAX) {
+        Ok(Decoded::Hello { client, name }) => (client, name),
+        Ok(Decoded::OtherProtocol) => {
+            let reason = format!("This server speaks protocol {PROTOCOL}. Load the page again.");
+            // It closes in any case.
+            let _ = wire.say(frames::error(Code::Invalid, reason, None)).await;
+            return Err(End { code: close::PROTOCOL, reason: "protocol not spoken here" });
+        }
         Ok(_) => return Err(malformed("hello comes first")),
         Err(error) => {
             sockets.rooms.metrics().rejected(Code::Invalid);
@@ -126,12 +132,6 @@ async fn greet(sockets: &Sockets, guest: Option<User>, wire: &mut Wire) -> Resul
             return Err(malformed("hello comes first"));
         }
     };
-    if protocol != PROTOCOL {
-        let reason = format!("This server speaks protocol {PROTOCOL}. Load the page again.");
-        // It closes in any case.
-        let _ = wire.say(frames::error(Code::Invalid, reason, None)).await;
-        return Err(End { code: close::PROTOCOL, reason: "protocol not spoken here" });
-    }
     if Id::new(&secret).is_err() {
         let reason = "A client is 1 to 64 characters out of A-Z, a-z, 0-9, _ and -.";
         // It closes in any case.

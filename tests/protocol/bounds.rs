@@ -80,6 +80,8 @@ async fn close_codes_say_what_was_wrong() {
     );
     for (first, code) in [
         (hello(2, "c1"), 4409),
+        (r#"{"type":"hello","protocol":2,"token":{"of":[2]}}"#.to_owned(), 4409),
+        (r#"{"type":"hello","client":"c1"}"#.to_owned(), 4400),
         (hello(1, "not an id"), 4400),
         (hello(1, ""), 4400),
         (json!({"type": "join", "dashboard": id}).to_string(), 4400),

@@ -9,15 +9,16 @@ use serde_json::value::RawValue;
 
 use crate::dashboard::DashboardId;
 use crate::server::rooms::input::{Bad, Pushed};
-use crate::sync::protocol::{Change, ClientMessage, Code, Presence, RawPush, Resume};
+use crate::sync::protocol::{Change, ClientMessage, Code, PROTOCOL, Presence, RawPush, Resume};
 
 /// A frame that reads.
 pub enum Decoded {
     Hello {
-        protocol: u32,
         client: String,
         name: Option<String>,
     },
+    /// A `hello` of a version that is not spoken here, whatever else it says.
+    OtherProtocol,
     Join {
         dashboard: DashboardId,
         resume: Option<Resume>,
@@ -56,6 +57,11 @@ pub enum DecodeError {
 struct Kind<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    protocol: u64,
 }
 
 #[derive(Deserialize)]
@@ -106,15 +112,15 @@ pub fn decode(text: &str, max_op_bytes: usize) -> Result<Decoded, DecodeError> {
             }
             Ok(Decoded::Push { dashboard: push.dashboard, changes, unreadable })
         }
+        // The version is read by itself: it says what the other fields are.
+        "hello" if is_other_protocol(text)? => Ok(Decoded::OtherProtocol),
         "ping" => {
             let Ping { id, hidden } = serde_json::from_str(text).map_err(|error| invalid(&error))?;
             Ok(Decoded::Ping { id, hidden })
         }
         "hello" | "join" | "presence" | "leave" => {
             match serde_json::from_str(text).map_err(|error| invalid(&error))? {
-                ClientMessage::Hello { protocol, client, name } => {
-                    Ok(Decoded::Hello { protocol, client, name })
-                }
+                ClientMessage::Hello { protocol: _, client, name } => Ok(Decoded::Hello { client, name }),
                 ClientMessage::Join { dashboard, resume } => Ok(Decoded::Join { dashboard, resume }),
                 ClientMessage::Presence { dashboard, presence } => {
                     Ok(Decoded::Presence { dashboard, presence: presence.map(Box::new) })
@@ -130,6 +136,11 @@ pub fn decode(text: &str, max_op_bytes: usize) -> Result<Decoded, DecodeError> {
             Err(DecodeError::Invalid(format!("there is no type {shown:?}")))
         }
     }
+}
+
+fn is_other_protocol(hello: &str) -> Result<bool, DecodeError> {
+    let Version { protocol } = serde_json::from_str(hello).map_err(|error| invalid(&error))?;
+    Ok(protocol != u64::from(PROTOCOL))
 }
 
 /// Characters of somebody's own words that a reason repeats.

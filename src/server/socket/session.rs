@@ -261,7 +261,9 @@ impl Session {
                 self.joined.remove(&dashboard);
                 left
             }
-            Decoded::Hello { .. } => self.mistake(Code::Invalid, "hello was said already"),
+            Decoded::Hello { .. } | Decoded::OtherProtocol => {
+                self.mistake(Code::Invalid, "hello was said already")
+            }
         }
     }
 
