@@ -318,6 +318,30 @@ async fn pages_of_others_change_nothing() {
 }
 
 #[tokio::test]
+async fn what_opens_no_socket_is_told_so_in_json() {
+    let server = Server::start();
+    let upgrade = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("origin", "https://evil.example"),
+    ];
+    let old = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "8")];
+    for (headers, status, code) in [
+        (&upgrade[..], StatusCode::FORBIDDEN, "forbidden"),
+        (&upgrade[4..], StatusCode::FORBIDDEN, "forbidden"),
+        (&old, StatusCode::UPGRADE_REQUIRED, "invalid"),
+        (&[], StatusCode::UPGRADE_REQUIRED, "invalid"),
+    ] {
+        let answer = server.send(Method::GET, "/api/v1/ws", headers, None).await;
+        assert_eq!(answer.status(), status, "{headers:?}");
+        let said: Value = answer.json().await.expect("JSON");
+        assert!(said["code"] == code && said["reason"].is_string(), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn the_server_says_how_it_is() {
     let server = Server::start();
     for path in ["/healthz", "/readyz"] {

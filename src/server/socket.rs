@@ -8,9 +8,10 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
-use axum::http::header::ORIGIN;
+use axum::http::header::{ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -22,6 +23,7 @@ use self::decode::{Decoded, decode};
 use self::session::Session;
 use self::wire::{Heard, Wire};
 use super::auth::{Guest, clean_name};
+use super::errors::ApiError;
 use super::origin::Origins;
 use super::rooms::outbound::{End, Outbound};
 use super::rooms::{Admission, RoomError, Rooms, frames, random_id};
@@ -67,16 +69,27 @@ pub async fn upgrade(
     State(sockets): State<Sockets>,
     guest: Option<Extension<Guest>>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     // A browser opens sockets for any page and sends its cookies along: only our own pages may.
     let named = guest.is_some() && !headers.contains_key(ORIGIN);
     if named || !sockets.origins.is_own_host(&headers) || !sockets.origins.may_change(&headers) {
-        return (StatusCode::FORBIDDEN, "This socket is for pages of this server.").into_response();
+        return ApiError::new(Code::Forbidden, "This socket is for pages of this server.").into_response();
     }
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return no_upgrade(&rejection),
+    };
     let limits = sockets.rooms.limits().clone();
     let guest = guest.map(|Extension(guest)| guest.user);
     wire::configure(upgrade, &limits).on_upgrade(move |socket| serve(sockets, guest, socket))
+}
+
+/// Answers a request that opens no socket.
+fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Response {
+    let reason = format!("This address is a WebSocket: {}.", rejection.body_text());
+    let error = ApiError::new(Code::Invalid, reason).status(StatusCode::UPGRADE_REQUIRED);
+    ([(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")], error).into_response()
 }
 
 async fn serve(sockets: Sockets, guest: Option<User>, socket: WebSocket) {
