@@ -13,8 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lockstep::server::store::Store as _;
 use lockstep::server::store::sqlite::SqliteStore;
+use lockstep::server::store::{Most, Store as _};
 use serde_json::{Value, json};
 use support::{Client, Got};
 
@@ -148,7 +148,7 @@ async fn s3_what_anybody_received_survives_kill_9() {
         assert!(seen.len() > 50, "round {round}: {} commits are no load", seen.len());
         // The whole log, as the file has it: nothing was snapshot and pruned in so short a time.
         let store = SqliteStore::open(&dir.path().join("data/lockstep.db")).await.expect("opens");
-        let log = store.tail(&id.parse().expect("an id"), 0, usize::MAX).await.expect("reads");
+        let log = store.tail(&id.parse().expect("an id"), 0, Most::commits(usize::MAX)).await.expect("reads");
         store.close().await;
         let log: BTreeMap<u64, Value> = log
             .iter()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lockstep::dashboard::{ClientId, DashboardId, User, UserId};
 use lockstep::server::store::memory::MemoryStore;
 use lockstep::server::store::sqlite::SqliteStore;
-use lockstep::server::store::{Appended, KEEP_COMMITS, Listing, NewDashboard, Store, StoreError};
+use lockstep::server::store::{Appended, KEEP_COMMITS, Listing, Most, NewDashboard, Store, StoreError};
 
 /// A place that stores come from; opening it again finds what is in it.
 trait Place {
@@ -59,7 +59,7 @@ fn run(by: &str, revisions: std::ops::RangeInclusive<u64>) -> Vec<Appended> {
 }
 
 async fn revisions(store: &dyn Store, name: &str, after: u64, limit: usize) -> Vec<u64> {
-    let tail = store.tail(&id(name), after, limit).await.expect("a tail");
+    let tail = store.tail(&id(name), after, Most::commits(limit)).await.expect("a tail");
     tail.iter().map(|stored| stored.revision).collect()
 }
 
@@ -114,6 +114,11 @@ contract! {
         assert_eq!(read, written);
         assert_eq!(revisions(&*store, "d1", 298, 10).await, [299, 300, 301]);
         assert_eq!(revisions(&*store, "d1", 10, 2).await, [11, 12]);
+        // Their bodies have 18 bytes each.
+        for (bytes, fit) in [(17, 0), (18, 1), (54, 3), (71, 3), (1_000, 5)] {
+            let tail = store.tail(&id("d1"), 99, Most { commits: 5, bytes }).await.expect("a tail");
+            assert_eq!(tail.len(), fit, "{bytes}");
+        }
         assert_eq!(revisions(&*store, "d1", 301, 10).await, [0u64; 0]);
         assert_eq!(revisions(&*store, "none", 0, 10).await, [0u64; 0]);
         assert_eq!(revisions(&*store, "d1", u64::MAX, 10).await, [0u64; 0]);

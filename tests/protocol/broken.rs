@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use lockstep::dashboard::{ClientId, DashboardId};
 use lockstep::server::limits::Limits;
 use lockstep::server::store::memory::MemoryStore;
-use lockstep::server::store::{Appended, Listed, Listing, NewDashboard, Opened, Store, StoreError, Stored};
+use lockstep::server::store::{
+    Appended, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored,
+};
 
 use super::support::Server;
 
@@ -44,8 +46,8 @@ impl Store for Breaking {
         self.inner.open(id).await
     }
 
-    async fn tail(&self, id: &DashboardId, after: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
-        self.inner.tail(id, after, limit).await
+    async fn tail(&self, id: &DashboardId, after: u64, most: Most) -> Result<Vec<Stored>, StoreError> {
+        self.inner.tail(id, after, most).await
     }
 
     async fn append(&self, id: &DashboardId, all: Vec<Appended>, listing: Listing) -> Result<(), StoreError> {

@@ -87,6 +87,24 @@ async fn s2_a_change_that_comes_again_is_answered_and_applied_once() {
 }
 
 #[tokio::test]
+async fn s10_a_tail_too_large_for_a_frame_is_a_snapshot() {
+    // Two commits fit, six do not.
+    let server = Server::start(Limits { tail_bytes: 800, ..Limits::default() }).await;
+    let id = server.dashboard().await;
+    let mut ada = server.connect().await;
+    ada.hello("ada").await;
+    let epoch = ada.join(&id).await["epoch"].clone();
+    for n in 1..=6 {
+        ada.push_title(&id, &n.to_string()).await;
+        ada.commits().await;
+    }
+    assert_eq!(revisions(&ada.resume(&id, &epoch, 4).await["commits"]), [5, 6]);
+    let joined = ada.resume(&id, &epoch, 0).await;
+    assert_eq!(joined["snapshot"]["widgets"]["w1"]["title"], "6");
+    assert!(joined.get("commits").is_none());
+}
+
+#[tokio::test]
 async fn s7_resume_gives_the_tail_or_a_snapshot() {
     let server = Server::start(Limits { tail_commits: 3, ..Limits::default() }).await;
     let id = server.dashboard().await;

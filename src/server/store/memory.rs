@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Appended, KEEP_COMMITS, Listed, Listing, NewDashboard, Opened, Store, StoreError, Stored};
+use super::{Appended, KEEP_COMMITS, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored};
 use crate::dashboard::{ClientId, DashboardId};
 
 /// Dashboards in a map.
@@ -90,9 +90,15 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn tail(&self, id: &DashboardId, after: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
+    async fn tail(&self, id: &DashboardId, after: u64, most: Most) -> Result<Vec<Stored>, StoreError> {
         let kept = self.kept()?;
-        Ok(kept.dashboards.get(id).map(|log| log.tail(after).take(limit).collect()).unwrap_or_default())
+        let mut bytes = 0;
+        let fits = |commit: &Stored| {
+            bytes += commit.body.len();
+            bytes <= most.bytes
+        };
+        let log = kept.dashboards.get(id);
+        Ok(log.map(|log| log.tail(after).take(most.commits).take_while(fits).collect()).unwrap_or_default())
     }
 
     async fn append(

@@ -93,6 +93,21 @@ pub struct Appended {
     pub body: Arc<str>,
 }
 
+/// How much of a log is read at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Most {
+    pub commits: usize,
+    /// Of their bodies together.
+    pub bytes: usize,
+}
+
+impl Most {
+    /// Bounded by a number alone.
+    pub fn commits(commits: usize) -> Self {
+        Self { commits, bytes: usize::MAX }
+    }
+}
+
 /// The log, the snapshots and the secrets of one deployment.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -108,9 +123,9 @@ pub trait Store: Send + Sync + 'static {
     /// The newest snapshot and the commits after it, read as of one moment.
     async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError>;
 
-    /// At most `limit` commits after a revision, in order. The first one's revision tells whether the
-    /// log still reaches back that far.
-    async fn tail(&self, id: &DashboardId, after: u64, limit: usize) -> Result<Vec<Stored>, StoreError>;
+    /// The commits after a revision, in order, as many as fit in `most`. The first one's revision tells
+    /// whether the log still reaches back that far.
+    async fn tail(&self, id: &DashboardId, after: u64, most: Most) -> Result<Vec<Stored>, StoreError>;
 
     /// Appends commits of consecutive revisions, all or none, durably: when it returns they survive
     /// the machine (S3). `listing` is what the list shows from then on.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -14,7 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Row as _};
 
 use self::writer::{Write, Writer};
-use super::{Appended, Listed, Listing, NewDashboard, Opened, Store, StoreError, Stored};
+use super::{Appended, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored};
 use crate::dashboard::{ClientId, DashboardId};
 
 /// Readers: opening rooms and reading tails, beside the one who writes.
@@ -125,19 +126,27 @@ impl Store for SqliteStore {
         }))
     }
 
-    async fn tail(&self, id: &DashboardId, after: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
-        let rows = sqlx::query(
+    async fn tail(&self, id: &DashboardId, after: u64, most: Most) -> Result<Vec<Stored>, StoreError> {
+        let mut rows = sqlx::query(
             "SELECT c.revision, c.body FROM commits c
              WHERE c.dashboard = (SELECT n FROM dashboards WHERE id = $1) AND c.revision > $2
              ORDER BY c.revision LIMIT $3",
         )
         .bind(id.as_str())
         .bind(signed(after))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(failed)?;
-        rows.iter().map(stored).collect()
+        .bind(i64::try_from(most.commits).unwrap_or(i64::MAX))
+        .fetch(&self.readers);
+        // Row by row, so that what is too much is not even read.
+        let (mut tail, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            let commit = stored(&row)?;
+            bytes += commit.body.len();
+            if bytes > most.bytes {
+                break;
+            }
+            tail.push(commit);
+        }
+        Ok(tail)
     }
 
     async fn append(

@@ -11,7 +11,7 @@ use super::{Ended, FAILED_RETRY_MS, Live, SNAPSHOT_COMMITS, SNAPSHOT_EVERY, SNAP
 use crate::dashboard::{ClientId, SessionId};
 use crate::server::rooms::input::Bad;
 use crate::server::rooms::tail::{Tail, TailCommit};
-use crate::server::store::{Appended, KEEP_COMMITS, Listing, Opened, StoreError, Stored};
+use crate::server::store::{Appended, KEEP_COMMITS, Listing, Most, Opened, StoreError, Stored};
 use crate::sync::protocol::{Change, Code, Commit, ServerMessage};
 use crate::sync::room::{Room, RoomState, Verdict};
 
@@ -287,7 +287,7 @@ impl Live {
         self.room = room.map_err(|error| self.failed(&error))?;
         self.snapshot = None;
         if self.room.revision() > heard {
-            let missed = store.tail(&self.id, heard, KEEP_COMMITS as usize).await;
+            let missed = store.tail(&self.id, heard, Most::commits(KEEP_COMMITS as usize)).await;
             let missed = missed.map_err(|error| self.failed(&error))?;
             let whole = missed.first().is_some_and(|first| first.revision == heard + 1)
                 && missed.last().is_some_and(|last| last.revision == self.room.revision());

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Live, Member, PRESENCE_EVERY, frames};
 use crate::dashboard::{SessionId, User};
 use crate::server::rooms::outbound::Outbound;
-use crate::server::store::KEEP_COMMITS;
+use crate::server::store::{KEEP_COMMITS, Most};
 use crate::sync::presence;
 use crate::sync::protocol::{Code, Presence, Resume, Role, close};
 
@@ -87,7 +87,7 @@ impl Live {
         }
     }
 
-    /// The tail where the log still has it, else a snapshot (S7).
+    /// The tail where the log still has it and it is not too large for one frame, else a snapshot (S7).
     async fn content_for(&mut self, resume: Option<Resume>) -> frames::Content {
         let resume = resume.filter(|at| at.epoch == self.room.epoch() && at.revision <= self.room.revision());
         if let Some(at) = resume {
@@ -97,9 +97,10 @@ impl Live {
             if let Some(bodies) = self.tail.after(at.revision) {
                 return frames::Content::Commits(bodies);
             }
+            // No more of it than is kept in memory at most.
+            let most = Most { commits: KEEP_COMMITS as usize, bytes: self.rooms.limits().tail_bytes };
             if self.room.revision() - at.revision <= KEEP_COMMITS
-                && let Ok(stored) =
-                    self.rooms.store().tail(&self.id, at.revision, KEEP_COMMITS as usize).await
+                && let Ok(stored) = self.rooms.store().tail(&self.id, at.revision, most).await
                 && stored.first().is_some_and(|first| first.revision == at.revision + 1)
                 && stored.last().is_some_and(|last| last.revision == self.room.revision())
             {
