@@ -23,7 +23,11 @@ impl Server {
     }
 
     fn start_in(dir: tempfile::TempDir) -> Self {
-        let mut child = command(dir.path()).spawn().expect("the program runs");
+        Self::start_with(dir, &[])
+    }
+
+    fn start_with(dir: tempfile::TempDir, set: &[(&str, &str)]) -> Self {
+        let mut child = command(dir.path()).envs(set.iter().copied()).spawn().expect("the program runs");
         let mut line = String::new();
         let out = child.stdout.take().expect("piped");
         BufReader::new(out).read_line(&mut line).expect("a line");
@@ -315,6 +319,20 @@ async fn pages_of_others_change_nothing() {
     assert_eq!(own.status(), StatusCode::CREATED);
     let rebound = server.send(Method::GET, "/api/v1/dashboards", &[("host", "evil.example")], None).await;
     assert_eq!(rebound.status(), StatusCode::MISDIRECTED_REQUEST);
+}
+
+#[tokio::test]
+async fn dashboards_are_bounded_in_number() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // The sample is one.
+    let server = Server::start_with(dir, &[("LOCKSTEP_LIMIT_DASHBOARDS", "2")]);
+    let id = server.make("Second").await;
+    let body = || Some(json!({"title": "Third"}));
+    let answer = server.send(Method::POST, "/api/v1/dashboards", &[], body()).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "full");
+    server.send(Method::DELETE, &format!("/api/v1/dashboards/{id}"), &[], None).await;
+    server.make("Third").await;
 }
 
 #[tokio::test]

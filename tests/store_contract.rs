@@ -97,6 +97,7 @@ contract! {
         let list = store.list().await.expect("a list");
         let ids: Vec<_> = list.iter().map(|listed| (listed.id.as_str(), listed.revision)).collect();
         assert_eq!(ids, [("d1", 2), ("d2", 0)], "the last changed first");
+        assert_eq!(store.count().await, Ok(2));
         assert_eq!(list[0].listing, listing("New title", 9));
     };
 

@@ -167,6 +167,7 @@ limits! {
     silence_ms, "limit_silence_ms", "Milliseconds of silence until a session counts as gone";
     hidden_silence_ms, "limit_hidden_silence_ms", "The same for a tab that is hidden";
     rooms, "limit_rooms", "Dashboards that are open at once";
+    dashboards, "limit_dashboards", "Dashboards that are kept";
     presence_per_s, "limit_presence_per_s", "Presence frames a second of one session; more are merged";
     room_idle_ms, "limit_room_idle_ms", "Milliseconds that a dashboard stays open without sessions";
     room_inbox, "limit_room_inbox", "Inputs that wait for one dashboard";

@@ -92,6 +92,7 @@ impl From<RoomError> for ApiError {
             RoomError::Full | RoomError::Draining => {
                 Self::new(Code::Full, format!("{reason} Try again in a moment."))
             }
+            RoomError::NoMoreDashboards => Self::new(Code::Full, reason).status(StatusCode::CONFLICT),
             RoomError::Spoilt => Self::new(Code::Internal, reason),
             RoomError::Store(error) => error.into(),
         }

@@ -34,6 +34,8 @@ pub struct Limits {
     pub hidden_silence_ms: u64,
     /// Rooms open at once: each holds its dashboard and the tail of its log in memory.
     pub rooms: usize,
+    /// Dashboards that are kept: their list is one page, and nobody fills the disk with a loop.
+    pub dashboards: usize,
     /// Presence frames a second that one session may send. What comes faster is coalesced, never an error.
     pub presence_per_s: u32,
     /// Milliseconds that a room stays open without sessions: a reload comes back within it.
@@ -64,6 +66,7 @@ impl Default for Limits {
             silence_ms: 30_000,
             hidden_silence_ms: 120_000,
             rooms: 10_000,
+            dashboards: 10_000,
             presence_per_s: 30,
             room_idle_ms: 60_000,
             room_inbox: 1_024,

@@ -39,6 +39,8 @@ pub enum RoomError {
     NotFound,
     #[error("Too many dashboards are open on this server.")]
     Full,
+    #[error("This server keeps as many dashboards as it may. Remove one that nobody needs.")]
+    NoMoreDashboards,
     #[error("The server restarts.")]
     Draining,
     /// What is stored does not read.
@@ -230,6 +232,11 @@ impl Rooms {
     pub async fn create_with(&self, dashboard: Dashboard) -> Result<DashboardId, RoomError> {
         if self.is_draining() {
             return Err(RoomError::Draining);
+        }
+        // Those who make one at this very moment are not counted: the bound is against loops, and a
+        // loop meets it a moment later.
+        if self.0.store.count().await? >= self.0.limits.dashboards {
+            return Err(RoomError::NoMoreDashboards);
         }
         let id = DashboardId::new(random_id()).expect("base64 without padding is an id");
         let epoch = random_id();

@@ -189,6 +189,7 @@ fn room_error(error: &RoomError) -> (Code, Option<u64>) {
     match error {
         RoomError::NotFound => (Code::NotFound, None),
         RoomError::Full => (Code::Full, Some(FULL_RETRY_MS)),
+        RoomError::NoMoreDashboards => (Code::Full, None),
         RoomError::Draining => (Code::Internal, Some(DRAINING_RETRY_MS)),
         RoomError::Spoilt => (Code::Internal, None),
         RoomError::Store(_) => (Code::Internal, Some(FULL_RETRY_MS)),

@@ -37,6 +37,10 @@ impl Store for Breaking {
         self.inner.list().await
     }
 
+    async fn count(&self) -> Result<usize, StoreError> {
+        self.inner.count().await
+    }
+
     async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError> {
         self.inner.delete(id).await
     }

@@ -76,6 +76,10 @@ impl Store for MemoryStore {
         Ok(list)
     }
 
+    async fn count(&self) -> Result<usize, StoreError> {
+        Ok(self.kept()?.dashboards.len())
+    }
+
     async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError> {
         Ok(self.kept()?.dashboards.remove(id).is_some())
     }

@@ -117,6 +117,9 @@ pub trait Store: Send + Sync + 'static {
     /// All dashboards, the one that changed last first.
     async fn list(&self) -> Result<Vec<Listed>, StoreError>;
 
+    /// How many dashboards there are.
+    async fn count(&self) -> Result<usize, StoreError>;
+
     /// Removes a dashboard with its log; false where there was none.
     async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError>;
 

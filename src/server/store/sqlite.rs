@@ -89,6 +89,14 @@ impl Store for SqliteStore {
             .collect()
     }
 
+    async fn count(&self) -> Result<usize, StoreError> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM dashboards")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failed)?;
+        usize::try_from(count).map_err(spoilt)
+    }
+
     async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError> {
         match self.writer.write(Write::Delete(id.clone())).await {
             Ok(()) => Ok(true),
