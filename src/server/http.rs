@@ -212,7 +212,7 @@ fn source_service(state: &AppState) -> ServerService {
         Some(age) => ("down", format!("The last sample is {} s old.", age / 1000)),
         None => ("waiting", "The first sample is on its way.".to_owned()),
     };
-    service("source: this server", is, says)
+    service("source-this-server", is, says)
 }
 
 fn service(name: &str, state: &str, says: String) -> ServerService {
