@@ -21,6 +21,10 @@ use tracing_subscriber::EnvFilter;
 /// The database's file in the data directory.
 const DATABASE: &str = "lockstep.db";
 
+/// Bytes of each worker's stack: what strangers send is bounded in depth before it is followed, and
+/// where a bound was missed this is room to fail in order instead of with the process.
+const WORKER_STACK: usize = 8 * 1024 * 1024;
+
 /// Why the server did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
@@ -46,7 +50,9 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error, 2),
     };
     log_as(&config);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(WORKER_STACK).build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error, 1),
     };
