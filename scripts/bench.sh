@@ -13,11 +13,12 @@ scripts/setup.sh --test
 # 2,000 sessions are as many files.
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
+# The server does not start without the page's files, so they are built for every scene.
+cargo leptos build --release --precompress
+LOCKSTEP_SITE_ROOT=${LOCKSTEP_SITE_ROOT:-$(scripts/site.sh)}
+export LOCKSTEP_SITE_ROOT
 if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join; then
   cargo bench --features ssr --bench wire --no-run
-fi
-if wanted weight || wanted frames; then
-  cargo leptos build --release --precompress
 fi
 
 # Data goes where a disk is: an append that is durable in memory only proves nothing.
@@ -54,5 +55,5 @@ fi
 
 if wanted frames; then
   printf '\nframe times in this machine'\''s Chromium\n'
-  LOCKSTEP_BENCH=1 LOCKSTEP_SITE_ROOT=$(scripts/site.sh) npx playwright test --config end2end/playwright.config.ts --reporter=line
+  LOCKSTEP_BENCH=1 npx playwright test --config end2end/playwright.config.ts --reporter=line
 fi
