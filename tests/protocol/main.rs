@@ -1,4 +1,4 @@
-//! The wire as `protocol.md` tells it, spoken by plain WebSocket clients that know nothing else.
+//! The wire as `docs/protocol.md` tells it, spoken by plain WebSocket clients that know nothing else.
 
 #![cfg(feature = "ssr")]
 
