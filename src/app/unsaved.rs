@@ -137,7 +137,7 @@ enum Typing {
 
 /// What an update does to a text that does not have it.
 fn typing(update: &Update, base: &NoteText) -> Typing {
-    let written = strings(update.as_bytes()).filter(|text| !text.is_empty());
+    let written = update.typed().filter(|text| !text.is_empty());
     let with = base.apply(update).ok().filter(|with| with != base);
     match (written, with) {
         // Typed in one go, which a comparison of the texts would only guess at.
@@ -160,86 +160,6 @@ fn difference<'a>(before: &'a str, after: &'a str) -> (&'a str, &'a str) {
     let pairs = before.chars().rev().zip(after.chars().rev());
     let end: usize = pairs.take_while(same).map(|(c, _)| c.len_utf8()).sum();
     (&before[..before.len() - end], &after[..after.len() - end])
-}
-
-/// The strings that a Yjs v1 update inserts, in the order of typing; `None` where it holds anything else
-/// than typing.
-fn strings(update: &[u8]) -> Option<String> {
-    const GC: u8 = 0;
-    const DELETED: u8 = 1;
-    const STRING: u8 = 4;
-    const SKIP: u8 = 10;
-    const KIND: u8 = 0x1f;
-    const HAS_LEFT: u8 = 0x80;
-    const HAS_RIGHT: u8 = 0x40;
-    const HAS_KEY: u8 = 0x20;
-    let mut bytes = Bytes(update);
-    let mut out = String::new();
-    for _client in 0..bytes.number()? {
-        let count = bytes.number()?;
-        let (_client, _clock) = (bytes.number()?, bytes.number()?);
-        for _block in 0..count {
-            let info = bytes.byte()?;
-            if matches!(info & KIND, GC | SKIP) {
-                bytes.number()?;
-                continue;
-            }
-            for side in [HAS_LEFT, HAS_RIGHT] {
-                if info & side != 0 {
-                    let (_client, _clock) = (bytes.number()?, bytes.number()?);
-                }
-            }
-            if info & (HAS_LEFT | HAS_RIGHT) == 0 {
-                if bytes.number()? == 1 {
-                    bytes.string()?;
-                } else {
-                    let (_client, _clock) = (bytes.number()?, bytes.number()?);
-                }
-                if info & HAS_KEY != 0 {
-                    bytes.string()?;
-                }
-            }
-            match info & KIND {
-                DELETED => {
-                    bytes.number()?;
-                }
-                STRING => out.push_str(bytes.string()?),
-                _ => return None,
-            }
-        }
-    }
-    Some(out)
-}
-
-/// Reads what Yjs wrote.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    /// A number in groups of seven bits, the lowest first.
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn string(&mut self) -> Option<&'a str> {
-        let length = usize::try_from(self.number()?).ok()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        std::str::from_utf8(text).ok()
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use yrs::{
 };
 
 use super::edit::OpError;
-use super::yjs::is_plain_text;
+use super::yjs::{self, is_plain_text};
 
 /// Bytes of a note's Yjs state: a long runbook with its history of edits.
 pub const MAX_NOTE_BYTES: usize = 256 * 1024;
@@ -35,6 +35,11 @@ impl Update {
 
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The strings that it inserts, in the order of typing; `None` where it is no update of a note.
+    pub fn typed(&self) -> Option<String> {
+        yjs::typed(&self.0)
     }
 
     /// This update and the one after it as one; `None` where either cannot be read.

@@ -21,7 +21,14 @@ const ROOT: &[u8] = b"text";
 
 /// True where the bytes are a whole update of plain text in the root `text`, and nothing else.
 pub fn is_plain_text(update: &[u8]) -> bool {
-    Reader { rest: update }.update().is_some()
+    Reader { rest: update }.update(|_| ()).is_some()
+}
+
+/// The strings that an update inserts, in the order of typing; `None` where it is no plain text.
+pub fn typed(update: &[u8]) -> Option<String> {
+    let mut typed = String::new();
+    Reader { rest: update }.update(|text| typed.push_str(text))?;
+    Some(typed)
 }
 
 struct Reader<'a> {
@@ -29,13 +36,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// `None` at the first thing that does not belong into a note.
-    fn update(mut self) -> Option<()> {
+    /// Hands every inserted string on. `None` at the first thing that does not belong into a note.
+    fn update(mut self, mut inserted: impl FnMut(&str)) -> Option<()> {
         for _ in 0..self.number()? {
             let blocks = self.number()?;
             self.id()?;
             for _ in 0..blocks {
-                self.block()?;
+                self.block(&mut inserted)?;
             }
         }
         // What is deleted: ranges by client.
@@ -48,7 +55,7 @@ impl Reader<'_> {
         self.rest.is_empty().then_some(())
     }
 
-    fn block(&mut self) -> Option<()> {
+    fn block(&mut self, inserted: &mut impl FnMut(&str)) -> Option<()> {
         let info = self.byte()?;
         let kind = info & KIND;
         if kind == GC || kind == SKIP {
@@ -67,7 +74,7 @@ impl Reader<'_> {
         }
         match kind {
             DELETED => self.number().map(drop),
-            STRING => std::str::from_utf8(self.bytes()?).ok().map(drop),
+            STRING => std::str::from_utf8(self.bytes()?).ok().map(inserted),
             _ => None,
         }
     }
