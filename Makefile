@@ -20,7 +20,7 @@ build: setup ## Build the server and the browser's half for release
 	@cargo leptos build --release --precompress
 
 dev: setup ## Build for development, serve, and rebuild on every change
-	@RUSTFLAGS="$${RUSTFLAGS:-} --cfg erase_components" cargo leptos watch
+	@cargo leptos watch
 
 setup: ## Install the tools that the build needs and this machine lacks
 	@scripts/setup.sh
