@@ -1,6 +1,9 @@
 //! The one that owns all sync services of a tab: socket, room, presence, data. It runs the pure link
 //! and replica with real time and a real socket, and keeps the store's signals true.
 
+mod sending;
+mod taking;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -14,26 +17,20 @@ use crate::app::PageData;
 use crate::app::dashboard_store::DashboardStore;
 use crate::dashboard::{ClientId, Dashboard, DashboardId, SessionId, User, WidgetId};
 use crate::sync::link::{Do, Link};
-use crate::sync::protocol::{
-    ClientMessage, Code, Joined, PROTOCOL, Peer, Peers, Presence, ServerMessage, close,
-};
-use crate::sync::replica::{Changes, EditError, Lost, Replica, Taken, Undone};
+use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, ServerMessage};
+use crate::sync::replica::{Changes, EditError, Replica, Undone};
 
-use super::clock::{monotonic_ms, random, random_id, wall_ms};
+use super::clock::{monotonic_ms, random, random_id};
 use super::live::NAME_KEY;
 use super::outgoing::Outgoing;
 use super::services::{Seen, close_reason};
 use super::socket::{Happened, Socket};
-use super::{data, told};
 
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
 const TICK: Duration = Duration::from_millis(250);
 /// A join that the room has not answered for this long is sent again.
 const JOIN_ANSWER_MS: u64 = 10_000;
-/// The wait after a join that was turned down for now, where the server names none.
-const JOIN_AGAIN_MS: u64 = 5_000;
-
 /// Handle to the services of one dashboard page.
 #[derive(Clone)]
 pub struct ServiceProvider(pub(super) Rc<RefCell<Services>>);
@@ -249,82 +246,6 @@ impl ServiceProvider {
         self.show_status();
     }
 
-    fn send(&self, message: &ClientMessage) {
-        match serde_json::to_string(message) {
-            Ok(text) => {
-                if let Some(socket) = &self.0.borrow().socket {
-                    // What a dead socket does not take is sent again after the next join.
-                    socket.send(&text);
-                }
-            }
-            Err(error) => leptos::logging::error!("A message that cannot be written: {error}"),
-        }
-    }
-
-    fn plan_push(&self, after: Duration) {
-        let mut services = self.0.borrow_mut();
-        if services.push_planned || !services.joined || services.replica.pending() == 0 {
-            return;
-        }
-        services.push_planned = true;
-        let wait = Duration::from_millis(services.push_after.saturating_sub(monotonic_ms())).max(after);
-        drop(services);
-        let provider = self.clone();
-        let push = move || {
-            provider.0.borrow_mut().push_planned = false;
-            provider.push();
-        };
-        if wait.is_zero() { queue_microtask(push) } else { set_timeout(push, wait) }
-    }
-
-    fn push(&self) {
-        loop {
-            let mut services = self.0.borrow_mut();
-            if services.socket.as_ref().is_none_or(|socket| !socket.has_room()) {
-                return;
-            }
-            let changes = services.replica.to_push();
-            if changes.is_empty() {
-                return;
-            }
-            let dashboard = services.dashboard.clone();
-            drop(services);
-            self.send(&ClientMessage::Push { dashboard, changes });
-        }
-    }
-
-    fn plan_presence(&self, after_ms: u64) {
-        let mut services = self.0.borrow_mut();
-        // Nobody is there to see it.
-        if services.presence_planned || !services.joined || services.peers.is_empty() {
-            return;
-        }
-        if after_ms > 0 {
-            services.presence_planned = true;
-            drop(services);
-            let provider = self.clone();
-            let send = move || {
-                provider.0.borrow_mut().presence_planned = false;
-                provider.plan_presence(0);
-            };
-            set_timeout(send, Duration::from_millis(after_ms));
-            return;
-        }
-        let taken = services.outgoing.take(monotonic_ms());
-        let dashboard = services.dashboard.clone();
-        drop(services);
-        match taken {
-            Ok(presence) => self.send(&ClientMessage::Presence { dashboard, presence: Some(presence) }),
-            Err(Some(wait)) => self.plan_presence(wait),
-            Err(None) => {}
-        }
-    }
-
-    pub(super) fn presence(&self, change: impl FnOnce(&mut Presence)) {
-        self.0.borrow_mut().outgoing.change(monotonic_ms(), change);
-        self.plan_presence(0);
-    }
-
     /// Shows what an own step did, or says why it was not done.
     pub(super) fn outcome(&self, outcome: Result<Changes, EditError>, push_after: Duration) {
         let services = self.0.borrow();
@@ -378,137 +299,6 @@ impl ServiceProvider {
         set_if_new(store.services, seen.services());
         set_if_new(store.can_undo, services.replica.can_undo());
         set_if_new(store.can_redo, services.replica.can_redo());
-    }
-}
-
-impl Services {
-    /// Takes what the server says. True where the room has to be joined (again).
-    fn take(&mut self, message: ServerMessage) -> bool {
-        let now = monotonic_ms();
-        match message {
-            ServerMessage::Welcome { client, session, user, .. } => {
-                self.link.welcomed(now);
-                self.client = Some(client);
-                self.session = Some(session.clone());
-                self.user = user.clone();
-                self.store.session.set(Some(session));
-                self.store.me.set(user);
-                return true;
-            }
-            ServerMessage::Joined(joined) => return self.joined(*joined),
-            ServerMessage::Commits { commits, digest, .. } => {
-                let Taken { changes, lost } = self.replica.commits(commits, digest.as_deref());
-                self.show(changes);
-                return self.lost(lost);
-            }
-            ServerMessage::Rejected { seq, code, reason, expected, retry_after_ms, .. } => {
-                self.room_error = (code != Code::OutOfOrder).then(|| reason.clone());
-                if let Some(wait) = retry_after_ms {
-                    self.push_after = now + wait;
-                }
-                let changes = self.replica.rejected(seq, code, reason, expected);
-                self.show(changes);
-                return code == Code::NotJoined;
-            }
-            ServerMessage::Presence { peers, .. } => self.peers(peers),
-            ServerMessage::Data { frames, .. } => {
-                self.last_data_at = Some(now);
-                data::show(&self.store, frames, wall_ms());
-            }
-            ServerMessage::Pong { id } => self.link.ponged(now, id),
-            ServerMessage::Error { code, reason, retry_after_ms } => {
-                return self.error(code, reason, retry_after_ms);
-            }
-        }
-        false
-    }
-
-    /// True where the room has to be joined again.
-    fn joined(&mut self, joined: Joined) -> bool {
-        let Some(client) = self.client.clone() else { return false };
-        let peers = joined.peers.clone();
-        let Taken { changes, lost } = self.replica.joined(&client, &self.user, joined);
-        if lost.is_none() {
-            self.joined = true;
-            self.ever_joined = true;
-            self.join_by = None;
-            self.cut_at = None;
-            self.socket_error = None;
-            self.wipe_peers();
-            self.peers(peers);
-        }
-        self.show(changes);
-        self.lost(lost)
-    }
-
-    /// Notes that the copy does not follow any more. True where it does not.
-    fn lost(&mut self, lost: Option<Lost>) -> bool {
-        if lost == Some(Lost::Digest) {
-            self.resyncs += 1;
-            leptos::logging::error!("This copy differed from the server's and is taken anew.");
-        }
-        lost.is_some()
-    }
-
-    /// Takes an error of the server. While a join is unanswered it is about that. True where the room
-    /// has to be joined again at once.
-    fn error(&mut self, code: Code, reason: String, retry_after_ms: Option<u64>) -> bool {
-        let now = monotonic_ms();
-        self.socket_error = Some(reason);
-        if let Some(wait) = retry_after_ms {
-            self.link.asked_to_wait(wait);
-        }
-        if self.joined || !self.link.is_open() {
-            return code == Code::NotJoined;
-        }
-        let ends = match code {
-            Code::NotFound => Some(close::NOT_FOUND),
-            Code::Forbidden => Some(close::FORBIDDEN),
-            _ => None,
-        };
-        match ends {
-            Some(code) => {
-                self.socket = None;
-                self.link.closed(now, code, 0);
-            }
-            None => self.join_by = Some(now + retry_after_ms.unwrap_or(JOIN_AGAIN_MS)),
-        }
-        false
-    }
-
-    /// Takes who came, moved and left. My own session is not somebody else.
-    fn peers(&mut self, peers: Peers) {
-        let before = self.peers.len();
-        for (session, peer) in peers {
-            match peer {
-                Some(_) if self.session.as_ref() == Some(&session) => {}
-                Some(peer) => {
-                    self.peers.insert(session, peer);
-                }
-                None => {
-                    self.peers.remove(&session);
-                }
-            }
-        }
-        if self.peers.len() > before {
-            // Who is new knows nothing of this tab that was not said since.
-            self.outgoing.forget_sent();
-        }
-        self.store.peers.set(self.peers.clone());
-    }
-
-    fn wipe_peers(&mut self) {
-        if !self.peers.is_empty() {
-            self.peers.clear();
-            self.store.peers.set(BTreeMap::new());
-        }
-    }
-
-    fn show(&self, changes: Changes) {
-        let view = self.replica.view();
-        told::before(&self.store, &changes);
-        self.store.show(view, changes.widgets.iter(), changes.rest);
-        told::after(&self.store, &changes, &self.user);
     }
 }
 

@@ -5,23 +5,22 @@
 //! commits come in between. Widgets are shared between the copies, so that what did not change costs
 //! nothing and is known not to have changed.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+mod changes;
+mod queue;
+mod steps;
+
+use std::collections::VecDeque;
 
 use crate::dashboard::text::Splice;
-use crate::dashboard::{ClientId, Conflict, Dashboard, Edit, Effect, Op, OpError, Stamp, User, WidgetId};
+use crate::dashboard::{ClientId, Dashboard, Edit, Effect, Op, OpError, Stamp, User, WidgetId};
 
-use super::protocol::{Change, Code, Commit, Joined, Resume, Role};
+use super::protocol::{Change, Commit, Joined, Resume, Role};
 use super::undo::{Foreign, Step, UndoStack};
 
-/// Own changes that wait for the log. At the limit editing stops; nothing is dropped.
-pub const MAX_PENDING: usize = 5_000;
-/// Bytes of the changes that one `push` carries, well below the largest frame.
-const MAX_PUSH_BYTES: usize = 128 * 1024;
-/// Changes that one `push` carries: the burst that a server takes at once.
-const MAX_PUSH_CHANGES: usize = 50;
-/// Bytes of an update that typing is gathered into before it is sent.
-const MAX_GATHERED_BYTES: usize = 8 * 1024;
+use self::changes::differences;
+pub use self::changes::{Changes, Notice};
+pub use self::queue::MAX_PENDING;
+pub use self::steps::Undone;
 
 /// Bytes of text that one op inserts: with the CRDT's own below what an update may have.
 const MAX_INSERT_BYTES: usize = 32 * 1024;
@@ -54,19 +53,6 @@ pub struct Replica {
     foreign: Foreign,
 }
 
-/// What a step changed, for the signals that show it.
-#[derive(Debug, Default)]
-pub struct Changes {
-    /// Widgets whose view is another now, came, or went.
-    pub widgets: BTreeSet<WidgetId>,
-    /// Title, settings, tombstones or conflicts are others now.
-    pub rest: bool,
-    /// Commits of others, in order.
-    pub foreign: Vec<Commit>,
-    /// What the person at this tab is to be told.
-    pub notices: Vec<Notice>,
-}
-
 /// What came of something that the server said.
 #[derive(Debug, Default)]
 pub struct Taken {
@@ -74,17 +60,6 @@ pub struct Taken {
     pub changes: Changes,
     /// Why the copy has to join again, where it has to.
     pub lost: Option<Lost>,
-}
-
-/// Something that became of an own edit, other than that it was applied.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Notice {
-    /// An op had no effect; here it is.
-    Refused { op: Op, reason: String },
-    /// A change never reached the log; here it is.
-    SetAside { change: Change, code: Code, reason: String },
-    /// Another value met mine; both are kept.
-    Conflict { conflict: Arc<Conflict>, mine_shows: bool },
 }
 
 /// The copy does not follow the log any more and has to join again.
@@ -105,15 +80,6 @@ pub enum EditError {
     ReadOnly,
     #[error("{MAX_PENDING} edits wait for the server already. Editing goes on when it has taken them.")]
     QueueFull,
-}
-
-/// What became of an undo or a redo.
-#[derive(Debug)]
-pub enum Undone {
-    Done(Changes),
-    /// Somebody else has written there since; the step was skipped.
-    Skipped,
-    Nothing,
 }
 
 impl Replica {
@@ -243,35 +209,6 @@ impl Replica {
         Taken { changes, lost }
     }
 
-    /// Takes a rejection. `rate_limited` and `internal` keep the change, to be pushed again when the
-    /// server said; what else cannot be taken as it is, is set aside and handed back in a notice.
-    pub fn rejected(&mut self, seq: u64, code: Code, reason: String, expected: u64) -> Changes {
-        let mut changes = Changes::default();
-        match code {
-            Code::OutOfOrder => {
-                if self.resent_from != Some(expected) {
-                    self.resent_from = Some(expected);
-                    self.number_from(expected);
-                    self.sent = 0;
-                }
-            }
-            Code::RateLimited | Code::Internal | Code::NotJoined => self.sent = 0,
-            _ => {
-                if let Some(index) = self.pending.iter().position(|change| change.seq == seq)
-                    && let Some(change) = self.pending.remove(index)
-                {
-                    self.new_author();
-                    changes.notices.push(Notice::SetAside { change, code, reason });
-                    self.number_from(expected);
-                    self.sent = 0;
-                    self.resent_from = None;
-                    self.rebase(&mut changes);
-                }
-            }
-        }
-        changes
-    }
-
     /// The connection is gone: nothing is on its way any more.
     pub fn disconnected(&mut self) {
         self.live = false;
@@ -311,48 +248,6 @@ impl Replica {
         }
     }
 
-    /// Takes back the last own step that nobody else has written over.
-    pub fn undo(&mut self) -> Result<Undone, EditError> {
-        let Some(step) = self.undo.take_undo() else { return Ok(Undone::Nothing) };
-        let undone = self.play(step)?;
-        Ok(self.keep(undone, UndoStack::undone))
-    }
-
-    /// Does again what was undone last.
-    pub fn redo(&mut self) -> Result<Undone, EditError> {
-        let Some(step) = self.undo.take_redo() else { return Ok(Undone::Nothing) };
-        let redone = self.play(step)?;
-        Ok(self.keep(redone, UndoStack::redone))
-    }
-
-    /// The changes to push now, marked as on their way. Empty where there is nothing, and until the
-    /// room has answered the join.
-    pub fn to_push(&mut self) -> Vec<Change> {
-        if !self.live {
-            return Vec::new();
-        }
-        let mut bytes = 0;
-        let mut push = Vec::new();
-        for change in self.pending.iter().skip(self.sent).take(MAX_PUSH_CHANGES) {
-            bytes += serde_json::to_string(change).map_or(0, |text| text.len());
-            if bytes > MAX_PUSH_BYTES && !push.is_empty() {
-                break;
-            }
-            self.offered = self.offered.max(change.seq);
-            push.push(change.clone());
-        }
-        self.sent += push.len();
-        push
-    }
-
-    fn may_edit(&self) -> Result<(), EditError> {
-        match (self.role, self.pending.len() < MAX_PENDING) {
-            (Role::Viewer, _) => Err(EditError::ReadOnly),
-            (_, false) => Err(EditError::QueueFull),
-            _ => Ok(()),
-        }
-    }
-
     /// The stamp of what is only pending.
     fn stamp(&self) -> Stamp {
         Stamp { by: self.user.clone(), at: 0, revision: 0 }
@@ -386,70 +281,6 @@ impl Replica {
         let op = Op::EditText { id: id.clone(), update };
         let (changes, _) = self.perform(vec![op])?;
         Ok((changes, splice))
-    }
-
-    fn queue(&mut self, ops: Vec<Op>) {
-        if let [Op::EditText { id, update }] = &ops[..]
-            && let Some(Change { seq, ops: last, .. }) = self.pending.back_mut()
-            && *seq > self.offered
-            && let [Op::EditText { id: last_id, update: gathered }] = &mut last[..]
-            && last_id == id
-            && gathered.as_bytes().len() + update.as_bytes().len() < MAX_GATHERED_BYTES
-            && let Some(both) = gathered.merged(update)
-        {
-            *gathered = both;
-            return;
-        }
-        self.pending.push_back(Change { seq: self.next_seq, base: self.revision, ops });
-        self.next_seq += 1;
-    }
-
-    /// Performs what takes a step back, skipping what others have written over. Returns the step that
-    /// takes this one back again.
-    fn play(&mut self, step: Step) -> Result<Option<(Changes, Step)>, EditError> {
-        let mut changes = Changes::default();
-        let ops: Vec<Op> =
-            step.ops.iter().filter(|op| !self.foreign.wrote_since(op, step.at)).cloned().collect();
-        let mut splices = Vec::new();
-        for (id, splice) in step.splices.iter().rev() {
-            let text = self.view.widgets.get(id).and_then(|widget| widget.text.as_ref());
-            if let Some((at, remove, insert)) = text.and_then(|text| text.unsplice(splice)) {
-                let (more, back) = self.splice(id, at, remove, &insert)?;
-                changes.merge(more);
-                splices.push((id.clone(), back));
-            }
-        }
-        let mut inverse = Vec::new();
-        let mut performed = false;
-        // Of a step that was a change of its own, places alone are no reason to do half of it.
-        if ops.iter().any(|op| !matches!(op, Op::Place { .. })) || ops.len() == step.ops.len() {
-            let possible = self.possible(&ops);
-            if !possible.is_empty() {
-                let (more, effect) = self.perform(possible)?;
-                changes.merge(more);
-                inverse = effect.inverse;
-                performed = true;
-            }
-        }
-        let something = performed || !splices.is_empty();
-        Ok(something.then(|| (changes, Step::new(inverse, splices, self.foreign.now()))))
-    }
-
-    /// The ops that have an effect on the view as it is.
-    fn possible(&self, ops: &[Op]) -> Vec<Op> {
-        let mut view = self.view.clone();
-        let mut edit = Edit::new(&mut view, self.stamp());
-        ops.iter().filter(|op| edit.perform(op).is_ok()).cloned().collect()
-    }
-
-    fn keep(&mut self, outcome: Option<(Changes, Step)>, keep: fn(&mut UndoStack, Step)) -> Undone {
-        match outcome {
-            Some((changes, step)) => {
-                keep(&mut self.undo, step);
-                Undone::Done(changes)
-            }
-            None => Undone::Skipped,
-        }
     }
 
     fn take(&mut self, commits: Vec<Commit>, changes: &mut Changes) -> Result<(), Lost> {
@@ -486,40 +317,6 @@ impl Replica {
         Ok(())
     }
 
-    /// The log has one of my changes.
-    fn acked(&mut self, commit: &Commit, changes: &mut Changes) {
-        self.resent_from = None;
-        while self.pending.front().is_some_and(|change| change.seq <= commit.seq) {
-            let Some(change) = self.pending.pop_front() else { break };
-            self.sent = self.sent.saturating_sub(1);
-            if change.seq != commit.seq {
-                continue;
-            }
-            for refused in &commit.refused {
-                if let Some(op) = change.ops.get(refused.index) {
-                    if matches!(op, Op::EditText { .. }) {
-                        self.new_author();
-                    }
-                    changes.notices.push(Notice::Refused { op: op.clone(), reason: refused.reason.clone() });
-                }
-            }
-        }
-    }
-
-    /// What this tab types from now on builds on nothing that was lost: a Yjs client id whose edits
-    /// have a gap would wait for it forever.
-    fn new_author(&mut self) {
-        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        self.author = self.author.wrapping_add(ODD) & ((1 << 53) - 1);
-    }
-
-    fn number_from(&mut self, first: u64) {
-        for (change, seq) in self.pending.iter_mut().zip(first..) {
-            change.seq = seq;
-        }
-        self.next_seq = first + self.pending.len() as u64;
-    }
-
     /// Performs the pending changes on what the log says now.
     fn rebase(&mut self, changes: &mut Changes) {
         let mut view = self.confirmed.clone();
@@ -544,38 +341,4 @@ fn piece_end(text: &str) -> usize {
         end -= 1;
     }
     end
-}
-
-impl Changes {
-    fn merge(&mut self, more: Self) {
-        self.widgets.extend(more.widgets);
-        self.rest |= more.rest;
-        self.foreign.extend(more.foreign);
-        self.notices.extend(more.notices);
-    }
-}
-
-/// Notes what differs between two views. Widgets that the copies share are equal without a look.
-fn differences(old: &Dashboard, new: &Dashboard, changes: &mut Changes) {
-    for (id, widget) in &new.widgets {
-        match old.widgets.get(id) {
-            Some(before) if Arc::ptr_eq(before, widget) || before == widget => {}
-            _ => {
-                changes.widgets.insert(id.clone());
-            }
-        }
-    }
-    changes.widgets.extend(old.widgets.keys().filter(|id| !new.widgets.contains_key(*id)).cloned());
-    changes.rest |= old.title != new.title
-        || old.settings != new.settings
-        || !same(&old.conflicts, &new.conflicts)
-        || !old.removed.keys().eq(new.removed.keys());
-}
-
-fn same<K: Ord, V: PartialEq>(
-    old: &std::collections::BTreeMap<K, Arc<V>>,
-    new: &std::collections::BTreeMap<K, Arc<V>>,
-) -> bool {
-    old.len() == new.len()
-        && old.iter().zip(new).all(|((a, x), (b, y))| a == b && (Arc::ptr_eq(x, y) || x == y))
 }

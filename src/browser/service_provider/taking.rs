@@ -1,0 +1,146 @@
+//! What this tab makes of what the server says.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+
+use crate::sync::protocol::{Code, Joined, Peers, ServerMessage, close};
+use crate::sync::replica::{Changes, Lost, Taken};
+
+use super::super::clock::{monotonic_ms, wall_ms};
+use super::super::{data, told};
+use super::Services;
+
+/// The wait after a join that was turned down for now, where the server names none.
+const JOIN_AGAIN_MS: u64 = 5_000;
+
+impl Services {
+    /// Takes what the server says. True where the room has to be joined (again).
+    pub(super) fn take(&mut self, message: ServerMessage) -> bool {
+        let now = monotonic_ms();
+        match message {
+            ServerMessage::Welcome { client, session, user, .. } => {
+                self.link.welcomed(now);
+                self.client = Some(client);
+                self.session = Some(session.clone());
+                self.user = user.clone();
+                self.store.session.set(Some(session));
+                self.store.me.set(user);
+                return true;
+            }
+            ServerMessage::Joined(joined) => return self.joined(*joined),
+            ServerMessage::Commits { commits, digest, .. } => {
+                let Taken { changes, lost } = self.replica.commits(commits, digest.as_deref());
+                self.show(changes);
+                return self.lost(lost);
+            }
+            ServerMessage::Rejected { seq, code, reason, expected, retry_after_ms, .. } => {
+                self.room_error = (code != Code::OutOfOrder).then(|| reason.clone());
+                if let Some(wait) = retry_after_ms {
+                    self.push_after = now + wait;
+                }
+                let changes = self.replica.rejected(seq, code, reason, expected);
+                self.show(changes);
+                return code == Code::NotJoined;
+            }
+            ServerMessage::Presence { peers, .. } => self.peers(peers),
+            ServerMessage::Data { frames, .. } => {
+                self.last_data_at = Some(now);
+                data::show(&self.store, frames, wall_ms());
+            }
+            ServerMessage::Pong { id } => self.link.ponged(now, id),
+            ServerMessage::Error { code, reason, retry_after_ms } => {
+                return self.error(code, reason, retry_after_ms);
+            }
+        }
+        false
+    }
+
+    /// True where the room has to be joined again.
+    fn joined(&mut self, joined: Joined) -> bool {
+        let Some(client) = self.client.clone() else { return false };
+        let peers = joined.peers.clone();
+        let Taken { changes, lost } = self.replica.joined(&client, &self.user, joined);
+        if lost.is_none() {
+            self.joined = true;
+            self.ever_joined = true;
+            self.join_by = None;
+            self.cut_at = None;
+            self.socket_error = None;
+            self.wipe_peers();
+            self.peers(peers);
+        }
+        self.show(changes);
+        self.lost(lost)
+    }
+
+    /// Notes that the copy does not follow any more. True where it does not.
+    fn lost(&mut self, lost: Option<Lost>) -> bool {
+        if lost == Some(Lost::Digest) {
+            self.resyncs += 1;
+            leptos::logging::error!("This copy differed from the server's and is taken anew.");
+        }
+        lost.is_some()
+    }
+
+    /// Takes an error of the server. While a join is unanswered it is about that. True where the room
+    /// has to be joined again at once.
+    fn error(&mut self, code: Code, reason: String, retry_after_ms: Option<u64>) -> bool {
+        let now = monotonic_ms();
+        self.socket_error = Some(reason);
+        if let Some(wait) = retry_after_ms {
+            self.link.asked_to_wait(wait);
+        }
+        if self.joined || !self.link.is_open() {
+            return code == Code::NotJoined;
+        }
+        let ends = match code {
+            Code::NotFound => Some(close::NOT_FOUND),
+            Code::Forbidden => Some(close::FORBIDDEN),
+            _ => None,
+        };
+        match ends {
+            Some(code) => {
+                self.socket = None;
+                self.link.closed(now, code, 0);
+            }
+            None => self.join_by = Some(now + retry_after_ms.unwrap_or(JOIN_AGAIN_MS)),
+        }
+        false
+    }
+
+    /// Takes who came, moved and left. My own session is not somebody else.
+    fn peers(&mut self, peers: Peers) {
+        let before = self.peers.len();
+        for (session, peer) in peers {
+            match peer {
+                Some(_) if self.session.as_ref() == Some(&session) => {}
+                Some(peer) => {
+                    self.peers.insert(session, peer);
+                }
+                None => {
+                    self.peers.remove(&session);
+                }
+            }
+        }
+        if self.peers.len() > before {
+            // Who is new knows nothing of this tab that was not said since.
+            self.outgoing.forget_sent();
+        }
+        self.store.peers.set(self.peers.clone());
+    }
+
+    pub(super) fn wipe_peers(&mut self) {
+        if !self.peers.is_empty() {
+            self.peers.clear();
+            self.store.peers.set(BTreeMap::new());
+        }
+    }
+
+    pub(super) fn show(&self, changes: Changes) {
+        let view = self.replica.view();
+        told::before(&self.store, &changes);
+        self.store.show(view, changes.widgets.iter(), changes.rest);
+        told::after(&self.store, &changes, &self.user);
+    }
+}

@@ -1,0 +1,125 @@
+//! The own changes that wait for the log: numbered, pushed, and taken out when their verdict comes
+//! (S2, S4).
+
+use crate::dashboard::Op;
+use crate::sync::protocol::{Change, Code, Commit, Role};
+
+use super::{Changes, EditError, Notice, Replica};
+
+/// Own changes that wait for the log. At the limit editing stops; nothing is dropped.
+pub const MAX_PENDING: usize = 5_000;
+/// Bytes of the changes that one `push` carries, well below the largest frame.
+const MAX_PUSH_BYTES: usize = 128 * 1024;
+/// Changes that one `push` carries: the burst that a server takes at once.
+const MAX_PUSH_CHANGES: usize = 50;
+/// Bytes of an update that typing is gathered into before it is sent.
+const MAX_GATHERED_BYTES: usize = 8 * 1024;
+
+impl Replica {
+    /// The changes to push now, marked as on their way. Empty where there is nothing, and until the
+    /// room has answered the join.
+    pub fn to_push(&mut self) -> Vec<Change> {
+        if !self.live {
+            return Vec::new();
+        }
+        let mut bytes = 0;
+        let mut push = Vec::new();
+        for change in self.pending.iter().skip(self.sent).take(MAX_PUSH_CHANGES) {
+            bytes += serde_json::to_string(change).map_or(0, |text| text.len());
+            if bytes > MAX_PUSH_BYTES && !push.is_empty() {
+                break;
+            }
+            self.offered = self.offered.max(change.seq);
+            push.push(change.clone());
+        }
+        self.sent += push.len();
+        push
+    }
+
+    /// Takes a rejection. `rate_limited` and `internal` keep the change, to be pushed again when the
+    /// server said; what else cannot be taken as it is, is set aside and handed back in a notice.
+    pub fn rejected(&mut self, seq: u64, code: Code, reason: String, expected: u64) -> Changes {
+        let mut changes = Changes::default();
+        match code {
+            Code::OutOfOrder => {
+                if self.resent_from != Some(expected) {
+                    self.resent_from = Some(expected);
+                    self.number_from(expected);
+                    self.sent = 0;
+                }
+            }
+            Code::RateLimited | Code::Internal | Code::NotJoined => self.sent = 0,
+            _ => {
+                if let Some(index) = self.pending.iter().position(|change| change.seq == seq)
+                    && let Some(change) = self.pending.remove(index)
+                {
+                    self.new_author();
+                    changes.notices.push(Notice::SetAside { change, code, reason });
+                    self.number_from(expected);
+                    self.sent = 0;
+                    self.resent_from = None;
+                    self.rebase(&mut changes);
+                }
+            }
+        }
+        changes
+    }
+
+    pub(super) fn may_edit(&self) -> Result<(), EditError> {
+        match (self.role, self.pending.len() < MAX_PENDING) {
+            (Role::Viewer, _) => Err(EditError::ReadOnly),
+            (_, false) => Err(EditError::QueueFull),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn queue(&mut self, ops: Vec<Op>) {
+        if let [Op::EditText { id, update }] = &ops[..]
+            && let Some(Change { seq, ops: last, .. }) = self.pending.back_mut()
+            && *seq > self.offered
+            && let [Op::EditText { id: last_id, update: gathered }] = &mut last[..]
+            && last_id == id
+            && gathered.as_bytes().len() + update.as_bytes().len() < MAX_GATHERED_BYTES
+            && let Some(both) = gathered.merged(update)
+        {
+            *gathered = both;
+            return;
+        }
+        self.pending.push_back(Change { seq: self.next_seq, base: self.revision, ops });
+        self.next_seq += 1;
+    }
+
+    /// The log has one of my changes.
+    pub(super) fn acked(&mut self, commit: &Commit, changes: &mut Changes) {
+        self.resent_from = None;
+        while self.pending.front().is_some_and(|change| change.seq <= commit.seq) {
+            let Some(change) = self.pending.pop_front() else { break };
+            self.sent = self.sent.saturating_sub(1);
+            if change.seq != commit.seq {
+                continue;
+            }
+            for refused in &commit.refused {
+                if let Some(op) = change.ops.get(refused.index) {
+                    if matches!(op, Op::EditText { .. }) {
+                        self.new_author();
+                    }
+                    changes.notices.push(Notice::Refused { op: op.clone(), reason: refused.reason.clone() });
+                }
+            }
+        }
+    }
+
+    pub(super) fn number_from(&mut self, first: u64) {
+        for (change, seq) in self.pending.iter_mut().zip(first..) {
+            change.seq = seq;
+        }
+        self.next_seq = first + self.pending.len() as u64;
+    }
+
+    /// What this tab types from now on builds on nothing that was lost: a Yjs client id whose edits
+    /// have a gap would wait for it forever.
+    pub(super) fn new_author(&mut self) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.author = self.author.wrapping_add(ODD) & ((1 << 53) - 1);
+    }
+}
