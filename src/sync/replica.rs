@@ -8,6 +8,7 @@
 mod changes;
 mod queue;
 mod steps;
+mod stored;
 
 use std::collections::VecDeque;
 
@@ -21,6 +22,8 @@ use self::changes::differences;
 pub use self::changes::{Changes, Notice};
 pub use self::queue::MAX_PENDING;
 pub use self::steps::Undone;
+use self::stored::Numbering;
+pub use self::stored::{StoredDashboard, StoredQueue};
 
 /// Bytes of text that one op inserts: with the CRDT's own below what an update may have.
 const MAX_INSERT_BYTES: usize = 32 * 1024;
@@ -46,6 +49,7 @@ pub struct Replica {
     sent: usize,
     /// The highest `seq` that ever left this tab: up to it, the log may have a change as it was then.
     offered: u64,
+    numbering: Numbering,
     next_seq: u64,
     /// The `expected` that an `out_of_order` was answered for; a second one is the same story.
     resent_from: Option<u64>,
@@ -100,6 +104,7 @@ impl Replica {
             pending: VecDeque::new(),
             sent: 0,
             offered: 0,
+            numbering: Numbering::default(),
             next_seq: 1,
             resent_from: None,
             undo: UndoStack::default(),
@@ -182,12 +187,12 @@ impl Replica {
         self.revision = joined.revision;
         self.resumable = true;
         self.live = true;
-        self.pending.retain(|change| !same_log || change.seq > joined.last_seq);
-        self.number_from(joined.last_seq + 1);
         if !same_log {
-            // What these changes were made on is another log's: every value there may be news to them.
-            self.pending.iter_mut().for_each(|change| change.base = 0);
+            self.made_on_another_log();
         }
+        let in_already = joined.last_seq.min(self.offered);
+        self.pending.retain(|change| change.seq > in_already);
+        self.settle_numbers(joined.last_seq + 1);
         self.rebase(&mut changes);
         Taken { changes, lost: None }
     }

@@ -19,7 +19,7 @@ impl Replica {
     /// The changes to push now, marked as on their way. Empty where there is nothing, and until the
     /// room has answered the join.
     pub fn to_push(&mut self) -> Vec<Change> {
-        if !self.live {
+        if !self.live || !self.numbering.may_push() {
             return Vec::new();
         }
         let mut bytes = 0;
@@ -92,7 +92,8 @@ impl Replica {
     /// The log has one of my changes.
     pub(super) fn acked(&mut self, commit: &Commit, changes: &mut Changes) {
         self.resent_from = None;
-        while self.pending.front().is_some_and(|change| change.seq <= commit.seq) {
+        let seq = commit.seq.min(self.offered);
+        while self.pending.front().is_some_and(|change| change.seq <= seq) {
             let Some(change) = self.pending.pop_front() else { break };
             self.sent = self.sent.saturating_sub(1);
             if change.seq != commit.seq {
@@ -111,7 +112,10 @@ impl Replica {
 
     pub(super) fn number_from(&mut self, first: u64) {
         for (change, seq) in self.pending.iter_mut().zip(first..) {
-            change.seq = seq;
+            if change.seq != seq {
+                change.seq = seq;
+                self.numbering.changed();
+            }
         }
         self.next_seq = first + self.pending.len() as u64;
     }

@@ -1,0 +1,294 @@
+//! What a tab keeps on its device, so that closing it loses no edit (S4) and opening it again makes
+//! none twice (S2).
+//!
+//! The IO around a replica writes [`Replica::stored_queue`] after each edit, and
+//! [`Replica::stored_dashboard`] now and then. The two need not be of one moment. A queue belongs to one
+//! `ClientId`, and one tab at a time.
+//!
+//! A change may leave for the server before the device has it; that is what makes an edit quick. But a
+//! number that changed must be on the device before it is used: after a crash, the room's `last_seq` is
+//! all that says which changes the log has, and it counts in the numbers under which they were pushed.
+//! So `to_push` holds back until [`Replica::stored`] tells of the new numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dashboard::Dashboard;
+use crate::sync::protocol::Change;
+
+use super::Replica;
+
+/// A dashboard as the log had it at a revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredDashboard {
+    pub epoch: String,
+    pub revision: u64,
+    pub dashboard: Dashboard,
+}
+
+/// A client's changes that the log did not have yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredQueue {
+    /// The log that they were made for; `None` where the tab did not know one yet.
+    pub epoch: Option<String>,
+    pub changes: Vec<Change>,
+    /// The number of the next change.
+    pub next_seq: u64,
+    /// Up to this `seq`, the log may have them under these numbers. Later ones it has not.
+    pub offered: u64,
+}
+
+/// The queue of a client that never made a change.
+impl Default for StoredQueue {
+    fn default() -> Self {
+        Self { epoch: None, changes: Vec::new(), next_seq: 1, offered: 0 }
+    }
+}
+
+/// Whether the numbers of the pending changes may be used.
+#[derive(Debug, Default)]
+pub(super) struct Numbering {
+    /// Counts how often numbers were changed.
+    now: u64,
+    /// The highest of these that the device has.
+    stored: u64,
+    /// True where a device keeps the queue at all.
+    kept: bool,
+    /// True where an earlier load of the page may have used the numbers of what is made now: until the
+    /// room has said where they begin.
+    guessed: bool,
+}
+
+impl Numbering {
+    pub(super) fn may_push(&self) -> bool {
+        !self.kept || self.stored >= self.now
+    }
+
+    pub(super) fn changed(&mut self) {
+        self.now += 1;
+    }
+}
+
+impl Replica {
+    /// Takes up what an earlier load of the page left on the device, or the empty queue where there is
+    /// none: in both cases `to_push` waits for [`Replica::stored`] where it has to.
+    pub fn with_queue(mut self, queue: StoredQueue) -> Self {
+        let StoredQueue { epoch, changes, next_seq, offered } = queue;
+        let same_log = self.epoch.is_none() || epoch.is_none() || self.epoch == epoch;
+        self.pending = changes.into();
+        self.next_seq = next_seq;
+        self.offered = offered;
+        self.numbering = Numbering { kept: true, guessed: true, ..Numbering::default() };
+        if self.epoch.is_none() {
+            self.epoch = epoch;
+        }
+        if !same_log {
+            self.made_on_another_log();
+        }
+        self.rebase(&mut super::Changes::default());
+        self
+    }
+
+    /// What is to be kept of the log; `None` while it is not known to be right.
+    pub fn stored_dashboard(&self) -> Option<StoredDashboard> {
+        let epoch = self.epoch.clone().filter(|_| self.resumable)?;
+        Some(StoredDashboard { epoch, revision: self.revision, dashboard: self.confirmed.clone() })
+    }
+
+    /// What is to be kept of the own changes.
+    pub fn stored_queue(&self) -> StoredQueue {
+        let offered = if self.numbering.guessed { self.offered } else { self.next_seq - 1 };
+        let changes = self.pending.iter().cloned().collect();
+        StoredQueue { epoch: self.epoch.clone(), changes, next_seq: self.next_seq, offered }
+    }
+
+    /// Which numbering [`Replica::stored_queue`] has now.
+    pub fn numbering(&self) -> u64 {
+        self.numbering.now
+    }
+
+    /// The device has a queue of this numbering, or gave up keeping one: its changes may be pushed.
+    pub fn stored(&mut self, numbering: u64) {
+        self.numbering.stored = self.numbering.stored.max(numbering);
+    }
+
+    /// The room has said from where on this client's numbers are free.
+    pub(super) fn settle_numbers(&mut self, first: u64) {
+        // What was made before that is on the device as never pushed; from now on it may be.
+        let guessed = std::mem::take(&mut self.numbering.guessed);
+        if guessed && self.pending.iter().any(|change| change.seq > self.offered) {
+            self.numbering.changed();
+        }
+        self.number_from(first);
+    }
+
+    /// The pending changes are for another log than they were made on: it has none of them, and every
+    /// value in it may be news to them. Text that they build on may be gone.
+    pub(super) fn made_on_another_log(&mut self) {
+        self.offered = 0;
+        self.pending.iter_mut().for_each(|change| change.base = 0);
+        // The device has them as changes of the old log.
+        self.numbering.changed();
+        self.new_author();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{ClientId, Op, User};
+    use crate::sync::protocol::{Joined, Role};
+    use crate::sync::room::{Author, Room, Verdict};
+
+    fn title(text: &str) -> Vec<Op> {
+        vec![Op::SetDashboard { field: "title".to_owned(), value: text.into() }]
+    }
+
+    struct World {
+        room: Room,
+        author: Author,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let client = ClientId::new("c1").expect("an id");
+            let author = Author { client, by: User::default(), role: Role::Editor };
+            Self { room: Room::new("e1".to_owned(), Dashboard::new("Start")), author }
+        }
+
+        /// A new load of the page, with what the device has.
+        fn load(&self, queue: StoredQueue) -> Replica {
+            Replica::new(7, Dashboard::default(), User::default()).with_queue(queue)
+        }
+
+        fn join(&self, replica: &mut Replica) {
+            let joined = Joined {
+                dashboard: crate::dashboard::DashboardId::new("d1").expect("an id"),
+                role: Role::Editor,
+                epoch: self.room.epoch().to_owned(),
+                revision: self.room.revision(),
+                last_seq: self.room.last_seq(&self.author.client),
+                snapshot: Some(self.room.dashboard().clone()),
+                commits: None,
+                peers: Default::default(),
+            };
+            assert_eq!(replica.joined(&self.author.client, &User::default(), joined).lost, None);
+        }
+
+        /// What a replica pushes reaches the log, and nobody hears of it.
+        fn take(&mut self, replica: &mut Replica) -> usize {
+            let push = replica.to_push();
+            for change in &push {
+                let verdict = self.room.judge(&self.author, change, 1);
+                assert!(matches!(verdict, Verdict::Committed(_)), "{verdict:?}");
+            }
+            push.len()
+        }
+    }
+
+    #[test]
+    fn s4_a_queue_survives_the_tab() {
+        let world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        replica.edit(title("A")).expect("an edit");
+        let text = serde_json::to_string(&replica.stored_queue()).expect("JSON");
+        let again = world.load(serde_json::from_str(&text).expect("a queue"));
+        assert_eq!(again.view().title, "A");
+        assert_eq!(again.pending(), 1);
+    }
+
+    #[test]
+    fn s2_what_was_pushed_before_the_tab_died_is_not_pushed_again() {
+        let mut world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        world.join(&mut replica);
+        replica.edit(title("A")).expect("an edit");
+        let kept = replica.stored_queue();
+        assert_eq!(world.take(&mut replica), 1);
+        let mut again = world.load(kept);
+        world.join(&mut again);
+        again.stored(again.numbering());
+        assert_eq!(world.take(&mut again), 0);
+        assert_eq!(again.pending(), 0);
+    }
+
+    #[test]
+    fn s4_an_edit_after_a_crash_is_not_taken_for_one_that_was_pushed_and_never_kept() {
+        let mut world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        world.join(&mut replica);
+        let kept = replica.stored_queue();
+        replica.edit(title("pushed, not kept")).expect("an edit");
+        assert_eq!(world.take(&mut replica), 1);
+        // The second load makes an edit, and is closed before it could join.
+        let mut second = world.load(kept);
+        second.edit(title("B")).expect("an edit");
+        let mut third = world.load(second.stored_queue());
+        world.join(&mut third);
+        third.stored(third.numbering());
+        assert_eq!(world.take(&mut third), 1);
+        assert_eq!(world.room.dashboard().title, "B");
+    }
+
+    #[test]
+    fn s2_new_numbers_are_on_the_device_before_they_are_used() {
+        let mut world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        replica.edit(title("A")).expect("an edit");
+        let kept = replica.stored_queue();
+        world.join(&mut replica);
+        assert_eq!(world.take(&mut replica), 0, "its number was a guess");
+        // A crash now: the device still has it as never pushed, and it was not.
+        let mut again = world.load(kept);
+        world.join(&mut again);
+        let kept = again.stored_queue();
+        again.stored(again.numbering());
+        assert_eq!(world.take(&mut again), 1);
+        // A crash now: the device has it as one that may be in the log, and it is.
+        let mut third = world.load(kept);
+        world.join(&mut third);
+        third.stored(third.numbering());
+        assert_eq!(world.take(&mut third), 0);
+        assert_eq!(world.room.revision(), 1);
+    }
+
+    #[test]
+    fn s7_a_queue_for_another_log_is_kept_and_knows_nothing_of_it() {
+        let world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        world.join(&mut replica);
+        replica.edit(title("A")).expect("an edit");
+        let queue = StoredQueue { epoch: Some("e0".to_owned()), ..replica.stored_queue() };
+        let changes = vec![Change { base: 5, ..queue.changes[0].clone() }];
+        let page = Replica::new(8, Dashboard::new("Page"), User::default()).at("e1".to_owned(), 0);
+        let mut again = page.with_queue(StoredQueue { changes, ..queue });
+        world.join(&mut again);
+        again.stored(again.numbering());
+        assert_eq!(again.to_push()[0].base, 0);
+    }
+
+    #[test]
+    fn s2_that_the_log_is_another_is_on_the_device_before_anything_is_pushed_to_it() {
+        let mut world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        world.join(&mut replica);
+        replica.edit(title("A")).expect("an edit");
+        world.room = Room::new("e2".to_owned(), Dashboard::new("Start"));
+        world.join(&mut replica);
+        assert_eq!(world.take(&mut replica), 0);
+        replica.stored(replica.numbering());
+        assert_eq!(replica.stored_queue().epoch.as_deref(), Some("e2"));
+        assert_eq!(world.take(&mut replica), 1);
+    }
+
+    #[test]
+    fn what_is_kept_of_the_log_can_be_resumed_from() {
+        let world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        assert_eq!(replica.stored_dashboard(), None);
+        world.join(&mut replica);
+        let StoredDashboard { epoch, revision, dashboard } = replica.stored_dashboard().expect("joined");
+        let again = Replica::new(8, dashboard, User::default()).at(epoch, revision);
+        assert_eq!(again.resume(), replica.resume());
+        assert_eq!(again.view().title, "Start");
+    }
+}
