@@ -93,6 +93,13 @@ fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
     match notice {
         Notice::Refused { op, reason } => keep(store, std::slice::from_ref(op), reason),
         Notice::SetAside { change, reason, .. } => keep(store, &change.ops, reason),
+        Notice::Unknown { change } => {
+            keep(
+                store,
+                &change.ops,
+                "It reached the server so long ago that nobody can say what became of it.",
+            );
+        }
         Notice::Conflict { conflict, mine_shows } => {
             let theirs = if conflict.kept.by.id == me.id { &conflict.other.by } else { &conflict.kept.by };
             let field = &conflict.cell.field;

@@ -125,6 +125,10 @@ pub enum ServerMessage {
         /// The dashboard's digest after the last of these commits, now and then (S11).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digest: Option<String>,
+        /// Answers a change that came again and whose commit is not kept any more: the log has all of
+        /// this client's up to this `seq`, and cannot say what became of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forgotten: Option<u64>,
     },
     Rejected {
         dashboard: DashboardId,

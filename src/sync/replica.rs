@@ -11,9 +11,10 @@ mod steps;
 mod stored;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::dashboard::text::Splice;
-use crate::dashboard::{ClientId, Dashboard, Edit, Effect, Op, OpError, Stamp, User, WidgetId};
+use crate::dashboard::{ClientId, Conflict, Dashboard, Edit, Effect, Op, OpError, Stamp, User, WidgetId};
 
 use super::protocol::{Change, Commit, Joined, Resume, Role};
 use super::undo::{Foreign, Step, UndoStack};
@@ -50,6 +51,9 @@ pub struct Replica {
     /// The highest `seq` that ever left this tab: up to it, the log may have a change as it was then.
     offered: u64,
     numbering: Numbering,
+    /// Up to this `seq` the log has my changes. One that is pending even so was in a snapshot before its
+    /// verdict was heard: it is not performed on top again, and pushed again only to be answered.
+    logged: u64,
     next_seq: u64,
     /// The `expected` that an `out_of_order` was answered for; a second one is the same story.
     resent_from: Option<u64>,
@@ -105,6 +109,7 @@ impl Replica {
             sent: 0,
             offered: 0,
             numbering: Numbering::default(),
+            logged: 0,
             next_seq: 1,
             resent_from: None,
             undo: UndoStack::default(),
@@ -169,6 +174,9 @@ impl Replica {
         let mut changes = Changes::default();
         match (joined.snapshot, joined.commits) {
             (Some(snapshot), _) => {
+                if same_log && self.epoch.is_some() {
+                    self.met_meanwhile(&snapshot, &mut changes);
+                }
                 self.confirmed = snapshot;
                 self.foreign.forget();
             }
@@ -190,9 +198,10 @@ impl Replica {
         if !same_log {
             self.made_on_another_log();
         }
-        let in_already = joined.last_seq.min(self.offered);
-        self.pending.retain(|change| change.seq > in_already);
+        // Of another log it has nothing: `offered` is 0 by now.
+        self.logged = joined.last_seq.min(self.offered);
         self.settle_numbers(joined.last_seq + 1);
+        self.type_anew();
         self.rebase(&mut changes);
         Taken { changes, lost: None }
     }
@@ -290,7 +299,12 @@ impl Replica {
 
     fn take(&mut self, commits: Vec<Commit>, changes: &mut Changes) -> Result<(), Lost> {
         for commit in commits {
+            let mine = self.client.as_ref() == Some(&commit.client);
             if commit.revision <= self.revision {
+                // The copy has it. What became of my change in it may be news even so.
+                if mine && commit.seq <= self.logged {
+                    self.acked(&commit, changes);
+                }
                 continue;
             }
             if commit.revision != self.revision + 1 {
@@ -304,13 +318,8 @@ impl Replica {
                 self.confirmed.conflicts.insert(conflict.id.clone(), conflict.clone());
             }
             self.revision = commit.revision;
-            let mine = self.client.as_ref() == Some(&commit.client);
             for conflict in commit.conflicts.iter().filter(|conflict| conflict.settled.is_none()) {
-                let (kept, other) = (&conflict.kept.by.id, &conflict.other.by.id);
-                if mine || *kept == self.user.id || *other == self.user.id {
-                    let mine_shows = *kept == self.user.id && *other != self.user.id;
-                    changes.notices.push(Notice::Conflict { conflict: conflict.clone(), mine_shows });
-                }
+                self.met(conflict, mine, changes);
             }
             if mine {
                 self.acked(&commit, changes);
@@ -322,11 +331,29 @@ impl Replica {
         Ok(())
     }
 
+    /// Says that a value of mine met another's.
+    fn met(&self, conflict: &Arc<Conflict>, my_commit: bool, changes: &mut Changes) {
+        let (kept, other) = (&conflict.kept.by.id, &conflict.other.by.id);
+        if my_commit || *kept == self.user.id || *other == self.user.id {
+            let mine_shows = *kept == self.user.id && *other != self.user.id;
+            changes.notices.push(Notice::Conflict { conflict: conflict.clone(), mine_shows });
+        }
+    }
+
+    /// A snapshot tells of the conflicts that its commits would have told of.
+    fn met_meanwhile(&self, snapshot: &Dashboard, changes: &mut Changes) {
+        for conflict in snapshot.open_conflicts() {
+            if self.confirmed.conflicts.get(&conflict.id) != Some(conflict) {
+                self.met(conflict, false, changes);
+            }
+        }
+    }
+
     /// Performs the pending changes on what the log says now.
     fn rebase(&mut self, changes: &mut Changes) {
         let mut view = self.confirmed.clone();
         let stamp = self.stamp();
-        for change in &self.pending {
+        for change in self.pending.iter().filter(|change| change.seq > self.logged) {
             let mut edit = Edit::new(&mut view, stamp.clone());
             for op in &change.ops {
                 // What cannot be performed here will be refused by the room, with its reason.

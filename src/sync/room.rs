@@ -144,11 +144,12 @@ impl Room {
         let last = self.last_seq(&author.client);
         let rejected =
             |code, reason: &str| Verdict::Rejected { code, reason: reason.to_owned(), expected: last + 1 };
-        if author.role == Role::Viewer {
-            return rejected(Code::Forbidden, "Your role here is viewer.");
-        }
+        // Before the role, which may have been another when it was judged.
         if change.seq <= last {
             return Verdict::Again;
+        }
+        if author.role == Role::Viewer {
+            return rejected(Code::Forbidden, "Your role here is viewer.");
         }
         if change.seq != last + 1 {
             return rejected(Code::OutOfOrder, "An earlier change of this client is missing.");

@@ -11,13 +11,17 @@ use lockstep::server::store::{
     Appended, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored,
 };
 
-use super::support::Server;
+use serde_json::json;
+
+use super::support::{Server, change};
 
 /// A store in memory whose disk breaks when it is told to.
 #[derive(Default)]
 struct Breaking {
     inner: MemoryStore,
     broken: AtomicBool,
+    /// True where it keeps no commit that is older than the snapshot.
+    forgets: AtomicBool,
     snapshots: AtomicUsize,
 }
 
@@ -65,7 +69,8 @@ impl Store for Breaking {
         client: &ClientId,
         seq: u64,
     ) -> Result<Option<Arc<str>>, StoreError> {
-        self.inner.find(id, client, seq).await
+        self.works()?;
+        if self.forgets.load(SeqCst) { Ok(None) } else { self.inner.find(id, client, seq).await }
     }
 
     async fn save_snapshot(&self, id: &DashboardId, at: u64, state: Arc<str>) -> Result<(), StoreError> {
@@ -109,4 +114,28 @@ async fn s3_a_room_that_failed_stores_no_last_snapshot() {
     assert_eq!(joined["revision"], 1);
     assert_eq!(joined["snapshot"]["widgets"]["w1"]["title"], "durable");
     assert_eq!(store.snapshots.load(SeqCst), 0, "what failed is not what is true");
+}
+
+#[tokio::test]
+async fn s4_a_change_that_comes_again_is_answered_even_if_its_commit_is_gone() {
+    let store = Arc::new(Breaking::default());
+    let dir = tempfile::tempdir().expect("a directory");
+    let limits = Limits { tail_commits: 1, ..Limits::default() };
+    let server = Server::start_with(store.clone(), dir, limits).await;
+    let id = server.dashboard().await;
+    let mut ada = server.joined("ada", &id).await;
+    for title in ["one", "two"] {
+        ada.push_title(&id, title).await;
+        ada.commits().await;
+    }
+    store.forgets.store(true, SeqCst);
+    ada.push(&id, json!([change(1, "one")])).await;
+    let answer = ada.expect("commits").await;
+    assert_eq!((&answer["commits"], &answer["forgotten"]), (&json!([]), &json!(1)));
+    // A store that does not answer has forgotten nothing.
+    store.broken.store(true, SeqCst);
+    ada.push(&id, json!([change(1, "one")])).await;
+    let answer = ada.expect("rejected").await;
+    assert_eq!((&answer["code"], &answer["expected"]), (&json!("internal"), &json!(3)));
+    assert!(answer["retry_after_ms"].is_u64(), "{answer}");
 }

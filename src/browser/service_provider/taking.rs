@@ -29,6 +29,10 @@ impl Services {
                 return true;
             }
             ServerMessage::Joined(joined) => return self.joined(*joined),
+            ServerMessage::Commits { forgotten: Some(seq), .. } => {
+                let changes = self.replica.forgotten(seq);
+                self.show(changes);
+            }
             ServerMessage::Commits { commits, digest, .. } => {
                 let Taken { changes, lost } = self.replica.commits(commits, digest.as_deref());
                 self.show(changes);

@@ -37,6 +37,12 @@ pub fn commits(dashboard: &DashboardId, bodies: &[Arc<str>], digest: Option<&str
     out.into()
 }
 
+/// The answer to a change that came again and whose commit is not kept any more.
+pub fn forgotten(dashboard: &DashboardId, seq: u64) -> Utf8Bytes {
+    let (dashboard, commits) = (dashboard.clone(), Vec::new());
+    frame(&ServerMessage::Commits { dashboard, commits, digest: None, forgotten: Some(seq) })
+}
+
 /// What a `joined` frame says, with its large part encoded already.
 pub struct JoinedParts<'a> {
     pub dashboard: &'a DashboardId,
@@ -128,7 +134,7 @@ mod tests {
         };
         let read = |frame: Utf8Bytes| -> ServerMessage { serde_json::from_str(&frame).expect("reads") };
         match read(commits(&id, &[body(1), body(2)], Some("ab"))) {
-            ServerMessage::Commits { dashboard, commits, digest } => {
+            ServerMessage::Commits { dashboard, commits, digest, .. } => {
                 assert_eq!((dashboard, commits.len(), digest.as_deref()), (id.clone(), 2, Some("ab")));
             }
             other => panic!("{other:?}"),

@@ -27,6 +27,8 @@ pub enum Notice {
     Refused { op: Op, reason: String },
     /// A change never reached the log; here it is.
     SetAside { change: Change, code: Code, reason: String },
+    /// A change reached the log, which no longer tells what became of it; here it is.
+    Unknown { change: Change },
     /// Another value met mine; both are kept.
     Conflict { conflict: Arc<Conflict>, mine_shows: bool },
 }

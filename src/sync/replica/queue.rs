@@ -76,7 +76,7 @@ impl Replica {
     pub(super) fn queue(&mut self, ops: Vec<Op>) {
         if let [Op::EditText { id, update }] = &ops[..]
             && let Some(Change { seq, ops: last, .. }) = self.pending.back_mut()
-            && *seq > self.offered
+            && *seq > self.offered.max(self.logged)
             && let [Op::EditText { id: last_id, update: gathered }] = &mut last[..]
             && last_id == id
             && gathered.as_bytes().len() + update.as_bytes().len() < MAX_GATHERED_BYTES
@@ -89,35 +89,66 @@ impl Replica {
         self.next_seq += 1;
     }
 
+    /// Takes the answer to a change that was pushed again, whose commit the log no longer keeps: it has
+    /// all of mine up to this `seq`, and what became of them cannot be told any more.
+    pub fn forgotten(&mut self, seq: u64) -> Changes {
+        let mut changes = Changes::default();
+        let known = seq.min(self.logged);
+        while let Some(index) = self.pending.iter().position(|change| change.seq <= known)
+            && let Some(change) = self.take_out(index)
+        {
+            changes.notices.push(Notice::Unknown { change });
+        }
+        changes
+    }
+
     /// The log has one of my changes.
     pub(super) fn acked(&mut self, commit: &Commit, changes: &mut Changes) {
         self.resent_from = None;
-        let seq = commit.seq.min(self.offered);
-        while self.pending.front().is_some_and(|change| change.seq <= seq) {
-            let Some(change) = self.pending.pop_front() else { break };
-            self.sent = self.sent.saturating_sub(1);
-            if change.seq != commit.seq {
-                continue;
-            }
-            for refused in &commit.refused {
-                if let Some(op) = change.ops.get(refused.index) {
-                    if matches!(op, Op::EditText { .. }) {
-                        self.new_author();
-                    }
-                    changes.notices.push(Notice::Refused { op: op.clone(), reason: refused.reason.clone() });
+        let Some(change) = self
+            .pending
+            .iter()
+            .position(|change| change.seq == commit.seq && change.seq <= self.offered)
+            .and_then(|index| self.take_out(index))
+        else {
+            return;
+        };
+        for refused in &commit.refused {
+            if let Some(op) = change.ops.get(refused.index) {
+                if matches!(op, Op::EditText { .. }) {
+                    self.new_author();
                 }
+                changes.notices.push(Notice::Refused { op: op.clone(), reason: refused.reason.clone() });
             }
         }
     }
 
+    fn take_out(&mut self, index: usize) -> Option<Change> {
+        if index < self.sent {
+            self.sent -= 1;
+        }
+        self.pending.remove(index)
+    }
+
+    /// Numbers what the log does not have, from `first` on.
     pub(super) fn number_from(&mut self, first: u64) {
-        for (change, seq) in self.pending.iter_mut().zip(first..) {
-            if change.seq != seq {
-                change.seq = seq;
+        let logged = self.logged;
+        self.next_seq = first;
+        for change in self.pending.iter_mut().filter(|change| change.seq > logged) {
+            if change.seq != self.next_seq {
+                change.seq = self.next_seq;
                 self.numbering.changed();
             }
+            self.next_seq += 1;
         }
-        self.next_seq = first + self.pending.len() as u64;
+    }
+
+    /// Typing whose verdict is not known is in no text here: what is typed now must not pass for it.
+    pub(super) fn type_anew(&mut self) {
+        let typed = |change: &Change| change.ops.iter().any(|op| matches!(op, Op::EditText { .. }));
+        if self.pending.iter().any(|change| change.seq <= self.logged && typed(change)) {
+            self.new_author();
+        }
     }
 
     /// What this tab types from now on builds on nothing that was lost: a Yjs client id whose edits

@@ -112,20 +112,29 @@ impl Live {
 
     /// Tells a client what became of a change that it pushed before (S2).
     async fn answer_again(&mut self, session: &SessionId, client: &ClientId, seq: u64) {
-        let body = match self.tail.find(client, seq) {
-            Some(body) => Some(body),
-            None => self.rooms.store().find(&self.id, client, seq).await.unwrap_or_default(),
+        let found = match self.tail.find(client, seq) {
+            Some(body) => Ok(Some(body)),
+            None => self.rooms.store().find(&self.id, client, seq).await,
         };
-        let Some(member) = self.members.get(session).cloned() else { return };
-        let Some(body) = body else {
-            // The log does not reach back that far. The snapshot has it in it, and says so.
-            let snapshot = self.encoded();
-            let frame = self.joined_frame(&member, frames::Content::Snapshot(snapshot));
-            member.outbound.answer(frame);
-            return;
+        let frame = match found {
+            Ok(Some(body)) => frames::commits(&self.id, &[body], None),
+            // The log does not reach back that far.
+            Ok(None) => frames::forgotten(&self.id, seq),
+            Err(error) => {
+                tracing::warn!(dashboard = %self.id, %error, "a commit could not be looked up");
+                let bad = Bad {
+                    seq,
+                    code: Code::Internal,
+                    reason: "The server could not look up what became of this.".to_owned(),
+                    retry_after_ms: Some(FAILED_RETRY_MS),
+                };
+                let expected = self.room.last_seq(client) + 1;
+                return self.reject(session, bad, expected);
+            }
         };
-        let frame = frames::commits(&self.id, &[body], None);
-        member.outbound.send(frame);
+        if let Some(member) = self.members.get(session) {
+            member.outbound.send(frame);
+        }
     }
 
     /// Makes the judged commits durable, then tells everybody (S3).
