@@ -13,13 +13,19 @@ use leptos::prelude::*;
 use super::unsaved::{self, Unsaved};
 use crate::dashboard::{Conflict, Dashboard, DashboardId, Op, SessionId, User, Widget, WidgetId};
 use crate::sync::protocol::{Cursor, Dragging, Editing, Peer, Series};
+use crate::sync::replica::Seen;
 
 /// What a browser does for the page: edits, typing, presence, undo. Mounted by `browser`.
 ///
 /// Every call returns at once; its outcome shows in the store's signals.
 pub trait Live {
-    /// Performs a group of ops as one change, on screen at once. A refusal becomes a toast.
+    /// This moment, for what is written from now on without seeing what others write.
+    fn seen(&self) -> Seen;
+    /// Performs a group of ops as one change, on screen at once. What is not taken stays in its author's
+    /// hands, with the reason.
     fn edit(&self, ops: Vec<Op>);
+    /// As `edit`, for what was begun at an earlier moment.
+    fn edit_begun(&self, ops: Vec<Op>, began: Seen);
     /// Replaces `remove` UTF-16 units from `at` on with `insert` in a note's text.
     fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str);
     /// Takes back the last own step, or says why not.
@@ -243,6 +249,18 @@ impl DashboardStore {
     /// Performs ops as one change.
     pub fn edit(&self, ops: Vec<Op>) {
         self.live(|live| live.edit(ops));
+    }
+
+    /// The moment at which somebody begins to write in a field, which then shows only their draft.
+    pub fn seen(&self) -> Seen {
+        let mut seen = Seen::default();
+        self.live(|live| seen = live.seen());
+        seen
+    }
+
+    /// Performs one op that was begun at an earlier moment.
+    pub fn edit_begun(&self, op: Op, began: Seen) {
+        self.live(|live| live.edit_begun(vec![op], began));
     }
 
     /// The signals of a widget that is there.

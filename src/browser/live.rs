@@ -7,8 +7,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, RequestInit};
 
 use crate::app::dashboard_store::Live;
-use crate::dashboard::{Op, WidgetId};
+use crate::dashboard::{NoteText, Op, WidgetId};
 use crate::sync::protocol::{Cursor, Dragging, Editing};
+use crate::sync::replica::Seen;
 
 use super::clock::{monotonic_ms, random_id};
 use super::service_provider::ServiceProvider;
@@ -19,14 +20,24 @@ const GATHER: Duration = Duration::from_millis(40);
 pub(super) const NAME_KEY: &str = "lockstep_name_changed";
 
 impl Live for ServiceProvider {
+    fn seen(&self) -> Seen {
+        self.0.borrow().replica.seen()
+    }
+
     fn edit(&self, ops: Vec<Op>) {
-        let outcome = self.0.borrow_mut().replica.edit(ops);
-        self.outcome(outcome, Duration::ZERO);
+        self.edit_begun(ops, self.seen());
+    }
+
+    fn edit_begun(&self, ops: Vec<Op>, began: Seen) {
+        let written = ops.clone();
+        let outcome = self.0.borrow_mut().replica.edit_begun(ops, began);
+        self.outcome(outcome, &written, Duration::ZERO);
     }
 
     fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str) {
         let outcome = self.0.borrow_mut().replica.type_text(id, at, remove, insert, monotonic_ms());
-        self.outcome(outcome, GATHER);
+        let typed = NoteText::default().splice(1, 0, 0, insert).0;
+        self.outcome(outcome, &[Op::EditText { id: id.clone(), update: typed }], GATHER);
     }
 
     fn undo(&self) {

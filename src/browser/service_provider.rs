@@ -15,7 +15,7 @@ use web_sys::VisibilityState;
 
 use crate::app::PageData;
 use crate::app::dashboard_store::DashboardStore;
-use crate::dashboard::{ClientId, Dashboard, DashboardId, SessionId, User, WidgetId};
+use crate::dashboard::{ClientId, Dashboard, DashboardId, Op, SessionId, User, WidgetId};
 use crate::sync::link::{Do, Link};
 use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, ServerMessage};
 use crate::sync::replica::{Changes, EditError, Replica, Undone};
@@ -25,6 +25,7 @@ use super::live::NAME_KEY;
 use super::outgoing::Outgoing;
 use super::services::{Seen, close_reason};
 use super::socket::{Happened, Socket};
+use super::told;
 
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
@@ -246,12 +247,12 @@ impl ServiceProvider {
         self.show_status();
     }
 
-    /// Shows what an own step did, or says why it was not done.
-    pub(super) fn outcome(&self, outcome: Result<Changes, EditError>, push_after: Duration) {
+    /// Shows what an own step did, or says why it was not done and keeps what was written.
+    pub(super) fn outcome(&self, outcome: Result<Changes, EditError>, written: &[Op], push_after: Duration) {
         let services = self.0.borrow();
         match outcome {
             Ok(changes) => services.show(changes),
-            Err(error) => services.store.toast(error.to_string(), None),
+            Err(error) => told::not_taken(&services.store, written, &error.to_string()),
         }
         drop(services);
         self.plan_push(push_after);
@@ -268,7 +269,7 @@ impl ServiceProvider {
             Ok(Undone::Nothing) => Ok(Changes::default()),
             Err(error) => Err(error),
         };
-        self.outcome(outcome, Duration::ZERO);
+        self.outcome(outcome, &[], Duration::ZERO);
     }
 
     fn show_status(&self) {

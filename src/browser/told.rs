@@ -116,6 +116,20 @@ fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
     }
 }
 
+/// Says why an edit was not even begun. What was written in it stays in its author's hands; what was only
+/// moved, removed or chosen is as it was, and done again with a press.
+pub fn not_taken(store: &DashboardStore, ops: &[Op], reason: &str) {
+    let written: Vec<Op> = ops
+        .iter()
+        .filter(|op| matches!(op, Op::Set { .. } | Op::SetDashboard { .. } | Op::EditText { .. }))
+        .cloned()
+        .collect();
+    match written.is_empty() {
+        true => store.toast(reason, None),
+        false => keep(store, &written, reason),
+    }
+}
+
 /// Leaves what came to nothing in its author's hands, and says so.
 fn keep(store: &DashboardStore, ops: &[Op], reason: &str) {
     let mut any = false;

@@ -38,6 +38,8 @@ pub struct Replica {
     /// The Yjs client id of this tab's typing.
     author: u64,
     epoch: Option<String>,
+    /// How many logs it has followed before this one.
+    log: u32,
     revision: u64,
     /// False where the copy is spoilt: the next join takes a snapshot.
     resumable: bool,
@@ -59,6 +61,13 @@ pub struct Replica {
     resent_from: Option<u64>,
     undo: UndoStack,
     foreign: Foreign,
+}
+
+/// A moment of a copy: how far the person at it had seen the log then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    log: u32,
+    revision: u64,
 }
 
 /// What came of something that the server said.
@@ -100,6 +109,7 @@ impl Replica {
             role: Role::Editor,
             author,
             epoch: None,
+            log: 0,
             revision: 0,
             resumable: false,
             live: false,
@@ -196,6 +206,7 @@ impl Replica {
         self.resumable = true;
         self.live = true;
         if !same_log {
+            self.log += 1;
             self.made_on_another_log();
         }
         // Of another log it has nothing: `offered` is 0 by now.
@@ -230,9 +241,24 @@ impl Replica {
         self.resent_from = None;
     }
 
+    /// This moment.
+    pub fn seen(&self) -> Seen {
+        Seen { log: self.log, revision: self.revision }
+    }
+
     /// Performs ops as one change, on the view at once. An error means that nothing was done.
     pub fn edit(&mut self, ops: Vec<Op>) -> Result<Changes, EditError> {
-        let (changes, effect) = self.perform(ops)?;
+        self.edit_begun(ops, self.seen())
+    }
+
+    /// As [`Replica::edit`], for what the person began to write at an earlier moment. A field that shows
+    /// their draft shows nobody's newer value: what came since then, they have not seen (S5, S6).
+    ///
+    /// All of a change shares the moment, so what was written in one field goes in a change of its own.
+    pub fn edit_begun(&mut self, ops: Vec<Op>, began: Seen) -> Result<Changes, EditError> {
+        // What another log had at that moment is news to this one.
+        let base = if began.log == self.log { began.revision.min(self.revision) } else { 0 };
+        let (changes, effect) = self.perform(ops, base)?;
         self.undo.did(Step::new(effect.inverse, Vec::new(), self.foreign.now()));
         Ok(changes)
     }
@@ -267,18 +293,22 @@ impl Replica {
         Stamp { by: self.user.clone(), at: 0, revision: 0 }
     }
 
-    fn perform(&mut self, ops: Vec<Op>) -> Result<(Changes, Effect), EditError> {
+    fn perform(&mut self, ops: Vec<Op>, base: u64) -> Result<(Changes, Effect), EditError> {
         self.may_edit()?;
         let mut view = self.view.clone();
         let mut edit = Edit::new(&mut view, self.stamp());
         for op in &ops {
-            edit.perform(op)?;
+            match edit.perform(op) {
+                // Somebody removed it while this was written: the room keeps both (S6).
+                Err(OpError::WidgetRemoved) if base < self.revision => {}
+                done => done?,
+            }
         }
         let effect = edit.finish();
         let mut changes = Changes::default();
         differences(&self.view, &view, &mut changes);
         self.view = view;
-        self.queue(ops);
+        self.queue(ops, base);
         Ok((changes, effect))
     }
 
@@ -293,7 +323,7 @@ impl Replica {
             self.view.widgets.get(id).and_then(|widget| widget.text.as_ref()).ok_or(OpError::NoText)?;
         let (update, splice) = text.splice(self.author, at, remove, insert);
         let op = Op::EditText { id: id.clone(), update };
-        let (changes, _) = self.perform(vec![op])?;
+        let (changes, _) = self.perform(vec![op], self.revision)?;
         Ok((changes, splice))
     }
 

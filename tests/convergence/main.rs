@@ -4,7 +4,7 @@
 mod ends;
 mod world;
 
-use lockstep::dashboard::{Dashboard, Edit, Frame, Kind, Op, Stamp, Widget};
+use lockstep::dashboard::{Dashboard, Edit, Frame, Kind, Op, Stamp, Widget, WidgetId};
 use lockstep::sync::replica::{Notice, Replica, Undone};
 use proptest::prelude::*;
 
@@ -31,6 +31,7 @@ fn doing() -> impl Strategy<Value = Doing> {
         1 => any::<u8>().prop_map(Doing::Strategy),
         4 => (w, 0u32..20, 0u32..3, any::<u8>()).prop_map(|(w, at, r, v)| Doing::Type(w, at, r, v)),
         1 => any::<u8>().prop_map(Doing::Settle),
+        2 => Just(Doing::Begin),
         2 => Just(Doing::Undo),
         1 => Just(Doing::Redo),
     ]
@@ -156,6 +157,44 @@ fn s4_what_was_refused_before_a_snapshot_is_in_its_authors_hands() {
     let refused: Vec<_> = notices.iter().filter(|notice| matches!(notice, Notice::Refused { .. })).collect();
     assert!(matches!(refused[..], [Notice::Refused { op, .. }] if *op == place), "{notices:?}");
     ends::check(&world);
+}
+
+/// Client 2 begins to write; client 1 does something that client 2 gets; then client 2 ends with a title.
+fn written_over(theirs: impl Fn(WidgetId) -> Op) -> World {
+    let mut world = World::new();
+    let id = widget_id(0);
+    let stat = Box::new(Widget::new(Kind::Stat, "Orders", Frame::default()));
+    world.edit(0, vec![Op::AddWidget { id: id.clone(), widget: stat }]);
+    world.quiet();
+    world.clients[2].began = Some(world.clients[2].replica.seen());
+    world.edit(1, vec![theirs(id.clone())]);
+    world.quiet();
+    world.edit(2, vec![Op::Set { id, field: "title".into(), value: "Mine".into() }]);
+    world.quiet();
+    ends::check(&world);
+    world
+}
+
+#[test]
+fn s5_what_was_begun_before_anothers_value_came_meets_it() {
+    let world = written_over(|id| Op::Set { id, field: "title".into(), value: "Theirs".into() });
+    let open: Vec<_> = world.room.dashboard().open_conflicts().collect();
+    let [conflict] = open[..] else { panic!("one conflict: {open:?}") };
+    assert_eq!((&conflict.base, &conflict.kept.value), (&"Orders".into(), &"Mine".into()));
+    assert_eq!(conflict.other.value, "Theirs");
+    for n in [1, 2] {
+        let told = |notice: &Notice| matches!(notice, Notice::Conflict { mine_shows, .. } if *mine_shows == (n == 2));
+        assert!(world.clients[n].notices.iter().any(told), "client {n}: {:?}", world.clients[n].notices);
+    }
+}
+
+#[test]
+fn s6_what_was_begun_before_a_removal_is_kept_beside_it() {
+    let world = written_over(|id| Op::RemoveWidget { id });
+    let open: Vec<_> = world.room.dashboard().open_conflicts().collect();
+    let [conflict] = open[..] else { panic!("one conflict: {open:?}") };
+    assert_eq!(conflict.kept.value, true);
+    assert!(conflict.other.value.to_string().contains("Mine"), "{conflict:?}");
 }
 
 /// What a person sees of a dashboard.

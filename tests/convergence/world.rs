@@ -6,7 +6,7 @@ use lockstep::dashboard::{
     Choice, ClientId, Dashboard, DashboardId, Frame, Kind, Op, User, UserId, Widget, WidgetId,
 };
 use lockstep::sync::protocol::{Change, Code, Commit, Joined, Peers, Resume, Role};
-use lockstep::sync::replica::{Notice, Replica, Taken, Undone};
+use lockstep::sync::replica::{Notice, Replica, Seen, Taken, Undone};
 use lockstep::sync::room::{Author, Room, RoomState, Verdict};
 
 use crate::ends;
@@ -26,6 +26,8 @@ pub enum Doing {
     Strategy(u8),
     Type(usize, u32, u32, u8),
     Settle(u8),
+    /// Begins to write in a field: the next value was begun now.
+    Begin,
     Undo,
     Redo,
 }
@@ -58,6 +60,8 @@ pub struct Client {
     down: VecDeque<Down>,
     /// Changes that it made.
     pub made: u64,
+    /// When somebody began to write in a field, and has not written yet.
+    pub began: Option<Seen>,
     /// What it was told of them.
     pub notices: Vec<Notice>,
 }
@@ -101,6 +105,7 @@ impl World {
                     up: VecDeque::new(),
                     down: VecDeque::new(),
                     made: 0,
+                    began: None,
                     notices: Vec::new(),
                 }
             })
@@ -201,6 +206,10 @@ impl World {
                 let choose = if v % 2 == 0 { Choice::Kept } else { Choice::Other };
                 Op::SettleConflict { conflict, choose }
             }
+            Doing::Begin => {
+                client.began = Some(replica.seen());
+                return;
+            }
             Doing::Undo | Doing::Redo => {
                 let shown = ends::characters(replica.view());
                 let undone = match doing {
@@ -220,7 +229,9 @@ impl World {
     /// Edits as one change, where the copy lets it.
     pub fn edit(&mut self, n: usize, ops: Vec<Op>) {
         let client = &mut self.clients[n];
-        if client.replica.edit(ops).is_ok() {
+        let written = matches!(ops[..], [Op::Set { .. } | Op::SetDashboard { .. }]);
+        let began = client.began.take_if(|_| written).unwrap_or(client.replica.seen());
+        if client.replica.edit_begun(ops, began).is_ok() {
             client.made += 1;
         }
     }

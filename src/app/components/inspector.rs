@@ -12,6 +12,7 @@ use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::dashboard::widget::{Field, Takes, check_value};
 use crate::dashboard::{Kind, Op, WidgetId};
 use crate::sync::protocol::Editing;
+use crate::sync::replica::Seen;
 
 /// Figures of this very server that a widget can show, and what they are.
 pub const SERVER_QUERIES: [(&str, &str); 5] = [
@@ -144,8 +145,9 @@ fn FieldInput(
     let value = Memo::new(move |_| signals.widget.with(|widget| as_text(&widget.value(name))));
     // While I type, what others write does not take my words away.
     let draft = RwSignal::new(None::<String>);
-    // The value that I began to type over: back at it, I have written nothing.
-    let start = StoredValue::new(None::<String>);
+    // The value that I began to type over, and when: back at it, I have written nothing, and what came
+    // since I have not seen.
+    let start = StoredValue::new((None::<String>, Seen::default()));
     let problem = RwSignal::new(None::<String>);
     let input = NodeRef::<Input>::new();
     let announce = move |draft: Option<String>| {
@@ -156,7 +158,8 @@ fn FieldInput(
     };
     let shown = Memo::new(move |_| draft.get().unwrap_or_else(|| value.get()));
     let commit = move |text: String| {
-        let as_before = start.with_value(|start| start.as_ref() == Some(&text));
+        let (before, began) = start.get_value();
+        let as_before = before.as_ref() == Some(&text);
         if as_before || text == value.get_untracked() {
             draft.set(None);
             problem.set(None);
@@ -169,7 +172,13 @@ fn FieldInput(
         });
         match checked {
             Ok(value) => {
-                store.edit(vec![Op::Set { id: key.get_value(), field: name.to_owned(), value }]);
+                let op = Op::Set { id: key.get_value(), field: name.to_owned(), value };
+                // A list shows the newest value until one is chosen: nothing was begun before.
+                if draft.read_untracked().is_some() {
+                    store.edit_begun(op, began)
+                } else {
+                    store.edit(vec![op])
+                }
                 draft.set(None);
                 problem.set(None);
                 true
@@ -186,6 +195,12 @@ fn FieldInput(
         }
         announce(None);
     };
+    // Somebody removes the widget: what was typed so far counts, and is kept beside the removal.
+    on_cleanup(move || {
+        if draft.try_get_untracked().flatten().is_some() {
+            end();
+        }
+    });
     let keys = move |event: leptos::ev::KeyboardEvent| {
         event.stop_propagation();
         match event.key().as_str() {
@@ -245,7 +260,7 @@ fn FieldInput(
                 on:input:target=move |event| {
                     let text = event.target().value();
                     if draft.read_untracked().is_none() {
-                        start.set_value(Some(value.get_untracked()));
+                        start.set_value((Some(value.get_untracked()), store.seen()));
                     }
                     draft.set(Some(text.clone()));
                     problem.set(None);

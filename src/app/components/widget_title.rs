@@ -8,6 +8,7 @@ use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
 use crate::dashboard::{MAX_TITLE_CHARS, Op, WidgetId};
 use crate::sync::protocol::Editing;
+use crate::sync::replica::Seen;
 
 /// What an empty title shows as.
 pub const UNTITLED: &str = "Untitled";
@@ -40,8 +41,9 @@ pub fn EditableTitle(
     let people = People::here();
     let key = StoredValue::new(id);
     let draft = RwSignal::new(String::new());
-    // What the title was when editing began: who leaves it as it was takes nobody's new title back.
-    let start = StoredValue::new(String::new());
+    // What the title was when editing began, and when that was: who leaves it as it was takes nobody's
+    // new title back, and who writes another has not seen a newer one.
+    let start = StoredValue::new((String::new(), Seen::default()));
     let input = NodeRef::<Input>::new();
     let theirs = Memo::new(move |_| {
         let editors = people.editors.read();
@@ -62,7 +64,7 @@ pub fn EditableTitle(
         if now && was != Some(true) {
             let title = title.get_untracked();
             draft.set(title.clone());
-            start.set_value(title.clone());
+            start.set_value((title.clone(), store.seen()));
             announce(Some(title));
             dom::soon(move || {
                 if let Some(input) = input.get_untracked() {
@@ -73,22 +75,26 @@ pub fn EditableTitle(
         now
     });
     let end = move |keep: bool| {
-        if !editing.get_untracked() {
+        if editing.try_get_untracked() != Some(true) {
             return;
         }
         editing.set(false);
         announce(None);
         let draft = draft.get_untracked();
-        let written = keep && start.with_value(|start| *start != draft);
+        let (before, began) = start.get_value();
+        let written = keep && before != draft;
         let value: String = draft.trim().chars().take(MAX_TITLE_CHARS).collect();
         if written && value != title.get_untracked() {
             let (field, value) = ("title".to_owned(), value.into());
-            store.edit(vec![match key.get_value() {
+            let op = match key.get_value() {
                 Some(id) => Op::Set { id, field, value },
                 None => Op::SetDashboard { field, value },
-            }]);
+            };
+            store.edit_begun(op, began);
         }
     };
+    // Somebody removes the widget: what was typed so far counts, and is kept beside the removal.
+    on_cleanup(move || end(true));
     let element = StoredValue::new(element_id);
     let keys = move |event: leptos::ev::KeyboardEvent| {
         event.stop_propagation();

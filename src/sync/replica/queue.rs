@@ -73,7 +73,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn queue(&mut self, ops: Vec<Op>) {
+    pub(super) fn queue(&mut self, ops: Vec<Op>, base: u64) {
         if let [Op::EditText { id, update }] = &ops[..]
             && let Some(Change { seq, ops: last, .. }) = self.pending.back_mut()
             && *seq > self.offered.max(self.logged)
@@ -85,7 +85,7 @@ impl Replica {
             *gathered = both;
             return;
         }
-        self.pending.push_back(Change { seq: self.next_seq, base: self.revision, ops });
+        self.pending.push_back(Change { seq: self.next_seq, base, ops });
         self.next_seq += 1;
     }
 

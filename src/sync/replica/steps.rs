@@ -50,7 +50,7 @@ impl Replica {
         if ops.iter().any(|op| !matches!(op, Op::Place { .. })) || ops.len() == step.ops.len() {
             let possible = self.possible(&ops);
             if !possible.is_empty() {
-                let (more, effect) = self.perform(possible)?;
+                let (more, effect) = self.perform(possible, self.revision)?;
                 changes.merge(more);
                 inverse = effect.inverse;
                 performed = true;
