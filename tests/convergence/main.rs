@@ -22,8 +22,8 @@ fn doing() -> impl Strategy<Value = Doing> {
     let w = 0..WIDGETS;
     prop_oneof![
         3 => (w.clone(), kind(), frame()).prop_map(|(w, k, f)| Doing::Add(w, k, f)),
-        1 => w.clone().prop_map(Doing::Remove),
-        1 => w.clone().prop_map(Doing::Restore),
+        2 => w.clone().prop_map(Doing::Remove),
+        2 => w.clone().prop_map(Doing::Restore),
         3 => (w.clone(), frame()).prop_map(|(w, f)| Doing::Place(w, f)),
         3 => (w.clone(), any::<u8>()).prop_map(|(w, v)| Doing::Title(w, v)),
         2 => (w.clone(), any::<u8>()).prop_map(|(w, v)| Doing::Unit(w, v)),
@@ -46,6 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => n.clone().prop_map(Step::UpTwice),
         8 => n.clone().prop_map(Step::Down),
         1 => n.clone().prop_map(Step::Cut),
+        2 => n.clone().prop_map(Step::Unanswered),
         2 => n.prop_map(Step::Join),
         1 => Just(Step::Reopen),
     ]

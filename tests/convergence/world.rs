@@ -40,6 +40,8 @@ pub enum Step {
     UpTwice(usize),
     Down(usize),
     Cut(usize),
+    /// The log gets what it pushes, and the line is cut before the answer.
+    Unanswered(usize),
     Join(usize),
     /// The room is built anew from its log, as after a crash.
     Reopen,
@@ -149,6 +151,11 @@ impl World {
             }
             Step::Down(n) => self.deliver(*n),
             Step::Cut(n) => self.cut(*n),
+            Step::Unanswered(n) => {
+                self.step(&Step::Push(*n));
+                self.step(&Step::Up(*n));
+                self.cut(*n);
+            }
             Step::Join(n) => self.join(*n),
             Step::Reopen => {
                 let mut again = Room::from_state(self.start.clone());
@@ -292,8 +299,8 @@ impl World {
     }
 
     pub fn join(&mut self, n: usize) {
-        // Every third join finds that the tail is gone.
-        let resume = self.clients[n].replica.resume().filter(|_| !self.now.is_multiple_of(3));
+        // Every other join finds that the tail is gone.
+        let resume = self.clients[n].replica.resume().filter(|_| self.now.is_multiple_of(2));
         self.join_with(n, resume);
     }
 
