@@ -87,7 +87,7 @@ function binary(): string {
   return chosen;
 }
 
-function site(): string {
+export function site(): string {
   return execFileSync(path.join(ROOT, "scripts/site.sh"), { encoding: "utf8" }).trim();
 }
 

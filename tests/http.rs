@@ -286,6 +286,30 @@ async fn files_are_cached_by_their_content_and_never_html() {
     }
 }
 
+#[tokio::test]
+async fn the_service_worker_names_one_build_and_its_shell_is_of_it() {
+    let server = Server::start();
+    let worker = server.get("/service-worker.js").await;
+    assert!(header(&worker, "content-type").contains("javascript"));
+    assert_eq!(header(&worker, "cache-control"), "no-cache");
+    // What a worker may ask is its own policy's to say.
+    assert!(header(&worker, "content-security-policy").contains("connect-src 'self'"));
+    let text = worker.text().await.expect("a body");
+    let build = text.strip_prefix("const BUILD = ").and_then(|text| text.split(";\n").next());
+    let build: Value = serde_json::from_str(build.expect("the build's line")).expect("JSON");
+    let files = build["files"].as_object().expect("files");
+    assert!(files.contains_key("/favicon.svg"));
+    let shell = server.get(build["shell"].as_str().expect("an address")).await;
+    assert_eq!(header(&shell, "lockstep-build"), build["id"].as_str().expect("a name"));
+    assert_eq!(header(&shell, "set-cookie"), "", "the shell is nobody's");
+    let html = shell.text().await.expect("a body");
+    for (address, integrity) in files {
+        assert!(integrity.as_str().expect("a hash").starts_with("sha256-"));
+        assert!(!address.contains("?v=") || html.contains(address), "{address}");
+        assert_eq!(server.get(address).await.status(), StatusCode::OK, "{address}");
+    }
+}
+
 #[test]
 fn no_path_leads_out_of_the_site() {
     let server = Server::start();

@@ -86,7 +86,7 @@ impl SyncState {
 /// State of one sync service, for the status view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceStatus {
-    /// `socket`, `room`, `presence`, `data`.
+    /// `socket`, `room`, `presence`, `data`, `offline store`, `service worker`.
     pub name: &'static str,
     pub label: &'static str,
     pub state: ServiceState,
@@ -97,6 +97,16 @@ pub struct ServiceStatus {
     pub latency_ms: Option<u64>,
     /// Things that wait.
     pub queue: Option<usize>,
+}
+
+impl ServiceStatus {
+    /// What it does now, and what went wrong last.
+    pub fn in_words(&self) -> String {
+        match &self.last_error {
+            Some(error) => format!("{} Last error: {error}", self.says),
+            None => self.says.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,6 +45,8 @@ pub enum Page {
     Dashboard { id: DashboardId, epoch: String, revision: u64, dashboard: Dashboard },
     /// `/status`
     Status { server: ServerStatus },
+    /// What the service worker shows where the server cannot be had: whatever this device keeps.
+    Offline,
     /// Anything else, with what was looked for.
     NotFound { what: String },
 }
@@ -84,6 +86,25 @@ pub struct ServerService {
     pub queue: Option<usize>,
 }
 
+/// What the browser's half tells every page of this tab. Absent on the server.
+#[derive(Clone, Copy)]
+pub struct ThisTab {
+    /// The services that no page is without: `service worker`, `offline store`.
+    pub services: RwSignal<Vec<dashboard_store::ServiceStatus>>,
+    /// True where the page was made of what this device keeps, because the server could not be had.
+    pub from_device: bool,
+}
+
+impl ThisTab {
+    /// Says how a service is now.
+    pub fn tell(self, status: dashboard_store::ServiceStatus) {
+        self.services.update(|all| match all.iter_mut().find(|one| one.name == status.name) {
+            Some(known) => *known = status,
+            None => all.push(status),
+        });
+    }
+}
+
 /// The colours of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,6 +140,7 @@ pub fn App() -> impl IntoView {
             view! { <pages::DashboardPage id dashboard user=data.user/> }.into_any()
         }
         Page::Status { server } => view! { <pages::Status server user=data.user/> }.into_any(),
+        Page::Offline => view! { <pages::Offline user=data.user/> }.into_any(),
         Page::NotFound { what } => view! { <pages::NotFound what user=data.user/> }.into_any(),
     }
 }

@@ -25,7 +25,7 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
     let theme = data.theme.map(Theme::name);
     // `<` never stands in the text of a script element as itself, so no title can close it.
     let json = serde_json::to_string(data).expect("page data has string keys only").replace('<', "\\u003c");
-    let charts = matches!(data.page, Page::Dashboard { .. });
+    let charts = matches!(data.page, Page::Dashboard { .. } | Page::Offline);
     let Assets { css, js, wasm, charts_js, charts_css, nonce } = assets.clone();
     let start = format!(
         "import init, {{ hydrate }} from {};\nawait init({{ module_or_path: {} }});\nhydrate();\n",
@@ -67,6 +67,7 @@ fn document_title(page: &Page) -> String {
         Page::Dashboards { .. } => "Dashboards · Lockstep".to_owned(),
         Page::Dashboard { dashboard, .. } => format!("{} · Lockstep", dashboard.title),
         Page::Status { .. } => "Status · Lockstep".to_owned(),
+        Page::Offline => "Offline · Lockstep".to_owned(),
         Page::NotFound { .. } => "Not found · Lockstep".to_owned(),
     }
 }

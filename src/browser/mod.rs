@@ -6,6 +6,7 @@ mod data;
 mod live;
 mod outgoing;
 mod service_provider;
+mod service_worker;
 mod services;
 mod socket;
 mod told;
@@ -14,7 +15,7 @@ use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::app::dashboard_store::DashboardStore;
-use crate::app::{App, PAGE_DATA, Page, PageData};
+use crate::app::{App, PAGE_DATA, Page, PageData, ThisTab};
 
 use service_provider::ServiceProvider;
 
@@ -28,6 +29,9 @@ pub fn hydrate() {
         return;
     };
     leptos::mount::hydrate_body(move || {
+        let tab = ThisTab { services: RwSignal::new(Vec::new()), from_device: false };
+        service_worker::start(tab);
+        provide_context(tab);
         if let Page::Dashboard { id, epoch, revision, dashboard } = &data.page {
             let store = DashboardStore::new(id.clone(), dashboard, data.user.clone());
             provide_context(store);

@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -72,6 +72,25 @@ pub async fn status(
 ) -> Response {
     let server = server_status(&state).await;
     page(&state, Visit::new(guest, headers), StatusCode::OK, Page::Status { server })
+}
+
+/// `GET /offline`: the page that the service worker keeps. It is nobody's, and names its build.
+pub async fn shell_of_the_build(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let mut response = page(&state, Visit::new(None, headers), StatusCode::OK, Page::Offline);
+    let build = HeaderValue::try_from(state.site.build()).expect("a hash in base64 is header text");
+    response.headers_mut().insert(HeaderName::from_static("lockstep-build"), build);
+    response.headers_mut().remove(SET_COOKIE);
+    response
+}
+
+/// `GET /service-worker.js`. It may ask this server for what a page needs, and run nothing else.
+pub async fn service_worker(State(state): State<AppState>) -> Response {
+    let headers = [
+        (CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (CACHE_CONTROL, "no-cache"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; connect-src 'self'"),
+    ];
+    (headers, state.site.worker()).into_response()
 }
 
 /// Any other address.

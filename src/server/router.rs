@@ -14,6 +14,7 @@ use tower_http::trace::TraceLayer;
 use super::errors::ApiError;
 use super::pages::Visit;
 use super::state::AppState;
+use super::static_files::SHELL;
 use super::{http, pages, socket};
 use crate::sync::protocol::Code;
 
@@ -26,6 +27,8 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(pages::dashboards))
         .route("/d/{id}", get(pages::dashboard))
         .route("/status", get(pages::status))
+        .route(SHELL, get(pages::shell_of_the_build))
+        .route("/service-worker.js", get(pages::service_worker))
         .route("/api/v1/ws", get(socket::upgrade))
         .route("/api/v1/dashboards", get(http::list).post(http::create))
         .route("/api/v1/dashboards/{id}", get(http::read).delete(http::delete))

@@ -10,7 +10,8 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
@@ -24,6 +25,12 @@ const CHARTS_JS: &str = "/vendor/uPlot.iife.min.js";
 const CHARTS_CSS: &str = "/vendor/uPlot.min.css";
 /// What a page loads by name, with the hash of what is in it.
 const HASHED: [&str; 5] = [JS, WASM, CSS, CHARTS_JS, CHARTS_CSS];
+/// What a page without a network needs beside these, by plain addresses.
+const PLAIN: [&str; 2] = ["/favicon.svg", "/manifest.webmanifest"];
+/// The page that the service worker keeps: what it shows is on the visitor's device.
+pub const SHELL: &str = "/offline";
+/// The service worker, which the build's names are written above.
+const WORKER: &str = include_str!("service_worker.js");
 /// Characters of a content hash in an address: 72 bits.
 const HASH_CHARS: usize = 12;
 
@@ -47,12 +54,15 @@ pub enum SiteError {
 pub struct Site {
     root: Arc<Path>,
     versions: Arc<BTreeMap<&'static str, Version>>,
+    build: Arc<str>,
 }
 
 /// A file as it was at the start.
 #[derive(Clone, PartialEq)]
 struct Version {
     hash: String,
+    /// The whole hash as browsers check it.
+    integrity: String,
     changed: Option<SystemTime>,
 }
 
@@ -65,7 +75,7 @@ impl Site {
         let found = looked.iter().find(|dir| dir.join(&JS[1..]).is_file());
         let Some(root) = found else { return Err(SiteError::NotFound(looked)) };
         let mut versions = BTreeMap::new();
-        for name in HASHED {
+        for name in HASHED.into_iter().chain(PLAIN) {
             let path = root.join(&name[1..]);
             // Charts are an extra that a build may lack; the page says so by itself.
             if path.is_file() {
@@ -73,21 +83,42 @@ impl Site {
                 versions.insert(name, version);
             }
         }
-        Ok(Self { root: root.as_path().into(), versions: Arc::new(versions) })
+        let mut all = Sha256::new_with_prefix(WORKER);
+        versions.values().for_each(|version| all.update(&version.integrity));
+        let build = short(&all.finalize()).into();
+        Ok(Self { root: root.as_path().into(), versions: Arc::new(versions), build })
+    }
+
+    /// The name of all files together: another one where any of them is another.
+    pub fn build(&self) -> &str {
+        &self.build
+    }
+
+    /// The service worker of this build.
+    pub fn worker(&self) -> String {
+        let address =
+            |(name, version): (&&str, &Version)| (self.address(name), version.integrity.clone().into());
+        let files: serde_json::Map<_, _> = self.versions.iter().map(address).collect();
+        let build = json!({ "id": &*self.build, "shell": SHELL, "files": files });
+        format!("const BUILD = {build};\n{WORKER}")
+    }
+
+    /// The address under which a file may be kept for good.
+    fn address(&self, name: &str) -> String {
+        match self.versions.get(name) {
+            Some(version) if !PLAIN.contains(&name) => format!("{name}?v={}", version.hash),
+            _ => name.to_owned(),
+        }
     }
 
     /// The addresses of what a page loads; `nonce` is for its scripts.
     pub fn assets(&self, nonce: String) -> Assets {
-        let address = |name: &str| match self.versions.get(name) {
-            Some(version) => format!("{name}?v={}", version.hash),
-            None => name.to_owned(),
-        };
         Assets {
-            css: address(CSS),
-            js: address(JS),
-            wasm: address(WASM),
-            charts_js: address(CHARTS_JS),
-            charts_css: address(CHARTS_CSS),
+            css: self.address(CSS),
+            js: self.address(JS),
+            wasm: self.address(WASM),
+            charts_js: self.address(CHARTS_JS),
+            charts_css: self.address(CHARTS_CSS),
             nonce,
         }
     }
@@ -129,10 +160,17 @@ impl Site {
 impl Version {
     fn read(path: &Path) -> std::io::Result<Self> {
         let changed = changed(path);
-        let mut hash = URL_SAFE_NO_PAD.encode(Sha256::digest(std::fs::read(path)?));
-        hash.truncate(HASH_CHARS);
-        Ok(Self { hash, changed })
+        let digest = Sha256::digest(std::fs::read(path)?);
+        let integrity = format!("sha256-{}", STANDARD.encode(digest));
+        Ok(Self { hash: short(&digest), integrity, changed })
     }
+}
+
+/// A hash as it stands in addresses.
+fn short(digest: &[u8]) -> String {
+    let mut hash = URL_SAFE_NO_PAD.encode(digest);
+    hash.truncate(HASH_CHARS);
+    hash
 }
 
 fn changed(path: &Path) -> Option<SystemTime> {

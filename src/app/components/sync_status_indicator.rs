@@ -128,10 +128,7 @@ pub fn ServiceList(services: RwSignal<Vec<ServiceStatus>>) -> impl IntoView {
                 <span class="state" aria-hidden="true"></span>
                 <div>
                     <strong>{label}</strong>
-                    <p>{part(|service| match &service.last_error {
-                        Some(error) => format!("{} Last error: {error}", service.says),
-                        None => service.says.clone(),
-                    })}</p>
+                    <p>{part(ServiceStatus::in_words)}</p>
                 </div>
                 <span class="figures">{part(|service| {
                     let latency = service.latency_ms.map(|ms| format!("{ms} ms"));

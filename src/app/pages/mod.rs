@@ -3,9 +3,11 @@
 mod dashboard;
 mod dashboards;
 mod not_found;
+mod offline;
 mod status;
 
 pub use dashboard::DashboardPage;
 pub use dashboards::Dashboards;
 pub use not_found::NotFound;
+pub use offline::Offline;
 pub use status::Status;

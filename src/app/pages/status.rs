@@ -6,7 +6,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::app::components::SiteHeader;
-use crate::app::{ServerService, ServerStatus, dom, format};
+use crate::app::dashboard_store::ServiceStatus;
+use crate::app::{ServerService, ServerStatus, ThisTab, dom, format};
 use crate::dashboard::User;
 
 /// How this tab's last request went.
@@ -51,6 +52,26 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
         };
         view! { <ServerRow service=now/> }
     };
+    // Known to the browser alone, and after the page is hydrated: the first render has none.
+    let tab = RwSignal::new(None::<ThisTab>);
+    let here = use_context::<ThisTab>();
+    Effect::new(move |_| tab.set(here));
+    let of_this_tab = move || tab.get().map(|tab| tab.services.get()).unwrap_or_default();
+    let own_row = move |first: ServiceStatus| {
+        let name = first.name;
+        let now = Memo::new(move |_| {
+            of_this_tab().into_iter().find(|one| one.name == name).unwrap_or_else(|| first.clone())
+        });
+        view! {
+            <Row
+                name=name.to_owned()
+                label=now.get_untracked().label.to_owned()
+                state=Signal::derive(move || now.read().state.name().to_owned())
+                says=Signal::derive(move || now.read().in_words())
+                figures=Signal::stored(Vec::new())
+            />
+        }
+    };
     view! {
         <SiteHeader user/>
         <main class="sheet">
@@ -88,6 +109,7 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
                         figures=Signal::stored(Vec::new())
                     />
                 }).collect_view()}
+                <For each=of_this_tab key=|service| service.name children=own_row/>
             </section>
             <section class="services" aria-label="The server">
                 <h2>

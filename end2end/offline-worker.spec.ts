@@ -1,0 +1,112 @@
+// The service worker: the page opens without a network, one build at a time.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { BrowserContext, Page } from "@playwright/test";
+import { expect, test } from "./fixtures.ts";
+import { Server, site } from "./server.ts";
+
+// What Chromium itself writes about a network that a test has taken away.
+const CUT = /WebSocket connection|net::ERR_|Failed to load resource/;
+
+/** Waits until the worker of a build has taken over: all later pages come by it. */
+async function worker(page: Page): Promise<string> {
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+    while (!navigator.serviceWorker.controller) {
+      await new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true }));
+    }
+  });
+  const builds = await page.evaluate(() => caches.keys());
+  return builds.filter((name) => name.startsWith("lockstep-build-")).at(-1)!;
+}
+
+/** Addresses of what a build keeps. */
+async function kept(page: Page, build: string): Promise<string[]> {
+  return page.evaluate(async (name) => {
+    const requests = await (await caches.open(name)).keys();
+    return requests.map((request) => new URL(request.url).pathname);
+  }, build);
+}
+
+test("a page without a network is a page, and a missing file is no page", async ({ arrive }) => {
+  const ada = await arrive("Ada", { complains: CUT });
+  await ada.page.goto("/status");
+  const build = await worker(ada.page);
+  expect(await kept(ada.page, build)).toEqual(
+    expect.arrayContaining(["/offline", "/pkg/lockstep.js", "/pkg/lockstep.wasm", "/pkg/lockstep.css", "/favicon.svg"]),
+  );
+  await expect(ada.page.locator('[data-service="service worker"]')).toHaveAttribute("data-state", "ok");
+
+  await ada.context.setOffline(true);
+  await ada.page.goto("/d/never-seen");
+  await expect(ada.page.getByRole("heading", { name: "The server cannot be reached" })).toBeVisible();
+  await expect(ada.page.getByTestId("theme")).toBeVisible();
+  const missing = await ada.page.evaluate(async () => {
+    const answers = [];
+    for (const address of ["/pkg/old-build.js", "/vendor/none.js", "/api/v1/dashboards"]) {
+      answers.push(await fetch(address).then((answer) => answer.headers.get("content-type"), () => "none"));
+    }
+    return answers;
+  });
+  expect(missing).toEqual(["none", "none", "none"]);
+
+  await ada.context.setOffline(false);
+  await ada.page.getByTestId("retry").click();
+  await expect(ada.page.getByRole("heading", { name: "There is nothing here" })).toBeVisible();
+});
+
+test("a new build takes over whole, and pages of the build before it stay whole", async ({ browser }) => {
+  const root = mkdtempSync(path.join(tmpdir(), "lockstep-site-"));
+  const build = (name: string) => {
+    const copy = path.join(root, name);
+    cpSync(process.env.LOCKSTEP_SITE_ROOT ?? site(), copy, { recursive: true });
+    const style = path.join(copy, "pkg/lockstep.css");
+    writeFileSync(style, `${readFileSync(style, "utf8")}\n.build-${name} { color: red }\n`);
+    for (const packed of [".br", ".gz"]) rmSync(style + packed, { force: true });
+    return copy;
+  };
+  const dataDir = path.join(root, "data");
+  let context: BrowserContext | undefined;
+  let server = await Server.start({ LOCKSTEP_SITE_ROOT: build("a"), LOCKSTEP_DATA_DIR: dataDir });
+  try {
+    context = await browser.newContext({ baseURL: server.url });
+    const [old, page] = [await context.newPage(), await context.newPage()];
+    await old.goto("/status");
+    const first = await worker(old);
+    const style = await old.locator('link[href*="/pkg/lockstep.css"]').getAttribute("href");
+
+    const addr = server.url.replace("http://", "");
+    await server.stop();
+    server = await Server.start({
+      LOCKSTEP_SITE_ROOT: build("b"),
+      LOCKSTEP_DATA_DIR: dataDir,
+      LOCKSTEP_ADDR: addr,
+    });
+    const taken = old.evaluate(
+      () => new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true })),
+    );
+    await page.goto("/status");
+    await taken;
+    const second = await worker(page);
+    expect(second).not.toBe(first);
+    await expect(page.locator('[data-service="service worker"]')).toHaveAttribute("data-state", "ok");
+
+    // Without a network, the new page is of the new build, and the old one still finds its own files.
+    await server.stop();
+    await page.goto("/status");
+    const now = await page.locator('link[href*="/pkg/lockstep.css"]').getAttribute("href");
+    expect(now).not.toBe(style);
+    const text = (address: string) => fetch(address).then((answer) => answer.text());
+    expect(await page.evaluate(text, now!)).toContain(".build-b");
+    expect(await old.evaluate(text, style!)).toContain(".build-a");
+    expect((await page.evaluate(() => caches.keys())).filter((name) => name.startsWith("lockstep-build-"))).toEqual([
+      first,
+      second,
+    ]);
+  } finally {
+    await context?.close();
+    await server.stop();
+    rmSync(root, { recursive: true, force: true });
+  }
+});

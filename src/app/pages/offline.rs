@@ -1,0 +1,24 @@
+//! What shows without a network where this device keeps nothing of the page asked for.
+
+use leptos::prelude::*;
+
+use crate::app::components::SiteHeader;
+use crate::app::dom;
+use crate::dashboard::User;
+
+#[component]
+pub fn Offline(user: User) -> impl IntoView {
+    view! {
+        <SiteHeader user/>
+        <main class="sheet">
+            <div class="empty">
+                <h1>"The server cannot be reached"</h1>
+                <p>"This page is not kept on this device. Dashboards that you have opened here before are."</p>
+                <button type="button" class="button primary" data-testid="retry" on:click=|_| dom::reload()>
+                    "Try again"
+                </button>
+                <a class="button" href="/">"Dashboards on this device"</a>
+            </div>
+        </main>
+    }
+}

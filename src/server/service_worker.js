@@ -1,0 +1,102 @@
+// The page without a network: the files of one build, and its shell, which shows what this device keeps.
+// BUILD stands above these lines: { id, shell, files: { address: integrity } }.
+
+const PREFIX = "lockstep-build-";
+const FILES = PREFIX + BUILD.id;
+// Addresses of pages that were there the last time: only for these is there anything to show instead.
+const VISITED = "lockstep-visited";
+const MOST_VISITED = 500;
+// A line that has not brought a known page by then is as good as none.
+const PATIENCE_MS = 4000;
+// What stands in front of a server that is not there answers so.
+const ABSENT = [502, 503, 504];
+
+self.addEventListener("install", (event) => event.waitUntil(install()));
+self.addEventListener("activate", (event) => event.waitUntil(activate()));
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  if (request.mode === "navigate") {
+    if (isPage(pathname)) event.respondWith(page(event, pathname));
+  } else if (isFile(pathname)) {
+    event.respondWith(file(request));
+  }
+});
+
+// All of a build or nothing: a server in the middle of an update must not have two of them mixed.
+async function install() {
+  const cache = await caches.open(FILES);
+  try {
+    const add = async ([address, integrity]) => {
+      if (await cache.match(address)) return;
+      const response = await fetch(address, { integrity });
+      if (!response.ok) throw new Error(`${address}: ${response.status}`);
+      await cache.put(address, response);
+    };
+    await Promise.all(Object.entries(BUILD.files).map(add));
+    const shell = await fetch(BUILD.shell, { cache: "no-store", credentials: "omit" });
+    if (shell.headers.get("lockstep-build") !== BUILD.id) throw new Error("the shell is of another build");
+    await cache.put(BUILD.shell, shell);
+  } catch (error) {
+    await caches.delete(FILES);
+    throw error;
+  }
+  await self.skipWaiting();
+}
+
+async function activate() {
+  const others = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== FILES);
+  // The build before this one stays: pages of it may be open still.
+  await Promise.all(others.slice(0, -1).map((name) => caches.delete(name)));
+  await self.registration.navigationPreload?.enable();
+  await self.clients.claim();
+}
+
+function isPage(path) {
+  return path === "/" || path === "/status" || path === BUILD.shell || path.startsWith("/d/");
+}
+
+function isFile(path) {
+  return path.startsWith("/pkg/") || path.startsWith("/vendor/") || path in BUILD.files;
+}
+
+// An address carries the hash of what is in it, so whichever build has it has the right one. What no
+// build has is the server's to answer, and never a page.
+async function file(request) {
+  const own = await caches.match(request, { cacheName: FILES, ignoreVary: true });
+  return own ?? (await caches.match(request, { ignoreVary: true })) ?? fetch(request);
+}
+
+// A page comes from the server, and where the server cannot be had, from this device.
+async function page(event, path) {
+  const shell = () => caches.match(BUILD.shell, { cacheName: FILES, ignoreVary: true });
+  const answer = ask(event, path);
+  const late = wasThere(path).then((known) => new Promise((done) => known && setTimeout(done, PATIENCE_MS)));
+  try {
+    const response = await Promise.race([answer, late]);
+    if (response && !ABSENT.includes(response.status)) return response;
+    return (await shell()) ?? (await answer);
+  } catch {
+    return (await shell()) ?? Response.error();
+  }
+}
+
+async function ask(event, path) {
+  const response = (await event.preloadResponse) ?? (await fetch(event.request));
+  if (response.ok || response.status === 404) event.waitUntil(note(path, response.ok));
+  return response;
+}
+
+async function wasThere(path) {
+  return !!(await caches.match(path, { cacheName: VISITED }));
+}
+
+async function note(path, there) {
+  const visited = await caches.open(VISITED);
+  await visited.delete(path);
+  if (!there) return;
+  await visited.put(path, new Response());
+  const all = await visited.keys();
+  await Promise.all(all.slice(0, -MOST_VISITED).map((oldest) => visited.delete(oldest)));
+}
