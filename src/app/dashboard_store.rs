@@ -370,6 +370,33 @@ impl DashboardStore {
         true
     }
 
+    /// Leaves what came to nothing in its author's hands, and says so.
+    pub fn not_saved(&self, ops: &[Op], reason: &str) {
+        let mut any = false;
+        for op in ops {
+            any |= self.keep_unsaved(op, reason);
+        }
+        let text = if any {
+            format!("Not saved. {reason} What you wrote is at the top of the page.")
+        } else {
+            format!("Not saved. {reason}")
+        };
+        if self.toasts.with_untracked(|toasts| toasts.iter().all(|toast| toast.text != text)) {
+            self.toast(text, None);
+        }
+    }
+
+    /// Says why an edit was not even begun, and keeps what was written in it. What was only moved, removed
+    /// or chosen is as it was, and is done again with a press.
+    pub fn not_taken(&self, ops: &[Op], reason: &str) {
+        let written = |op: &&Op| matches!(op, Op::Set { .. } | Op::SetDashboard { .. } | Op::EditText { .. });
+        let written: Vec<Op> = ops.iter().filter(written).cloned().collect();
+        match written.is_empty() {
+            true => self.toast(reason, None),
+            false => self.not_saved(&written, reason),
+        }
+    }
+
     /// A widget as it is, or was when it went.
     fn known(&self, id: &WidgetId) -> Option<Arc<Widget>> {
         if let Some(signals) = self.widget(id) {
@@ -397,5 +424,35 @@ impl DashboardStore {
     /// Takes a toast away.
     pub fn dismiss(&self, id: u32) {
         self.toasts.update(|toasts| toasts.retain(|toast| toast.id != id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Frame, NoteText};
+    use crate::sync::replica::EditError;
+
+    #[test]
+    fn s4_what_the_copy_does_not_take_stays_with_its_author() {
+        let owner = Owner::new();
+        owner.set();
+        let id = DashboardId::new("d1").expect("an id");
+        let store = DashboardStore::new(id, &Dashboard::new("Orders"), User::default());
+        let widget = WidgetId::new("w1").expect("an id");
+        let reason = EditError::QueueFull.to_string();
+        let place = Op::Place { id: widget.clone(), frame: Frame::default(), settled: false };
+        store.not_taken(&[place], &reason);
+        assert!(store.unsaved.get_untracked().is_empty(), "nothing was written");
+
+        let title = Op::SetDashboard { field: "title".to_owned(), value: "Orders per day".into() };
+        let typed = NoteText::default().splice(1, 0, 0, "a thought").0;
+        store.not_taken(&[title], &reason);
+        store.not_taken(&[Op::EditText { id: widget, update: typed }], &reason);
+        let kept = store.unsaved.get_untracked();
+        let kept: Vec<_> = kept.iter().map(|one| (&*one.content, &*one.reason)).collect();
+        assert_eq!(kept, [("Orders per day", &*reason), ("a thought", &*reason)]);
+        let toasts = store.toasts.get_untracked();
+        assert!(toasts.iter().any(|toast| toast.text.contains(&reason)), "{toasts:?}");
     }
 }

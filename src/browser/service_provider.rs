@@ -25,7 +25,6 @@ use super::live::NAME_KEY;
 use super::outgoing::Outgoing;
 use super::services::{Seen, close_reason};
 use super::socket::{Happened, Socket};
-use super::told;
 
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
@@ -252,7 +251,7 @@ impl ServiceProvider {
         let services = self.0.borrow();
         match outcome {
             Ok(changes) => services.show(changes),
-            Err(error) => told::not_taken(&services.store, written, &error.to_string()),
+            Err(error) => services.store.not_taken(written, &error.to_string()),
         }
         drop(services);
         self.plan_push(push_after);

@@ -91,11 +91,10 @@ fn summarize(store: &DashboardStore, touched: &BTreeMap<&WidgetId, &User>) {
 
 fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
     match notice {
-        Notice::Refused { op, reason } => keep(store, std::slice::from_ref(op), reason),
-        Notice::SetAside { change, reason, .. } => keep(store, &change.ops, reason),
+        Notice::Refused { op, reason } => store.not_saved(std::slice::from_ref(op), reason),
+        Notice::SetAside { change, reason, .. } => store.not_saved(&change.ops, reason),
         Notice::Unknown { change } => {
-            keep(
-                store,
+            store.not_saved(
                 &change.ops,
                 "It reached the server so long ago that nobody can say what became of it.",
             );
@@ -113,36 +112,5 @@ fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
             };
             store.toast(text, Some(ToastAction::Conflicts));
         }
-    }
-}
-
-/// Says why an edit was not even begun. What was written in it stays in its author's hands; what was only
-/// moved, removed or chosen is as it was, and done again with a press.
-pub fn not_taken(store: &DashboardStore, ops: &[Op], reason: &str) {
-    let written: Vec<Op> = ops
-        .iter()
-        .filter(|op| matches!(op, Op::Set { .. } | Op::SetDashboard { .. } | Op::EditText { .. }))
-        .cloned()
-        .collect();
-    match written.is_empty() {
-        true => store.toast(reason, None),
-        false => keep(store, &written, reason),
-    }
-}
-
-/// Leaves what came to nothing in its author's hands, and says so.
-fn keep(store: &DashboardStore, ops: &[Op], reason: &str) {
-    let mut any = false;
-    for op in ops {
-        any |= store.keep_unsaved(op, reason);
-    }
-    let text = if any {
-        format!("Not saved. {reason} What you wrote is at the top of the page.")
-    } else {
-        format!("Not saved. {reason}")
-    };
-    let shown = store.toasts.with_untracked(|toasts| toasts.iter().any(|toast| toast.text == text));
-    if !shown {
-        store.toast(text, None);
     }
 }
