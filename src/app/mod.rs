@@ -49,6 +49,8 @@ pub enum Page {
     Offline,
     /// Anything else, with what was looked for.
     NotFound { what: String },
+    /// What was asked for may well be there; the server cannot show it now.
+    Failed { why: String },
 }
 
 /// A dashboard in the list.
@@ -142,5 +144,6 @@ pub fn App() -> impl IntoView {
         Page::Status { server } => view! { <pages::Status server user=data.user/> }.into_any(),
         Page::Offline => view! { <pages::Offline user=data.user/> }.into_any(),
         Page::NotFound { what } => view! { <pages::NotFound what user=data.user/> }.into_any(),
+        Page::Failed { why } => view! { <pages::Failed why user=data.user/> }.into_any(),
     }
 }

@@ -69,5 +69,6 @@ fn document_title(page: &Page) -> String {
         Page::Status { .. } => "Status · Lockstep".to_owned(),
         Page::Offline => "Offline · Lockstep".to_owned(),
         Page::NotFound { .. } => "Not found · Lockstep".to_owned(),
+        Page::Failed { .. } => "Not now · Lockstep".to_owned(),
     }
 }

@@ -79,6 +79,7 @@ impl From<StoreError> for ApiError {
                     Code::Internal,
                     "The server could not reach its store. Nothing was changed; try again.",
                 )
+                .status(StatusCode::SERVICE_UNAVAILABLE)
             }
         }
     }

@@ -101,7 +101,11 @@ pub fn not_found(state: &AppState, visit: Visit) -> Response {
 
 /// A page that says in words why there is not the one asked for.
 fn failed(state: &AppState, visit: Visit, error: ApiError) -> Response {
-    page(state, visit, error.status, Page::NotFound { what: error.reason })
+    let page_of = match error.status.is_server_error() {
+        true => Page::Failed { why: error.reason },
+        false => Page::NotFound { what: error.reason },
+    };
+    page(state, visit, error.status, page_of)
 }
 
 /// Renders a page. Somebody new becomes a guest by it.
