@@ -16,7 +16,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use self::input::{Input, Read};
@@ -63,6 +63,8 @@ struct Shared {
     tasks: Mutex<JoinSet<()>>,
     sessions: AtomicUsize,
     draining: AtomicBool,
+    /// Told when a room opened or went, and when a session went.
+    changed: Notify,
     /// Set at the end of draining: when sessions that are in no room come back.
     goodbye: watch::Sender<Option<u64>>,
 }
@@ -116,6 +118,7 @@ impl Rooms {
             tasks: Mutex::default(),
             sessions: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            changed: Notify::new(),
             goodbye: watch::Sender::new(None),
         }))
     }
@@ -173,6 +176,7 @@ impl Rooms {
         };
         let slot = opening.slot.as_ref().expect("taken only when it is dropped");
         let room = slot.room.get_or_try_init(|| self.start(id, slot)).await?.clone();
+        self.0.changed.notify_waiters();
         if room.inbox.is_closed() {
             // It did not end in good order, or it would have left the list first.
             self.forget(id, slot);
@@ -275,6 +279,9 @@ impl Rooms {
     pub async fn drain(&self, retry_after_ms: u64) {
         self.0.draining.store(true, SeqCst);
         loop {
+            // From before the look on, so that nothing is missed between the two.
+            let mut changed = std::pin::pin!(self.0.changed.notified());
+            changed.as_mut().enable();
             let slots: Vec<Arc<Slot>> = self.slots().values().cloned().collect();
             for slot in &slots {
                 if let Some(room) = slot.room.get() {
@@ -293,12 +300,17 @@ impl Rooms {
             if self.slots().is_empty() {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            changed.await;
         }
         self.0.goodbye.send_replace(Some(retry_after_ms));
         let gone = async {
-            while self.0.sessions.load(SeqCst) > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+            loop {
+                let mut changed = std::pin::pin!(self.0.changed.notified());
+                changed.as_mut().enable();
+                if self.0.sessions.load(SeqCst) == 0 {
+                    break;
+                }
+                changed.await;
             }
         };
         if tokio::time::timeout(GOODBYE, gone).await.is_err() {
@@ -312,6 +324,7 @@ impl Rooms {
         if slots.get(id).is_some_and(|known| Arc::ptr_eq(known, slot)) {
             slots.remove(id);
             self.0.metrics.rooms.fetch_sub(1, Relaxed);
+            self.0.changed.notify_waiters();
         }
     }
 
@@ -350,6 +363,7 @@ impl Drop for Opening<'_> {
             && slots.get(self.id).is_some_and(|known| Arc::ptr_eq(known, &mine))
         {
             slots.remove(self.id);
+            self.rooms.0.changed.notify_waiters();
         }
         drop(mine);
         drop(slots);
@@ -359,6 +373,7 @@ impl Drop for Opening<'_> {
 impl Drop for Admission {
     fn drop(&mut self) {
         self.0.0.sessions.fetch_sub(1, SeqCst);
+        self.0.0.changed.notify_waiters();
         self.0.0.metrics.sessions.fetch_sub(1, Relaxed);
     }
 }

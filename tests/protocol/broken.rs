@@ -1,11 +1,17 @@
 //! A room whose store fails it: what it tells, and what it must not store.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use lockstep::dashboard::{ClientId, DashboardId};
+use lockstep::server::data::this_server::ThisServer;
 use lockstep::server::limits::Limits;
+use lockstep::server::rooms::Rooms;
+use lockstep::server::router;
+use lockstep::server::state::AppState;
+use lockstep::server::static_files::Site;
 use lockstep::server::store::memory::MemoryStore;
 use lockstep::server::store::{
     Appended, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored,
@@ -13,7 +19,7 @@ use lockstep::server::store::{
 
 use serde_json::json;
 
-use super::support::{Server, change};
+use super::support::{self, Server, change};
 
 /// A store in memory whose disk breaks when it is told to.
 #[derive(Default)]
@@ -38,6 +44,7 @@ impl Store for Breaking {
     }
 
     async fn list(&self) -> Result<Vec<Listed>, StoreError> {
+        self.works()?;
         self.inner.list().await
     }
 
@@ -138,4 +145,57 @@ async fn s4_a_change_that_comes_again_is_answered_even_if_its_commit_is_gone() {
     let answer = ada.expect("rejected").await;
     assert_eq!((&answer["code"], &answer["expected"]), (&json!("internal"), &json!(3)));
     assert!(answer["retry_after_ms"].is_u64(), "{answer}");
+}
+
+#[tokio::test]
+async fn s3_a_room_in_which_something_panicked_is_opened_anew_with_all_that_was_acked() {
+    let server = Server::start(Limits::default()).await;
+    let id = server.dashboard().await;
+    let mut ada = server.joined("ada", &id).await;
+    let query = json!({"op": "set", "id": "w1", "field": "query", "value": "poison"});
+    ada.push(&id, json!([change(1, "acked"), {"seq": 2, "base": 0, "ops": [query]}])).await;
+    while ada.commits().await.last().is_none_or(|commit| commit["seq"] != 2) {}
+    server.points.poison(true);
+    let mut grace = server.connect().await;
+    grace.hello("grace").await;
+    grace.send(json!({"type": "join", "dashboard": id})).await;
+    // Neither the one who came nor the one who only watches stays in a room that is no more.
+    assert_eq!((grace.closed().await, ada.closed().await), (4503, 4503));
+    server.points.poison(false);
+    let mut again = server.connect().await;
+    again.hello("ada").await;
+    let joined = again.join(&id).await;
+    assert_eq!((&joined["revision"], &joined["last_seq"]), (&json!(2), &json!(2)));
+    assert_eq!(joined["snapshot"]["widgets"]["w1"]["title"], "acked");
+    assert_eq!(server.metrics.panics_caught.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_page_that_the_store_does_not_give_says_so_in_plain_words() {
+    let store = Arc::new(Breaking::default());
+    let dir = tempfile::tempdir().expect("a directory");
+    let site = dir.path().join("site");
+    std::fs::create_dir_all(site.join("pkg")).expect("a directory");
+    std::fs::write(site.join("pkg/lockstep.js"), "").expect("a file");
+    let config = support::config(dir.path(), Limits::default());
+    let source = Arc::new(ThisServer::default());
+    let limits = Arc::new(Limits::default());
+    let rooms = Rooms::new(store.clone(), limits, Arc::default(), source.clone());
+    let id = rooms.create("Orders").await.expect("made");
+    let site = Site::open(Some(&site), Path::new("")).expect("a site");
+    let state = AppState::new(&config, rooms, source, site).await.expect("secrets");
+    let listener = tokio::net::TcpListener::bind(config.addr).await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(async move { axum::serve(listener, router::router(state)).await });
+    for (broken, status) in [(true, 503), (false, 200)] {
+        store.broken.store(broken, SeqCst);
+        for path in ["/".to_owned(), format!("/d/{id}")] {
+            let page = reqwest::get(format!("http://{addr}{path}")).await.expect("answers");
+            assert_eq!(page.status(), status, "{path}");
+            let text = page.text().await.expect("text");
+            assert_eq!(text.contains("This cannot be shown right now"), broken, "{text}");
+            assert!(!text.contains("There is nothing here"), "{text}");
+        }
+    }
+    serving.abort();
 }

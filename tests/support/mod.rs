@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use axum::Router;
@@ -28,8 +30,6 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// Long enough for what is on its way here to be here.
-pub const QUIET: Duration = Duration::from_millis(150);
 
 /// A server within the test: rooms, socket and store as in the program.
 pub struct Server {
@@ -53,16 +53,7 @@ impl Server {
 
     pub async fn start_with(store: Arc<dyn Store>, dir: tempfile::TempDir, limits: Limits) -> Self {
         let (metrics, points) = (Arc::new(Metrics::default()), Arc::new(Points::default()));
-        let config = Config {
-            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data_dir: dir.path().to_owned(),
-            site_root: None,
-            log: "warn".to_owned(),
-            log_format: LogFormat::Text,
-            allowed_origins: Vec::new(),
-            allow_open_access_on_network: false,
-            limits: limits.clone(),
-        };
+        let config = config(dir.path(), limits.clone());
         let rooms = Rooms::new(store, Arc::new(limits), metrics.clone(), points.clone());
         let origins = Arc::new(Origins::new(&config));
         let sockets = Sockets::new(rooms.clone(), origins).await.expect("a secret");
@@ -101,34 +92,57 @@ impl Server {
     }
 }
 
+/// Settings for a server on a port of its own.
+pub fn config(data_dir: &Path, limits: Limits) -> Config {
+    Config {
+        addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data_dir: data_dir.to_owned(),
+        site_root: None,
+        log: "warn".to_owned(),
+        log_format: LogFormat::Text,
+        allowed_origins: Vec::new(),
+        allow_open_access_on_network: false,
+        limits,
+    }
+}
+
 /// A stat as it stands in a snapshot.
 pub fn stat(title: &str) -> Value {
     json!({"kind": "stat", "title": title, "frame": {"x": 0, "y": 0, "w": 6, "h": 4}, "options": {}})
 }
 
 /// A source of points that the test feeds.
-pub struct Points(watch::Sender<u64>);
+pub struct Points {
+    count: watch::Sender<u64>,
+    poisoned: AtomicBool,
+}
 
 impl Default for Points {
     fn default() -> Self {
-        Self(watch::Sender::new(0))
+        Self { count: watch::Sender::new(0), poisoned: AtomicBool::new(false) }
     }
 }
 
 impl Points {
     /// One more point of every query; its time and its value are its number.
     pub fn add(&self) {
-        self.0.send_modify(|count| *count += 1);
+        self.count.send_modify(|count| *count += 1);
+    }
+
+    /// Whoever asks for points from now on panics, or not any more.
+    pub fn poison(&self, poisoned: bool) {
+        self.poisoned.store(poisoned, SeqCst);
     }
 }
 
 impl RoomData for Points {
     fn subscribe(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
+        self.count.subscribe()
     }
 
     fn since(&self, query: &str, after_ms: u64) -> Vec<Series> {
-        let points = (after_ms + 1..=*self.0.borrow()).map(|n| (n, Some(n as f64))).collect();
+        assert!(!self.poisoned.load(SeqCst), "poisoned by the test");
+        let points = (after_ms + 1..=*self.count.borrow()).map(|n| (n, Some(n as f64))).collect();
         vec![Series { name: query.to_owned(), points }]
     }
 }
@@ -214,16 +228,17 @@ impl Client {
         }
     }
 
-    /// Everything that comes within a while.
-    pub async fn within(&mut self, time: Duration) -> Vec<Value> {
+    /// Everything that was on its way here by now: a ping is answered behind it.
+    pub async fn so_far(&mut self) -> Vec<Value> {
+        self.send(json!({"type": "ping", "id": 99})).await;
         let mut frames = Vec::new();
-        let all = async {
-            while let Got::Frame(frame) = self.got().await {
-                frames.push(frame);
+        loop {
+            match self.got().await {
+                Got::Frame(frame) if frame["type"] == "pong" => return frames,
+                Got::Frame(frame) => frames.push(frame),
+                other => panic!("no pong but {other:?}"),
             }
-        };
-        let _ = tokio::time::timeout(time, all).await;
-        frames
+        }
     }
 
     pub async fn hello(&mut self, secret: &str) -> Value {
@@ -263,14 +278,7 @@ impl Client {
 
     /// Still there: a ping is answered.
     pub async fn is_alive(&mut self) {
-        self.send(json!({"type": "ping", "id": 99})).await;
-        loop {
-            match self.got().await {
-                Got::Frame(frame) if frame["type"] == "pong" => return,
-                Got::Frame(_) => {}
-                other => panic!("no pong but {other:?}"),
-            }
-        }
+        self.so_far().await;
     }
 }
 

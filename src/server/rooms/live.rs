@@ -3,12 +3,16 @@
 
 mod log;
 mod people;
+mod recovery;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -48,7 +52,7 @@ enum Ended {
     Drained {
         retry_after_ms: u64,
     },
-    /// The store did not let it go on.
+    /// The store did not let it go on, or a step of it panicked.
     Failed,
 }
 
@@ -59,6 +63,8 @@ pub(super) struct Live {
     slot: Arc<Slot>,
     room: Room,
     members: HashMap<SessionId, Member>,
+    /// Who is being let in, and is no member yet: told too where that fails.
+    joining: Option<Member>,
     presence: PresenceSet,
     feed: Feed,
     tail: Tail,
@@ -69,6 +75,8 @@ pub(super) struct Live {
     /// Judged and not yet durable: nobody has heard of them.
     judged: Vec<Judged>,
     judged_bytes: usize,
+    /// The title and the number of widgets after the last of them, for the list of dashboards.
+    listed: (String, usize),
     /// What to tell single sessions once the judged commits are durable.
     replies: Vec<(SessionId, Utf8Bytes)>,
     /// Open conflicts, as far as the metrics know.
@@ -96,6 +104,7 @@ impl Live {
         let mut tail = Tail::new(limits.tail_commits, limits.tail_bytes);
         let room = log::rebuild(opened, limits.widgets, &mut tail)?;
         let now = Instant::now();
+        let listed = (room.dashboard().title.clone(), room.dashboard().widgets.len());
         let mut live = Self {
             feed: Feed::new(rooms.data().clone()),
             id,
@@ -104,11 +113,13 @@ impl Live {
             heard: room.revision(),
             room,
             members: HashMap::new(),
+            joining: None,
             presence: PresenceSet::new(),
             tail,
             snapshot: None,
             judged: Vec::new(),
             judged_bytes: 0,
+            listed,
             replies: Vec::new(),
             open_conflicts: 0,
             digest_at: now,
@@ -126,15 +137,31 @@ impl Live {
 
     /// Lives until nobody needs it any more.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) {
-        let mut inputs = Vec::new();
-        let ended = loop {
+        let mut inputs = VecDeque::new();
+        let living = AssertUnwindSafe(self.live(&mut inbox, &mut inputs)).catch_unwind().await;
+        let ended = living.unwrap_or_else(|_| {
+            // Whatever it was about is half done. Only what is in the store is true: the next to come
+            // opens it anew.
+            tracing::error!(dashboard = %self.id, "a step of a room panicked");
+            self.rooms.metrics().panics_caught.fetch_add(1, Relaxed);
+            Ended::Failed
+        });
+        self.finish(ended, inputs, inbox).await;
+    }
+
+    async fn live(&mut self, inbox: &mut mpsc::Receiver<Input>, inputs: &mut VecDeque<Input>) -> Ended {
+        let mut taken = Vec::new();
+        loop {
             let deadline = self.next_deadline();
             let anybody = !self.members.is_empty();
             let done = tokio::select! {
-                count = inbox.recv_many(&mut inputs, TAKE) => match count {
-                    0 => Err(Ended::Idle),
-                    _ => self.take(inputs.drain(..)).await,
-                },
+                count = inbox.recv_many(&mut taken, TAKE) => {
+                    inputs.extend(taken.drain(..));
+                    match count {
+                        0 => Err(Ended::Idle),
+                        _ => self.take(inputs).await,
+                    }
+                }
                 () = self.feed.ticked(), if anybody => {
                     self.send_news();
                     Ok(())
@@ -142,28 +169,20 @@ impl Live {
                 () = sleep_until(deadline) => Ok(()),
             };
             if let Err(ended) = done {
-                break ended;
+                return ended;
             }
             if let Err(ended) = self.keep_time(inbox.is_empty()).await {
-                break ended;
-            }
-        };
-        self.finish(ended, inputs, inbox).await;
-    }
-
-    async fn take(&mut self, inputs: impl Iterator<Item = Input>) -> Result<(), Ended> {
-        let now_ms = crate::server::clock::now_ms();
-        let mut inputs = inputs;
-        let mut outcome = Ok(());
-        for input in inputs.by_ref() {
-            outcome = self.take_one(input, now_ms).await;
-            if outcome.is_err() {
-                break;
+                return ended;
             }
         }
-        // What came after the end has nobody to answer it but this.
-        inputs.for_each(|input| self.turn_away(input, outcome.err().unwrap_or(Ended::Failed)));
-        outcome?;
+    }
+
+    /// Takes all inputs. What stays in the queue came after the end.
+    async fn take(&mut self, inputs: &mut VecDeque<Input>) -> Result<(), Ended> {
+        let now_ms = crate::server::clock::now_ms();
+        while let Some(input) = inputs.pop_front() {
+            self.take_one(input, now_ms).await?;
+        }
         self.flush().await
     }
 
@@ -186,8 +205,10 @@ impl Live {
             Input::Touch(session) => self.presence.touch(&session, now_ms),
             // The others look at what everybody may see: what is judged has to be durable first (S3).
             Input::Join { member, resume } => {
+                self.joining = Some(member.clone());
                 self.flush().await?;
                 self.join(member, resume, now_ms).await;
+                self.joining = None;
             }
             Input::Leave(session) => {
                 self.flush().await?;
@@ -255,14 +276,10 @@ impl Live {
     }
 
     /// Says goodbye, saves, and passes on what still came in.
-    async fn finish(mut self, ended: Ended, inputs: Vec<Input>, mut inbox: mpsc::Receiver<Input>) {
-        self.rooms
-            .metrics()
-            .open_conflicts
-            .fetch_sub(self.open_conflicts, std::sync::atomic::Ordering::Relaxed);
-        for (_, member) in std::mem::take(&mut self.members) {
-            say_goodbye(&member, ended);
-        }
+    async fn finish(mut self, ended: Ended, inputs: VecDeque<Input>, mut inbox: mpsc::Receiver<Input>) {
+        self.rooms.metrics().open_conflicts.fetch_sub(self.open_conflicts, Relaxed);
+        let members = std::mem::take(&mut self.members).into_values().chain(self.joining.take());
+        members.for_each(|member| say_goodbye(&member, ended));
         match ended {
             // The log ends behind what the room holds, or a panic left the dashboard half changed: only
             // what is in the store is true.
@@ -273,7 +290,7 @@ impl Live {
         inbox.close();
         let mut late = inputs;
         while let Some(input) = inbox.recv().await {
-            late.push(input);
+            late.push_back(input);
         }
         if ended == Ended::Idle && !late.is_empty() {
             // Somebody came through the door as it closed: the next room takes them.
@@ -313,11 +330,11 @@ fn say_goodbye(member: &Member, ended: Ended) {
         Ended::Idle | Ended::Failed => (
             frames::error(
                 Code::Internal,
-                "The server could not save. What you did is not lost: it is sent again.",
+                "The server could not go on. What you did is not lost: it is sent again.",
                 Some(FAILED_RETRY_MS),
             ),
             close::DRAINING,
-            "store failed",
+            "room failed",
         ),
     };
     member.outbound.send(frame);

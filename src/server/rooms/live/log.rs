@@ -1,4 +1,4 @@
-//! The log of a room: judging, appending, telling; and coming back to what is durable when that fails.
+//! The log of a room: judging, appending, telling, and the snapshots that shorten it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{Ended, FAILED_RETRY_MS, Live, SNAPSHOT_COMMITS, SNAPSHOT_EVERY, SNAP
 use crate::dashboard::{ClientId, SessionId};
 use crate::server::rooms::input::Bad;
 use crate::server::rooms::tail::{Tail, TailCommit};
-use crate::server::store::{Appended, KEEP_COMMITS, Listing, Most, Opened, StoreError, Stored};
+use crate::server::store::{Appended, Listing, Opened, StoreError, Stored};
 use crate::sync::protocol::{Change, Code, Commit, ServerMessage};
 use crate::sync::room::{Room, RoomState, Verdict};
 
@@ -25,8 +25,8 @@ const DIGEST_EVERY: Duration = Duration::from_secs(1);
 
 /// A commit on its way into the log.
 pub(super) struct Judged {
-    session: SessionId,
-    commit: Box<Commit>,
+    pub(super) session: SessionId,
+    pub(super) commit: Box<Commit>,
     body: Arc<str>,
 }
 
@@ -68,6 +68,9 @@ impl Live {
             Verdict::Committed(commit) => {
                 let body: Arc<str> = frames::json(&*commit).into();
                 self.judged_bytes += body.len();
+                let dashboard = self.room.dashboard();
+                self.listed.0.clone_from(&dashboard.title);
+                self.listed.1 = dashboard.widgets.len();
                 self.judged.push(Judged { session: session.clone(), commit, body });
                 if self.judged_bytes >= self.batch_bytes() {
                     self.flush().await?;
@@ -102,7 +105,7 @@ impl Live {
         self.reject(session, bad, expected);
     }
 
-    fn reject(&mut self, session: &SessionId, bad: Bad, expected: u64) {
+    pub(super) fn reject(&mut self, session: &SessionId, bad: Bad, expected: u64) {
         self.rooms.metrics().rejected(bad.code);
         let Bad { seq, code, reason, retry_after_ms } = bad;
         let dashboard = self.id.clone();
@@ -139,35 +142,42 @@ impl Live {
 
     /// Makes the judged commits durable, then tells everybody (S3).
     pub(super) async fn flush(&mut self) -> Result<(), Ended> {
-        self.judged_bytes = 0;
         let judged = std::mem::take(&mut self.judged);
-        if let Some(last) = judged.last() {
-            let commits = judged.iter().map(|Judged { commit, body, .. }| Appended {
-                revision: commit.revision,
-                client: commit.client.clone(),
-                seq: commit.seq,
-                body: body.clone(),
-            });
-            let listing = Listing {
-                title: self.room.dashboard().title.clone(),
-                widgets: self.room.dashboard().widgets.len(),
-                changed_at: last.commit.at,
-                changed_by: Some(last.commit.by.clone()),
-            };
-            let begun = Instant::now();
-            let appended = self.rooms.store().append(&self.id, commits.collect(), listing).await;
-            match appended {
-                Ok(()) => self.rooms.metrics().appended(begun.elapsed()),
-                Err(error) => return self.recover(judged, error).await,
-            }
-            self.tell(judged);
+        match self.append(&judged).await {
+            Ok(()) => self.tell(judged),
+            Err(error) => return self.recover(judged, error).await,
         }
+        self.reply();
+        Ok(())
+    }
+
+    /// Makes judged commits durable.
+    pub(super) async fn append(&mut self, judged: &[Judged]) -> Result<(), StoreError> {
+        self.judged_bytes = 0;
+        let Some(last) = judged.last() else { return Ok(()) };
+        let (title, widgets) = self.listed.clone();
+        let (changed_at, changed_by) = (last.commit.at, Some(last.commit.by.clone()));
+        let listing = Listing { title, widgets, changed_at, changed_by };
+        let commits = judged.iter().map(|Judged { commit, body, .. }| Appended {
+            revision: commit.revision,
+            client: commit.client.clone(),
+            seq: commit.seq,
+            body: body.clone(),
+        });
+        let begun = Instant::now();
+        self.rooms.store().append(&self.id, commits.collect(), listing).await?;
+        self.rooms.metrics().appended(begun.elapsed());
+        self.rooms.metrics().commits_total.fetch_add(judged.len() as u64, Relaxed);
+        Ok(())
+    }
+
+    /// Tells single sessions what waited for the judged commits.
+    pub(super) fn reply(&mut self) {
         for (session, frame) in std::mem::take(&mut self.replies) {
             if let Some(member) = self.members.get(&session) {
                 member.outbound.send(frame);
             }
         }
-        Ok(())
     }
 
     /// Sends durable commits to everybody, in as few frames as they fit in.
@@ -185,7 +195,6 @@ impl Live {
         self.send_commits(&bodies, digest.as_deref());
         let metrics = self.rooms.metrics().clone();
         let count = |counter: &std::sync::atomic::AtomicU64, by: usize| counter.fetch_add(by as u64, Relaxed);
-        count(&metrics.commits_total, judged.len());
         let (mut windows, mut conflicts) = (Vec::new(), 0);
         for Judged { commit, body, .. } in judged {
             count(&metrics.refused_total, commit.refused.len());
@@ -211,7 +220,7 @@ impl Live {
         self.rooms.limits().outbound_bytes / BATCH_PART
     }
 
-    fn send_commits(&mut self, bodies: &[Arc<str>], digest: Option<&str>) {
+    pub(super) fn send_commits(&mut self, bodies: &[Arc<str>], digest: Option<&str>) {
         let delivered = bodies.len() * self.members.len();
         self.rooms.metrics().deliveries_total.fetch_add(delivered as u64, Relaxed);
         let most = 2 * self.batch_bytes();
@@ -227,98 +236,6 @@ impl Live {
             self.send_all(&frames::commits(&self.id, now, digest));
             rest = later;
         }
-    }
-
-    /// A panic in judging: what was judged before is saved, the room is built anew, the change is no good.
-    async fn survive(&mut self, session: SessionId, client: &ClientId, seq: u64) -> Result<(), Ended> {
-        tracing::error!(dashboard = %self.id, %client, seq, "judging a change panicked");
-        self.rooms.metrics().panics_caught.fetch_add(1, Relaxed);
-        // The dashboard may be half changed: no digest of it.
-        self.digest_at = Instant::now();
-        self.flush().await?;
-        self.reload().await?;
-        let expected = self.room.last_seq(client) + 1;
-        let reason = "The change cannot be read.".to_owned();
-        self.reject(&session, Bad { seq, code: Code::Invalid, reason, retry_after_ms: None }, expected);
-        Ok(())
-    }
-
-    /// An append that failed: back to what is durable, and the authors are told to push again.
-    async fn recover(&mut self, judged: Vec<Judged>, error: StoreError) -> Result<(), Ended> {
-        tracing::warn!(dashboard = %self.id, %error, commits = judged.len(), "commits were not appended");
-        if error == StoreError::Gone {
-            return Err(Ended::Deleted);
-        }
-        self.reload().await?;
-        // What else was to be said counted on commits that are not there.
-        let mut replies = std::mem::take(&mut self.replies);
-        replies.retain(|(session, _)| judged.iter().all(|judged| judged.session != *session));
-        let mut told: Vec<SessionId> = Vec::new();
-        for Judged { session, commit, .. } in &judged {
-            let last = self.room.last_seq(&commit.client);
-            // It may have been appended in spite of the error; then the tail told everybody.
-            if commit.seq <= last || told.contains(session) {
-                continue;
-            }
-            told.push(session.clone());
-            let bad = Bad {
-                seq: commit.seq,
-                code: Code::Internal,
-                reason: "The server could not save this yet.".to_owned(),
-                retry_after_ms: Some(FAILED_RETRY_MS),
-            };
-            self.reject(session, bad, last + 1);
-        }
-        self.replies.append(&mut replies);
-        for (session, frame) in std::mem::take(&mut self.replies) {
-            if let Some(member) = self.members.get(&session) {
-                member.outbound.send(frame);
-            }
-        }
-        Ok(())
-    }
-
-    /// Builds the room anew from the store, and tells everybody what the log has that they don't.
-    async fn reload(&mut self) -> Result<(), Ended> {
-        let store = self.rooms.store().clone();
-        let opened = match store.open(&self.id).await {
-            Ok(Some(opened)) => opened,
-            Ok(None) => return Err(Ended::Deleted),
-            Err(error) => return Err(self.failed(&error)),
-        };
-        let heard = self.heard;
-        if opened.epoch != self.room.epoch() {
-            return Err(Ended::Failed);
-        }
-        let limits = self.rooms.limits();
-        let mut tail = Tail::new(limits.tail_commits, limits.tail_bytes);
-        let room = rebuild(opened, limits.widgets, &mut tail);
-        self.room = room.map_err(|error| self.failed(&error))?;
-        self.snapshot = None;
-        if self.room.revision() > heard {
-            let missed = store.tail(&self.id, heard, Most::commits(KEEP_COMMITS as usize)).await;
-            let missed = missed.map_err(|error| self.failed(&error))?;
-            let whole = missed.first().is_some_and(|first| first.revision == heard + 1)
-                && missed.last().is_some_and(|last| last.revision == self.room.revision());
-            if !whole {
-                return Err(Ended::Failed);
-            }
-            let bodies: Vec<Arc<str>> = missed.into_iter().map(|commit| commit.body).collect();
-            self.send_commits(&bodies, None);
-        }
-        self.tail = tail;
-        self.heard = self.room.revision();
-        let windows = self.feed.windows(self.room.dashboard());
-        if !windows.is_empty() {
-            self.send_all(&frames::data(&self.id, windows));
-        }
-        self.count_open_conflicts();
-        Ok(())
-    }
-
-    fn failed(&self, error: &dyn std::fmt::Display) -> Ended {
-        tracing::error!(dashboard = %self.id, %error, "the room cannot go on");
-        Ended::Failed
     }
 
     pub(super) fn count_open_conflicts(&mut self) {
