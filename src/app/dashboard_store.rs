@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use super::activity::{self, Absence, Activity, Deed, Telling};
 use super::unsaved::{self, Unsaved};
 use crate::dashboard::{Conflict, Dashboard, DashboardId, Op, SessionId, User, Widget, WidgetId};
 use crate::sync::protocol::{Cursor, Dragging, Editing, Peer, Series};
@@ -152,6 +153,8 @@ pub enum ToastAction {
     Edit { label: String, ops: Vec<Op> },
     /// Opens the conflict inbox.
     Conflicts,
+    /// Goes to the own edits that are not saved.
+    Unsaved,
 }
 
 /// The signals of one widget.
@@ -162,6 +165,12 @@ pub struct WidgetSignals {
     pub glow: RwSignal<Option<Glow>>,
     /// The data that it shows.
     pub data: RwSignal<WidgetData>,
+    /// True while its title is edited here; setting it begins.
+    pub renaming: RwSignal<bool>,
+    /// True once it has left the dashboard, for the moment in which it fades.
+    pub gone: RwSignal<bool>,
+    /// Tells these signals from those of the same widget before it went and came back.
+    pub born: u32,
 }
 
 /// The points of a widget and when the last came.
@@ -203,6 +212,12 @@ pub struct DashboardStore {
     pub following: RwSignal<Option<crate::dashboard::UserId>>,
     /// "Ada changed 14 widgets": more than ten changes at once become one line.
     pub summary: RwSignal<Option<String>>,
+    /// True while the dashboard's title is edited here; setting it begins.
+    pub renaming: RwSignal<bool>,
+    /// Who changed what since the page was opened, the newest last.
+    pub activity: RwSignal<Vec<Activity>>,
+    /// The last time away from this page.
+    pub absence: RwSignal<Option<Absence>>,
     widgets: StoredValue<HashMap<WidgetId, WidgetSignals>>,
     /// The last widgets that went, as they were.
     gone: StoredValue<VecDeque<(WidgetId, Arc<Widget>)>>,
@@ -234,6 +249,9 @@ impl DashboardStore {
             selected: RwSignal::new(None),
             following: RwSignal::new(None),
             summary: RwSignal::new(None),
+            renaming: RwSignal::new(false),
+            activity: RwSignal::new(Vec::new()),
+            absence: RwSignal::new(None),
             widgets: StoredValue::new(HashMap::new()),
             gone: StoredValue::new(VecDeque::new()),
             live: StoredValue::new_local(None),
@@ -303,11 +321,14 @@ impl DashboardStore {
                     }
                 }
                 (Some(widget), None) => {
-                    let owner = self.owner.get_value();
+                    let (owner, born) = (self.owner.get_value(), self.new_id());
                     let signals = owner.with(|| WidgetSignals {
                         widget: RwSignal::new(widget.clone()),
                         glow: RwSignal::new(None),
                         data: RwSignal::new(WidgetData::default()),
+                        renaming: RwSignal::new(false),
+                        gone: RwSignal::new(false),
+                        born,
                     });
                     self.widgets.update_value(|all| {
                         all.insert(id.clone(), signals);
@@ -316,6 +337,7 @@ impl DashboardStore {
                 }
                 (None, Some(signals)) => {
                     self.remember(id, signals.widget.get_untracked());
+                    signals.gone.set(true);
                     self.widgets.update_value(|all| {
                         all.remove(id);
                     });
@@ -376,13 +398,13 @@ impl DashboardStore {
         for op in ops {
             any |= self.keep_unsaved(op, reason);
         }
-        let text = if any {
-            format!("Not saved. {reason} What you wrote is at the top of the page.")
+        let (text, action) = if any {
+            (format!("Not saved. {reason} What you wrote is kept."), Some(ToastAction::Unsaved))
         } else {
-            format!("Not saved. {reason}")
+            (format!("Not saved. {reason}"), None)
         };
         if self.toasts.with_untracked(|toasts| toasts.iter().all(|toast| toast.text != text)) {
-            self.toast(text, None);
+            self.toast(text, action);
         }
     }
 
@@ -395,6 +417,34 @@ impl DashboardStore {
             true => self.toast(reason, None),
             false => self.not_saved(&written, reason),
         }
+    }
+
+    /// What these ops are going to do, in words. Asked before they show.
+    pub fn deeds(&self, changes: &[&[Op]]) -> Vec<Vec<Deed>> {
+        let known = |id: &WidgetId| self.known(id);
+        let mut telling = Telling::new(&known);
+        changes.iter().map(|ops| telling.deeds(ops)).collect()
+    }
+
+    /// Lists what somebody did. `at` is in Unix milliseconds.
+    pub fn list(&self, by: &User, at: u64, deeds: Vec<Deed>) {
+        if deeds.is_empty() {
+            return;
+        }
+        self.activity.update(|all| {
+            for deed in deeds {
+                activity::list(all, Activity { id: self.new_id(), by: by.clone(), at, deed });
+            }
+        });
+    }
+
+    /// Lets a widget glow in somebody's colour for a moment.
+    pub fn glow(&self, id: &WidgetId, by: &User) {
+        let Some(signals) = self.widget(id) else { return };
+        signals.glow.update(|glow| {
+            let count = glow.as_ref().map_or(0, |glow| glow.count) + 1;
+            *glow = Some(Glow { by: by.clone(), count });
+        });
     }
 
     /// A widget as it is, or was when it went.

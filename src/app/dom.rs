@@ -102,11 +102,14 @@ pub fn copy(text: &str, then: impl FnOnce(bool) + 'static) {
     leptos::task::spawn_local(async move { then(JsFuture::from(written).await.is_ok()) });
 }
 
-/// Selects the text of an element, for a key to copy it.
-pub fn select_text(id: &str) {
-    if let Some(element) = by_id(id)
-        && let Ok(Some(selection)) = window().get_selection()
-    {
+/// Selects the text of an element, for a key to copy it, and unfolds what it is folded into.
+pub fn unfold_and_select(id: &str) {
+    let Some(element) = by_id(id) else { return };
+    if let Ok(Some(details)) = element.closest("details") {
+        // Every browser takes this attribute.
+        let _ = details.set_attribute("open", "");
+    }
+    if let Ok(Some(selection)) = window().get_selection() {
         // Nothing is selected where the element has gone in between.
         let _ = selection.select_all_children(&element);
     }
@@ -161,6 +164,19 @@ where
             let listener = window_event_listener(event, then);
             on_cleanup(move || listener.remove());
         }
+    });
+}
+
+/// Takes keys before anything on the page does, for the life of the page; nothing on the server.
+pub fn on_keys_first(then: impl Fn(&web_sys::KeyboardEvent) + 'static) {
+    let mut once = Some(then);
+    Effect::new(move |_| {
+        let Some(then) = once.take() else { return };
+        let pressed = Closure::<dyn Fn(web_sys::KeyboardEvent)>::new(move |event| then(&event));
+        let listener = pressed.as_ref().unchecked_ref();
+        // Every browser that runs WebAssembly has this event.
+        let _ = window().add_event_listener_with_callback_and_bool("keydown", listener, true);
+        pressed.forget();
     });
 }
 
@@ -266,6 +282,14 @@ pub fn bring_into_view(id: &str) {
     element.scroll_into_view_with_scroll_into_view_options(&options);
 }
 
+/// Scrolls an element just into view within what scrolls around it.
+pub fn keep_in_view(id: &str) {
+    let Some(element) = by_id(id) else { return };
+    let options = web_sys::ScrollIntoViewOptions::new();
+    options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+    element.scroll_into_view_with_scroll_into_view_options(&options);
+}
+
 /// Gives an element the keyboard without scrolling to it.
 pub fn focus_quietly(element: &HtmlElement) {
     let options = web_sys::FocusOptions::new();
@@ -278,6 +302,46 @@ pub fn focus_quietly(element: &HtmlElement) {
 pub fn reload() {
     // A browser that refuses leaves the page as it is, with its own button for it.
     let _ = window().location().reload();
+}
+
+/// An observer that ends with the owner that it was stored for.
+struct Watching {
+    observer: web_sys::IntersectionObserver,
+    _changed: Closure<dyn Fn(js_sys::Array)>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
+}
+
+/// True while an element is on the screen or close to it; false on the server.
+pub fn on_screen(element: NodeRef<leptos::html::Div>) -> RwSignal<bool> {
+    /// What comes into view within the next turn of a wheel is ready before it does.
+    const MARGIN: &str = "200px";
+    let seen = RwSignal::new(false);
+    Effect::new(move |_| {
+        let Some(element) = element.get() else { return };
+        let changed = Closure::<dyn Fn(js_sys::Array)>::new(move |entries: js_sys::Array| {
+            let newest: Option<web_sys::IntersectionObserverEntry> =
+                entries.iter().last().map(JsCast::unchecked_into);
+            // The element may have gone by now, and the signal with it.
+            seen.try_set(newest.is_some_and(|entry| entry.is_intersecting()));
+        });
+        let options = web_sys::IntersectionObserverInit::new();
+        options.set_root_margin(MARGIN);
+        let callback = changed.as_ref().unchecked_ref();
+        match web_sys::IntersectionObserver::new_with_options(callback, &options) {
+            Ok(observer) => {
+                observer.observe(&element);
+                StoredValue::new_local(Watching { observer, _changed: changed });
+            }
+            // A browser that cannot tell draws everything.
+            Err(_) => seen.set(true),
+        }
+    });
+    seen
 }
 
 /// Says whether a media query holds, now and whenever that changes, for the life of the page.

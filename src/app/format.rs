@@ -1,5 +1,7 @@
 //! Numbers, times and names as people read them. The same everywhere: no locale, no clock.
 
+use crate::dashboard::Kind;
+
 /// A number and the unit that stands beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figure {
@@ -132,6 +134,15 @@ pub fn initials(name: &str) -> String {
 /// `1 widget`, `2 widgets`.
 pub fn count(n: usize, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+}
+
+/// The name that people read of a widget's field.
+pub fn field_label(field: &str) -> String {
+    if field == "title" {
+        return "Title".to_owned();
+    }
+    let mut fields = Kind::ALL.into_iter().flat_map(Kind::fields);
+    fields.find(|known| known.name == field).map_or(field, |known| known.label).to_owned()
 }
 
 /// A value of a cell as one line, for conflicts and lists.

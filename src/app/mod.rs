@@ -3,6 +3,7 @@
 //! The server puts a [`PageData`] into the context and into the page; the browser reads the same one
 //! when it hydrates, so both render the same thing.
 
+pub mod activity;
 pub mod components;
 pub mod dashboard_store;
 pub mod format;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::format::field_label;
 use crate::dashboard::text::Update;
-use crate::dashboard::{Choice, Kind, NoteText, Op, Widget, WidgetId};
+use crate::dashboard::{Choice, NoteText, Op, Widget, WidgetId};
 
 /// Edits that are listed one by one. Beyond, the oldest two become one, with all of their content.
 pub const MAX_UNSAVED: usize = 100;
@@ -48,8 +49,10 @@ pub fn describe(op: &Op, widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>) -> O
             let (x, y, w, h) = (frame.x.saturating_add(1), frame.y.saturating_add(1), frame.w, frame.h);
             (format!("Place of {}", of(id)), format!("Column {x}, row {y}, {w} wide, {h} high"))
         }
-        Op::Set { id, field, value } => (format!("{} of {}", label(field), of(id)), in_words(value)),
-        Op::SetDashboard { field, value } => (format!("{} of the dashboard", label(field)), in_words(value)),
+        Op::Set { id, field, value } => (format!("{} of {}", field_label(field), of(id)), in_words(value)),
+        Op::SetDashboard { field, value } => {
+            (format!("{} of the dashboard", field_label(field)), in_words(value))
+        }
         Op::EditText { id, update } => {
             let base = widget(id).and_then(|widget| widget.text.clone()).unwrap_or_default();
             let (content, typed) = match typing(update, &base) {
@@ -99,14 +102,6 @@ pub fn list(all: &mut Vec<Unsaved>, id: u32, wrote: Wrote, reason: &str) {
 
 fn quoted(title: &str) -> String {
     if title.trim().is_empty() { "an untitled widget".to_owned() } else { format!("“{title}”") }
-}
-
-fn label(field: &str) -> String {
-    if field == "title" {
-        return "Title".to_owned();
-    }
-    let mut fields = Kind::ALL.into_iter().flat_map(Kind::fields);
-    fields.find(|known| known.name == field).map_or_else(|| field.to_owned(), |known| known.label.to_owned())
 }
 
 /// A whole widget as JSON that people can read.
@@ -165,7 +160,7 @@ fn difference<'a>(before: &'a str, after: &'a str) -> (&'a str, &'a str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::Frame;
+    use crate::dashboard::{Frame, Kind};
 
     fn id() -> WidgetId {
         WidgetId::new("w1").expect("a short id is an id")

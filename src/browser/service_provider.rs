@@ -20,7 +20,7 @@ use crate::sync::link::{Do, Link};
 use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, ServerMessage};
 use crate::sync::replica::{Changes, EditError, Replica, Undone};
 
-use super::clock::{monotonic_ms, random, random_id};
+use super::clock::{monotonic_ms, random, random_id, wall_ms};
 use super::live::NAME_KEY;
 use super::outgoing::Outgoing;
 use super::services::{Seen, close_reason};
@@ -250,7 +250,10 @@ impl ServiceProvider {
     pub(super) fn outcome(&self, outcome: Result<Changes, EditError>, written: &[Op], push_after: Duration) {
         let services = self.0.borrow();
         match outcome {
-            Ok(changes) => services.show(changes),
+            Ok(changes) => {
+                told::mine(&services.store, written, wall_ms());
+                services.show(changes);
+            }
             Err(error) => services.store.not_taken(written, &error.to_string()),
         }
         drop(services);

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use crate::app::dashboard_store::{DashboardStore, Glow, ToastAction};
+use crate::app::dashboard_store::{DashboardStore, ToastAction};
 use crate::dashboard::{Op, User, WidgetId};
 use crate::sync::replica::{Changes, Notice};
 
-/// How long a widget glows.
-const GLOW: Duration = Duration::from_millis(2_000);
 /// More widgets than this at once become one line.
 const MOST_GLOWS: usize = 10;
 /// How long that line stays.
 const SUMMARY: Duration = Duration::from_secs(6);
 
-/// Says who removed what, while the title is still to be seen in the store.
+/// Lists what others did and says who removed what, while the store still has what was there before.
 pub fn before(store: &DashboardStore, changes: &Changes) {
+    let ops: Vec<&[Op]> = changes.foreign.iter().map(|commit| &*commit.ops).collect();
+    for (commit, deeds) in changes.foreign.iter().zip(store.deeds(&ops)) {
+        store.list(&commit.by, commit.at, deeds);
+    }
     for commit in &changes.foreign {
         let removed = commit.ops.iter().filter_map(|op| match op {
             Op::RemoveWidget { id } => Some(id),
@@ -30,6 +32,13 @@ pub fn before(store: &DashboardStore, changes: &Changes) {
             let action = ToastAction::Edit { label: "Restore".to_owned(), ops };
             store.toast(format!("{} removed “{title}”.", commit.by.name), Some(action));
         }
+    }
+}
+
+/// Lists an own edit that is about to show.
+pub fn mine(store: &DashboardStore, ops: &[Op], now_ms: u64) {
+    for deeds in store.deeds(&[ops]) {
+        store.list(&store.me.read_untracked(), now_ms, deeds);
     }
 }
 
@@ -48,27 +57,12 @@ pub fn after(store: &DashboardStore, changes: &Changes, me: &User) {
         summarize(store, &touched);
     } else {
         for (id, by) in touched {
-            glow(store, id, by);
+            store.glow(id, by);
         }
     }
     for notice in &changes.notices {
         tell(store, notice, me);
     }
-}
-
-fn glow(store: &DashboardStore, id: &WidgetId, by: &User) {
-    let Some(signals) = store.widget(id) else { return };
-    let count = signals.glow.with_untracked(|glow| glow.as_ref().map_or(0, |glow| glow.count)) + 1;
-    let mine = Glow { by: by.clone(), count };
-    signals.glow.set(Some(mine.clone()));
-    let signal = signals.glow;
-    let fade = move || {
-        // The widget may be gone by then, and with it the signal.
-        if signal.try_get_untracked().flatten().as_ref() == Some(&mine) {
-            signal.set(None);
-        }
-    };
-    set_timeout(fade, GLOW);
 }
 
 fn summarize(store: &DashboardStore, touched: &BTreeMap<&WidgetId, &User>) {

@@ -26,7 +26,7 @@ pub enum OpError {
     WidgetRemoved,
     #[error("A widget with this id is or was here already.")]
     IdTaken,
-    #[error("The dashboard is full: it has {MAX_WIDGETS} widgets.")]
+    #[error("The dashboard is full: it takes no more widgets.")]
     Full,
     #[error("There is no field named {0:?} here.")]
     NoSuchField(String),

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::dashboard_container::element_id;
+use super::commands::look_at;
 use super::icon::{Glyph, Icon};
 use super::inspector::Panels;
 use super::popup::{MenuItem, Popup};
@@ -18,11 +18,7 @@ pub fn AddWidget(store: DashboardStore) -> impl IntoView {
         Kind::ALL
             .into_iter()
             .map(|kind| {
-                let icon = match kind {
-                    Kind::Stat => Icon::Number,
-                    Kind::Timeseries => Icon::Chart,
-                    Kind::Note => Icon::Note,
-                };
+                let icon = Icon::of(kind);
                 let testid = format!("add-widget-{}", kind.name());
                 view! { <MenuItem label=kind.label() icon testid choose=move |()| add(store, panels, kind)/> }
             })
@@ -45,7 +41,8 @@ pub fn AddWidget(store: DashboardStore) -> impl IntoView {
     }
 }
 
-fn add(store: DashboardStore, panels: Panels, kind: Kind) {
+/// Adds a widget of a kind at the first free place, selected and in view.
+pub fn add(store: DashboardStore, panels: Panels, kind: Kind) {
     let id = WidgetId::new(dom::random_id()).expect("random ids are in base64url");
     let ids = store.order.get_untracked();
     let frame = |id: &WidgetId| Some(store.widget(id)?.widget.with_untracked(|widget| widget.frame));
@@ -58,16 +55,8 @@ fn add(store: DashboardStore, panels: Panels, kind: Kind) {
         widget.options.insert("unit".to_owned(), "%".into());
     }
     store.edit(vec![widget.add_op(id.clone())]);
-    store.selected.set(Some(id.clone()));
     if kind != Kind::Note {
         panels.inspect();
     }
-    dom::soon(move || {
-        dom::soon(move || {
-            dom::bring_into_view(&element_id(id.as_str()));
-            if let Some(title) = dom::by_id(&format!("t-{id}")) {
-                dom::focus_quietly(&title);
-            }
-        });
-    });
+    look_at(store, id);
 }

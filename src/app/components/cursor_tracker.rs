@@ -1,14 +1,12 @@
 //! The others' pointers, each named and in its person's colour, at the same place of the same widget.
 
-use std::time::Duration;
-
 use leptos::html::Div;
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
+use web_sys::{DomRect, HtmlElement};
 
 use super::dashboard_container::{CANVAS, element_id};
 use super::people::People;
+use crate::app::clock::Clock;
 use crate::app::dom;
 use crate::dashboard::SessionId;
 use crate::sync::protocol::Cursor;
@@ -16,13 +14,28 @@ use crate::sync::protocol::Cursor;
 /// Cursors drawn at once; more would hide the page that they point at.
 const MOST: usize = 20;
 /// A cursor that has been still this long dims.
-const STILL: Duration = Duration::from_secs(10);
+const STILL_MS: u64 = 10_000;
 
 /// Draws the cursors over the grid.
 #[component]
 pub fn CursorTracker(grid: NodeRef<Div>) -> impl IntoView {
     let people = People::here();
     let sessions = Memo::new(move |_| people.cursors.read().keys().take(MOST).cloned().collect::<Vec<_>>());
+    // All of them at once, and every measure before any style: in turns, the browser would lay the page
+    // out anew for each cursor.
+    Effect::new(move |_| {
+        let Some(grid) = grid.get() else { return };
+        let cursors = people.cursors.read();
+        let shown = cursors.iter().take(MOST);
+        let origin = grid.get_bounding_client_rect();
+        let spots: Vec<_> =
+            shown.filter_map(|(session, (_, cursor))| Some((session, spot(cursor, &origin)?))).collect();
+        for (session, spot) in spots {
+            if let Some(drawn) = dom::by_id(&cursor_id(session)) {
+                put(&drawn, spot);
+            }
+        }
+    });
     view! {
         <div class="cursors" aria-hidden="true">
             <For
@@ -37,38 +50,38 @@ pub fn CursorTracker(grid: NodeRef<Div>) -> impl IntoView {
 #[component]
 fn PeerCursor(session: SessionId, grid: NodeRef<Div>) -> impl IntoView {
     let people = People::here();
+    let clock = Clock::here();
+    let id = cursor_id(&session);
     let mine = Memo::new(move |_| people.cursors.read().get(&session).cloned());
     let user = Memo::new(move |_| mine.get().map(|(user, _)| user).unwrap_or_default());
     let drawn = NodeRef::<Div>::new();
     let still = RwSignal::new(false);
-    let timer = StoredValue::new(None::<TimeoutHandle>);
+    let moved_at = StoredValue::new(0);
+    // Where it comes in; from then on all are put in their places together.
     Effect::new(move |_| {
-        let Some((_, cursor)) = mine.get() else { return };
-        let (Some(grid), Some(drawn)) = (grid.get(), drawn.get()) else { return };
-        if let Some((x, y)) = spot(&cursor, &grid) {
-            // Fails only for a property that the browser does not know.
-            let _ = web_sys::HtmlElement::style(&drawn)
-                .set_property("transform", &format!("translate3d({x:.1}px,{y:.1}px,0)"));
+        if let (Some(drawn), Some(grid), Some((_, cursor))) = (drawn.get(), grid.get(), mine.get_untracked())
+            && let Some(spot) = spot(&cursor, &grid.get_bounding_client_rect())
+        {
+            put(&drawn, spot);
         }
+    });
+    Effect::new(move |_| {
+        mine.track();
+        moved_at.set_value(clock.now_untracked());
         if still.get_untracked() {
             still.set(false);
         }
-        let next = set_timeout_with_handle(move || still.set(true), STILL).ok();
-        timer.update_value(|timer| {
-            if let Some(old) = std::mem::replace(timer, next) {
-                old.clear();
-            }
-        });
     });
-    on_cleanup(move || {
-        if let Some(Some(timer)) = timer.try_get_value() {
-            timer.clear();
+    Effect::new(move |_| {
+        if clock.now().saturating_sub(moved_at.get_value()) >= STILL_MS && !still.get_untracked() {
+            still.set(true);
         }
     });
     view! {
         <div
             class="cursor"
             class:still=still
+            id=id
             node_ref=drawn
             data-testid="cursor"
             data-user=move || user.read().id.to_string()
@@ -82,15 +95,24 @@ fn PeerCursor(session: SessionId, grid: NodeRef<Div>) -> impl IntoView {
     }
 }
 
+fn cursor_id(session: &SessionId) -> String {
+    format!("c-{session}")
+}
+
+/// Puts a cursor at a place of the grid, in CSS pixels.
+fn put(drawn: &HtmlElement, (x, y): (f64, f64)) {
+    // Fails only for a property that the browser does not know.
+    let _ = drawn.style().set_property("transform", &format!("translate3d({x:.1}px,{y:.1}px,0)"));
+}
+
 /// Where a cursor is, in CSS pixels from the grid's corner; `None` where its widget is not on screen.
-fn spot(cursor: &Cursor, grid: &HtmlElement) -> Option<(f64, f64)> {
-    let origin = grid.get_bounding_client_rect();
-    let area = if cursor.on == CANVAS {
-        grid.get_bounding_client_rect()
-    } else {
-        dom::by_id(&element_id(&cursor.on))?.unchecked_into::<web_sys::Element>().get_bounding_client_rect()
+fn spot(cursor: &Cursor, grid: &DomRect) -> Option<(f64, f64)> {
+    let widget = match &*cursor.on {
+        CANVAS => None,
+        id => Some(dom::by_id(&element_id(id))?.get_bounding_client_rect()),
     };
-    let x = area.left() - origin.left() + f64::from(cursor.x) * area.width();
-    let y = area.top() - origin.top() + f64::from(cursor.y) * area.height();
+    let area = widget.as_ref().unwrap_or(grid);
+    let x = area.left() - grid.left() + f64::from(cursor.x) * area.width();
+    let y = area.top() - grid.top() + f64::from(cursor.y) * area.height();
     Some((x, y))
 }

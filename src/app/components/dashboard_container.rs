@@ -1,5 +1,7 @@
 //! The grid: every widget at its place, the ghosts of what is being moved, and the cursors above.
 
+use std::time::Duration;
+
 use leptos::ev::PointerEvent;
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -18,6 +20,12 @@ use crate::sync::protocol::Cursor;
 /// What a cursor is on where it is on no widget.
 pub const CANVAS: &str = "canvas";
 
+/// How long a widget that went fades; `style/widget.css` says the same.
+const FADE: Duration = Duration::from_millis(150);
+
+/// A widget on the grid, and its signals' `born`.
+type Tile = (WidgetId, u32);
+
 /// The `id` attribute of a widget's element.
 pub fn element_id(id: &str) -> String {
     format!("w-{id}")
@@ -33,7 +41,7 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
     let arranging = Arranging::here();
     let people = People::here();
     let grid = NodeRef::<Div>::new();
-    let shown = RwSignal::new(store.order.get_untracked());
+    let shown = RwSignal::new(tiles(store));
     Effect::new(move |_| {
         store.order.track();
         show_order(store, shown, grid);
@@ -97,31 +105,54 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
             {their_ghosts}
             <For
                 each=move || shown.get()
-                key=|id| id.clone()
-                children=move |id| view! { <WidgetContainer id store/> }
+                key=|tile| tile.1
+                children=move |(id, _)| view! { <WidgetContainer id store/> }
             />
             <CursorTracker grid/>
         </div>
     }
 }
 
-/// Brings the elements into reading order. While the keyboard is in the grid they stay where they are in
-/// the document, because moving an element takes the keyboard and the caret out of it.
-fn show_order(store: DashboardStore, shown: RwSignal<Vec<WidgetId>>, grid: NodeRef<Div>) {
+/// The widgets in reading order, each with what tells it from itself before it went and came back.
+fn tiles(store: DashboardStore) -> Vec<Tile> {
     let order = store.order.get_untracked();
+    order.into_iter().filter_map(|id| store.widget(&id).map(|signals| (id, signals.born))).collect()
+}
+
+/// Brings the elements into reading order. While the keyboard is in the grid they stay where they are in
+/// the document, because moving an element takes the keyboard and the caret out of it. What went stays
+/// for the moment in which it fades.
+fn show_order(store: DashboardStore, shown: RwSignal<Vec<Tile>>, grid: NodeRef<Div>) {
+    let has = |tiles: &[Tile], tile: &Tile| tiles.iter().any(|(_, born)| *born == tile.1);
+    let now = tiles(store);
+    let before = shown.get_untracked();
     let busy = grid
         .get_untracked()
         .is_some_and(|grid| dom::focused().is_some_and(|focused| grid.contains(Some(focused.as_ref()))));
-    let next = if busy {
-        let mut next = shown.get_untracked();
-        next.retain(|id| order.contains(id));
-        let new: Vec<WidgetId> = order.into_iter().filter(|id| !next.contains(id)).collect();
-        next.extend(new);
-        next
-    } else {
-        order
-    };
-    if shown.with_untracked(|shown| *shown != next) {
+    let mut next = now;
+    if busy {
+        let mut kept: Vec<Tile> = before.iter().filter(|tile| has(&next, tile)).cloned().collect();
+        next.retain(|tile| !has(&kept, tile));
+        kept.append(&mut next);
+        next = kept;
+    }
+    let mut gone = Vec::new();
+    if !dom::less_motion() {
+        for (place, tile) in before.iter().enumerate() {
+            if !has(&next, tile) && !next.iter().any(|(id, _)| *id == tile.0) {
+                gone.push(tile.clone());
+                next.insert(place.min(next.len()), tile.clone());
+            }
+        }
+    }
+    if !gone.is_empty() {
+        let faded = move || {
+            // The page may have gone before the fade is over, and its signals with it.
+            let _ = shown.try_update(|shown| shown.retain(|tile| !has(&gone, tile)));
+        };
+        set_timeout(faded, FADE);
+    }
+    if before != next {
         shown.set(next);
     }
 }

@@ -4,18 +4,20 @@ use leptos::prelude::*;
 
 use super::add_widget::AddWidget;
 use super::collaborative_indicators::CollaborativeIndicators;
+use super::command_palette::Palette;
 use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
 use super::site_header::Logo;
 use super::sync_status_indicator::SyncStatusIndicator;
 use super::theming::ThemeToggle;
 use super::widget_title::EditableTitle;
-use crate::app::dashboard_store::DashboardStore;
+use crate::app::dashboard_store::{DashboardStore, Live};
 
 #[component]
 pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
     let panels = Panels::here();
-    let renaming = RwSignal::new(false);
+    let palette = Palette::here();
+    let is_open = move |panel: Panel| move || if panels.open.get() == Some(panel) { "true" } else { "false" };
     let conflicts = Memo::new(move |_| store.conflicts.read().len());
     view! {
         <header class="top">
@@ -25,7 +27,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                     store
                     id=None
                     title=store.title
-                    editing=renaming
+                    editing=store.renaming
                     testid="dashboard-title"
                     label="Title of the dashboard"
                     element_id="dashboard-title"
@@ -37,27 +39,29 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
             <CollaborativeIndicators store/>
             <span class="rule hide-narrow" aria-hidden="true"></span>
             <span class="steps" role="group" aria-label="Steps and theme">
+                <StepButton store icon=Icon::Undo label="Undo" keys="Ctrl+Z" can=store.can_undo step=|live| live.undo()/>
+                <StepButton store icon=Icon::Redo label="Redo" keys="Ctrl+Shift+Z" can=store.can_redo step=|live| live.redo()/>
                 <button
                     type="button"
                     class="button icon"
-                    data-testid="undo"
-                    aria-label="Undo"
-                    title="Undo (Ctrl+Z)"
-                    disabled=move || !store.can_undo.get()
-                    on:click=move |_| store.live(|live| live.undo())
+                    data-testid="activity-open"
+                    aria-label="Activity"
+                    title="Activity: who changed what"
+                    aria-expanded=is_open(Panel::Activity)
+                    on:click=move |_| panels.toggle(Panel::Activity)
                 >
-                    <Glyph icon=Icon::Undo/>
+                    <Glyph icon=Icon::Clock/>
                 </button>
                 <button
                     type="button"
                     class="button icon"
-                    data-testid="redo"
-                    aria-label="Redo"
-                    title="Redo (Ctrl+Shift+Z)"
-                    disabled=move || !store.can_redo.get()
-                    on:click=move |_| store.live(|live| live.redo())
+                    data-testid="commands-open"
+                    aria-label="Commands"
+                    aria-haspopup="dialog"
+                    title="Commands (Ctrl+K)"
+                    on:click=move |_| palette.toggle()
                 >
-                    <Glyph icon=Icon::Redo/>
+                    <Glyph icon=Icon::Search/>
                 </button>
                 <ThemeToggle/>
             </span>
@@ -66,8 +70,8 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 class="button"
                 class:hidden=move || conflicts.get() == 0
                 data-testid="conflicts-open"
-                aria-expanded=move || if panels.open.get() == Some(Panel::Conflicts) { "true" } else { "false" }
-                on:click=move |_| panels.toggle_conflicts()
+                aria-expanded=is_open(Panel::Conflicts)
+                on:click=move |_| panels.toggle(Panel::Conflicts)
             >
                 <span class="hide-narrow">"Conflicts"</span>
                 <span class="count">{conflicts}</span>
@@ -75,5 +79,31 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
             </button>
             <AddWidget store/>
         </header>
+    }
+}
+
+/// Undo or redo.
+#[component]
+fn StepButton(
+    store: DashboardStore,
+    icon: Icon,
+    label: &'static str,
+    /// The keys that do the same.
+    keys: &'static str,
+    can: RwSignal<bool>,
+    step: fn(&dyn Live),
+) -> impl IntoView {
+    view! {
+        <button
+            type="button"
+            class="button icon"
+            data-testid=label.to_lowercase()
+            aria-label=label
+            title=format!("{label} ({keys})")
+            disabled=move || !can.get()
+            on:click=move |_| store.live(step)
+        >
+            <Glyph icon/>
+        </button>
     }
 }

@@ -2,6 +2,9 @@
 
 use leptos::prelude::*;
 
+use crate::app::Theme;
+use crate::dashboard::Kind;
+
 /// Which icon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
@@ -23,9 +26,29 @@ pub enum Icon {
     Note,
     Fork,
     Eye,
+    Clock,
+    Tiles,
 }
 
 impl Icon {
+    /// The icon of a kind of widget.
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Stat => Self::Number,
+            Kind::Timeseries => Self::Chart,
+            Kind::Note => Self::Note,
+        }
+    }
+
+    /// The icon of a theme; `None` follows the system.
+    pub const fn of_theme(theme: Option<Theme>) -> Self {
+        match theme {
+            None => Self::System,
+            Some(Theme::Light) => Self::Sun,
+            Some(Theme::Dark) => Self::Moon,
+        }
+    }
+
     const fn path(self) -> &'static str {
         match self {
             Self::Plus => "M8 3v10M3 8h10",
@@ -51,6 +74,8 @@ impl Icon {
             Self::Fork => {
                 "M4.5 5.5a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm7 0a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm-3.5 8a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3ZM4.5 5.5c0 3 3.5 2 3.5 5 0-3 3.5-2 3.5-5"
             }
+            Self::Tiles => "M3 3h4v4H3zM9 3h4v4H9zM3 9h4v4H3zM9 9h4v4H9z",
+            Self::Clock => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 4.8V8l2.2 1.6",
             Self::Eye => {
                 "M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8ZM8 10a2 2 0 1 0 0-4 2 2 0 0 0 0 4Z"
             }

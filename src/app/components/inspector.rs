@@ -28,6 +28,7 @@ pub const SERVER_QUERIES: [(&str, &str); 5] = [
 pub enum Panel {
     Widget,
     Conflicts,
+    Activity,
 }
 
 /// The side panel of the page.
@@ -67,7 +68,7 @@ impl Panels {
             move || {
                 let still =
                     self.clicks.get_value() == click && self.store.selected.read_untracked().is_some();
-                if still && self.open.get_untracked() != Some(Panel::Conflicts) {
+                if still && matches!(self.open.get_untracked(), None | Some(Panel::Widget)) {
                     self.open.set(Some(Panel::Widget));
                 }
             },
@@ -80,15 +81,34 @@ impl Panels {
         self.open.set(None);
     }
 
-    pub fn toggle_conflicts(self) {
-        let open = self.open.get_untracked() == Some(Panel::Conflicts);
-        self.open.set((!open).then_some(Panel::Conflicts));
+    /// Opens a panel, or closes it where it is open.
+    pub fn toggle(self, panel: Panel) {
+        let open = self.open.get_untracked() == Some(panel);
+        self.open.set((!open).then_some(panel));
+    }
+}
+
+/// The head of a side panel: what it is, and the way to close it.
+#[component]
+pub fn SideHead(
+    title: &'static str,
+    /// What its close button is called.
+    close: &'static str,
+) -> impl IntoView {
+    let panels = Panels::here();
+    view! {
+        <div class="side-head">
+            <h2>{title}</h2>
+            <span class="grow"></span>
+            <button type="button" class="button icon" aria-label=close on:click=move |_| panels.close()>
+                <Glyph icon=Icon::Close/>
+            </button>
+        </div>
     }
 }
 
 #[component]
 pub fn Inspector(store: DashboardStore) -> impl IntoView {
-    let panels = Panels::here();
     // Tracked through the order too: a widget that somebody removes takes its panel with it.
     let shown = Memo::new(move |_| {
         let id = store.selected.get()?;
@@ -107,13 +127,7 @@ pub fn Inspector(store: DashboardStore) -> impl IntoView {
         let remove_id = id.clone();
         Some(view! {
             <aside class="side" data-testid="inspector" aria-label="Options of the selected widget">
-                <div class="side-head">
-                    <h2>{kind.label()}</h2>
-                    <span class="grow"></span>
-                    <button type="button" class="button icon" aria-label="Close the options" on:click=move |_| panels.close()>
-                        <Glyph icon=Icon::Close/>
-                    </button>
-                </div>
+                <SideHead title=kind.label() close="Close the options"/>
                 <div class="fields">{fields}</div>
                 <datalist id="queries">
                     {SERVER_QUERIES.map(|(query, says)| view! { <option value=query>{says}</option> }).collect_view()}

@@ -3,9 +3,12 @@
 pub mod arranging;
 pub mod people;
 
+mod activity_list;
 mod add_widget;
 mod avatar;
 mod collaborative_indicators;
+mod command_palette;
+mod commands;
 mod conflict_inbox;
 mod cursor_tracker;
 mod dashboard_container;
@@ -20,10 +23,13 @@ mod sync_status_indicator;
 mod theming;
 mod toasts;
 mod unsaved_edits;
+mod while_away;
 mod widget_container;
 mod widget_title;
 
+pub use activity_list::ActivityList;
 pub use avatar::Avatar;
+pub use command_palette::{CommandPalette, Palette};
 pub use conflict_inbox::ConflictInbox;
 pub use dashboard_container::{CANVAS, DashboardContainer, element_id};
 pub use dashboard_header::DashboardHeader;
@@ -36,5 +42,6 @@ pub use site_header::{Logo, SiteHeader};
 pub use sync_status_indicator::{ServiceList, SyncStatusIndicator};
 pub use theming::{ThemeToggle, Theming};
 pub use toasts::Toasts;
-pub use unsaved_edits::UnsavedEdits;
+pub use unsaved_edits::{UNSAVED, UnsavedEdits};
+pub use while_away::WhileAway;
 pub use widget_container::remove;

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::WhileAway;
 use super::icon::{Glyph, Icon};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
@@ -36,5 +37,5 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
             }
         })
     };
-    view! { <div class="notices">{ended}{summary}</div> }
+    view! { <div class="notices">{ended}<WhileAway store/>{summary}</div> }
 }

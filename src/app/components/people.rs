@@ -8,7 +8,10 @@ use leptos::prelude::*;
 
 use crate::app::dashboard_store::DashboardStore;
 use crate::dashboard::{Frame, SessionId, User, UserId, WidgetId};
-use crate::sync::protocol::{Cursor, Editing};
+use crate::sync::protocol::{Cursor, Editing, Peer};
+
+/// The sessions of the others.
+type Peers = BTreeMap<SessionId, Peer>;
 
 /// A person, however many sessions they have.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,14 +31,17 @@ pub struct Editor {
 }
 
 /// Views of the others, each awake only for what it shows.
+///
+/// What every widget looks at is a signal that is set when it is another, and no memo: presence comes
+/// thirty times a second, and each time a memo would ask all that depend on it to look again.
 #[derive(Clone, Copy)]
 pub struct People {
     /// Everybody else, a person once, by name.
-    pub persons: Memo<Vec<Person>>,
+    pub persons: RwSignal<Vec<Person>>,
     /// Who edits which widget; `None` stands for the dashboard itself.
-    pub editors: Memo<BTreeMap<Option<WidgetId>, Vec<Editor>>>,
-    pub selections: Memo<BTreeMap<WidgetId, Vec<User>>>,
-    pub drags: Memo<BTreeMap<WidgetId, (User, Frame)>>,
+    pub editors: RwSignal<BTreeMap<Option<WidgetId>, Vec<Editor>>>,
+    pub selections: RwSignal<BTreeMap<WidgetId, Vec<User>>>,
+    pub drags: RwSignal<BTreeMap<WidgetId, (User, Frame)>>,
     pub cursors: Memo<BTreeMap<SessionId, (User, Cursor)>>,
     /// Where the followed person is: the widget to bring into view.
     pub followed: Memo<Option<WidgetId>>,
@@ -46,53 +52,20 @@ pub struct People {
 impl People {
     pub fn new(store: DashboardStore) -> Self {
         let peers = store.peers;
-        let persons = Memo::new(move |_| {
-            let me = store.me.read().id.clone();
-            let mut persons: BTreeMap<UserId, Person> = BTreeMap::new();
-            for peer in peers.read().values().filter(|peer| peer.user.id != me) {
-                let away = peer.presence.away;
-                let person = persons.entry(peer.user.id.clone());
-                let person = person.or_insert_with(|| Person { user: peer.user.clone(), devices: 0, away });
-                person.devices += 1;
-                person.away &= away;
-            }
-            let mut persons: Vec<Person> = persons.into_values().collect();
-            persons.sort_by(|a, b| (&a.user.name, &a.user.id).cmp(&(&b.user.name, &b.user.id)));
-            persons
-        });
-        let editors = Memo::new(move |_| {
-            let mut editors: BTreeMap<Option<WidgetId>, Vec<Editor>> = BTreeMap::new();
-            for (session, peer) in peers.read().iter() {
-                if let Some(editing) = &peer.presence.editing {
-                    editors.entry(editing.id.clone()).or_default().push(Editor {
-                        session: session.clone(),
-                        user: peer.user.clone(),
-                        editing: editing.clone(),
-                    });
-                }
-            }
-            editors
-        });
-        let selections = Memo::new(move |_| {
-            let mut selections: BTreeMap<WidgetId, Vec<User>> = BTreeMap::new();
-            for peer in peers.read().values() {
-                for id in &peer.presence.selected {
-                    selections.entry(id.clone()).or_default().push(peer.user.clone());
-                }
-            }
-            selections
-        });
-        let drags = Memo::new(move |_| {
-            let peers = peers.read();
-            let drag = |peer: &crate::sync::protocol::Peer| {
-                let dragging = peer.presence.dragging.as_ref()?;
-                Some((dragging.id.clone(), (peer.user.clone(), dragging.frame)))
-            };
-            peers.values().filter_map(drag).collect::<BTreeMap<_, _>>()
+        let persons = RwSignal::new(Vec::new());
+        let editors = RwSignal::new(BTreeMap::new());
+        let selections = RwSignal::new(BTreeMap::new());
+        let drags = RwSignal::new(BTreeMap::new());
+        Effect::new(move |_| {
+            let (peers, me) = (peers.read(), store.me.read());
+            set_if_new(persons, persons_of(&peers, &me.id));
+            set_if_new(editors, editors_of(&peers));
+            set_if_new(selections, selections_of(&peers));
+            set_if_new(drags, drags_of(&peers));
         });
         let cursors = Memo::new(move |_| {
             let peers = peers.read();
-            let cursor = |(session, peer): (&SessionId, &crate::sync::protocol::Peer)| {
+            let cursor = |(session, peer): (&SessionId, &Peer)| {
                 Some((session.clone(), (peer.user.clone(), peer.presence.cursor.clone()?)))
             };
             peers.iter().filter_map(cursor).collect::<BTreeMap<_, _>>()
@@ -129,4 +102,56 @@ impl People {
     pub fn draft_of(editors: &[Editor], field: &str) -> Option<String> {
         editors.iter().find(|editor| editor.editing.field == field)?.editing.draft.clone()
     }
+}
+
+fn set_if_new<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+    if signal.with_untracked(|old| *old != value) {
+        signal.set(value);
+    }
+}
+
+fn persons_of(peers: &Peers, me: &UserId) -> Vec<Person> {
+    let mut persons: BTreeMap<&UserId, Person> = BTreeMap::new();
+    for peer in peers.values().filter(|peer| peer.user.id != *me) {
+        let away = peer.presence.away;
+        let person = persons.entry(&peer.user.id);
+        let person = person.or_insert_with(|| Person { user: peer.user.clone(), devices: 0, away });
+        person.devices += 1;
+        person.away &= away;
+    }
+    let mut persons: Vec<Person> = persons.into_values().collect();
+    persons.sort_by(|a, b| (&a.user.name, &a.user.id).cmp(&(&b.user.name, &b.user.id)));
+    persons
+}
+
+fn editors_of(peers: &Peers) -> BTreeMap<Option<WidgetId>, Vec<Editor>> {
+    let mut editors: BTreeMap<Option<WidgetId>, Vec<Editor>> = BTreeMap::new();
+    for (session, peer) in peers {
+        if let Some(editing) = &peer.presence.editing {
+            editors.entry(editing.id.clone()).or_default().push(Editor {
+                session: session.clone(),
+                user: peer.user.clone(),
+                editing: editing.clone(),
+            });
+        }
+    }
+    editors
+}
+
+fn selections_of(peers: &Peers) -> BTreeMap<WidgetId, Vec<User>> {
+    let mut selections: BTreeMap<WidgetId, Vec<User>> = BTreeMap::new();
+    for peer in peers.values() {
+        for id in &peer.presence.selected {
+            selections.entry(id.clone()).or_default().push(peer.user.clone());
+        }
+    }
+    selections
+}
+
+fn drags_of(peers: &Peers) -> BTreeMap<WidgetId, (User, Frame)> {
+    let drag = |peer: &Peer| {
+        let dragging = peer.presence.dragging.as_ref()?;
+        Some((dragging.id.clone(), (peer.user.clone(), dragging.frame)))
+    };
+    peers.values().filter_map(drag).collect()
 }

@@ -42,7 +42,13 @@ impl Theming {
         self.chosen.get()
     }
 
-    fn choose(self, theme: Option<Theme>) {
+    /// What is chosen, untracked.
+    pub fn chosen_untracked(self) -> Option<Theme> {
+        self.chosen.get_untracked()
+    }
+
+    /// Chooses a theme; `None` follows the system.
+    pub fn choose(self, theme: Option<Theme>) {
         dom::set_cookie(COOKIE, theme.map(Theme::name));
         if let Some(root) = document().document_element() {
             // The attribute's name is a constant that every browser takes.
@@ -79,14 +85,7 @@ pub fn ThemeToggle() -> impl IntoView {
             title=says
             on:click=move |_| theming.choose(next())
         >
-            {move || {
-                let icon = match theming.chosen() {
-                    None => Icon::System,
-                    Some(Theme::Light) => Icon::Sun,
-                    Some(Theme::Dark) => Icon::Moon,
-                };
-                view! { <Glyph icon/> }
-            }}
+            {move || view! { <Glyph icon=Icon::of_theme(theming.chosen())/> }}
         </button>
     }
 }

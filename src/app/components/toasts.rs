@@ -6,10 +6,14 @@ use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
+use super::unsaved_edits::UNSAVED;
 use crate::app::dashboard_store::{DashboardStore, Toast, ToastAction};
+use crate::app::dom;
 
 /// How long a toast stays: enough to read a sentence and to reach its button.
 const STAY: Duration = Duration::from_secs(8);
+/// One that is held is looked at again after this.
+const HELD: Duration = Duration::from_secs(2);
 
 #[component]
 pub fn Toasts(store: DashboardStore) -> impl IntoView {
@@ -28,25 +32,41 @@ pub fn Toasts(store: DashboardStore) -> impl IntoView {
 fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
     let panels = Panels::here();
     let Toast { id, text, action } = toast;
-    Effect::new(move |_| set_timeout(move || store.dismiss(id), STAY));
+    // Who points at it or has the keyboard in it is still at it.
+    let held = StoredValue::new(false);
+    Effect::new(move |_| leave(store, id, held, STAY));
     let button = action.map(|action| {
         let label = match &action {
             ToastAction::Undo => "Undo".to_owned(),
             ToastAction::Edit { label, .. } => label.clone(),
-            ToastAction::Conflicts => "Show".to_owned(),
+            ToastAction::Conflicts | ToastAction::Unsaved => "Show".to_owned(),
         };
         let act = move |_| {
             match &action {
                 ToastAction::Undo => store.live(|live| live.undo()),
                 ToastAction::Edit { ops, .. } => store.edit(ops.clone()),
                 ToastAction::Conflicts => panels.open.set(Some(Panel::Conflicts)),
+                ToastAction::Unsaved => {
+                    dom::bring_into_view(UNSAVED);
+                    if let Some(panel) = dom::by_id(UNSAVED) {
+                        dom::focus_quietly(&panel);
+                    }
+                }
             }
             store.dismiss(id);
         };
         view! { <button type="button" class="button link" data-testid="toast-action" on:click=act>{label}</button> }
     });
     view! {
-        <div class="toast" data-testid="toast" role="status">
+        <div
+            class="toast"
+            data-testid="toast"
+            role="status"
+            on:pointerenter=move |_| held.set_value(true)
+            on:pointerleave=move |_| held.set_value(false)
+            on:focusin=move |_| held.set_value(true)
+            on:focusout=move |_| held.set_value(false)
+        >
             <span>{text}</span>
             {button}
             <button type="button" class="button icon" aria-label="Dismiss" on:click=move |_| store.dismiss(id)>
@@ -54,4 +74,13 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
             </button>
         </div>
     }
+}
+
+/// Takes a toast away after a while, unless it is held by then.
+fn leave(store: DashboardStore, id: u32, held: StoredValue<bool>, after: Duration) {
+    let done = move || match held.try_get_value() {
+        Some(true) => leave(store, id, held, HELD),
+        _ => store.dismiss(id),
+    };
+    set_timeout(done, after);
 }

@@ -7,13 +7,19 @@ use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
 use crate::app::unsaved::Unsaved;
 
+/// The `id` attribute of the panel.
+pub const UNSAVED: &str = "unsaved";
+
+/// What has more lines than this is folded away, so that the grid keeps its place.
+const SHORT_LINES: usize = 3;
+
 #[component]
 pub fn UnsavedEdits(store: DashboardStore) -> impl IntoView {
     let some = Memo::new(move |_| !store.unsaved.read().is_empty());
     move || {
         some.get().then(|| {
             view! {
-                <section class="unsaved" role="region" aria-label="Not saved" data-testid="unsaved">
+                <section class="unsaved" id=UNSAVED tabindex="-1" aria-label="Not saved" data-testid="unsaved">
                     <h2>"Not saved"</h2>
                     <p class="quiet">"These edits of yours are kept in this tab only. Copy what you still need."</p>
                     <ul>
@@ -41,7 +47,7 @@ fn Row(one: Unsaved, store: DashboardStore) -> impl IntoView {
             let element = element.clone();
             dom::copy(&content, move |done| {
                 if !done {
-                    dom::select_text(&element);
+                    dom::unfold_and_select(&element);
                 }
                 // The row may be gone by then.
                 copied.try_set(Some(done));
@@ -54,6 +60,7 @@ fn Row(one: Unsaved, store: DashboardStore) -> impl IntoView {
         Some(true) => "Copied",
         Some(false) => "Selected: press Ctrl+C",
     };
+    let text = view! { <pre id=element tabindex="0">{content.clone()}</pre> };
     let (copy_label, dismiss_label) = (format!("Copy: {what}"), format!("Dismiss: {what}"));
     view! {
         <li data-testid="unsaved-edit">
@@ -73,7 +80,11 @@ fn Row(one: Unsaved, store: DashboardStore) -> impl IntoView {
             >
                 <Glyph icon=Icon::Close/>
             </button>
-            <pre id=element tabindex="0">{content}</pre>
+            {if content.lines().count() > SHORT_LINES {
+                view! { <details><summary>"What it held"</summary>{text}</details> }.into_any()
+            } else {
+                text.into_any()
+            }}
         </li>
     }
 }

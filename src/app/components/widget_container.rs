@@ -18,7 +18,7 @@ use super::popup::{MenuItem, Popup};
 use super::widget_title::EditableTitle;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::widgets::{Content, Freshness};
-use crate::app::{clock::Clock, dom};
+use crate::app::{clock::Clock, dom, format};
 use crate::dashboard::layout::COLUMNS;
 use crate::dashboard::{Frame, User, WidgetId};
 
@@ -85,7 +85,7 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
         let who = who().map(|color| format!(";--who:{color}")).unwrap_or_default();
         format!("{};--dx:{dx:.0}px;--dy:{dy:.0}px{who}", place(frame.get()))
     };
-    let renaming = RwSignal::new(false);
+    let (renaming, gone) = (signals.renaming, signals.gone);
     let heading = format!("t-{id}");
     let labelled = heading.clone();
     let (element, name) = (element_id(id.as_str()), id.to_string());
@@ -127,8 +127,11 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
             class:glow-b=move || glow.read().as_ref().is_some_and(|(_, count)| count % 2 == 1)
             class:lifted=lifted
             class:gliding=gliding
-            id=element
-            data-testid="widget"
+            class:leaving=gone
+            // What fades is a picture of what was: nothing finds it, nothing presses it.
+            inert=gone
+            id=move || (!gone.get()).then(|| element.clone())
+            data-testid=move || (!gone.get()).then_some("widget")
             data-widget=name
             data-kind=kind.name()
             data-x=move || frame.get().x.to_string()
@@ -207,11 +210,7 @@ fn editing_words(editor: &Editor) -> String {
     match editor.editing.field.as_str() {
         "text" => format!("{name} is typing"),
         "title" => format!("{name} is editing the title"),
-        field => {
-            let all = crate::dashboard::Kind::ALL.into_iter().flat_map(crate::dashboard::Kind::fields);
-            let label = all.clone().find(|known| known.name == field).map(|known| known.label.to_lowercase());
-            format!("{name} is editing “{}”", label.unwrap_or_else(|| field.to_owned()))
-        }
+        field => format!("{name} is editing “{}”", format::field_label(field)),
     }
 }
 

@@ -8,8 +8,8 @@ use web_sys::Element;
 use crate::app::components::arranging::Arranging;
 use crate::app::components::people::People;
 use crate::app::components::{
-    ConflictInbox, DashboardContainer, DashboardHeader, FollowBar, Inspector, Notices, Panel, Panels, Popups,
-    Toasts, UnsavedEdits, remove,
+    ActivityList, CommandPalette, ConflictInbox, DashboardContainer, DashboardHeader, FollowBar, Inspector,
+    Notices, Palette, Panel, Panels, Popups, Toasts, UnsavedEdits, remove,
 };
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
@@ -24,6 +24,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     provide_context(Popups::new());
     provide_context(People::new(store));
     provide_context(Arranging::new(store));
+    provide_context(Palette::new(store));
     Effect::new(move |before: Option<Option<_>>| {
         let selected = store.selected.get();
         if before.as_ref() != Some(&selected) {
@@ -56,11 +57,13 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
             {move || match side.get() {
                 Some(Panel::Widget) => Some(view! { <Inspector store/> }.into_any()),
                 Some(Panel::Conflicts) => Some(view! { <ConflictInbox store/> }.into_any()),
+                Some(Panel::Activity) => Some(view! { <ActivityList store/> }.into_any()),
                 None => None,
             }}
         </div>
         <FollowBar store/>
         <Toasts store/>
+        <CommandPalette/>
     }
 }
 
@@ -81,7 +84,7 @@ fn keys(event: &KeyboardEvent, store: DashboardStore, panels: Panels) {
         "Escape" => {
             if store.following.read_untracked().is_some() {
                 store.following.set(None);
-            } else if panels.open.get_untracked() == Some(Panel::Conflicts) {
+            } else if matches!(panels.open.get_untracked(), Some(Panel::Conflicts | Panel::Activity)) {
                 panels.close();
             } else if store.selected.read_untracked().is_some() {
                 store.selected.set(None);

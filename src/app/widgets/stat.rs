@@ -77,8 +77,12 @@ fn spark_path(points: &[(u64, Option<f64>)], min: Option<f64>, max: Option<f64>)
     }
     let low = min.unwrap_or_else(|| points.iter().copied().fold(f64::INFINITY, f64::min));
     let high = max.unwrap_or_else(|| points.iter().copied().fold(f64::NEG_INFINITY, f64::max));
-    // A flat line lies in the middle, not on the floor.
-    let (low, high) = if high <= low { (low - 1.0, high + 1.0) } else { (low, high) };
+    // A flat line lies in the middle, but zero all along lies on the floor.
+    let (low, high) = match high <= low {
+        true if low == 0.0 => (0.0, 1.0),
+        true => (low - 1.0, high + 1.0),
+        false => (low, high),
+    };
     let step = SPARK.0 / (points.len() - 1) as f64;
     let mut path = String::new();
     for (n, value) in points.iter().enumerate() {

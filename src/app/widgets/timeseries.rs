@@ -27,11 +27,14 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
     });
     // The script may come after the page: then this looks again with each tick.
     let ready = Memo::new(move |was: Option<&bool>| was == Some(&true) || (clock.now() > 0 && loaded()));
+    // To draw is the dearest thing that a page does; what nobody sees is drawn when it is seen.
+    let on_screen = dom::on_screen(plot);
+    let was_seen = Memo::new(move |was: Option<&bool>| was == Some(&true) || on_screen.get());
     Effect::new(move |_| {
         let look = look.get();
         let Some(target) = plot.get() else { return };
         chart.update_value(|chart| *chart = None);
-        if !ready.get() || look.names.is_empty() {
+        if !ready.get() || !was_seen.get() || look.names.is_empty() {
             return;
         }
         let colors = Colors {
@@ -45,6 +48,9 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
         chart.set_value(Chart::new(&target, &look, &colors, &data.series));
     });
     Effect::new(move |_| {
+        if !on_screen.get() {
+            return;
+        }
         let data = signals.data.read();
         chart.with_value(|chart| {
             if let Some(chart) = chart {
@@ -78,8 +84,14 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
         let row = |(name, value)| view! { <tr><th scope="row">{name}</th><td>{value}</td></tr> };
         last.get().into_iter().map(row).collect_view()
     };
+    // An empty chart says why, once there has been time for a value to come.
+    let empty = move || {
+        let named = !last.read().is_empty() && last.read().iter().all(|(_, value)| value == format::NO_VALUE);
+        named.then(|| view! { <p class="none">"No values in this time yet"</p> })
+    };
     view! {
         <div class="timeseries">
+            {empty}
             <div class="plot" node_ref=plot aria-hidden="true"></div>
             <ul class="legend" aria-hidden="true">{legend}</ul>
             <table class="sr-only">

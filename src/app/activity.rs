@@ -1,0 +1,244 @@
+//! Who changed what since the page was opened, in words: the newest last, within a bound.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::format;
+use crate::dashboard::{Op, User, UserId, Widget, WidgetId};
+
+/// Lines that are kept. More than anybody reads; the history has the rest.
+pub const MAX_ACTIVITY: usize = 200;
+/// A change of more things than this is one line.
+const MAX_DEEDS: usize = 10;
+/// Among this many of the newest lines, the same deed of the same person is one line.
+const SAME_WITHIN: usize = 8;
+/// Persons whom a summary names.
+const MAX_NAMED: usize = 3;
+
+/// What one change did to one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// The widget, where it was done to one.
+    pub widget: Option<WidgetId>,
+    /// Follows a name: `renamed “Orders” to “Sales”`.
+    pub words: String,
+}
+
+/// One line of the activity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity {
+    /// Grows from line to line. A line that happens again gets a new one.
+    pub id: u32,
+    pub by: User,
+    /// Unix milliseconds, by the server for others' changes.
+    pub at: u64,
+    pub deed: Deed,
+}
+
+/// A time in which nobody watched this page, or it was cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absence {
+    /// The last line before it.
+    pub after: u32,
+    /// Its begin and its end in Unix milliseconds.
+    pub from: u64,
+    pub to: u64,
+    /// True once the person has seen to it.
+    pub told: bool,
+}
+
+impl Absence {
+    /// True for what others did meanwhile.
+    pub fn covers(&self, one: &Activity, me: &UserId) -> bool {
+        one.id > self.after && one.at < self.to && one.by.id != *me
+    }
+}
+
+/// Puts changes into words. Titles given within the same run are known to the words after them.
+pub struct Telling<'a> {
+    known: &'a dyn Fn(&WidgetId) -> Option<Arc<Widget>>,
+    titles: BTreeMap<WidgetId, String>,
+}
+
+impl<'a> Telling<'a> {
+    /// `known` gives a widget as it is before these changes.
+    pub fn new(known: &'a dyn Fn(&WidgetId) -> Option<Arc<Widget>>) -> Self {
+        Self { known, titles: BTreeMap::new() }
+    }
+
+    /// What a change did, a thing once. Widgets that only made room for others are left out.
+    pub fn deeds(&mut self, ops: &[Op]) -> Vec<Deed> {
+        let mut deeds: Vec<Deed> = Vec::new();
+        for deed in ops.iter().filter_map(|op| self.deed(op)) {
+            if !deeds.contains(&deed) {
+                deeds.push(deed);
+            }
+        }
+        if deeds.len() > MAX_DEEDS {
+            let words = format!("changed {} things at once", deeds.len());
+            deeds = vec![Deed { widget: None, words }];
+        }
+        deeds
+    }
+
+    fn deed(&mut self, op: &Op) -> Option<Deed> {
+        let words = match op {
+            Op::Place { settled: true, .. } => return None,
+            Op::AddWidget { id, widget } => {
+                self.titles.insert(id.clone(), widget.title.clone());
+                format!("added {}", quoted(&widget.title))
+            }
+            Op::RemoveWidget { id } => format!("removed {}", self.title(id)),
+            Op::RestoreWidget { id } => format!("brought back {}", self.title(id)),
+            Op::Place { id, frame, .. } => {
+                let before = (self.known)(id).map(|widget| widget.frame);
+                let grew = before.is_some_and(|before| (before.w, before.h) != (frame.w, frame.h));
+                format!("{} {}", if grew { "resized" } else { "moved" }, self.title(id))
+            }
+            Op::Set { id, field, value } if field == "title" => {
+                let before = self.title(id);
+                let title = value.as_str().unwrap_or_default().to_owned();
+                let words = format!("renamed {before} to {}", quoted(&title));
+                self.titles.insert(id.clone(), title);
+                words
+            }
+            Op::Set { id, field, .. } => {
+                format!("changed “{}” of {}", format::field_label(field), self.title(id))
+            }
+            Op::EditText { id, .. } => format!("typed in {}", self.title(id)),
+            Op::SetDashboard { field, value } if field == "title" => {
+                format!("renamed the dashboard to {}", quoted(value.as_str().unwrap_or_default()))
+            }
+            Op::SetDashboard { .. } => "changed the settings of the dashboard".to_owned(),
+            Op::SettleConflict { .. } => "chose in a conflict".to_owned(),
+        };
+        Some(Deed { widget: op.widget_id().cloned(), words })
+    }
+
+    fn title(&self, id: &WidgetId) -> String {
+        match self.titles.get(id) {
+            Some(title) => quoted(title),
+            None => (self.known)(id).map_or_else(|| "a widget".to_owned(), |widget| quoted(&widget.title)),
+        }
+    }
+}
+
+fn quoted(title: &str) -> String {
+    if title.trim().is_empty() { "an untitled widget".to_owned() } else { format!("“{title}”") }
+}
+
+/// Lists a deed as the newest. The same deed of the same person a moment ago becomes this one.
+pub fn list(all: &mut Vec<Activity>, new: Activity) {
+    let recent = all.len().saturating_sub(SAME_WITHIN);
+    let same = |one: &Activity| one.by.id == new.by.id && one.deed == new.deed;
+    if let Some(again) = all[recent..].iter().position(same) {
+        all.remove(recent + again);
+    } else if all.len() >= MAX_ACTIVITY {
+        all.remove(0);
+    }
+    all.push(new);
+}
+
+/// What others did in an absence, as one line: `Ada changed 3 widgets, Grace added “Refunds”`.
+pub fn summary(all: &[Activity], absence: &Absence, me: &UserId) -> Option<String> {
+    let mut persons: Vec<(&User, Vec<&Deed>)> = Vec::new();
+    for one in all.iter().filter(|one| absence.covers(one, me)) {
+        match persons.iter_mut().find(|(by, _)| by.id == one.by.id) {
+            Some((_, deeds)) => deeds.push(&one.deed),
+            None => persons.push((&one.by, vec![&one.deed])),
+        }
+    }
+    let line = |(by, deeds): &(&User, Vec<&Deed>)| {
+        let mut widgets: Vec<_> = deeds.iter().filter_map(|deed| deed.widget.as_ref()).collect();
+        widgets.sort();
+        widgets.dedup();
+        match (deeds.as_slice(), widgets.len()) {
+            ([deed], _) => format!("{} {}", by.name, deed.words),
+            (_, 0) => format!("{} made {} changes", by.name, deeds.len()),
+            (_, n) => format!("{} changed {}", by.name, format::count(n, "widget", "widgets")),
+        }
+    };
+    let mut lines: Vec<String> = persons.iter().take(MAX_NAMED).map(line).collect();
+    let more = persons.len().saturating_sub(MAX_NAMED);
+    if more > 0 {
+        lines.push(format!("so did {}", format::count(more, "other person", "others")));
+    }
+    (!lines.is_empty()).then(|| lines.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Frame, Kind};
+    use serde_json::json;
+
+    fn id(name: &str) -> WidgetId {
+        WidgetId::new(name).expect("a short id is an id")
+    }
+
+    fn by(name: &str) -> User {
+        User { id: UserId::new(name).expect("a short id is an id"), name: name.to_owned(), ..User::default() }
+    }
+
+    fn line(n: u32, name: &str, widget: &str, words: &str) -> Activity {
+        let deed = Deed { widget: Some(id(widget)), words: words.to_owned() };
+        Activity { id: n, by: by(name), at: u64::from(n) * 1000, deed }
+    }
+
+    #[test]
+    fn changes_read_as_sentences() {
+        let orders = Arc::new(Widget::new(Kind::Stat, "Orders", Frame { x: 0, y: 0, w: 6, h: 4 }));
+        let known = |_: &WidgetId| Some(orders.clone());
+        let mut telling = Telling::new(&known);
+        let title = |title: &str| Op::Set { id: id("w"), field: "title".to_owned(), value: json!(title) };
+        let place = |w, settled| Op::Place { id: id("w"), frame: Frame { x: 0, y: 0, w, h: 4 }, settled };
+        let words: Vec<String> = telling
+            .deeds(&[title("Sales"), title("Revenue"), place(6, false), place(8, false), place(9, true)])
+            .into_iter()
+            .map(|deed| deed.words)
+            .collect();
+        assert_eq!(
+            words,
+            [
+                "renamed “Orders” to “Sales”",
+                "renamed “Sales” to “Revenue”",
+                "moved “Revenue”",
+                "resized “Revenue”"
+            ]
+        );
+        let many: Vec<Op> = (0..14).map(|n| Op::RemoveWidget { id: id(&format!("w{n}")) }).collect();
+        let unknown = |_: &WidgetId| None;
+        let told = Telling::new(&unknown).deeds(&many);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].words, "changed 14 things at once");
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_says_nothing_twice() {
+        let mut all = Vec::new();
+        for n in 0..500 {
+            list(&mut all, line(n, "Ada", "w", &format!("deed {n}")));
+        }
+        assert_eq!(all.len(), MAX_ACTIVITY);
+        list(&mut all, line(500, "Ada", "w", "deed 498"));
+        assert_eq!(all.len(), MAX_ACTIVITY);
+        assert_eq!(all.last().map(|one| one.id), Some(500));
+        assert_eq!(all.iter().filter(|one| one.deed.words == "deed 498").count(), 1);
+    }
+
+    #[test]
+    fn an_absence_is_summed_up_by_person() {
+        let me = by("Me").id;
+        let all = [
+            line(1, "Ada", "a", "moved “A”"),
+            line(2, "Ada", "b", "moved “B”"),
+            line(3, "Me", "c", "moved “C”"),
+            line(4, "Ada", "c", "moved “C”"),
+            line(5, "Grace", "d", "added “D”"),
+            line(9, "Grace", "e", "added “E”"),
+        ];
+        let absence = Absence { after: 1, from: 1_000, to: 8_000, told: false };
+        assert_eq!(summary(&all, &absence, &me).as_deref(), Some("Ada changed 2 widgets, Grace added “D”"));
+        assert_eq!(summary(&all, &Absence { after: 9, ..absence }, &me), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! The side panel that says who changed what, each line with a way to look at it.
+
+use leptos::prelude::*;
+
+use super::avatar::Avatar;
+use super::commands::look_at;
+use super::inspector::SideHead;
+use crate::app::activity::Activity;
+use crate::app::clock::Clock;
+use crate::app::dashboard_store::DashboardStore;
+use crate::app::format;
+use crate::dashboard::Op;
+
+#[component]
+pub fn ActivityList(store: DashboardStore) -> impl IntoView {
+    view! {
+        <aside class="side" data-testid="activity" aria-label="Activity">
+            <SideHead title="Activity" close="Close the activity"/>
+            <ol class="activity">
+                <For
+                    each=move || store.activity.get().into_iter().rev()
+                    key=|one| one.id
+                    children=move |one| view! { <Line one store/> }
+                />
+            </ol>
+            <p class="quiet">
+                {move || if store.activity.read().is_empty() {
+                    "Nothing has changed since you opened this page. What you and others do shows here as it happens."
+                } else {
+                    "Since you opened this page."
+                }}
+            </p>
+        </aside>
+    }
+}
+
+#[component]
+fn Line(one: Activity, store: DashboardStore) -> impl IntoView {
+    let clock = Clock::here();
+    let me = store.me.read_untracked().id.clone();
+    let meanwhile =
+        store.absence.with_untracked(|away| away.as_ref().is_some_and(|away| away.covers(&one, &me)));
+    let Activity { by, at, deed, .. } = one;
+    let who = if by.id == me { "You".to_owned() } else { by.name.clone() };
+    let (user, id) = (by.id.to_string(), deed.widget.as_ref().map(ToString::to_string));
+    let widget = StoredValue::new(deed.widget);
+    let is_there = Memo::new(move |_| {
+        let order = store.order.read();
+        widget.with_value(|id| id.as_ref().is_some_and(|id| order.contains(id)))
+    });
+    let glower = by.clone();
+    let look = move |_| {
+        let Some(id) = widget.get_value().filter(|_| is_there.get_untracked()) else { return };
+        store.glow(&id, &glower);
+        look_at(store, id);
+    };
+    let restore = move |_| {
+        if let Some(id) = widget.get_value() {
+            store.edit(vec![Op::RestoreWidget { id }]);
+        }
+    };
+    let removed = deed.words.starts_with("removed ");
+    view! {
+        <li data-testid="activity-item" data-user=user data-widget=id class:meanwhile=meanwhile>
+            <Avatar user=Signal::stored(by) small=true/>
+            <button
+                type="button"
+                class="deed"
+                title="Show the widget"
+                disabled=move || !is_there.get()
+                on:click=look
+            >
+                <span><b>{who}</b> " " {deed.words}</span>
+                <small>{move || format::ago(at, clock.now())}</small>
+            </button>
+            {move || (removed && !is_there.get()).then(|| view! {
+                <button type="button" class="button link" on:click=restore>"Restore"</button>
+            })}
+        </li>
+    }
+}
