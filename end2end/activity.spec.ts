@@ -50,6 +50,8 @@ test("coming back after a while tells who changed what meanwhile", async ({ serv
   // The machine sleeps for ten minutes.
   await ada.page.clock.fastForward("10:00");
   cable.mend();
+  // What a browser says when the network is there again.
+  await ada.page.evaluate(() => window.dispatchEvent(new Event("online")));
 
   const told = ada.page.getByTestId("while-away");
   await expect(told).toContainText("Grace changed 2 widgets", { timeout: 30_000 });

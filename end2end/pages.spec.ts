@@ -17,15 +17,26 @@ for (const scheme of ["light", "dark"] as const) {
     const stat = await ada.add("stat");
     await ada.add("timeseries");
     await ada.add("note");
+    await ada.saved();
+    const check = async (where: string) => {
+      const found = await new AxeBuilder({ page: ada.page }).analyze();
+      const says = found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((n) => n.html).join(" | ")}`);
+      expect(says, where).toEqual([]);
+    };
+    await ada.page.getByTestId("activity-open").click();
+    await expect(ada.page.getByTestId("activity-item").first()).toBeVisible();
+    await check("activity");
+    await ada.page.getByTestId("commands-open").click();
+    await expect(ada.page.getByTestId("command").first()).toBeVisible();
+    await check("command palette");
+    await ada.page.keyboard.press("Escape");
+    await ada.page.getByTestId("activity-open").click();
     await ada.widget(stat).click();
     await expect(ada.page.getByTestId("inspector")).toBeVisible();
-    await ada.saved();
     for (const address of [null, `/d/${await sample(server.url)}`, "/", "/status", "/no-such-page"]) {
       if (address) await ada.page.goto(server.url + address);
       if (address?.startsWith("/d/")) await ada.saved();
-      const found = await new AxeBuilder({ page: ada.page }).analyze();
-      const says = found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((n) => n.html).join(" | ")}`);
-      expect(says, address ?? `/d/${id}`).toEqual([]);
+      await check(address ?? `/d/${id}`);
     }
     // A page that is not there answers 404, which Chromium writes to the console.
     ada.complaints.splice(0, ada.complaints.length, ...ada.complaints.filter((text) => !/status of 404/.test(text)));

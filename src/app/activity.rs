@@ -149,9 +149,12 @@ pub fn summary(all: &[Activity], absence: &Absence, me: &UserId) -> Option<Strin
         }
     }
     let line = |(by, deeds): &(&User, Vec<&Deed>)| {
-        let mut widgets: Vec<_> = deeds.iter().filter_map(|deed| deed.widget.as_ref()).collect();
-        widgets.sort();
-        widgets.dedup();
+        let mut widgets: Vec<&WidgetId> = Vec::new();
+        for id in deeds.iter().filter_map(|deed| deed.widget.as_ref()) {
+            if !widgets.contains(&id) {
+                widgets.push(id);
+            }
+        }
         match (deeds.as_slice(), widgets.len()) {
             ([deed], _) => format!("{} {}", by.name, deed.words),
             (_, 0) => format!("{} made {} changes", by.name, deeds.len()),

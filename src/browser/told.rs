@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use crate::app::activity::Deed;
 use crate::app::dashboard_store::{DashboardStore, ToastAction};
+use crate::app::format;
 use crate::dashboard::{Op, User, WidgetId};
 use crate::sync::replica::{Changes, Notice};
 
@@ -32,6 +34,17 @@ pub fn before(store: &DashboardStore, changes: &Changes) {
             let action = ToastAction::Edit { label: "Restore".to_owned(), ops };
             store.toast(format!("{} removed “{title}”.", commit.by.name), Some(action));
         }
+    }
+}
+
+/// Says that widgets are others than they were, where the log does not go back far enough to tell why.
+pub fn taken_anew(store: &DashboardStore, changes: &Changes, now_ms: u64) {
+    let widgets = changes.widgets.len();
+    if widgets > 0 {
+        let by = User { name: "Others".to_owned(), color: "var(--text-3)".to_owned(), ..User::default() };
+        let widgets = format::count(widgets, "widget", "widgets");
+        let words = format!("changed {widgets}, and nobody can say any more who it was");
+        store.list(&by, now_ms.saturating_sub(1), vec![Deed { widget: None, words }]);
     }
 }
 

@@ -165,7 +165,7 @@ pub fn CommandPalette() -> impl IntoView {
                     aria-expanded="true"
                     aria-autocomplete="list"
                     aria-controls="commands"
-                    aria-activedescendant=move || option_id(at.get())
+                    aria-activedescendant=move || (!found.read().is_empty()).then(|| option_id(at.get()))
                     placeholder="What would you like to do?"
                     autocomplete="off"
                     spellcheck="false"

@@ -144,10 +144,20 @@ pub fn found(all: &[Command], query: &str) -> Vec<Command> {
             )
         })
     };
-    let mut ranked: Vec<(usize, &Command)> =
+    let ranked: Vec<(usize, &Command)> =
         all.iter().filter_map(|command| Some((rank(command)?, command))).collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().take(MOST).map(|(_, command)| command.clone()).collect()
+    let worst = ranked.iter().map(|(rank, _)| *rank).max().unwrap_or(0);
+    let mut found = Vec::new();
+    for rank in 0..=worst {
+        found.extend(
+            ranked.iter().filter(|(own, _)| *own == rank).map(|(_, command)| Command::clone(command)),
+        );
+        if found.len() >= MOST {
+            break;
+        }
+    }
+    found.truncate(MOST);
+    found
 }
 
 impl Command {

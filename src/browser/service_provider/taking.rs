@@ -64,6 +64,7 @@ impl Services {
     fn joined(&mut self, joined: Joined) -> bool {
         let Some(client) = self.client.clone() else { return false };
         let peers = joined.peers.clone();
+        let anew = self.ever_joined && joined.snapshot.is_some();
         let Taken { changes, lost } = self.replica.joined(&client, &self.user, joined);
         if lost.is_none() {
             self.joined = true;
@@ -73,6 +74,9 @@ impl Services {
             self.socket_error = None;
             self.wipe_peers();
             self.peers(peers);
+        }
+        if anew {
+            told::taken_anew(&self.store, &changes, wall_ms());
         }
         self.show(changes);
         self.lost(lost)
