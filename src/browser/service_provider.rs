@@ -25,6 +25,7 @@ use super::live::NAME_KEY;
 use super::outgoing::Outgoing;
 use super::services::{Seen, close_reason};
 use super::socket::{Happened, Socket};
+use super::told;
 
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
