@@ -17,6 +17,8 @@ pub enum Undone {
 impl Replica {
     /// Takes back the last own step that nobody else has written over.
     pub fn undo(&mut self) -> Result<Undone, EditError> {
+        // Before the step is taken, which an error would lose.
+        self.may_edit()?;
         let Some(step) = self.undo.take_undo() else { return Ok(Undone::Nothing) };
         let undone = self.play(step)?;
         Ok(self.keep(undone, UndoStack::undone))
@@ -24,6 +26,7 @@ impl Replica {
 
     /// Does again what was undone last.
     pub fn redo(&mut self) -> Result<Undone, EditError> {
+        self.may_edit()?;
         let Some(step) = self.undo.take_redo() else { return Ok(Undone::Nothing) };
         let redone = self.play(step)?;
         Ok(self.keep(redone, UndoStack::redone))
@@ -75,5 +78,25 @@ impl Replica {
             }
             None => Undone::Skipped,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Dashboard, User};
+    use crate::sync::replica::MAX_PENDING;
+
+    #[test]
+    fn s10_a_step_that_the_full_queue_does_not_take_is_not_lost() {
+        let mut replica = Replica::new(1, Dashboard::new("Start"), User::default());
+        for n in 0..MAX_PENDING {
+            let value = format!("{n}").into();
+            let op = Op::SetDashboard { field: "title".to_owned(), value };
+            replica.edit(vec![op]).expect("there is room");
+        }
+        assert_eq!(replica.undo().expect_err("it is full"), EditError::QueueFull);
+        assert!(replica.can_undo());
+        assert_eq!(replica.pending(), MAX_PENDING, "nothing was dropped");
     }
 }
