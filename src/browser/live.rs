@@ -36,8 +36,9 @@ impl Live for ServiceProvider {
 
     fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str) {
         let outcome = self.0.borrow_mut().replica.type_text(id, at, remove, insert, monotonic_ms());
-        let typed = NoteText::default().splice(1, 0, 0, insert).0;
-        self.outcome(outcome, &[Op::EditText { id: id.clone(), update: typed }], GATHER);
+        let typed = || Op::EditText { id: id.clone(), update: NoteText::default().splice(1, 0, 0, insert).0 };
+        let written: Vec<Op> = outcome.is_err().then(typed).into_iter().collect();
+        self.outcome(outcome, &written, GATHER);
     }
 
     fn undo(&self) {
