@@ -28,9 +28,13 @@ test("the activity says who changed what, and shows it", async ({ server, arrive
   await expect(ada.title(stat)).toHaveText("Orders");
   await expect(grace.title(stat)).toHaveText("Orders");
   await expect(lines.first()).toContainText("You brought back “Orders”");
+  await ada.page.getByTestId("undo").click();
+  await expect(grace.widget(stat)).toHaveCount(0);
+  await expect(lines.first()).toContainText("You took back a step");
 });
 
 test("coming back after a while tells who changed what meanwhile", async ({ server, arrive, line }) => {
+  test.slow();
   const id = await server.dashboard("Away");
   const cable = await line();
   const ada = await arrive("Ada", { line: cable, complains: CUT });
@@ -54,7 +58,7 @@ test("coming back after a while tells who changed what meanwhile", async ({ serv
   await ada.page.evaluate(() => window.dispatchEvent(new Event("online")));
 
   const told = ada.page.getByTestId("while-away");
-  await expect(told).toContainText("Grace changed 2 widgets", { timeout: 30_000 });
+  await expect(told).toContainText("Grace changed 2 widgets", { timeout: 45_000 });
   await expect(told).toContainText("10 min");
   await told.getByRole("button", { name: "Show me" }).click();
   await expect(told).toHaveCount(0);

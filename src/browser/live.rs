@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, RequestInit};
 
 use crate::app::dashboard_store::Live;
+use crate::dashboard::text::Update;
 use crate::dashboard::{NoteText, Op, WidgetId};
 use crate::sync::protocol::{Cursor, Dragging, Editing};
 use crate::sync::replica::Seen;
@@ -36,19 +37,22 @@ impl Live for ServiceProvider {
 
     fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str) {
         let outcome = self.0.borrow_mut().replica.type_text(id, at, remove, insert, monotonic_ms());
-        let typed = || Op::EditText { id: id.clone(), update: NoteText::default().splice(1, 0, 0, insert).0 };
-        let written: Vec<Op> = outcome.is_err().then(typed).into_iter().collect();
-        self.outcome(outcome, &written, GATHER);
+        // That something was typed is enough to say, unless it was not taken and has to be kept.
+        let update = match &outcome {
+            Ok(_) => Update::new([0, 0]),
+            Err(_) => NoteText::default().splice(1, 0, 0, insert).0,
+        };
+        self.outcome(outcome, &[Op::EditText { id: id.clone(), update }], GATHER);
     }
 
     fn undo(&self) {
         let outcome = self.0.borrow_mut().replica.undo();
-        self.step_back(outcome, "Not undone: somebody else has changed that since.");
+        self.step_back(outcome, "took back a step", "Not undone: somebody else has changed that since.");
     }
 
     fn redo(&self) {
         let outcome = self.0.borrow_mut().replica.redo();
-        self.step_back(outcome, "Not done again: somebody else has changed that since.");
+        self.step_back(outcome, "did a step again", "Not done again: somebody else has changed that since.");
     }
 
     fn cursor(&self, cursor: Option<Cursor>) {

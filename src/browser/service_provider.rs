@@ -262,9 +262,12 @@ impl ServiceProvider {
         self.show_status();
     }
 
-    pub(super) fn step_back(&self, outcome: Result<Undone, EditError>, skipped: &str) {
+    pub(super) fn step_back(&self, outcome: Result<Undone, EditError>, did: &str, skipped: &str) {
         let outcome = match outcome {
-            Ok(Undone::Done(changes)) => Ok(changes),
+            Ok(Undone::Done(changes)) => {
+                told::stepped(&self.0.borrow().store, &changes, did, wall_ms());
+                Ok(changes)
+            }
             Ok(Undone::Skipped) => {
                 self.0.borrow().store.toast(skipped, None);
                 Ok(Changes::default())

@@ -55,6 +55,12 @@ pub fn mine(store: &DashboardStore, ops: &[Op], now_ms: u64) {
     }
 }
 
+/// Lists an own step back or forth, which leads to its widget where it is about one.
+pub fn stepped(store: &DashboardStore, changes: &Changes, did: &str, now_ms: u64) {
+    let widget = changes.widgets.first().filter(|_| changes.widgets.len() == 1).cloned();
+    store.list(&store.me.read_untracked(), now_ms, vec![Deed { widget, words: did.to_owned() }]);
+}
+
 /// Lets what others changed glow, and says what became of own edits that are not simply saved.
 pub fn after(store: &DashboardStore, changes: &Changes, me: &User) {
     let mut touched: BTreeMap<&WidgetId, &User> = BTreeMap::new();
