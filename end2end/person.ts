@@ -20,10 +20,20 @@ export class Person {
   /** Opens a context in which this person has said their name. */
   static async arrive(browser: Browser, base: string, name: string, options = {}): Promise<Person> {
     const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 800 }, ...options });
-    await context.request.get("/");
-    const renamed = await context.request.put("/api/v1/me", { data: { name }, headers: { origin: base } });
+    return Person.introduce(context, base, name);
+  }
+
+  /** Says a name in a context that is there. */
+  static async introduce(context: BrowserContext, base: string, name: string): Promise<Person> {
+    await context.request.get(base);
+    const renamed = await context.request.put(`${base}/api/v1/me`, { data: { name }, headers: { origin: base } });
     expect(renamed.ok(), `rename: ${renamed.status()}`).toBe(true);
-    return new Person(name, context, await context.newPage(), base);
+    return Person.at(await context.newPage(), base, name);
+  }
+
+  /** Whoever has a page open. */
+  static at(page: Page, base: string, name: string): Person {
+    return new Person(name, page.context(), page, base);
   }
 
   /** Opens a dashboard and waits until its edits would be saved. */

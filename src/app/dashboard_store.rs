@@ -44,6 +44,21 @@ pub trait Live {
     fn retry(&self);
     /// Takes another guest name, here and on the other tabs of this browser.
     fn rename_me(&self, name: &str);
+    /// Decides about edits that cannot be sent as they are.
+    fn settle(&self, what: Settle);
+}
+
+/// What is to become of edits that wait and cannot be sent as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// A file with all of them.
+    Export,
+    /// A new dashboard with what this one shows.
+    Copy,
+    /// They are sent in the name of whoever is here now.
+    SendAsMe,
+    /// They are gone for good.
+    Discard,
 }
 
 /// The state of my work, for the one pill.
@@ -82,6 +97,17 @@ impl SyncState {
             Self::Error { .. } => "error",
         }
     }
+}
+
+/// What would be lost with this tab.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Safety {
+    /// Own changes that wait for the server and are kept on this device.
+    pub kept: usize,
+    /// Why this device keeps none, in words.
+    pub not_kept: Option<String>,
+    /// How much of the room for changes that wait is taken, in percent. At 100 editing stops.
+    pub fullness: usize,
 }
 
 /// State of one sync service, for the status view.
@@ -200,6 +226,7 @@ pub struct DashboardStore {
     pub sync: RwSignal<SyncState>,
     /// Own changes that are not durable yet.
     pub pending: RwSignal<usize>,
+    pub safety: RwSignal<Safety>,
     pub can_undo: RwSignal<bool>,
     pub can_redo: RwSignal<bool>,
     pub services: RwSignal<Vec<ServiceStatus>>,
@@ -241,6 +268,7 @@ impl DashboardStore {
             peers: RwSignal::new(BTreeMap::new()),
             sync: RwSignal::new(SyncState::default()),
             pending: RwSignal::new(0),
+            safety: RwSignal::new(Safety::default()),
             can_undo: RwSignal::new(false),
             can_redo: RwSignal::new(false),
             services: RwSignal::new(Vec::new()),
@@ -445,6 +473,14 @@ impl DashboardStore {
             let count = glow.as_ref().map_or(0, |glow| glow.count) + 1;
             *glow = Some(Glow { by: by.clone(), count });
         });
+    }
+
+    /// Lists edits that an earlier load of the page left unsaved.
+    pub fn list_unsaved(&self, left: Vec<Unsaved>) {
+        for one in left {
+            let id = self.new_id();
+            self.unsaved.update(|all| all.push(Unsaved { id, ..one }));
+        }
     }
 
     /// A widget as it is, or was when it went.

@@ -94,8 +94,18 @@ pub struct ServerService {
 pub struct ThisTab {
     /// The services that no page is without: `service worker`, `offline store`.
     pub services: RwSignal<Vec<dashboard_store::ServiceStatus>>,
+    /// Dashboards with edits that a closed tab left on this device, for whoever opens them to send.
+    pub waiting: RwSignal<Vec<Waiting>>,
     /// True where the page was made of what this device keeps, because the server could not be had.
     pub from_device: bool,
+}
+
+/// Edits that wait on this device, of one dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub id: DashboardId,
+    pub title: String,
+    pub edits: usize,
 }
 
 impl ThisTab {

@@ -12,7 +12,7 @@ use crate::dashboard::{Choice, NoteText, Op, Widget, WidgetId};
 pub const MAX_UNSAVED: usize = 100;
 
 /// One own edit that is not saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Unsaved {
     pub id: u32,
     /// What it was: `Title of “Orders”`.

@@ -26,3 +26,15 @@ pub fn random() -> u64 {
 pub fn random_id() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
+
+/// Waits.
+pub async fn sleep(ms: i32) {
+    let waited = js_sys::Promise::new(&mut |done, _| {
+        // Without a timer there is no wait.
+        if window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, ms).is_err() {
+            let _ = done.call0(&wasm_bindgen::JsValue::UNDEFINED);
+        }
+    });
+    // A wait cannot fail.
+    let _ = wasm_bindgen_futures::JsFuture::from(waited).await;
+}

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Headers, RequestInit};
 
-use crate::app::dashboard_store::Live;
+use crate::app::dashboard_store::{Live, Settle};
 use crate::dashboard::text::Update;
 use crate::dashboard::{NoteText, Op, WidgetId};
 use crate::sync::protocol::{Cursor, Dragging, Editing};
 use crate::sync::replica::Seen;
 
 use super::clock::{monotonic_ms, random_id};
+use super::requests;
 use super::service_provider::ServiceProvider;
 
 /// Typing is gathered for this long into one change.
@@ -84,33 +83,23 @@ impl Live for ServiceProvider {
         let provider = self.clone();
         let body = serde_json::json!({ "name": name }).to_string();
         leptos::task::spawn_local(async move {
-            match put_name(&body).await {
-                Ok(()) => {
+            match requests::send("PUT", "/api/v1/me", &body).await {
+                Some(_) => {
                     // A storage event reaches the other tabs; its value only has to be new.
                     if let Ok(Some(storage)) = window().local_storage() {
                         let _ = storage.set_item(NAME_KEY, &random_id());
                     }
                     provider.reconnect();
                 }
-                Err(reason) => provider.0.borrow().store.toast(reason, None),
+                None => {
+                    let reason = "The name could not be changed just now. It is as it was.";
+                    provider.0.borrow().store.toast(reason, None);
+                }
             }
         });
     }
-}
 
-async fn put_name(body: &str) -> Result<(), String> {
-    const FAILED: &str = "The name could not be changed just now. It is as it was.";
-    let failed = |_: JsValue| FAILED.to_owned();
-    let headers = Headers::new().map_err(failed)?;
-    headers.set("content-type", "application/json").map_err(failed)?;
-    let init = RequestInit::new();
-    init.set_method("PUT");
-    init.set_headers(&headers);
-    init.set_body(&JsValue::from_str(body));
-    let response =
-        wasm_bindgen_futures::JsFuture::from(window().fetch_with_str_and_init("/api/v1/me", &init))
-            .await
-            .map_err(failed)?;
-    let response: web_sys::Response = response.unchecked_into();
-    if response.ok() { Ok(()) } else { Err(FAILED.to_owned()) }
+    fn settle(&self, what: Settle) {
+        self.settle_waiting(what);
+    }
 }

@@ -2,44 +2,34 @@
 
 mod clock;
 mod data;
-
+mod device;
 mod live;
+mod locks;
+mod opening;
 mod outgoing;
+mod requests;
 mod service_provider;
 mod service_worker;
 mod services;
 mod socket;
+mod storage;
 mod told;
 
 use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::spawn_local;
 
-use crate::app::dashboard_store::DashboardStore;
-use crate::app::{App, PAGE_DATA, Page, PageData, ThisTab};
-
-use service_provider::ServiceProvider;
+use crate::app::{PAGE_DATA, PageData};
 
 /// Wakes the page that the server rendered, and on a dashboard starts its sync services.
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    let Some(data) = page_data() else {
+    match page_data() {
+        Some(data) => spawn_local(opening::open(data)),
         // The server writes it into every page. Without it the page stays as it was rendered.
-        leptos::logging::error!("The page came without its data.");
-        return;
-    };
-    leptos::mount::hydrate_body(move || {
-        let tab = ThisTab { services: RwSignal::new(Vec::new()), from_device: false };
-        service_worker::start(tab);
-        provide_context(tab);
-        if let Page::Dashboard { id, epoch, revision, dashboard } = &data.page {
-            let store = DashboardStore::new(id.clone(), dashboard, data.user.clone());
-            provide_context(store);
-            ServiceProvider::start(store, dashboard.clone(), epoch.clone(), *revision, &data);
-        }
-        provide_context(data.clone());
-        view! { <App/> }
-    });
+        None => leptos::logging::error!("The page came without its data."),
+    }
 }
 
 fn page_data() -> Option<PageData> {

@@ -1,7 +1,9 @@
 //! The one that owns all sync services of a tab: socket, room, presence, data. It runs the pure link
 //! and replica with real time and a real socket, and keeps the store's signals true.
 
+mod keeping;
 mod sending;
+mod settling;
 mod taking;
 
 use std::cell::RefCell;
@@ -13,19 +15,21 @@ use leptos::ev;
 use leptos::prelude::*;
 use web_sys::VisibilityState;
 
-use crate::app::PageData;
+use crate::app::ThisTab;
 use crate::app::dashboard_store::DashboardStore;
-use crate::dashboard::{ClientId, Dashboard, DashboardId, Op, SessionId, User, WidgetId};
-use crate::sync::link::{Do, Link};
-use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, ServerMessage};
-use crate::sync::replica::{Changes, EditError, Replica, Undone};
+use crate::dashboard::{ClientId, DashboardId, Op, SessionId, User, WidgetId};
+use crate::sync::link::{Do, Ended, Link, State};
+use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, Resume, ServerMessage};
+use crate::sync::replica::{Changes, EditError, Replica, StoredDashboard, Undone};
 
 use super::clock::{monotonic_ms, random, random_id, wall_ms};
+use super::device::OnDevice;
 use super::live::NAME_KEY;
 use super::outgoing::Outgoing;
 use super::services::{Seen, close_reason};
 use super::socket::{Happened, Socket};
 use super::told;
+use keeping::Keeping;
 
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
@@ -38,9 +42,13 @@ pub struct ServiceProvider(pub(super) Rc<RefCell<Services>>);
 
 pub(super) struct Services {
     pub(super) store: DashboardStore,
+    tab: Option<ThisTab>,
     dashboard: DashboardId,
-    /// The tab's secret; new with every load of the page, as its unsaved edits are.
+    /// The client's secret: on the device with its queue, where this device keeps anything.
     secret: String,
+    keeping: Keeping,
+    /// Says that the edits that wait are another person's: nothing is sent until somebody decides.
+    held: Option<String>,
     pub(super) link: Link,
     pub(super) replica: Replica,
     socket: Option<Socket>,
@@ -65,21 +73,38 @@ pub(super) struct Services {
 }
 
 impl ServiceProvider {
-    /// Starts the services of a dashboard page and mounts them on its store.
-    pub fn start(store: DashboardStore, dashboard: Dashboard, epoch: String, revision: u64, page: &PageData) {
+    /// Starts the services of a dashboard page and mounts them on its store, with what this device has of
+    /// it. The newer of the two copies counts.
+    pub fn start(store: DashboardStore, shown: StoredDashboard, user: &User, found: OnDevice) {
         let now = monotonic_ms();
         let (link, first) = Link::new(now);
         let author = random() >> 11;
+        let OnDevice { storage, copy, own } = found;
+        let copy = copy.map(|(_, copy)| copy);
+        let kept = copy.as_ref().map(|copy| Resume { epoch: copy.epoch.clone(), revision: copy.revision });
+        let newer = |copy: &StoredDashboard| copy.epoch == shown.epoch && copy.revision > shown.revision;
+        let StoredDashboard { epoch, revision, dashboard } = copy.filter(newer).unwrap_or(shown);
+        let replica = Replica::new(author, dashboard, user.clone()).at(epoch, revision);
+        let (keeping, queue) = Keeping::new(storage, own, kept, user);
+        let (secret, replica, unsaved) = match queue {
+            Some((secret, record)) => (secret, replica.with_queue(record.queue), record.unsaved),
+            None => (random_id(), replica, Vec::new()),
+        };
+        store.show_all(replica.view());
+        store.list_unsaved(unsaved);
         let services = Services {
             store,
+            tab: use_context(),
             dashboard: store.id.get_value(),
-            secret: random_id(),
+            secret,
+            keeping,
+            held: None,
             link,
-            replica: Replica::new(author, dashboard, page.user.clone()).at(epoch, revision),
+            replica,
             socket: None,
             client: None,
             session: None,
-            user: page.user.clone(),
+            user: user.clone(),
             peers: BTreeMap::new(),
             outgoing: Outgoing::default(),
             joined: false,
@@ -123,7 +148,14 @@ impl ServiceProvider {
                 services.link.wake(monotonic_ms(), random());
             }
         });
-        window_event_listener_untyped("visibilitychange", move |_| shown());
+        let provider = self.clone();
+        window_event_listener_untyped("visibilitychange", move |_| {
+            shown();
+            // A hidden tab may be ended without another word.
+            provider.keep(true);
+        });
+        let provider = self.clone();
+        window_event_listener_untyped("pagehide", move |_| provider.keep(true));
         let provider = self.clone();
         window_event_listener(ev::storage, move |event| {
             if event.key().as_deref() == Some(NAME_KEY) {
@@ -132,8 +164,11 @@ impl ServiceProvider {
         });
         let provider = self.clone();
         window_event_listener(ev::beforeunload, move |event| {
-            if provider.0.borrow().replica.pending() > 0 {
-                // The browser asks whether to leave: unsaved edits live in this tab only.
+            provider.keep(true);
+            let services = provider.0.borrow();
+            let pending = services.replica.pending();
+            if services.keeping.kept(pending) < pending {
+                // The browser asks whether to leave: these edits are in this tab only.
                 event.prevent_default();
             }
         });
@@ -188,8 +223,12 @@ impl ServiceProvider {
         if join {
             self.join();
         }
+        if self.0.borrow().link.state() == State::Ended(Ended::NotFound) {
+            self.forget_copy();
+        }
         self.plan_push(Duration::ZERO);
         self.plan_presence(0);
+        self.plan_keep(false);
         self.show_status();
     }
 
@@ -214,7 +253,13 @@ impl ServiceProvider {
         services.socket_error = close_reason(code).map(str::to_owned);
         services.wipe_peers();
         services.outgoing.forget_sent();
+        let gone = services.link.state() == State::Ended(Ended::NotFound);
         drop(services);
+        if gone {
+            self.forget_copy()
+        } else {
+            self.keep(true)
+        }
         self.show_status();
     }
 
@@ -242,14 +287,17 @@ impl ServiceProvider {
         if unanswered {
             self.join();
         }
+        self.look_for_left();
         self.plan_push(Duration::ZERO);
         self.plan_presence(0);
+        self.plan_keep(false);
         self.show_status();
     }
 
     /// Shows what an own step did, or says why it was not done and keeps what was written.
     pub(super) fn outcome(&self, outcome: Result<Changes, EditError>, written: &[Op], push_after: Duration) {
         let services = self.0.borrow();
+        let edited = outcome.is_ok();
         match outcome {
             Ok(changes) => {
                 told::mine(&services.store, written, wall_ms());
@@ -259,6 +307,7 @@ impl ServiceProvider {
         }
         drop(services);
         self.plan_push(push_after);
+        self.plan_keep(edited);
         self.show_status();
     }
 
@@ -300,10 +349,16 @@ impl ServiceProvider {
             socket_error: services.socket_error.as_deref(),
             room_error: services.room_error.as_deref(),
             resyncs: services.resyncs,
+            held: services.held.as_deref(),
+            kept: services.keeping.kept(services.replica.pending()),
+            not_kept: services.keeping.error().map(ToString::to_string),
         };
         set_if_new(store.sync, seen.sync_state());
         set_if_new(store.pending, seen.pending);
-        set_if_new(store.services, seen.services());
+        set_if_new(store.safety, seen.safety(services.replica.fullness()));
+        let mut all = seen.services();
+        all.extend(services.tab.into_iter().flat_map(|tab| tab.services.get_untracked()));
+        set_if_new(store.services, all);
         set_if_new(store.can_undo, services.replica.can_undo());
         set_if_new(store.can_redo, services.replica.can_redo());
     }

@@ -1,6 +1,6 @@
 //! The state of every sync service in words, for the pill and the status view.
 
-use crate::app::dashboard_store::{ServiceState, ServiceStatus, SyncState};
+use crate::app::dashboard_store::{Safety, ServiceState, ServiceStatus, SyncState};
 use crate::sync::link::{Ended, Link, State};
 use crate::sync::protocol::Role;
 
@@ -30,13 +30,19 @@ pub struct Seen<'a> {
     pub socket_error: Option<&'a str>,
     pub room_error: Option<&'a str>,
     pub resyncs: u32,
+    /// Why the edits that wait are not sent, where somebody has to decide.
+    pub held: Option<&'a str>,
+    /// Own changes that this device keeps.
+    pub kept: usize,
+    /// Why it keeps none.
+    pub not_kept: Option<String>,
 }
 
 impl Seen<'_> {
     /// The state of my work.
     pub fn sync_state(&self) -> SyncState {
         if let State::Ended(ended) = self.link.state() {
-            return SyncState::Error { reason: reason(ended).to_owned() };
+            return SyncState::Error { reason: self.held.unwrap_or(reason(ended)).to_owned() };
         }
         if self.joined {
             return match (self.role, self.pending, self.conflicts) {
@@ -61,7 +67,12 @@ impl Seen<'_> {
 
     /// Every service of this tab.
     pub fn services(&self) -> Vec<ServiceStatus> {
-        vec![self.socket(), self.room(), self.presence(), self.data()]
+        vec![self.socket(), self.room(), self.presence(), self.data(), self.offline_store()]
+    }
+
+    /// What would be lost with this tab. `fullness` is how much of the room for edits is taken, in percent.
+    pub fn safety(&self, fullness: usize) -> Safety {
+        Safety { kept: self.kept, not_kept: self.not_kept.clone(), fullness }
     }
 
     fn retry_in_ms(&self) -> Option<u64> {
@@ -99,9 +110,7 @@ impl Seen<'_> {
             (true, 0) => (ServiceState::Ok, "Everything is saved.".to_owned()),
             (true, n) => (ServiceState::Waiting, format!("Saving {n}.")),
             (false, 0) => (ServiceState::Waiting, "Not joined.".to_owned()),
-            (false, n) => {
-                (ServiceState::Waiting, format!("Not joined. Unsaved edits kept in this tab: {n}."))
-            }
+            (false, n) => (ServiceState::Waiting, format!("Not joined. Edits that wait to be saved: {n}.")),
         };
         let says = match self.resyncs {
             0 => says,
@@ -153,6 +162,28 @@ impl Seen<'_> {
             last_error: None,
             latency_ms: age,
             queue: None,
+        }
+    }
+}
+
+impl Seen<'_> {
+    fn offline_store(&self) -> ServiceStatus {
+        let (state, says) = match &self.not_kept {
+            Some(reason) => (ServiceState::Down, format!("Edits are kept in this tab only. {reason}")),
+            None if self.pending == 0 => {
+                (ServiceState::Ok, "This dashboard and your edits are kept on this device.".to_owned())
+            }
+            None if self.kept < self.pending => (ServiceState::Waiting, "Keeping your edits.".to_owned()),
+            None => (ServiceState::Ok, "Your edits are kept on this device until they are saved.".to_owned()),
+        };
+        ServiceStatus {
+            name: "offline store",
+            label: "Kept on this device",
+            state,
+            says,
+            last_error: None,
+            latency_ms: None,
+            queue: Some(self.kept),
         }
     }
 }

@@ -75,8 +75,8 @@ async function page(event, path) {
   const late = wasThere(path).then((known) => new Promise((done) => known && setTimeout(done, PATIENCE_MS)));
   try {
     const response = await Promise.race([answer, late]);
-    if (response && !ABSENT.includes(response.status)) return response;
-    return (await shell()) ?? (await answer);
+    const absent = !response || (ABSENT.includes(response.status) && (await wasThere(path)));
+    return (absent && (await shell())) || (await answer);
   } catch {
     return (await shell()) ?? Response.error();
   }

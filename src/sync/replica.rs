@@ -48,6 +48,8 @@ pub struct Replica {
     confirmed: Dashboard,
     view: Dashboard,
     pending: VecDeque<Change>,
+    /// What they weigh, about.
+    pending_bytes: usize,
     /// How many of `pending`, from the front, are on their way.
     sent: usize,
     /// The highest `seq` that ever left this tab: up to it, the log may have a change as it was then.
@@ -95,7 +97,7 @@ pub enum EditError {
     Op(#[from] OpError),
     #[error("You can look at this dashboard, not change it.")]
     ReadOnly,
-    #[error("{MAX_PENDING} edits wait for the server already. Editing goes on when it has taken them.")]
+    #[error("As many edits wait for the server as can be kept. Editing goes on when it has taken them.")]
     QueueFull,
 }
 
@@ -116,6 +118,7 @@ impl Replica {
             view: dashboard.clone(),
             confirmed: dashboard,
             pending: VecDeque::new(),
+            pending_bytes: 0,
             sent: 0,
             offered: 0,
             numbering: Numbering::default(),

@@ -16,6 +16,7 @@ mod dashboard_header;
 mod follow;
 mod icon;
 mod inspector;
+mod kept_edits;
 mod notices;
 mod popup;
 mod site_header;

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::WhileAway;
 use super::icon::{Glyph, Icon};
+use super::kept_edits::{KeptEdits, SafetyNotice};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
 
@@ -14,6 +15,7 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
             <div class="notice bad" role="alert">
                 <span>{reason}</span>
                 <span class="grow"></span>
+                <KeptEdits store/>
                 <button type="button" class="button line" on:click=|_| dom::reload()>"Reload"</button>
             </div>
         }),
@@ -37,5 +39,5 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
             }
         })
     };
-    view! { <div class="notices">{ended}<WhileAway store/>{summary}</div> }
+    view! { <div class="notices">{ended}<SafetyNotice store/><WhileAway store/>{summary}</div> }
 }

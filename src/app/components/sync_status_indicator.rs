@@ -20,7 +20,8 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
     });
     let words = Memo::new(move |_| {
         let wait_s = due.get().map(|due| due.saturating_sub(clock.now()).div_ceil(1000));
-        words(&store.sync.read(), store.pending.get(), store.conflicts.read().len(), wait_s)
+        let kept = store.safety.read().kept;
+        words(&store.sync.read(), store.pending.get(), kept, store.conflicts.read().len(), wait_s)
     });
     view! {
         <div
@@ -45,14 +46,17 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
 }
 
 /// What the pill says.
-fn words(sync: &SyncState, pending: usize, conflicts: usize, wait_s: Option<u64>) -> String {
+fn words(sync: &SyncState, pending: usize, kept: usize, conflicts: usize, wait_s: Option<u64>) -> String {
     match sync {
         SyncState::Connecting => "Connecting".to_owned(),
         SyncState::Saved => "Saved".to_owned(),
         SyncState::Saving => format!("Saving {}", pending.max(1)),
         SyncState::Offline if pending == 0 => "Offline".to_owned(),
+        SyncState::Offline if kept == 0 => {
+            format!("Offline: {} in this tab only", format::count(pending, "edit", "edits"))
+        }
         SyncState::Offline => {
-            format!("Offline: {} kept in this tab", format::count(pending, "edit", "edits"))
+            format!("Offline: {} kept on this device", format::count(kept, "edit", "edits"))
         }
         SyncState::Reconnecting { .. } => match wait_s {
             Some(s) if s > 0 => format!("Reconnecting in {s} s"),
@@ -151,11 +155,12 @@ mod tests {
 
     #[test]
     fn the_pill_speaks_of_my_work() {
-        assert_eq!(words(&SyncState::Saving, 3, 0, None), "Saving 3");
-        assert_eq!(words(&SyncState::Offline, 5, 0, None), "Offline: 5 edits kept in this tab");
+        assert_eq!(words(&SyncState::Saving, 3, 0, 0, None), "Saving 3");
+        assert_eq!(words(&SyncState::Offline, 5, 5, 0, None), "Offline: 5 edits kept on this device");
+        assert_eq!(words(&SyncState::Offline, 5, 0, 0, None), "Offline: 5 edits in this tab only");
         let waits = SyncState::Reconnecting { retry_in_ms: Some(4000) };
-        assert_eq!(words(&waits, 0, 0, Some(4)), "Reconnecting in 4 s");
-        assert_eq!(words(&waits, 0, 0, Some(0)), "Reconnecting now");
-        assert_eq!(words(&SyncState::Conflict, 0, 2, None), "2 conflicts");
+        assert_eq!(words(&waits, 0, 0, 0, Some(4)), "Reconnecting in 4 s");
+        assert_eq!(words(&waits, 0, 0, 0, Some(0)), "Reconnecting now");
+        assert_eq!(words(&SyncState::Conflict, 0, 0, 2, None), "2 conflicts");
     }
 }

@@ -21,7 +21,7 @@ pub fn UnsavedEdits(store: DashboardStore) -> impl IntoView {
             view! {
                 <section class="unsaved" id=UNSAVED tabindex="-1" aria-label="Not saved" data-testid="unsaved">
                     <h2>"Not saved"</h2>
-                    <p class="quiet">"These edits of yours are kept in this tab only. Copy what you still need."</p>
+                    <p class="quiet">{move || where_kept(store.safety.read().not_kept.is_none())}</p>
                     <ul>
                         <For
                             each=move || store.unsaved.get()
@@ -33,6 +33,15 @@ pub fn UnsavedEdits(store: DashboardStore) -> impl IntoView {
                 </section>
             }
         })
+    }
+}
+
+const fn where_kept(on_device: bool) -> &'static str {
+    match on_device {
+        true => {
+            "These edits of yours are kept on this device until you dismiss them. Copy what you still need."
+        }
+        false => "These edits of yours are kept in this tab only. Copy what you still need.",
     }
 }
 

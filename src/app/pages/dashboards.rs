@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::app::clock::Clock;
 use crate::app::components::{Avatar, Glyph, Icon, SiteHeader};
-use crate::app::{DashboardCard, dom, format};
+use crate::app::{DashboardCard, ThisTab, Waiting, dom, format};
 use crate::dashboard::{DashboardId, User};
 
 /// Avatars on a card; more people show as a number.
@@ -24,7 +24,10 @@ pub fn Dashboards(dashboards: Vec<DashboardCard>, user: User) -> impl IntoView {
     let all = RwSignal::new(dashboards);
     let search = RwSignal::new(String::new());
     let problem = RwSignal::new(None::<String>);
-    dom::every(Duration::from_secs(3), move || refresh(all));
+    // What this device keeps, until the server answers.
+    let tab = use_context::<ThisTab>();
+    let kept = RwSignal::new(tab.is_some_and(|tab| tab.from_device));
+    dom::every(Duration::from_secs(3), move || refresh(all, kept));
     let shown = Memo::new(move |_| {
         let wanted = search.read().to_lowercase();
         let fits = |card: &&DashboardCard| card.title.to_lowercase().contains(wanted.trim());
@@ -39,7 +42,7 @@ pub fn Dashboards(dashboards: Vec<DashboardCard>, user: User) -> impl IntoView {
                 let found = all.read().iter().find(|card| card.id == id).cloned();
                 found.unwrap_or_else(|| fallback.clone())
             });
-            view! { <Card card all problem/> }
+            view! { <Card card all kept problem/> }
         })
     };
     view! {
@@ -60,6 +63,14 @@ pub fn Dashboards(dashboards: Vec<DashboardCard>, user: User) -> impl IntoView {
                 </label>
                 <NewDashboard problem/>
             </div>
+            <p class="quiet" role="status" class:hidden=move || !kept.get()>
+                "The server cannot be reached. These dashboards are kept on this device."
+            </p>
+            <For
+                each=move || tab.map(|tab| tab.waiting.get()).unwrap_or_default()
+                key=|one| one.id.clone()
+                children=|one| view! { <WaitingEdits one/> }
+            />
             <p class="problem" role="alert" class:hidden=move || problem.read().is_none()>
                 {move || problem.get()}
             </p>
@@ -78,6 +89,22 @@ pub fn Dashboards(dashboards: Vec<DashboardCard>, user: User) -> impl IntoView {
                 <NewDashboard problem/>
             </div>
         </main>
+    }
+}
+
+/// Says where edits wait that a closed tab left on this device.
+#[component]
+fn WaitingEdits(one: Waiting) -> impl IntoView {
+    let Waiting { id, title, edits } = one;
+    let title = if title.trim().is_empty() { "Untitled dashboard".to_owned() } else { title };
+    let waits = if edits == 1 { "waits" } else { "wait" };
+    view! {
+        <p class="notice" data-testid="waiting-edits" data-dashboard=id.to_string()>
+            <span>
+                {format!("{} of yours {waits} on this device to be saved: ", format::count(edits, "edit", "edits"))}
+                <a href=format!("/d/{id}")>{format!("open “{title}”")}</a>
+            </span>
+        </p>
     }
 }
 
@@ -110,6 +137,7 @@ fn NewDashboard(problem: RwSignal<Option<String>>) -> impl IntoView {
 fn Card(
     card: Memo<DashboardCard>,
     all: RwSignal<Vec<DashboardCard>>,
+    kept: RwSignal<bool>,
     problem: RwSignal<Option<String>>,
 ) -> impl IntoView {
     let clock = Clock::here();
@@ -123,7 +151,9 @@ fn Card(
         let now = clock.now();
         let card = card.read();
         let by = card.changed_by.as_ref().map(|user| format!(" by {}", user.name)).unwrap_or_default();
-        if now == 0 {
+        if kept.get() {
+            format!("Kept here {}", format::ago(card.changed_at, now))
+        } else if now == 0 {
             format!("Changed{by}")
         } else {
             format!("Changed {}{by}", format::ago(card.changed_at, now))
@@ -195,12 +225,13 @@ fn here_label(here: &[User]) -> String {
 }
 
 /// Asks the server for the list again. A failed try shows nothing: the next one is three seconds away.
-fn refresh(all: RwSignal<Vec<DashboardCard>>) {
+fn refresh(all: RwSignal<Vec<DashboardCard>>, kept: RwSignal<bool>) {
     spawn_local(async move {
         if let Ok(fresh) = dom::request::<Vec<DashboardCard>>("GET", "/api/v1/dashboards", None).await
-            && all.with_untracked(|old| *old != fresh)
+            && (kept.get_untracked() || all.with_untracked(|old| *old != fresh))
         {
             all.set(fresh);
+            kept.set(false);
         }
     });
 }

@@ -26,7 +26,7 @@ impl Services {
                 self.user = user.clone();
                 self.store.session.set(Some(session));
                 self.store.me.set(user);
-                return true;
+                return !self.is_held();
             }
             ServerMessage::Joined(joined) => return self.joined(*joined),
             ServerMessage::Commits { forgotten: Some(seq), .. } => {
@@ -58,6 +58,19 @@ impl Services {
             }
         }
         false
+    }
+
+    /// True where the edits that wait were made as somebody else: they are not sent in another's name
+    /// until that person says so.
+    fn is_held(&mut self) -> bool {
+        let (by, me) = (&self.keeping.made_by, &self.user);
+        if self.replica.pending() == 0 || by.id == me.id {
+            return false;
+        }
+        self.held = Some(format!("The edits below were made as {}. You are {} now.", by.name, me.name));
+        self.socket = None;
+        self.link.closed(monotonic_ms(), close::FORBIDDEN, 0);
+        true
     }
 
     /// True where the room has to be joined again.

@@ -8,6 +8,8 @@ use super::{Changes, EditError, Notice, Replica};
 
 /// Own changes that wait for the log. At the limit editing stops; nothing is dropped.
 pub const MAX_PENDING: usize = 5_000;
+/// Bytes of these as they are kept on the device, where there may be no more place than that.
+pub const MAX_PENDING_BYTES: usize = 5 * 1024 * 1024;
 /// Bytes of the changes that one `push` carries, well below the largest frame.
 const MAX_PUSH_BYTES: usize = 128 * 1024;
 /// Changes that one `push` carries: the burst that a server takes at once.
@@ -25,7 +27,7 @@ impl Replica {
         let mut bytes = 0;
         let mut push = Vec::new();
         for change in self.pending.iter().skip(self.sent).take(MAX_PUSH_CHANGES) {
-            bytes += serde_json::to_string(change).map_or(0, |text| text.len());
+            bytes += weight(change);
             if bytes > MAX_PUSH_BYTES && !push.is_empty() {
                 break;
             }
@@ -65,8 +67,14 @@ impl Replica {
         changes
     }
 
+    /// How much of the room for own changes is taken, in percent.
+    pub fn fullness(&self) -> usize {
+        (self.pending.len() * 100 / MAX_PENDING).max(self.pending_bytes * 100 / MAX_PENDING_BYTES)
+    }
+
     pub(super) fn may_edit(&self) -> Result<(), EditError> {
-        match (self.role, self.pending.len() < MAX_PENDING) {
+        let fits = self.pending.len() < MAX_PENDING && self.pending_bytes < MAX_PENDING_BYTES;
+        match (self.role, fits) {
             (Role::Viewer, _) => Err(EditError::ReadOnly),
             (_, false) => Err(EditError::QueueFull),
             _ => Ok(()),
@@ -82,10 +90,13 @@ impl Replica {
             && gathered.as_bytes().len() + update.as_bytes().len() < MAX_GATHERED_BYTES
             && let Some(both) = gathered.merged(update)
         {
+            self.pending_bytes += update.as_bytes().len();
             *gathered = both;
             return;
         }
-        self.pending.push_back(Change { seq: self.next_seq, base, ops });
+        let change = Change { seq: self.next_seq, base, ops };
+        self.pending_bytes += weight(&change);
+        self.pending.push_back(change);
         self.next_seq += 1;
     }
 
@@ -127,7 +138,11 @@ impl Replica {
         if index < self.sent {
             self.sent -= 1;
         }
-        self.pending.remove(index)
+        let change = self.pending.remove(index)?;
+        let rest = self.pending_bytes.saturating_sub(weight(&change));
+        // What was gathered weighs less than its parts did.
+        self.pending_bytes = if self.pending.is_empty() { 0 } else { rest };
+        Some(change)
     }
 
     /// Numbers what the log does not have, from `first` on.
@@ -157,4 +172,9 @@ impl Replica {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
         self.author = self.author.wrapping_add(ODD) & ((1 << 53) - 1);
     }
+}
+
+/// Bytes of a change as it is pushed and kept.
+pub(super) fn weight(change: &Change) -> usize {
+    serde_json::to_string(change).map_or(0, |text| text.len())
 }

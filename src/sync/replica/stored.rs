@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use crate::dashboard::Dashboard;
 use crate::sync::protocol::Change;
 
-use super::Replica;
+use super::queue::weight;
+use super::{Changes, Replica};
 
 /// A dashboard as the log had it at a revision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoredDashboard {
     pub epoch: String,
     pub revision: u64,
@@ -72,8 +73,23 @@ impl Replica {
     /// Takes up what an earlier load of the page left on the device, or the empty queue where there is
     /// none: in both cases `to_push` waits for [`Replica::stored`] where it has to.
     pub fn with_queue(mut self, queue: StoredQueue) -> Self {
+        self.take_up(queue);
+        self
+    }
+
+    /// Goes on as another client, whose tab is gone, with the changes that it left. This copy has none of
+    /// its own: the log has them all. The next join is that client's.
+    pub fn take_over(&mut self, queue: StoredQueue) -> Changes {
+        self.disconnected();
+        self.client = None;
+        self.logged = 0;
+        self.take_up(queue)
+    }
+
+    fn take_up(&mut self, queue: StoredQueue) -> Changes {
         let StoredQueue { epoch, changes, next_seq, offered } = queue;
         let same_log = self.epoch.is_none() || epoch.is_none() || self.epoch == epoch;
+        self.pending_bytes = changes.iter().map(weight).sum();
         self.pending = changes.into();
         self.next_seq = next_seq;
         self.offered = offered;
@@ -84,8 +100,9 @@ impl Replica {
         if !same_log {
             self.made_on_another_log();
         }
-        self.rebase(&mut super::Changes::default());
-        self
+        let mut shown = Changes::default();
+        self.rebase(&mut shown);
+        shown
     }
 
     /// What is to be kept of the log; `None` while it is not known to be right.
@@ -104,6 +121,11 @@ impl Replica {
     /// Which numbering [`Replica::stored_queue`] has now.
     pub fn numbering(&self) -> u64 {
         self.numbering.now
+    }
+
+    /// True where nothing is pushed until the device has the queue as it is now.
+    pub fn waits_for_device(&self) -> bool {
+        !self.numbering.may_push()
     }
 
     /// The device has a queue of this numbering, or gave up keeping one: its changes may be pushed.
@@ -135,8 +157,9 @@ impl Replica {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{ClientId, Op, User};
+    use crate::dashboard::{ClientId, Frame, Kind, Op, User, Widget, WidgetId};
     use crate::sync::protocol::{Joined, Role};
+    use crate::sync::replica::EditError;
     use crate::sync::room::{Author, Room, Verdict};
 
     fn title(text: &str) -> Vec<Op> {
@@ -279,6 +302,50 @@ mod tests {
         replica.stored(replica.numbering());
         assert_eq!(replica.stored_queue().epoch.as_deref(), Some("e2"));
         assert_eq!(world.take(&mut replica), 1);
+    }
+
+    #[test]
+    fn s2_a_copy_takes_over_the_queue_of_a_tab_that_is_gone() {
+        let mut world = World::new();
+        let mut gone = world.load(StoredQueue::default());
+        world.join(&mut gone);
+        gone.edit(title("A")).expect("an edit");
+        assert_eq!(world.take(&mut gone), 1);
+        gone.edit(vec![Op::SetDashboard { field: "conflicts".to_owned(), value: "ask".into() }])
+            .expect("an edit");
+        let left = gone.stored_queue();
+        let mut heir = world.load(StoredQueue::default());
+        let shown = heir.take_over(left);
+        assert!(shown.rest, "what was left shows at once");
+        assert_eq!(heir.view().title, "A");
+        assert!(heir.to_push().is_empty(), "until it has joined as that client");
+        world.join(&mut heir);
+        heir.stored(heir.numbering());
+        let again: Vec<u64> = heir.to_push().iter().map(|change| change.seq).collect();
+        assert_eq!(again, [1, 2], "the first is pushed again to be answered");
+    }
+
+    #[test]
+    fn s10_a_queue_is_bounded_in_bytes_as_it_is_kept() {
+        let world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        let mut made = 0;
+        let refused = loop {
+            let id = WidgetId::new(format!("w{made}")).expect("an id");
+            let frame = Frame { x: 0, y: 0, w: 4, h: 4 };
+            let note = Box::new(Widget::new(Kind::Note, "Long", frame));
+            let added = replica.edit(vec![Op::AddWidget { id: id.clone(), widget: note }]);
+            let typed = added.and_then(|_| replica.type_text(&id, 0, 0, &"x".repeat(200_000), 0));
+            made += 1;
+            if let Err(error) = typed {
+                break error;
+            }
+        };
+        assert_eq!(refused, EditError::QueueFull);
+        assert!(replica.fullness() >= 100 && made < 50, "{made}");
+        let again = world.load(replica.stored_queue());
+        assert_eq!(again.pending(), replica.pending());
+        assert!(again.fullness() >= 99, "{}", again.fullness());
     }
 
     #[test]

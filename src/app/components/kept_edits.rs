@@ -1,0 +1,81 @@
+//! What can be done with edits that wait and cannot be sent as they are, and what is said where edits are
+//! not safe.
+
+use leptos::prelude::*;
+
+use crate::app::dashboard_store::{DashboardStore, Settle, SyncState};
+use crate::app::format;
+
+/// From here on a nearly full queue is told, in percent.
+const NEARLY_FULL: usize = 80;
+
+/// The ways out for edits that wait where the connection has ended for good.
+#[component]
+pub fn KeptEdits(store: DashboardStore) -> impl IntoView {
+    let sure = RwSignal::new(false);
+    let any = Memo::new(move |_| store.pending.get() > 0 || !store.unsaved.read().is_empty());
+    let settle = move |what: Settle| move |_| store.live(|live| live.settle(what));
+    move || {
+        any.get().then(|| {
+            view! {
+                <span data-testid="kept-edits">{words(store.pending.get())}</span>
+                <button type="button" class="button line" data-testid="kept-copy" on:click=settle(Settle::Copy)>
+                    "Make a new dashboard of it"
+                </button>
+                <button type="button" class="button line" data-testid="kept-export" on:click=settle(Settle::Export)>
+                    "Export"
+                </button>
+                <button
+                    type="button"
+                    class="button line"
+                    data-testid="kept-discard"
+                    on:click=move |_| {
+                        if sure.get_untracked() {
+                            store.live(|live| live.settle(Settle::Discard));
+                        }
+                        sure.set(true);
+                    }
+                >
+                    {move || if sure.get() { "Discard for good" } else { "Discard" }}
+                </button>
+            }
+        })
+    }
+}
+
+fn words(pending: usize) -> String {
+    match pending {
+        0 => "What was not saved is listed below.".to_owned(),
+        n => format!("{} not sent: they are in what you see.", format::count(n, "edit was", "edits were")),
+    }
+}
+
+/// A line for as long as editing is not safe: nothing is kept on this device while the server is away, or
+/// there is hardly room for more.
+#[component]
+pub fn SafetyNotice(store: DashboardStore) -> impl IntoView {
+    let says = Memo::new(move |_| {
+        let safety = store.safety.get();
+        let away = matches!(*store.sync.read(), SyncState::Offline | SyncState::Reconnecting { .. });
+        match safety.not_kept {
+            _ if safety.fullness >= 100 => Some(
+                "Editing has stopped: as many edits wait for the server as can be kept. Nothing is lost; it goes on \
+                 when the server has taken them."
+                    .to_owned(),
+            ),
+            Some(reason) if away => {
+                Some(format!("Edits are in this tab only, and gone if it closes before they are saved. {reason}"))
+            }
+            _ if safety.fullness >= NEARLY_FULL => Some(format!(
+                "{} % of the room for edits that wait for the server is taken. When it is full, editing stops.",
+                safety.fullness
+            )),
+            _ => None,
+        }
+    });
+    move || {
+        says.get().map(|says| {
+            view! { <div class="notice bad" role="alert" data-testid="not-safe">{says}</div> }
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! How a page opens: as the server rendered it, or from what this device keeps where the server cannot be
+//! had or has no such dashboard any more.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlDocument;
+
+use crate::app::dashboard_store::DashboardStore;
+use crate::app::{App, DashboardCard, Page, PageData, ServerStatus, Theme, ThisTab};
+use crate::dashboard::DashboardId;
+use crate::sync::replica::StoredDashboard;
+
+use super::device::{self, Head, OnDevice};
+use super::service_provider::ServiceProvider;
+use super::service_worker;
+use super::storage::Storage;
+
+/// Opens the page with its data. On a dashboard it first reads what this device has of it, so that no
+/// edit is made before those that wait are there.
+pub async fn open(mut data: PageData) {
+    let here = window().location().pathname().unwrap_or_default();
+    let id = match &data.page {
+        Page::Dashboard { id, .. } => Some(id.clone()),
+        Page::Offline | Page::Failed { .. } | Page::NotFound { .. } => {
+            here.strip_prefix("/d/").and_then(|id| DashboardId::new(id).ok())
+        }
+        _ => None,
+    };
+    let Some(id) = id else {
+        let from_device = matches!(data.page, Page::Offline) && show_kept(&mut data, &here).await;
+        return show(data, None, from_device);
+    };
+    let found = OnDevice::load(&id).await;
+    match data.page {
+        Page::Dashboard { .. } => show(data, Some(found), false),
+        // A dashboard that is gone shows as long as edits of it wait here.
+        Page::NotFound { .. } if !found.has_edits() => show(data, None, false),
+        _ if found.copy.is_none() && !found.has_edits() => show(data, None, false),
+        _ => {
+            let (head, copy) = match &found.copy {
+                Some((head, copy)) => (Some(head), copy.clone()),
+                None => (None, StoredDashboard::default()),
+            };
+            if let Some(Head { user, .. }) = head {
+                data.user = user.clone();
+            }
+            let StoredDashboard { epoch, revision, dashboard } = copy;
+            data.page = Page::Dashboard { id, epoch, revision, dashboard };
+            show(data, Some(found), true);
+        }
+    }
+}
+
+/// Makes the page that was asked for of what this device keeps. False where there is nothing to show.
+async fn show_kept(data: &mut PageData, here: &str) -> bool {
+    if here == "/status" {
+        data.page = Page::Status { server: ServerStatus::default() };
+        return true;
+    }
+    let Ok(storage) = Storage::open().await else { return false };
+    let heads = device::heads(&storage).await.unwrap_or_default();
+    let Some(newest) = heads.first().filter(|_| here == "/") else { return false };
+    data.user = newest.user.clone();
+    let card = |head: Head| DashboardCard {
+        id: head.id,
+        title: head.title,
+        widgets: head.widgets,
+        changed_at: head.at,
+        changed_by: None,
+        here: Vec::new(),
+    };
+    data.page = Page::Dashboards { dashboards: heads.into_iter().map(card).collect() };
+    true
+}
+
+/// Brings the page to life: wakes what the server rendered, or puts what this device has in its place.
+fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
+    if from_device {
+        data.theme = chosen_theme();
+        make_room(data.theme);
+    }
+    let app = move || {
+        let tab =
+            ThisTab { services: RwSignal::new(Vec::new()), waiting: RwSignal::new(Vec::new()), from_device };
+        service_worker::start(tab);
+        provide_context(tab);
+        if let Page::Dashboards { .. } = &data.page {
+            spawn_local(async move {
+                // A store that cannot be read has nothing to tell here.
+                if let Ok(storage) = Storage::open().await
+                    && let Ok(found) = device::waiting(&storage).await
+                {
+                    tab.waiting.set(found);
+                }
+            });
+        }
+        if let (Page::Dashboard { id, epoch, revision, dashboard }, Some(found)) = (&data.page, found) {
+            let store = DashboardStore::new(id.clone(), dashboard, data.user.clone());
+            provide_context(store);
+            let shown =
+                StoredDashboard { epoch: epoch.clone(), revision: *revision, dashboard: dashboard.clone() };
+            let (owner, user) = (Owner::current().unwrap_or_default(), data.user.clone());
+            // Once the page stands as it was rendered: what waits here shows as a change.
+            queue_microtask(move || owner.with(|| ServiceProvider::start(store, shown, &user, found)));
+        }
+        provide_context(data);
+        view! { <App/> }
+    };
+    if from_device { leptos::mount::mount_to_body(app) } else { leptos::mount::hydrate_body(app) }
+}
+
+/// Takes away what the shell says of itself.
+fn make_room(theme: Option<Theme>) {
+    if let Some(body) = document().body() {
+        body.set_inner_html("");
+    }
+    if let (Some(theme), Some(root)) = (theme, document().document_element()) {
+        // The attribute's name is a constant that every browser takes.
+        let _ = root.set_attribute("data-theme", theme.name());
+    }
+}
+
+/// What the cookie says, which otherwise the server reads.
+fn chosen_theme() -> Option<Theme> {
+    let cookies = document().unchecked_into::<HtmlDocument>().cookie().ok()?;
+    let chosen = |theme: &Theme| {
+        cookies.split(';').any(|pair| pair.trim().strip_prefix("lockstep_theme=") == Some(theme.name()))
+    };
+    [Theme::Light, Theme::Dark].into_iter().find(chosen)
+}
+
+impl OnDevice {
+    fn has_edits(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| !own.record.is_empty())
+    }
+}

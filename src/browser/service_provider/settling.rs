@@ -1,0 +1,148 @@
+//! What becomes of edits that wait and cannot be sent as they are: the dashboard is gone, or they are
+//! somebody else's. They stay until a person decides.
+
+use js_sys::Array;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
+
+use crate::app::dashboard_store::Settle;
+use crate::dashboard::{Dashboard, DashboardId, Op};
+use crate::sync::protocol::Change;
+use crate::sync::replica::StoredQueue;
+
+use super::super::clock::random_id;
+use super::super::device::{self, QueueRecord};
+use super::super::requests;
+use super::super::storage::StorageError;
+use super::ServiceProvider;
+
+const NO_COPY: &str = "The new dashboard was not made. Your edits are still here.";
+
+impl ServiceProvider {
+    /// Does what a person decided about the edits that wait.
+    pub(in crate::browser) fn settle_waiting(&self, what: Settle) {
+        match what {
+            Settle::Export => self.export(),
+            Settle::Copy => {
+                let provider = self.clone();
+                spawn_local(async move {
+                    if let Err(reason) = provider.make_copy().await {
+                        provider.0.borrow().store.toast(reason, None);
+                    }
+                });
+            }
+            Settle::SendAsMe => {
+                let mut services = self.0.borrow_mut();
+                services.keeping.made_by = services.user.clone();
+                drop(services);
+                self.keep_and_go("");
+            }
+            Settle::Discard => {
+                let mut services = self.0.borrow_mut();
+                let changes = services.replica.take_over(StoredQueue::default());
+                services.store.unsaved.set(Vec::new());
+                services.show(changes);
+                let held = services.held.is_some();
+                drop(services);
+                self.keep_and_go(if held { "" } else { "/" });
+            }
+        }
+    }
+
+    /// Writes the queue as it is now, and then opens an address; an empty one is this page's.
+    fn keep_and_go(&self, address: &'static str) {
+        let services = self.0.borrow();
+        let record = device::queue(&services.dashboard, &services.secret, &services.record());
+        let storage = services.keeping.storage();
+        drop(services);
+        let provider = self.clone();
+        spawn_local(async move {
+            let written = match (storage, record) {
+                (Some(storage), Ok(record)) => storage.write(vec![record]).await,
+                _ => Ok(()),
+            };
+            match written {
+                Ok(()) => go(address),
+                Err(error) => provider.0.borrow().store.toast(error.to_string(), None),
+            }
+        });
+    }
+
+    /// Hands over a file with all that waits, and with the dashboard as it shows here.
+    fn export(&self) {
+        let services = self.0.borrow();
+        let json = |text: serde_json::Result<String>| text.unwrap_or_else(|_| "null".to_owned());
+        let record = services.record();
+        let text = format!(
+            "{{\"dashboard\":\"{}\",\"waiting\":{},\"shows\":{}}}\n",
+            services.dashboard,
+            json(serde_json::to_string(&record)),
+            json(serde_json::to_string(services.replica.view())),
+        );
+        if download(&format!("lockstep-{}.json", services.dashboard), &text).is_err() {
+            services.store.toast("This browser did not take the file.", None);
+        }
+    }
+
+    /// Makes a new dashboard of what shows here, by a queue that its page takes up, and goes there.
+    async fn make_copy(&self) -> Result<(), String> {
+        let (storage, view, left, dashboard, secret) = {
+            let services = self.0.borrow();
+            let storage = services.keeping.storage().ok_or_else(|| StorageError::Unavailable.to_string())?;
+            let mut left = services.record();
+            left.user = services.user.clone();
+            let view = services.replica.view().clone();
+            (storage, view, left, services.dashboard.clone(), services.secret.clone())
+        };
+        let body = serde_json::json!({ "title": view.title }).to_string();
+        let made = requests::send("POST", "/api/v1/dashboards", &body).await.ok_or(NO_COPY)?;
+        let made: serde_json::Value = serde_json::from_str(&made).map_err(|_| NO_COPY)?;
+        let id = made["id"].as_str().and_then(|id| DashboardId::new(id).ok()).ok_or(NO_COPY)?;
+        let changes = as_new(&view);
+        let next_seq = changes.len() as u64 + 1;
+        let queue = StoredQueue { epoch: None, changes, next_seq, offered: 0 };
+        // The unsaved edits go along; what waited is in what shows.
+        let record = QueueRecord { queue, ..left };
+        let writes = [device::queue(&id, &random_id(), &record), Ok(device::remove(&dashboard, &secret))];
+        let writes = writes.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| NO_COPY)?;
+        storage.write(writes).await.map_err(|error| error.to_string())?;
+        // Nothing more is kept of the old one.
+        self.0.borrow_mut().keeping.stop();
+        go(&format!("/d/{id}"));
+        Ok(())
+    }
+}
+
+/// The changes that make an empty dashboard show what this one does.
+fn as_new(view: &Dashboard) -> Vec<Change> {
+    let settings = view
+        .settings
+        .iter()
+        .map(|(field, value)| Op::SetDashboard { field: field.clone(), value: value.clone() });
+    let widgets = view
+        .widgets
+        .iter()
+        .map(|(id, widget)| Op::AddWidget { id: id.clone(), widget: Box::new((**widget).clone()) });
+    // One op to a change: what the room does not take leaves the others alone.
+    (1..).zip(settings.chain(widgets)).map(|(seq, op)| Change { seq, base: 0, ops: vec![op] }).collect()
+}
+
+fn go(address: &str) {
+    let location = window().location();
+    // A browser that refuses leaves the page as it is.
+    let _ = if address.is_empty() { location.reload() } else { location.assign(address) };
+}
+
+fn download(name: &str, text: &str) -> Result<(), JsValue> {
+    let options = BlobPropertyBag::new();
+    options.set_type("application/json");
+    let file = Blob::new_with_str_sequence_and_options(&Array::of1(&text.into()), &options)?;
+    let address = Url::create_object_url_with_blob(&file)?;
+    let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
+    link.set_href(&address);
+    link.set_download(name);
+    link.click();
+    Url::revoke_object_url(&address)
+}
