@@ -172,7 +172,7 @@ test("a dashboard deleted meanwhile keeps the edits in their author's hands, her
   expect((await fetch(`${server.url}/api/v1/dashboards/${id}`, { method: "DELETE" })).ok).toBe(true);
   cable.mend();
   await expect(ada.sync).toHaveAttribute("data-state", "error", { timeout: 30_000 });
-  await expect(ada.page.getByTestId("kept-edits")).toContainText("1 edit was not sent");
+  await expect(ada.page.getByTestId("kept-edits")).toContainText("1 edit not sent");
 
   await ada.page.reload();
   await expect(ada.title(stat)).toHaveText("Worth keeping");
@@ -196,6 +196,33 @@ test("a dashboard deleted meanwhile keeps the edits in their author's hands, her
   // Of the old one nothing waits any more.
   await ada.page.goto(`${cable.url}/d/${id}`);
   await expect(ada.page.getByRole("heading", { name: "There is nothing here" })).toBeVisible();
+});
+
+test("edits made as somebody else wait until the one who is here decides", async ({ server, arrive, line }) => {
+  const id = await server.dashboard("Whose edits");
+  const cable = await line();
+  const ada = await arrive("Ada", { line: cable, complains: CUT });
+  await ada.open(id);
+  const stat = await ada.add("stat");
+  await ada.saved();
+  await opensOffline(ada.page);
+  cable.cut();
+  await ada.rename(stat, "Written as Ada");
+  await ada.context.setOffline(true);
+  await expect(ada.sync).toContainText("kept on this device");
+  await ada.context.clearCookies();
+  const before = (await server.read(id)).revision;
+  cable.mend();
+  await ada.context.setOffline(false);
+  await ada.page.reload();
+  await expect(ada.sync).toHaveAttribute("data-state", "error");
+  await expect(ada.page.getByRole("alert").filter({ hasText: "made as Ada" })).toBeVisible();
+  await expect(ada.title(stat)).toHaveText("Written as Ada");
+  expect((await server.read(id)).revision).toBe(before);
+  await ada.page.getByTestId("kept-send").click();
+  await ada.saved();
+  await expect(ada.title(stat)).toHaveText("Written as Ada");
+  expect((await server.read(id)).revision).toBe(before + 1);
 });
 
 test("a full store is told, and nothing is lost for it", async ({ server, arrive, line }) => {

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use super::activity::{self, Absence, Activity, Deed, Telling};
 use super::unsaved::{self, Unsaved};
 use crate::dashboard::{Conflict, Dashboard, DashboardId, Op, SessionId, User, Widget, WidgetId};
+use crate::sync::link::Ended;
 use crate::sync::protocol::{Cursor, Dragging, Editing, Peer, Series};
 use crate::sync::replica::Seen;
 
@@ -108,6 +109,10 @@ pub struct Safety {
     pub not_kept: Option<String>,
     /// How much of the room for changes that wait is taken, in percent. At 100 editing stops.
     pub fullness: usize,
+    /// Why the connection has ended for good, where it has.
+    pub ended: Option<Ended>,
+    /// True where the changes that wait were made as somebody else.
+    pub held: bool,
 }
 
 /// State of one sync service, for the status view.

@@ -72,7 +72,12 @@ impl Seen<'_> {
 
     /// What would be lost with this tab. `fullness` is how much of the room for edits is taken, in percent.
     pub fn safety(&self, fullness: usize) -> Safety {
-        Safety { kept: self.kept, not_kept: self.not_kept.clone(), fullness }
+        let ended = match self.link.state() {
+            State::Ended(ended) => Some(ended),
+            _ => None,
+        };
+        let (kept, not_kept, held) = (self.kept, self.not_kept.clone(), self.held.is_some());
+        Safety { kept, not_kept, fullness, ended, held }
     }
 
     fn retry_in_ms(&self) -> Option<u64> {

@@ -3,8 +3,9 @@
 
 use leptos::prelude::*;
 
-use crate::app::dashboard_store::{DashboardStore, Settle, SyncState};
+use crate::app::dashboard_store::{DashboardStore, Safety, Settle, SyncState};
 use crate::app::format;
+use crate::sync::link::Ended;
 
 /// From here on a nearly full queue is told, in percent.
 const NEARLY_FULL: usize = 80;
@@ -13,40 +14,54 @@ const NEARLY_FULL: usize = 80;
 #[component]
 pub fn KeptEdits(store: DashboardStore) -> impl IntoView {
     let sure = RwSignal::new(false);
-    let any = Memo::new(move |_| store.pending.get() > 0 || !store.unsaved.read().is_empty());
     let settle = move |what: Settle| move |_| store.live(|live| live.settle(what));
+    let waits = Memo::new(move |_| store.pending.get() + store.unsaved.read().len());
     move || {
-        any.get().then(|| {
+        let Safety { kept, ended, held, .. } = store.safety.get();
+        let pending = store.pending.get();
+        let over = matches!(ended, Some(Ended::NotFound | Ended::Forbidden));
+        (waits.get() > 0).then(|| {
             view! {
-                <span data-testid="kept-edits">{words(store.pending.get())}</span>
-                <button type="button" class="button line" data-testid="kept-copy" on:click=settle(Settle::Copy)>
-                    "Make a new dashboard of it"
-                </button>
+                <span data-testid="kept-edits">{words(pending, kept, over)}</span>
+                {held.then(|| view! {
+                    <button type="button" class="button line" data-testid="kept-send" on:click=settle(Settle::SendAsMe)>
+                        "Send as me"
+                    </button>
+                })}
                 <button type="button" class="button line" data-testid="kept-export" on:click=settle(Settle::Export)>
                     "Export"
                 </button>
-                <button
-                    type="button"
-                    class="button line"
-                    data-testid="kept-discard"
-                    on:click=move |_| {
-                        if sure.get_untracked() {
-                            store.live(|live| live.settle(Settle::Discard));
+                {over.then(|| view! {
+                    <button type="button" class="button line" data-testid="kept-copy" on:click=settle(Settle::Copy)>
+                        "Make a new dashboard of it"
+                    </button>
+                    <button
+                        type="button"
+                        class="button line"
+                        data-testid="kept-discard"
+                        on:click=move |_| {
+                            if sure.get_untracked() {
+                                store.live(|live| live.settle(Settle::Discard));
+                            }
+                            sure.set(true);
                         }
-                        sure.set(true);
-                    }
-                >
-                    {move || if sure.get() { "Discard for good" } else { "Discard" }}
-                </button>
+                    >
+                        {move || if sure.get() { "Discard for good" } else { "Discard" }}
+                    </button>
+                })}
             }
         })
     }
 }
 
-fn words(pending: usize) -> String {
-    match pending {
-        0 => "What was not saved is listed below.".to_owned(),
-        n => format!("{} not sent: they are in what you see.", format::count(n, "edit was", "edits were")),
+/// What is said of the edits that wait. `over` says that they will not be sent by themselves.
+fn words(pending: usize, kept: usize, over: bool) -> String {
+    let edits = format::count(pending, "edit", "edits");
+    match (pending, over) {
+        (0, _) => "What was not saved is listed below.".to_owned(),
+        (_, true) => format!("{edits} not sent. What you see has everything."),
+        (_, false) if kept == pending => format!("{edits} kept on this device, and sent when you are back."),
+        (_, false) => format!("{edits} in this tab only: export them first."),
     }
 }
 
