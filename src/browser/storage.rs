@@ -135,8 +135,11 @@ impl Storage {
     /// Writes all or nothing, and returns when the device has it.
     pub async fn write(&self, writes: Vec<Write>) -> Result<(), StorageError> {
         let options = js_sys::Object::new();
-        // A browser that does not know the option writes as it always did.
-        let _ = Reflect::set(&options, &"durability".into(), &"strict".into());
+        // A copy can be had again; a queue must be on the disk. A browser that does not know the option
+        // writes as it always did.
+        let strict = writes.iter().any(|write| write.store == Kept::Queues);
+        let durability = if strict { "strict" } else { "relaxed" };
+        let _ = Reflect::set(&options, &"durability".into(), &durability.into());
         let all: Array = Kept::ALL.iter().map(|store| JsValue::from_str(store.name())).collect();
         let transactions: &Transactions = self.0.unchecked_ref();
         let transaction =

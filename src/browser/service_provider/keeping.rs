@@ -22,6 +22,8 @@ use super::{ServiceProvider, Services};
 const SOON_MS: u64 = 100;
 /// The wait of what may be lost: others' edits, and what is done with.
 const LATER_MS: u64 = 2_000;
+/// The shortest time between two copies while others edit: all of the dashboard is written each time.
+const COPY_EVERY_MS: u64 = 5_000;
 /// The wait after a write that failed.
 const RETRY_MS: u64 = 5_000;
 /// How often queues are looked for that tabs left when they ended.
@@ -169,7 +171,8 @@ impl Keeping {
                 () => LATER_MS,
             }
         });
-        let copy = (replica.resume() != self.copy).then_some(LATER_MS);
+        let rested = self.copied_at.map_or(0, |at| (at + COPY_EVERY_MS).saturating_sub(now));
+        let copy = (replica.resume() != self.copy).then_some(rested.max(LATER_MS));
         let wait = queue.into_iter().chain(copy).min()?;
         Some(wait.max(self.retry_at.saturating_sub(now)))
     }
@@ -206,7 +209,7 @@ impl ServiceProvider {
         let Some(storage) = services.keeping.storage.clone() else { return };
         let now = monotonic_ms();
         let resume = services.replica.resume();
-        let rested = services.keeping.copied_at.is_none_or(|at| now >= at + LATER_MS);
+        let rested = services.keeping.copied_at.is_none_or(|at| now >= at + COPY_EVERY_MS);
         let copy = resume.filter(|resume| services.keeping.copy.as_ref() != Some(resume) && (all || rested));
         let job = Job {
             secret: services.secret.clone(),
