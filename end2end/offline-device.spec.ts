@@ -184,6 +184,13 @@ test("a dashboard deleted meanwhile keeps the edits in their author's hands, her
   expect(exported.waiting.queue.changes[0].ops[0]).toMatchObject({ op: "set", field: "title", value: "Worth keeping" });
   expect(exported.shows.widgets[stat].title).toBe("Worth keeping");
 
+  // All of it can be reached on a phone, too.
+  await ada.page.setViewportSize({ width: 390, height: 800 });
+  expect(await ada.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  const discard = await ada.page.getByTestId("kept-discard").boundingBox();
+  expect(discard!.x + discard!.width).toBeLessThanOrEqual(390);
+  await ada.page.setViewportSize({ width: 1280, height: 800 });
+
   await ada.page.getByTestId("kept-copy").click();
   await ada.page.waitForURL((url) => url.pathname.startsWith("/d/") && !url.pathname.endsWith(id));
   await ada.saved();
