@@ -1,4 +1,5 @@
 // What this device keeps: edits outlive the tab, the browser and the server, and land exactly once.
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -33,6 +34,15 @@ async function kept(page: Page, dashboard: string, revision: number) {
       }, dashboard),
     )
     .toBe(revision);
+}
+
+/** Kills the browser of a profile as a flat battery would: without a word to it. */
+function kill(profile: string) {
+  const all = execFileSync("ps", ["-eo", "pid,args"], { encoding: "utf8" }).split("\n");
+  // The browser itself; its other processes, which have a type, end with it.
+  const browser = all.find((line) => line.includes(`--user-data-dir=${profile}`) && !line.includes("--type="));
+  if (!browser) throw new Error(`no browser runs with ${profile}`);
+  process.kill(Number.parseInt(browser), "SIGKILL");
 }
 
 test("fifty edits made without a network outlive the browser and land once", async ({ server, line, arrive }, info) => {
@@ -106,6 +116,46 @@ test("fifty edits made without a network outlive the browser and land once", asy
     ada.expectQuiet(CUT);
   } finally {
     await context?.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+});
+
+test("a browser that is killed has what it called kept", async ({ server, line }, info) => {
+  const id = await server.dashboard("Flat battery");
+  const cable = await line();
+  const profile = mkdtempSync(path.join(tmpdir(), "lockstep-profile-"));
+  const launch = () => chromium.launchPersistentContext(profile, info.project.use.launchOptions);
+  let context = await launch();
+  try {
+    await Person.introduce(context, cable.url, "Ada");
+    // Chromium writes a new cookie half a minute later, or when it closes: without it, nobody knows her again.
+    await context.close();
+    context = await launch();
+    let ada = Person.at(await context.newPage(), cable.url, "Ada");
+    await ada.open(id);
+    const stat = await ada.add("stat");
+    await ada.saved();
+    await opensOffline(ada.page);
+    await context.setOffline(true);
+    cable.cut();
+    await ada.rename(stat, "At one per cent");
+    await expect(ada.sync).toContainText("Offline: 1 edit kept on this device");
+    const gone = new Promise((done) => context.once("close", done));
+    kill(profile);
+    await gone;
+
+    context = await launch();
+    await context.setOffline(true);
+    ada = Person.at(await context.newPage(), cable.url, "Ada");
+    await ada.page.goto(`${cable.url}/d/${id}`);
+    await expect(ada.title(stat)).toHaveText("At one per cent");
+    await expect(ada.sync).toHaveAttribute("data-pending", "1");
+    cable.mend();
+    await context.setOffline(false);
+    await ada.saved();
+    expect((await server.read(id)).dashboard.widgets[stat].title).toBe("At one per cent");
+  } finally {
+    await context.close();
     rmSync(profile, { recursive: true, force: true });
   }
 });

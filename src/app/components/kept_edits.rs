@@ -94,3 +94,16 @@ pub fn SafetyNotice(store: DashboardStore) -> impl IntoView {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_device_has_is_called_kept() {
+        assert_eq!(words(3, 3, false), "3 edits kept on this device, and sent when you are back.");
+        assert_eq!(words(3, 2, false), "3 edits in this tab only: export them first.");
+        assert_eq!(words(1, 1, true), "1 edit not sent. What you see has everything.");
+        assert_eq!(words(0, 0, true), "What was not saved is listed below.");
+    }
+}
