@@ -171,35 +171,34 @@ pub async fn idle(server: &Process, sessions: usize, seconds: f64) -> Result<Opt
     for _ in 0..sessions.div_ceil(ROOM) {
         targets.push(dashboard(server, 10, false).await?);
     }
+    // Each reads and beats from the moment it is in: opening them all takes longer than a silence may.
+    let mut tasks = Vec::new();
+    let mut keep = |number: usize, (mut reader, mut writer): (Reader, Writer)| {
+        let reads = spawn_local(async move { while reader.text().await.is_ok() {} });
+        let writes = spawn_local(async move {
+            sleep(Duration::from_secs_f64(10.0 * number as f64 / sessions as f64)).await;
+            let mut pings = interval(Duration::from_secs(10));
+            loop {
+                pings.tick().await;
+                if writer.text(br#"{"type":"ping","id":1}"#).await.is_err() {
+                    return;
+                }
+            }
+        });
+        tasks.push((reads, writes));
+    };
     // The first sessions pay for what all share.
-    let mut open = Vec::new();
-    for target in &targets {
-        open.push(join(&server.address, target).await?);
+    for (number, target) in targets.iter().enumerate() {
+        let (reader, writer, _) = join(&server.address, target).await?;
+        keep(number, (reader, writer));
     }
     sleep(Duration::from_secs(2)).await;
     let before = server.memory_kib();
-    let first = open.len();
+    let first = targets.len();
     for number in first..sessions {
-        open.push(join(&server.address, &targets[number % targets.len()]).await?);
+        let (reader, writer, _) = join(&server.address, &targets[number % targets.len()]).await?;
+        keep(number, (reader, writer));
     }
-    let tasks: Vec<_> = open
-        .into_iter()
-        .enumerate()
-        .map(|(number, (mut reader, mut writer, _))| {
-            let reads = spawn_local(async move { while reader.text().await.is_ok() {} });
-            let writes = spawn_local(async move {
-                sleep(Duration::from_secs_f64(10.0 * number as f64 / sessions as f64)).await;
-                let mut pings = interval(Duration::from_secs(10));
-                loop {
-                    pings.tick().await;
-                    if writer.text(br#"{"type":"ping","id":1}"#).await.is_err() {
-                        return;
-                    }
-                }
-            });
-            (reads, writes)
-        })
-        .collect();
     sleep(Duration::from_secs(5)).await;
     let cpu = server.cpu();
     sleep(Duration::from_secs_f64(seconds)).await;

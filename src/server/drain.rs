@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -47,6 +48,11 @@ pub async fn serve(
         // An error means that the sender is gone, and with it the reason to go on.
         let _ = told.wait_for(|stop| *stop).await;
     };
+    // Frames are whole messages: to hold a small one back until the last is acknowledged only delays it.
+    let listener = listener.tap_io(|stream| {
+        // A connection that is gone already says so when it is read.
+        let _ = stream.set_nodelay(true);
+    });
     let serving = async { axum::serve(listener, router).with_graceful_shutdown(graceful).await };
     tokio::pin!(serving);
     tokio::select! {

@@ -1,5 +1,6 @@
 //! A store in one SQLite file: a pool of readers, and one task that writes for all rooms.
 
+mod checkpoint;
 mod writer;
 
 use std::path::Path;
@@ -42,6 +43,8 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY)
             .foreign_keys(true)
+            // Checkpoints have a task of their own.
+            .pragma("wal_autocheckpoint", "0")
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
         let mut connection: SqliteConnection = options.connect().await.map_err(failed)?;
@@ -49,12 +52,13 @@ impl SqliteStore {
             .run(&mut connection)
             .await
             .map_err(|error| StoreError::Io(error.to_string()))?;
+        let checkpoints: SqliteConnection = options.connect().await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
             .map_err(failed)?;
-        Ok(Self { readers, writer: Writer::start(connection) })
+        Ok(Self { readers, writer: Writer::start(connection, checkpoints) })
     }
 }
 
@@ -217,8 +221,9 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        self.writer.close().await;
+        // The last to close tidies the file up, which one that only reads could not.
         self.readers.close().await;
+        self.writer.close().await;
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::super::{Appended, KEEP_COMMITS, Listing, NewDashboard, StoreError};
+use super::checkpoint::{self, Written};
 use super::{failed, signed, spoilt};
 use crate::dashboard::DashboardId;
 
@@ -42,6 +43,17 @@ pub(super) enum Write {
     Nothing,
 }
 
+impl Write {
+    /// Bytes of its rows, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Append { commits, .. } => commits.iter().map(|commit| commit.body.len()).sum(),
+            Self::Snapshot { state, .. } => state.len(),
+            _ => 0,
+        }
+    }
+}
+
 struct Waiting {
     write: Write,
     done: oneshot::Sender<Result<(), StoreError>>,
@@ -51,15 +63,17 @@ struct Waiting {
 pub(super) struct Writer {
     inbox: Mutex<Option<mpsc::Sender<Waiting>>>,
     queue: Arc<AtomicUsize>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    /// Writes through the first connection, and brings the log back through the second.
+    pub(super) fn start(connection: SqliteConnection, checkpoints: SqliteConnection) -> Self {
         let (inbox, waiting) = mpsc::channel(WAITING);
         let queue = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(run(connection, waiting, queue.clone()));
-        Self { inbox: Mutex::new(Some(inbox)), queue, task: Mutex::new(Some(task)) }
+        let (written, checkpoints) = checkpoint::start(checkpoints);
+        let writes = tokio::spawn(run(connection, waiting, queue.clone(), written));
+        Self { inbox: Mutex::new(Some(inbox)), queue, tasks: Mutex::new(vec![writes, checkpoints]) }
     }
 
     /// Returns when it is durable, or with why it is not.
@@ -80,21 +94,27 @@ impl Writer {
         self.queue.load(Relaxed)
     }
 
-    /// Writes what waits and ends the task.
+    /// Writes what waits and ends the tasks.
     pub(super) async fn close(&self) {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "the store's writer ended badly");
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the store's writer ended badly");
+            }
         }
     }
 }
 
-async fn run(mut connection: SqliteConnection, mut inbox: mpsc::Receiver<Waiting>, queue: Arc<AtomicUsize>) {
+async fn run(
+    mut connection: SqliteConnection,
+    mut inbox: mpsc::Receiver<Waiting>,
+    queue: Arc<AtomicUsize>,
+    mut written: Written,
+) {
     let mut group = Vec::new();
     while inbox.recv_many(&mut group, GROUP).await > 0 {
+        let bytes = group.iter().map(|waiting| waiting.write.bytes()).sum();
         let mut outcomes = write_together(&mut connection, &group).await;
         if outcomes.is_err() && group.len() > 1 {
             // One of them spoils the transaction for all: each alone, so that only that one fails.
@@ -111,6 +131,7 @@ async fn run(mut connection: SqliteConnection, mut inbox: mpsc::Receiver<Waiting
             // Whoever asked may be gone; what is written stays written.
             let _ = waiting.done.send(outcome);
         }
+        written.transaction(bytes);
     }
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "the store's file was not closed well; it mends itself at the next start");
