@@ -142,7 +142,9 @@ async fn watch(
         for at in memmem::find_iter(frame, b"\"x\":") {
             let Some(x) = float_at(&frame[at + 4..]) else { continue };
             let y = memmem::find(&frame[at..], b"\"y\":").and_then(|y| float_at(&frame[at + y + 4..]));
-            let (step, other) = ((x * MOVES as f64) as usize, (y.unwrap_or(0.0) * CURSORS as f64) as usize);
+            // A float is written as short as it can be: rounded, not cut off.
+            let step = (x * MOVES as f64).round() as usize;
+            let other = (y.unwrap_or(0.0) * CURSORS as f64).round() as usize;
             if other != number && other < CURSORS && step < MOVES && last[other] != step {
                 last[other] = step;
                 let sent = sent.borrow()[other][step];
