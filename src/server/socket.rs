@@ -8,11 +8,9 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,7 +19,7 @@ use sha2::Sha256;
 
 use self::decode::{Decoded, decode};
 use self::session::Session;
-use self::wire::{Heard, Wire};
+use self::wire::{Heard, NoUpgrade, Wire};
 use super::auth::{Guest, clean_name};
 use super::errors::ApiError;
 use super::origin::Origins;
@@ -68,32 +66,36 @@ impl Sockets {
 pub async fn upgrade(
     State(sockets): State<Sockets>,
     guest: Option<Extension<Guest>>,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    mut request: Request,
 ) -> Response {
+    let headers = request.headers();
     // A browser opens sockets for any page and sends its cookies along: only our own pages may.
     let named = guest.is_some() && !headers.contains_key(ORIGIN);
-    if named || !sockets.origins.is_own_host(&headers) || !sockets.origins.may_change(&headers) {
+    if named || !sockets.origins.is_own_host(headers) || !sockets.origins.may_change(headers) {
         return ApiError::new(Code::Forbidden, "This socket is for pages of this server.").into_response();
     }
-    let upgrade = match upgrade {
+    let (response, opening) = match wire::upgrade(&mut request) {
         Ok(upgrade) => upgrade,
-        Err(rejection) => return no_upgrade(&rejection),
+        Err(error) => return no_upgrade(&error),
     };
-    let limits = sockets.rooms.limits().clone();
     let guest = guest.map(|Extension(guest)| guest.user);
-    wire::configure(upgrade, &limits).on_upgrade(move |socket| serve(sockets, guest, socket))
+    tokio::spawn(async move {
+        // A browser that is gone before the answer has nobody to be told.
+        if let Some(wire) = opening.wire(sockets.rooms.limits()).await {
+            serve(sockets, guest, wire).await;
+        }
+    });
+    response
 }
 
 /// Answers a request that opens no socket.
-fn no_upgrade(rejection: &WebSocketUpgradeRejection) -> Response {
-    let reason = format!("This address is a WebSocket: {}.", rejection.body_text());
+fn no_upgrade(error: &NoUpgrade) -> Response {
+    let reason = format!("This address is a WebSocket: {error}.");
     let error = ApiError::new(Code::Invalid, reason).status(StatusCode::UPGRADE_REQUIRED);
     ([(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")], error).into_response()
 }
 
-async fn serve(sockets: Sockets, guest: Option<User>, socket: WebSocket) {
-    let mut wire = Wire::new(socket);
+async fn serve(sockets: Sockets, guest: Option<User>, mut wire: Wire) {
     let Some(admission) = sockets.rooms.admit() else {
         let (code, reason, retry, end) = if sockets.rooms.is_draining() {
             (Code::Internal, "The server restarts.", DRAINING_RETRY_MS, close::DRAINING)

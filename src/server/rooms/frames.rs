@@ -2,11 +2,56 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::Utf8Bytes;
+use axum::body::Bytes;
 use serde::Serialize;
 
 use crate::dashboard::DashboardId;
 use crate::sync::protocol::{Code, DataFrame, Peers, Role, ServerMessage};
+
+/// The first byte of a WebSocket frame that is a whole text (RFC 6455, 5.2).
+const WHOLE_TEXT: u8 = 0x81;
+
+/// A text as it goes over the wire, header and all. What a server sends has no mask, so one encoding
+/// serves every session, and none of them copies it.
+#[derive(Clone, Debug)]
+pub struct Frame(Bytes);
+
+impl Frame {
+    pub fn new(text: &str) -> Self {
+        let length = text.len();
+        let mut bytes = Vec::with_capacity(length + 10);
+        bytes.push(WHOLE_TEXT);
+        match length {
+            short @ 0..=125 => bytes.push(short as u8),
+            middle @ 126..=0xffff => {
+                bytes.push(126);
+                bytes.extend((middle as u16).to_be_bytes());
+            }
+            long => {
+                bytes.push(127);
+                bytes.extend((long as u64).to_be_bytes());
+            }
+        }
+        bytes.extend(text.as_bytes());
+        Self(bytes.into())
+    }
+
+    /// What goes over the wire.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// Bytes on the wire.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl From<String> for Frame {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
 
 /// Encodes a value that has only strings, numbers and maps with string keys in it.
 pub fn json(value: &impl Serialize) -> String {
@@ -14,12 +59,12 @@ pub fn json(value: &impl Serialize) -> String {
 }
 
 /// A frame of a message.
-pub fn frame(message: &ServerMessage) -> Utf8Bytes {
+pub fn frame(message: &ServerMessage) -> Frame {
     json(message).into()
 }
 
 /// A `commits` frame of encoded commits.
-pub fn commits(dashboard: &DashboardId, bodies: &[Arc<str>], digest: Option<&str>) -> Utf8Bytes {
+pub fn commits(dashboard: &DashboardId, bodies: &[Arc<str>], digest: Option<&str>) -> Frame {
     let bytes: usize = bodies.iter().map(|body| body.len() + 1).sum();
     let mut out = String::with_capacity(bytes + 160);
     out.push_str("{\"type\":\"commits\",\"dashboard\":\"");
@@ -38,7 +83,7 @@ pub fn commits(dashboard: &DashboardId, bodies: &[Arc<str>], digest: Option<&str
 }
 
 /// The answer to a change that came again and whose commit is not kept any more.
-pub fn forgotten(dashboard: &DashboardId, seq: u64) -> Utf8Bytes {
+pub fn forgotten(dashboard: &DashboardId, seq: u64) -> Frame {
     let (dashboard, commits) = (dashboard.clone(), Vec::new());
     frame(&ServerMessage::Commits { dashboard, commits, digest: None, forgotten: Some(seq) })
 }
@@ -61,7 +106,7 @@ pub enum Content {
 }
 
 /// A `joined` frame.
-pub fn joined(parts: &JoinedParts<'_>) -> Utf8Bytes {
+pub fn joined(parts: &JoinedParts<'_>) -> Frame {
     let bytes = match &parts.content {
         Content::Snapshot(snapshot) => snapshot.len(),
         Content::Commits(bodies) => bodies.iter().map(|body| body.len() + 1).sum(),
@@ -104,17 +149,17 @@ fn join(out: &mut String, bodies: &[Arc<str>]) {
 }
 
 /// An `error` frame.
-pub fn error(code: Code, reason: impl Into<String>, retry_after_ms: Option<u64>) -> Utf8Bytes {
+pub fn error(code: Code, reason: impl Into<String>, retry_after_ms: Option<u64>) -> Frame {
     frame(&ServerMessage::Error { code, reason: reason.into(), retry_after_ms })
 }
 
 /// A `presence` frame.
-pub fn presence(dashboard: &DashboardId, peers: Peers) -> Utf8Bytes {
+pub fn presence(dashboard: &DashboardId, peers: Peers) -> Frame {
     frame(&ServerMessage::Presence { dashboard: dashboard.clone(), peers })
 }
 
 /// A `data` frame.
-pub fn data(dashboard: &DashboardId, frames: Vec<DataFrame>) -> Utf8Bytes {
+pub fn data(dashboard: &DashboardId, frames: Vec<DataFrame>) -> Frame {
     frame(&ServerMessage::Data { dashboard: dashboard.clone(), frames })
 }
 
@@ -132,7 +177,11 @@ mod tests {
             let (ops, refused, conflicts) = (vec![], vec![], vec![]);
             json(&Commit { revision, client, seq: 1, by, at: 5, ops, refused, conflicts }).into()
         };
-        let read = |frame: Utf8Bytes| -> ServerMessage { serde_json::from_str(&frame).expect("reads") };
+        let read = |frame: Frame| -> ServerMessage {
+            // More than 125 bytes and less than 64 KiB: a header of four.
+            assert_eq!((frame.bytes()[0], frame.bytes()[1]), (WHOLE_TEXT, 126));
+            serde_json::from_slice(&frame.bytes()[4..]).expect("reads")
+        };
         match read(commits(&id, &[body(1), body(2)], Some("ab"))) {
             ServerMessage::Commits { dashboard, commits, digest, .. } => {
                 assert_eq!((dashboard, commits.len(), digest.as_deref()), (id.clone(), 2, Some("ab")));
@@ -159,6 +208,21 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_header_says_how_long_the_text_is() {
+        for (length, header) in [
+            (0, vec![0x81, 0]),
+            (125, vec![0x81, 125]),
+            (126, vec![0x81, 126, 0, 126]),
+            (0xffff, vec![0x81, 126, 0xff, 0xff]),
+            (0x1_0000, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let frame = Frame::new(&"x".repeat(length));
+            assert_eq!(frame.len(), header.len() + length);
+            assert_eq!(frame.bytes()[..header.len()], header);
         }
     }
 }

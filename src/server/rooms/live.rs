@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -78,7 +77,7 @@ pub(super) struct Live {
     /// The title and the number of widgets after the last of them, for the list of dashboards.
     listed: (String, usize),
     /// What to tell single sessions once the judged commits are durable.
-    replies: Vec<(SessionId, Utf8Bytes)>,
+    replies: Vec<(SessionId, frames::Frame)>,
     /// Open conflicts, as far as the metrics know.
     open_conflicts: i64,
     digest_at: Instant,

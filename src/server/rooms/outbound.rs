@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::extract::ws::Utf8Bytes;
 use tokio::sync::Notify;
 
+use super::frames::Frame;
 use crate::server::limits::Limits;
 use crate::sync::protocol::close;
 
@@ -27,7 +27,7 @@ struct Queue {
 
 #[derive(Debug)]
 struct Queued {
-    frame: Utf8Bytes,
+    frame: Frame,
     counted: usize,
 }
 
@@ -43,7 +43,7 @@ pub struct End {
 /// What the session's task does next.
 #[derive(Debug)]
 pub enum Next {
-    Send(Utf8Bytes),
+    Send(Frame),
     End(End),
 }
 
@@ -59,18 +59,18 @@ impl Outbound {
 
     /// Queues a frame. Over the limits the queue is dropped and the session ends as too slow; false
     /// then, and where it had ended already.
-    pub fn send(&self, frame: Utf8Bytes) -> bool {
+    pub fn send(&self, frame: Frame) -> bool {
         let counted = frame.len();
         self.push(frame, counted)
     }
 
     /// Queues what the session itself asked for and cannot be cut into parts, such as a snapshot: it
     /// counts as a frame, not by its bytes.
-    pub fn answer(&self, frame: Utf8Bytes) -> bool {
+    pub fn answer(&self, frame: Frame) -> bool {
         self.push(frame, 0)
     }
 
-    fn push(&self, frame: Utf8Bytes, counted: usize) -> bool {
+    fn push(&self, frame: Frame, counted: usize) -> bool {
         let mut queue = self.queue();
         if queue.end.is_some() {
             return false;
@@ -123,7 +123,7 @@ impl Outbound {
     }
 
     /// The next frame, where there is one now.
-    pub fn try_next_frame(&self) -> Option<Utf8Bytes> {
+    pub fn try_next_frame(&self) -> Option<Frame> {
         match self.try_next() {
             Some(Next::Send(frame)) => Some(frame),
             _ => None,
@@ -160,20 +160,20 @@ mod tests {
     #[tokio::test]
     async fn frames_come_out_in_order_and_then_the_end() {
         let out = outbound(8, 100);
-        assert!(out.send("a".into()) && out.send("b".into()));
+        assert!(out.send(Frame::new("a")) && out.send(Frame::new("b")));
         out.end(close::DRAINING, "draining");
-        assert!(!out.send("late".into()));
-        assert!(matches!(out.next().await, Next::Send(frame) if frame.as_str() == "a"));
-        assert!(matches!(out.next().await, Next::Send(frame) if frame.as_str() == "b"));
+        assert!(!out.send(Frame::new("late")));
+        assert!(matches!(out.next().await, Next::Send(frame) if frame.bytes()[2..] == *b"a"));
+        assert!(matches!(out.next().await, Next::Send(frame) if frame.bytes()[2..] == *b"b"));
         assert!(matches!(out.next().await, Next::End(End { code: close::DRAINING, .. })));
     }
 
     #[tokio::test]
     async fn s10_a_reader_too_slow_is_ended() {
-        for (messages, bytes) in [(3, 1_000), (100, 6)] {
+        for (messages, bytes) in [(3, 1_000), (100, 12)] {
             let out = outbound(messages, bytes);
-            assert!((0..3).all(|_| out.send("xx".into())));
-            assert!(!out.send("xx".into()));
+            assert!((0..3).all(|_| out.send(Frame::new("xx"))));
+            assert!(!out.send(Frame::new("xx")));
             out.overflowed().await;
             assert!(matches!(out.next().await, Next::End(End { code: close::TOO_SLOW, .. })));
         }
@@ -182,8 +182,8 @@ mod tests {
     #[test]
     fn one_large_frame_and_an_answer_always_fit() {
         let out = outbound(4, 10);
-        assert!(out.answer("x".repeat(1_000).into()));
-        assert!(out.send("y".repeat(1_000).into()));
-        assert!(!out.send("z".into()));
+        assert!(out.answer(Frame::new(&"x".repeat(1_000))));
+        assert!(out.send(Frame::new(&"y".repeat(1_000))));
+        assert!(!out.send(Frame::new("z")));
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -190,7 +189,7 @@ impl Session {
     }
 
     /// Sends a frame and what waits behind it. A socket that takes nothing for long is too slow.
-    async fn write(&mut self, wire: &mut Wire, first: Utf8Bytes) -> Result<(), End> {
+    async fn write(&mut self, wire: &mut Wire, first: frames::Frame) -> Result<(), End> {
         let limit = Duration::from_millis(self.rooms.limits().silence_ms);
         let outbound = &self.outbound;
         let metrics = self.rooms.metrics();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use axum::extract::ws::Utf8Bytes;
 use tokio::time::Instant;
 
 use super::{Live, Member, PRESENCE_EVERY, frames};
@@ -52,7 +51,7 @@ impl Live {
     }
 
     /// A `joined` frame for one session.
-    pub(super) fn joined_frame(&self, member: &Member, content: frames::Content) -> Utf8Bytes {
+    pub(super) fn joined_frame(&self, member: &Member, content: frames::Content) -> frames::Frame {
         frames::joined(&frames::JoinedParts {
             dashboard: &self.id,
             role: member.author.role,
@@ -162,7 +161,7 @@ impl Live {
     }
 
     /// Queues one frame for everybody; it is never encoded again.
-    pub(super) fn send_all(&mut self, frame: &Utf8Bytes) {
+    pub(super) fn send_all(&mut self, frame: &frames::Frame) {
         let mut ended = Vec::new();
         for member in self.members.values() {
             if !member.outbound.send(frame.clone()) {
