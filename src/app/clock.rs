@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::app::dynamic::effect;
 use leptos::prelude::*;
 
 use super::dom;
@@ -15,7 +16,7 @@ pub struct Clock(RwSignal<u64>);
 pub fn provide() {
     let now = RwSignal::new(0);
     provide_context(Clock(now));
-    Effect::new(move |_| now.set(dom::now_ms()));
+    effect(move || now.set(dom::now_ms()));
     dom::every(Duration::from_secs(1), move || now.set(dom::now_ms()));
 }
 

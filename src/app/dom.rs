@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::app::dynamic::effect;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -159,7 +160,7 @@ where
     E::EventType: JsCast,
 {
     let mut once = Some((event, then));
-    Effect::new(move |_| {
+    effect(move || {
         if let Some((event, then)) = once.take() {
             let listener = window_event_listener(event, then);
             on_cleanup(move || listener.remove());
@@ -170,7 +171,7 @@ where
 /// Takes keys before anything on the page does, for the life of the page; nothing on the server.
 pub fn on_keys_first(then: impl Fn(&web_sys::KeyboardEvent) + 'static) {
     let mut once = Some(then);
-    Effect::new(move |_| {
+    effect(move || {
         let Some(then) = once.take() else { return };
         let pressed = Closure::<dyn Fn(web_sys::KeyboardEvent)>::new(move |event| then(&event));
         let listener = pressed.as_ref().unchecked_ref();
@@ -183,7 +184,7 @@ pub fn on_keys_first(then: impl Fn(&web_sys::KeyboardEvent) + 'static) {
 /// Does something again and again while the page is on screen; nothing on the server.
 pub fn every(pause: Duration, then: impl Fn() + 'static) {
     let mut once = Some(then);
-    Effect::new(move |_| {
+    effect(move || {
         let Some(then) = once.take() else { return };
         let tick = move || {
             if visible() {
@@ -321,7 +322,7 @@ pub fn on_screen(element: NodeRef<leptos::html::Div>) -> RwSignal<bool> {
     /// What comes into view within the next turn of a wheel is ready before it does.
     const MARGIN: &str = "200px";
     let seen = RwSignal::new(false);
-    Effect::new(move |_| {
+    effect(move || {
         let Some(element) = element.get() else { return };
         let changed = Closure::<dyn Fn(js_sys::Array)>::new(move |entries: js_sys::Array| {
             let newest: Option<web_sys::IntersectionObserverEntry> =

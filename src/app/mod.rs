@@ -14,6 +14,7 @@ pub mod widgets;
 
 mod clock;
 mod dom;
+mod dynamic;
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
 //! The side panel that says who changed what, each line with a way to look at it.
 
+use crate::app::dynamic::{attr, each, live, memo};
 use leptos::prelude::*;
 
 use super::avatar::Avatar;
@@ -17,18 +18,18 @@ pub fn ActivityList(store: DashboardStore) -> impl IntoView {
         <aside class="side" data-testid="activity" aria-label="Activity">
             <SideHead title="Activity" close="Close the activity"/>
             <ol class="activity">
-                <For
-                    each=move || store.activity.get().into_iter().rev()
-                    key=|one| one.id
-                    children=move |one| view! { <Line one store/> }
-                />
+                {each(
+                    move || store.activity.get().into_iter().rev().collect(),
+                    |one| one.id,
+                    move |one| view! { <Line one store/> },
+                )}
             </ol>
             <p class="quiet">
-                {move || if store.activity.read().is_empty() {
+                {live(move || if store.activity.read().is_empty() {
                     "Nothing has changed since you opened this page. What you and others do shows here as it happens."
                 } else {
                     "Since you opened this page."
-                }}
+                })}
             </p>
         </aside>
     }
@@ -44,7 +45,7 @@ fn Line(one: Activity, store: DashboardStore) -> impl IntoView {
     let who = if by.id == me { "You".to_owned() } else { by.name.clone() };
     let (user, id) = (by.id.to_string(), deed.widget.as_ref().map(ToString::to_string));
     let widget = StoredValue::new(deed.widget);
-    let is_there = Memo::new(move |_| {
+    let is_there = memo(move || {
         let order = store.order.read();
         widget.with_value(|id| id.as_ref().is_some_and(|id| order.contains(id)))
     });
@@ -67,15 +68,15 @@ fn Line(one: Activity, store: DashboardStore) -> impl IntoView {
                 type="button"
                 class="deed"
                 title="Show the widget"
-                disabled=move || !is_there.get()
+                disabled=attr(move || !is_there.get())
                 on:click=look
             >
                 <span><b>{who}</b> " " {deed.words}</span>
-                <small>{move || format::ago(at, clock.now())}</small>
+                <small>{live(move || format::ago(at, clock.now()))}</small>
             </button>
-            {move || (removed && !is_there.get()).then(|| view! {
+            {live(move || (removed && !is_there.get()).then(|| view! {
                 <button type="button" class="button link" on:click=restore>"Restore"</button>
-            })}
+            }))}
         </li>
     }
 }

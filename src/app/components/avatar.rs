@@ -1,5 +1,6 @@
 //! A person as a small round mark in their colour.
 
+use crate::app::dynamic::{attr, live};
 use leptos::prelude::*;
 
 use crate::app::format::initials;
@@ -13,9 +14,9 @@ pub fn Avatar(#[prop(into)] user: Signal<User>, #[prop(optional)] small: bool) -
             class="avatar"
             class:small=small
             aria-hidden="true"
-            style:--who=move || user.read().color.clone()
+            style:--who=attr(move || user.read().color.clone())
         >
-            {move || initials(&user.read().name)}
+            {live(move || initials(&user.read().name))}
         </span>
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::app::dynamic::{attr, derived, each, effect, live, memo};
 use leptos::prelude::*;
 
 use super::avatar::Avatar;
@@ -21,7 +22,7 @@ const MOST: usize = 8;
 pub fn CollaborativeIndicators(store: DashboardStore) -> impl IntoView {
     let people = People::here();
     let shown = RwSignal::new(BTreeMap::<UserId, Person>::new());
-    Effect::new(move |_| {
+    effect(move || {
         let now = people.persons.get();
         let mut gone = Vec::new();
         shown.update(|shown| {
@@ -45,7 +46,7 @@ pub fn CollaborativeIndicators(store: DashboardStore) -> impl IntoView {
             );
         }
     });
-    let ids = Memo::new(move |_| shown.read().keys().take(MOST).cloned().collect::<Vec<_>>());
+    let ids = memo(move || shown.read().keys().take(MOST).cloned().collect::<Vec<_>>());
     let more = move || shown.read().len().checked_sub(MOST + 1).map(|more| format!("+{}", more + 1));
     let avatar = move |id: UserId| {
         let person = Memo::new({
@@ -62,7 +63,7 @@ pub fn CollaborativeIndicators(store: DashboardStore) -> impl IntoView {
     };
     view! {
         <div class="people" role="group" aria-label="Who is here">
-            <For each=move || ids.get() key=|id| id.clone() children=avatar/>
+            {each(move || ids.get(), UserId::clone, avatar)}
             <span class="more">{more}</span>
             <Me store/>
         </div>
@@ -72,7 +73,7 @@ pub fn CollaborativeIndicators(store: DashboardStore) -> impl IntoView {
 #[component]
 fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl IntoView {
     let who = id.clone();
-    let followed = Memo::new(move |_| store.following.read().as_ref() == Some(&who));
+    let followed = memo(move || store.following.read().as_ref() == Some(&who));
     let says = move || {
         let person = person.read();
         let name = &person.user.name;
@@ -84,7 +85,7 @@ fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl
         let away = if person.away && person.devices > 0 { ", away" } else { "" };
         format!("{name}{devices}{away}")
     };
-    let user = Signal::derive(move || person.read().user.clone());
+    let user = derived(move || person.read().user.clone());
     let follow = {
         let id = id.clone();
         move |_| store.following.set((!followed.get_untracked()).then(|| id.clone()))
@@ -93,20 +94,20 @@ fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl
         <button
             type="button"
             class="person"
-            class:left=move || person.read().devices == 0
-            class:away=move || person.read().away
+            class:left=attr(move || person.read().devices == 0)
+            class:away=attr(move || person.read().away)
             class:followed=followed
             data-testid="collaborator"
             data-user=id.to_string()
-            data-devices=move || person.read().devices.to_string()
-            aria-pressed=move || if followed.get() { "true" } else { "false" }
-            aria-label=move || format!("{}. Follow", says())
-            style:--who=move || user.read().color.clone()
+            data-devices=attr(move || person.read().devices.to_string())
+            aria-pressed=attr(move || if followed.get() { "true" } else { "false" })
+            aria-label=attr(move || format!("{}. Follow", says()))
+            style:--who=attr(move || user.read().color.clone())
             on:click=follow
         >
             <Avatar user/>
             <span class="devices" aria-hidden="true">
-                {move || Some(person.read().devices).filter(|devices| *devices > 1)}
+                {live(move || Some(person.read().devices).filter(|devices| *devices > 1))}
             </span>
             <span class="tip" aria-hidden="true">{says}</span>
         </button>
@@ -117,8 +118,8 @@ fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl
 #[component]
 fn Me(store: DashboardStore) -> impl IntoView {
     let people = People::here();
-    let user = Signal::derive(move || store.me.get());
-    let says = Signal::derive(move || {
+    let user = derived(move || store.me.get());
+    let says = derived(move || {
         let devices = match people.my_devices.get() {
             1 => String::new(),
             n => format!(", on {}", format::count(n, "device", "devices")),
@@ -126,7 +127,7 @@ fn Me(store: DashboardStore) -> impl IntoView {
         format!("You are {}{devices}. Change your name", store.me.read().name)
     });
     view! {
-        <div class="me" data-user=move || store.me.read().id.to_string()>
+        <div class="me" data-user=attr(move || store.me.read().id.to_string())>
             <Popup
                 name="me"
                 testid="me"
@@ -137,7 +138,7 @@ fn Me(store: DashboardStore) -> impl IntoView {
                 face=ViewFn::from(move || view! {
                     <Avatar user/>
                     <span class="devices" aria-hidden="true">
-                        {move || Some(people.my_devices.get()).filter(|devices| *devices > 1)}
+                        {live(move || Some(people.my_devices.get()).filter(|devices| *devices > 1))}
                     </span>
                 })
             >
@@ -170,7 +171,7 @@ fn NameForm(store: DashboardStore) -> impl IntoView {
                     data-testid="my-name"
                     maxlength=MOST_CHARS.to_string()
                     autocomplete="nickname"
-                    prop:value=move || name.get()
+                    prop:value=attr(move || name.get())
                     on:input:target=move |event| name.set(event.target().value())
                 />
             </label>

@@ -1,6 +1,7 @@
 //! The command palette: Ctrl+K, a few letters, Enter. A modal dialog, so the keyboard stays inside and
 //! goes back to where it was.
 
+use crate::app::dynamic::{attr, live, memo};
 use leptos::ev::KeyboardEvent;
 use leptos::html::{Dialog, Input};
 use leptos::prelude::*;
@@ -98,7 +99,7 @@ fn option_id(n: usize) -> String {
 pub fn CommandPalette() -> impl IntoView {
     let palette = Palette::here();
     let Palette { dialog, input, all, query, at, .. } = palette;
-    let found = Memo::new(move |_| all.with(|all| query.with(|query| commands::found(all, query))));
+    let found = memo(move || all.with(|all| query.with(|query| commands::found(all, query))));
     let chosen = move || found.with_untracked(|found| found.get(at.get_untracked()).cloned());
     let step = move |down: bool| {
         let count = found.with_untracked(Vec::len);
@@ -165,7 +166,7 @@ pub fn CommandPalette() -> impl IntoView {
                     aria-expanded="true"
                     aria-autocomplete="list"
                     aria-controls="commands"
-                    aria-activedescendant=move || (!found.read().is_empty()).then(|| option_id(at.get()))
+                    aria-activedescendant=attr(move || (!found.read().is_empty()).then(|| option_id(at.get())))
                     placeholder="What would you like to do?"
                     autocomplete="off"
                     spellcheck="false"
@@ -177,13 +178,13 @@ pub fn CommandPalette() -> impl IntoView {
                 </button>
             </div>
             <ul id="commands" role="listbox" aria-label="Commands">
-                {move || found.get().into_iter().enumerate().map(row).collect_view()}
+                {live(move || found.get().into_iter().enumerate().map(row).collect_view())}
             </ul>
-            <p class="quiet" class:hidden=move || !found.read().is_empty()>
+            <p class="quiet" class:hidden=attr(move || !found.read().is_empty())>
                 "No command and no widget is called that."
             </p>
             <span class="sr-only" role="status">
-                {move || format::count(found.read().len(), "command", "commands")}
+                {live(move || format::count(found.read().len(), "command", "commands"))}
             </span>
         </dialog>
     }

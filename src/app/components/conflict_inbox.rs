@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::dynamic::{each, live};
 use leptos::prelude::*;
 
 use super::avatar::Avatar;
@@ -20,23 +21,23 @@ pub fn ConflictInbox(store: DashboardStore) -> impl IntoView {
         <aside class="side" data-testid="conflict-inbox" aria-label="Conflicts">
             <div class="side-head">
                 <h2>"Conflicts"</h2>
-                <span class="count">{move || store.conflicts.read().len()}</span>
+                <span class="count">{live(move || store.conflicts.read().len())}</span>
                 <span class="grow"></span>
                 <button type="button" class="button icon" aria-label="Close the conflicts" on:click=move |_| panels.close()>
                     <Glyph icon=Icon::Close/>
                 </button>
             </div>
-            <For
-                each=move || store.conflicts.get()
-                key=|conflict| conflict.id.clone()
-                children=move |conflict| view! { <ConflictCard conflict store/> }
-            />
+            {each(
+                move || store.conflicts.get(),
+                |conflict| conflict.id.clone(),
+                move |conflict| view! { <ConflictCard conflict store/> },
+            )}
             <p class="quiet">
-                {move || if store.conflicts.read().is_empty() {
+                {live(move || if store.conflicts.read().is_empty() {
                     "No open conflicts. When two people write the same field without having seen each other, both values wait here."
                 } else {
                     "Nothing here blocks anyone. A choice can be undone."
-                }}
+                })}
             </p>
         </aside>
     }

@@ -1,5 +1,6 @@
 //! The others' pointers, each named and in its person's colour, at the same place of the same widget.
 
+use crate::app::dynamic::{attr, each, effect, live, memo};
 use leptos::html::Div;
 use leptos::prelude::*;
 use web_sys::{DomRect, HtmlElement};
@@ -20,10 +21,10 @@ const STILL_MS: u64 = 10_000;
 #[component]
 pub fn CursorTracker(grid: NodeRef<Div>) -> impl IntoView {
     let people = People::here();
-    let sessions = Memo::new(move |_| people.cursors.read().keys().take(MOST).cloned().collect::<Vec<_>>());
+    let sessions = memo(move || people.cursors.read().keys().take(MOST).cloned().collect::<Vec<_>>());
     // All of them at once, and every measure before any style: in turns, the browser would lay the page
     // out anew for each cursor.
-    Effect::new(move |_| {
+    effect(move || {
         let Some(grid) = grid.get() else { return };
         let cursors = people.cursors.read();
         let shown = cursors.iter().take(MOST);
@@ -38,11 +39,11 @@ pub fn CursorTracker(grid: NodeRef<Div>) -> impl IntoView {
     });
     view! {
         <div class="cursors" aria-hidden="true">
-            <For
-                each=move || sessions.get()
-                key=|session| session.clone()
-                children=move |session| view! { <PeerCursor session grid/> }
-            />
+            {each(
+                move || sessions.get(),
+                SessionId::clone,
+                move |session| view! { <PeerCursor session grid/> },
+            )}
         </div>
     }
 }
@@ -52,27 +53,27 @@ fn PeerCursor(session: SessionId, grid: NodeRef<Div>) -> impl IntoView {
     let people = People::here();
     let clock = Clock::here();
     let id = cursor_id(&session);
-    let mine = Memo::new(move |_| people.cursors.read().get(&session).cloned());
-    let user = Memo::new(move |_| mine.get().map(|(user, _)| user).unwrap_or_default());
+    let mine = memo(move || people.cursors.read().get(&session).cloned());
+    let user = memo(move || mine.get().map(|(user, _)| user).unwrap_or_default());
     let drawn = NodeRef::<Div>::new();
     let still = RwSignal::new(false);
     let moved_at = StoredValue::new(0);
     // Where it comes in; from then on all are put in their places together.
-    Effect::new(move |_| {
+    effect(move || {
         if let (Some(drawn), Some(grid), Some((_, cursor))) = (drawn.get(), grid.get(), mine.get_untracked())
             && let Some(spot) = spot(&cursor, &grid.get_bounding_client_rect())
         {
             put(&drawn, spot);
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         mine.track();
         moved_at.set_value(clock.now_untracked());
         if still.get_untracked() {
             still.set(false);
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         if clock.now().saturating_sub(moved_at.get_value()) >= STILL_MS && !still.get_untracked() {
             still.set(true);
         }
@@ -84,13 +85,13 @@ fn PeerCursor(session: SessionId, grid: NodeRef<Div>) -> impl IntoView {
             id=id
             node_ref=drawn
             data-testid="cursor"
-            data-user=move || user.read().id.to_string()
-            style:--who=move || user.read().color.clone()
+            data-user=attr(move || user.read().id.to_string())
+            style:--who=attr(move || user.read().color.clone())
         >
             <svg width="18" height="20" viewBox="0 0 18 20">
                 <path d="M1 1l6 16 2.6-6.4L16 8z"></path>
             </svg>
-            <span>{move || user.read().name.clone()}</span>
+            <span>{live(move || user.read().name.clone())}</span>
         </div>
     }
 }

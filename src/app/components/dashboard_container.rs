@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::dynamic::{attr, each, effect, memo};
 use leptos::ev::PointerEvent;
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -42,11 +43,11 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
     let people = People::here();
     let grid = NodeRef::<Div>::new();
     let shown = RwSignal::new(tiles(store));
-    Effect::new(move |_| {
+    effect(move || {
         store.order.track();
         show_order(store, shown, grid);
     });
-    let rows = Memo::new(move |_| {
+    let rows = memo(move || {
         let preview = arranging.preview.read();
         let bottom = |id: &WidgetId| {
             let frame = store.widget(id)?.widget.with(|widget| widget.frame);
@@ -56,7 +57,7 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
     });
     let looking_at = RwSignal::new(None);
     dom::on_window(leptos::ev::scroll, move |_| look(store, grid, looking_at));
-    Effect::new(move |_| {
+    effect(move || {
         rows.track();
         look(store, grid, looking_at);
     });
@@ -84,8 +85,8 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
             class="grid"
             data-testid="grid"
             node_ref=grid
-            style:--rows=move || rows.get().to_string()
-            class:arranging=move || arranging.held.read().is_some()
+            style:--rows=attr(move || rows.get().to_string())
+            class:arranging=attr(move || arranging.held.read().is_some())
             on:pointermove=move |event| {
                 if event.pointer_type() != "touch" {
                     let cursor = grid.get_untracked().and_then(|grid| cursor_at(&event, &grid));
@@ -103,11 +104,11 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
         >
             {own_ghost}
             {their_ghosts}
-            <For
-                each=move || shown.get()
-                key=|tile| tile.1
-                children=move |(id, _)| view! { <WidgetContainer id store/> }
-            />
+            {each(
+                move || shown.get(),
+                |tile| tile.1,
+                move |(id, _)| view! { <WidgetContainer id store/> },
+            )}
             <CursorTracker grid/>
         </div>
     }

@@ -1,5 +1,6 @@
 //! The header of a dashboard: what it is called, how my work does, who is here, and what one can do.
 
+use crate::app::dynamic::{attr, memo};
 use leptos::prelude::*;
 
 use super::add_widget::AddWidget;
@@ -18,7 +19,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
     let panels = Panels::here();
     let palette = Palette::here();
     let is_open = move |panel: Panel| move || if panels.open.get() == Some(panel) { "true" } else { "false" };
-    let conflicts = Memo::new(move |_| store.conflicts.read().len());
+    let conflicts = memo(move || store.conflicts.read().len());
     view! {
         <header class="top">
             <Logo/>
@@ -68,7 +69,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
             <button
                 type="button"
                 class="button"
-                class:hidden=move || conflicts.get() == 0
+                class:hidden=attr(move || conflicts.get() == 0)
                 data-testid="conflicts-open"
                 aria-expanded=is_open(Panel::Conflicts)
                 on:click=move |_| panels.toggle(Panel::Conflicts)
@@ -100,7 +101,7 @@ fn StepButton(
             data-testid=label.to_lowercase()
             aria-label=label
             title=format!("{label} ({keys})")
-            disabled=move || !can.get()
+            disabled=attr(move || !can.get())
             on:click=move |_| store.live(step)
         >
             <Glyph icon/>

@@ -1,5 +1,6 @@
 //! Following a person: what they look at comes into view here, until Esc.
 
+use crate::app::dynamic::{effect, memo};
 use leptos::prelude::*;
 
 use super::dashboard_container::element_id;
@@ -11,18 +12,18 @@ use crate::app::dom;
 #[component]
 pub fn FollowBar(store: DashboardStore) -> impl IntoView {
     let people = People::here();
-    let whom = Memo::new(move |_| {
+    let whom = memo(move || {
         let id = store.following.get()?;
         let persons = people.persons.read();
         persons.iter().find(|person| person.user.id == id).map(|person| person.user.clone())
     });
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(id) = people.followed.get() {
             dom::soon(move || dom::bring_into_view(&element_id(id.as_str())));
         }
     });
     // Who has left cannot be followed.
-    Effect::new(move |_| {
+    effect(move || {
         if store.following.read().is_some() && whom.read().is_none() {
             store.following.set(None);
         }

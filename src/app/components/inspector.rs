@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::dynamic::{attr, live, memo};
 use leptos::html::Input;
 use leptos::prelude::*;
 use serde_json::Value;
@@ -110,7 +111,7 @@ pub fn SideHead(
 #[component]
 pub fn Inspector(store: DashboardStore) -> impl IntoView {
     // Tracked through the order too: a widget that somebody removes takes its panel with it.
-    let shown = Memo::new(move |_| {
+    let shown = memo(move || {
         let id = store.selected.get()?;
         store.order.read().contains(&id).then_some(id)
     });
@@ -156,7 +157,7 @@ fn FieldInput(
     let Field { name, label, takes } = field;
     let editors = People::here().editors_of(&id);
     let key = StoredValue::new(id);
-    let value = Memo::new(move |_| signals.widget.with(|widget| as_text(&widget.value(name))));
+    let value = memo(move || signals.widget.with(|widget| as_text(&widget.value(name))));
     // While I type, what others write does not take my words away.
     let draft = RwSignal::new(None::<String>);
     // The value that I began to type over, and when: back at it, I have written nothing, and what came
@@ -170,7 +171,7 @@ fn FieldInput(
             draft.map(|draft| Editing { id, field: name.to_owned(), draft: Some(draft), caret: None });
         store.live(|live| live.editing(editing));
     };
-    let shown = Memo::new(move |_| draft.get().unwrap_or_else(|| value.get()));
+    let shown = memo(move || draft.get().unwrap_or_else(|| value.get()));
     let commit = move |text: String| {
         let (before, began) = start.get_value();
         let as_before = before.as_ref() == Some(&text);
@@ -237,19 +238,19 @@ fn FieldInput(
             _ => {}
         }
     };
-    let others = Memo::new(move |_| others_words(&editors.read(), name));
+    let others = memo(move || others_words(&editors.read(), name));
     let testid = format!("field-{name}");
     let hint = format!("hint-{name}");
     let control = match takes {
         Takes::OneOf(all) => {
             let options = all.iter().map(|one| {
                 let one = *one;
-                view! { <option value=one selected=move || value.read().as_str() == one>{one}</option> }
+                view! { <option value=one selected=attr(move || value.read().as_str() == one)>{one}</option> }
             });
             view! {
                 <select
                     data-testid=testid
-                    prop:value=move || if value.read().is_empty() { all[0].to_owned() } else { value.get() }
+                    prop:value=attr(move || if value.read().is_empty() { all[0].to_owned() } else { value.get() })
                     on:change:target=move |event| { commit(event.target().value()); }
                 >
                     {options.collect_view()}
@@ -268,8 +269,8 @@ fn FieldInput(
                 autocomplete="off"
                 spellcheck="false"
                 aria-describedby=hint.clone()
-                aria-invalid=move || problem.read().is_some().then_some("true")
-                prop:value=move || shown.get()
+                aria-invalid=attr(move || problem.read().is_some().then_some("true"))
+                prop:value=attr(move || shown.get())
                 on:focus=move |_| announce(Some(shown.get_untracked()))
                 on:input:target=move |event| {
                     let text = event.target().value();
@@ -287,17 +288,17 @@ fn FieldInput(
         .into_any(),
     };
     view! {
-        <label class="field" class:busy=move || others.read().is_some()>
+        <label class="field" class:busy=attr(move || others.read().is_some())>
             <span class="label">{label}</span>
             {control}
             <span class="hint" id=hint aria-live="polite">
-                {move || match (problem.get(), others.get()) {
+                {live(move || match (problem.get(), others.get()) {
                     (Some(problem), _) => Some(view! { <span class="problem">{problem}</span> }.into_any()),
                     (None, Some((says, color))) => {
                         Some(view! { <span class="theirs" style:--who=color>{says}</span> }.into_any())
                     }
                     (None, None) => None,
-                }}
+                })}
             </span>
         </label>
     }

@@ -1,6 +1,7 @@
 //! What can be done with edits that wait and cannot be sent as they are, and what is said where edits are
 //! not safe.
 
+use crate::app::dynamic::{live, memo};
 use leptos::prelude::*;
 
 use crate::app::dashboard_store::{DashboardStore, Safety, Settle, SyncState};
@@ -15,7 +16,7 @@ const NEARLY_FULL: usize = 80;
 pub fn KeptEdits(store: DashboardStore) -> impl IntoView {
     let sure = RwSignal::new(false);
     let settle = move |what: Settle| move |_| store.live(|live| live.settle(what));
-    let waits = Memo::new(move |_| store.pending.get() + store.unsaved.read().len());
+    let waits = memo(move || store.pending.get() + store.unsaved.read().len());
     move || {
         let Safety { kept, ended, held, .. } = store.safety.get();
         let pending = store.pending.get();
@@ -46,7 +47,7 @@ pub fn KeptEdits(store: DashboardStore) -> impl IntoView {
                             sure.set(true);
                         }
                     >
-                        {move || if sure.get() { "Discard for good" } else { "Discard" }}
+                        {live(move || if sure.get() { "Discard for good" } else { "Discard" })}
                     </button>
                 })}
             }
@@ -69,7 +70,7 @@ fn words(pending: usize, kept: usize, over: bool) -> String {
 /// there is hardly room for more.
 #[component]
 pub fn SafetyNotice(store: DashboardStore) -> impl IntoView {
-    let says = Memo::new(move |_| {
+    let says = memo(move || {
         let safety = store.safety.get();
         let away = matches!(*store.sync.read(), SyncState::Offline | SyncState::Reconnecting { .. });
         match safety.not_kept {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::app::dynamic::{effect, memo};
 use leptos::prelude::*;
 
 use crate::app::dashboard_store::DashboardStore;
@@ -56,21 +57,21 @@ impl People {
         let editors = RwSignal::new(BTreeMap::new());
         let selections = RwSignal::new(BTreeMap::new());
         let drags = RwSignal::new(BTreeMap::new());
-        Effect::new(move |_| {
+        effect(move || {
             let (peers, me) = (peers.read(), store.me.read());
             set_if_new(persons, persons_of(&peers, &me.id));
             set_if_new(editors, editors_of(&peers));
             set_if_new(selections, selections_of(&peers));
             set_if_new(drags, drags_of(&peers));
         });
-        let cursors = Memo::new(move |_| {
+        let cursors = memo(move || {
             let peers = peers.read();
             let cursor = |(session, peer): (&SessionId, &Peer)| {
                 Some((session.clone(), (peer.user.clone(), peer.presence.cursor.clone()?)))
             };
             peers.iter().filter_map(cursor).collect::<BTreeMap<_, _>>()
         });
-        let followed = Memo::new(move |_| {
+        let followed = memo(move || {
             let who = store.following.get()?;
             let peers = peers.read();
             // A person on two devices is followed where they are awake.
@@ -81,7 +82,7 @@ impl People {
                 || WidgetId::new(&presence.cursor.as_ref()?.on).ok().filter(|id| id.as_str() != "canvas");
             presence.looking_at.clone().or_else(|| presence.selected.first().cloned()).or_else(on_widget)
         });
-        let my_devices = Memo::new(move |_| {
+        let my_devices = memo(move || {
             let me = store.me.read().id.clone();
             1 + peers.read().values().filter(|peer| peer.user.id == me).count()
         });
@@ -95,7 +96,7 @@ impl People {
     /// The others who edit one widget, in the order of their sessions.
     pub fn editors_of(self, id: &WidgetId) -> Memo<Vec<Editor>> {
         let key = Some(id.clone());
-        Memo::new(move |_| self.editors.read().get(&key).cloned().unwrap_or_default())
+        memo(move || self.editors.read().get(&key).cloned().unwrap_or_default())
     }
 
     /// Somebody's draft of a field, while it is typed.

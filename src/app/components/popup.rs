@@ -1,5 +1,6 @@
 //! A button that opens a small panel beside it. One is open at a time; Esc or a click elsewhere closes it.
 
+use crate::app::dynamic::{attr, live};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, Node};
@@ -124,16 +125,16 @@ pub fn Popup(
                 class=class
                 data-testid=testid
                 aria-haspopup=role
-                aria-expanded=move || if open.get() { "true" } else { "false" }
+                aria-expanded=attr(move || if open.get() { "true" } else { "false" })
                 aria-label=label
                 title=label
                 on:click=toggle
             >
                 {face.run()}
             </button>
-            {move || open.get().then(|| view! {
+            {live(move || open.get().then(|| view! {
                 <div class="panel" class:from-end=from_end role=role aria-label=label>{children()}</div>
-            })}
+            }))}
         </div>
     }
 }

@@ -1,5 +1,6 @@
 //! One pill that tells about my work, and behind it how every service does.
 
+use crate::app::dynamic::{attr, derived, each, effect, live, memo};
 use leptos::prelude::*;
 
 use super::popup::{Popup, Popups};
@@ -12,13 +13,13 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
     let clock = Clock::here();
     // When the wait for the next try ends, by this browser's clock.
     let due = RwSignal::new(None::<u64>);
-    Effect::new(move |_| {
+    effect(move || {
         due.set(match store.sync.get() {
             SyncState::Reconnecting { retry_in_ms: Some(ms) } => Some(clock.now_untracked() + ms),
             _ => None,
         });
     });
-    let words = Memo::new(move |_| {
+    let words = memo(move || {
         let wait_s = due.get().map(|due| due.saturating_sub(clock.now()).div_ceil(1000));
         let kept = store.safety.read().kept;
         words(&store.sync.read(), store.pending.get(), kept, store.conflicts.read().len(), wait_s)
@@ -27,15 +28,15 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
         <div
             class="sync"
             data-testid="sync-status"
-            data-state=move || store.sync.read().name()
-            data-pending=move || store.pending.get().to_string()
+            data-state=attr(move || store.sync.read().name())
+            data-pending=attr(move || store.pending.get().to_string())
         >
             <Popup
                 name="sync"
                 testid="sync-details"
                 class="pill"
                 role="dialog"
-                label=Signal::derive(move || format!("Sync: {}. Show the services.", words.read()))
+                label=derived(move || format!("Sync: {}. Show the services.", words.read()))
                 face=ViewFn::from(move || view! { <span class="pill-words">{words}</span> })
             >
                 <SyncDetails store/>
@@ -74,8 +75,8 @@ fn SyncDetails(store: DashboardStore) -> impl IntoView {
     let waiting = move || matches!(*store.sync.read(), SyncState::Reconnecting { .. } | SyncState::Offline);
     view! {
         <div class="sync-details" tabindex="0">
-            <p class="lead">{move || explanation(&store.sync.read(), store.pending.get())}</p>
-            {move || waiting().then(|| view! {
+            <p class="lead">{live(move || explanation(&store.sync.read(), store.pending.get()))}</p>
+            {live(move || waiting().then(|| view! {
                 <button
                     type="button"
                     class="button primary"
@@ -84,7 +85,7 @@ fn SyncDetails(store: DashboardStore) -> impl IntoView {
                 >
                     "Connect now"
                 </button>
-            })}
+            }))}
             <ServiceList services=store.services/>
             <a class="quiet" href="/status">"Status of the server"</a>
         </div>
@@ -115,10 +116,9 @@ fn explanation(sync: &SyncState, pending: usize) -> String {
 /// Every sync service of this tab, with its state in words.
 #[component]
 pub fn ServiceList(services: RwSignal<Vec<ServiceStatus>>) -> impl IntoView {
-    let names =
-        Memo::new(move |_| services.read().iter().map(|one| (one.name, one.label)).collect::<Vec<_>>());
+    let names = memo(move || services.read().iter().map(|one| (one.name, one.label)).collect::<Vec<_>>());
     let row = move |(name, label): (&'static str, &'static str)| {
-        let service = Memo::new(move |_| services.read().iter().find(|one| one.name == name).cloned());
+        let service = memo(move || services.read().iter().find(|one| one.name == name).cloned());
         let part = move |read: fn(&ServiceStatus) -> String| {
             move || service.read().as_ref().map(read).unwrap_or_default()
         };
@@ -144,7 +144,7 @@ pub fn ServiceList(services: RwSignal<Vec<ServiceStatus>>) -> impl IntoView {
     };
     view! {
         <div class="services">
-            <For each=move || names.get() key=|(name, _)| *name children=row/>
+            {each(move || names.get(), |(name, _)| *name, row)}
         </div>
     }
 }

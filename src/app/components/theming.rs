@@ -1,5 +1,6 @@
 //! Light, dark, or as the system says. A cookie remembers, so the server renders the right one at once.
 
+use crate::app::dynamic::{effect, live};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
@@ -19,9 +20,7 @@ pub struct Theming {
 impl Theming {
     pub fn new(theme: Option<Theme>) -> Self {
         let system_dark = RwSignal::new(false);
-        Effect::new(move |_| {
-            dom::watch_media("(prefers-color-scheme: dark)", move |dark| system_dark.set(dark))
-        });
+        effect(move || dom::watch_media("(prefers-color-scheme: dark)", move |dark| system_dark.set(dark)));
         Self { chosen: RwSignal::new(theme), system_dark }
     }
 
@@ -85,7 +84,7 @@ pub fn ThemeToggle() -> impl IntoView {
             title=says
             on:click=move |_| theming.choose(next())
         >
-            {move || view! { <Glyph icon=Icon::of_theme(theming.chosen())/> }}
+            {live(move || view! { <Glyph icon=Icon::of_theme(theming.chosen())/> })}
         </button>
     }
 }

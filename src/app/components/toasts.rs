@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::dynamic::{each, effect};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
@@ -19,11 +20,11 @@ const HELD: Duration = Duration::from_secs(2);
 pub fn Toasts(store: DashboardStore) -> impl IntoView {
     view! {
         <div class="toasts" role="region" aria-label="Notices">
-            <For
-                each=move || store.toasts.get()
-                key=|toast| toast.id
-                children=move |toast| view! { <ToastCard toast store/> }
-            />
+            {each(
+                move || store.toasts.get(),
+                |toast| toast.id,
+                move |toast| view! { <ToastCard toast store/> },
+            )}
         </div>
     }
 }
@@ -34,7 +35,7 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
     let Toast { id, text, action } = toast;
     // Who points at it or has the keyboard in it is still at it.
     let held = StoredValue::new(false);
-    Effect::new(move |_| leave(store, id, held, STAY));
+    effect(move || leave(store, id, held, STAY));
     let button = action.map(|action| {
         let label = match &action {
             ToastAction::Undo => "Undo".to_owned(),

@@ -1,5 +1,6 @@
 //! What I wrote and the server did not take: to be copied from here, and gone only when I say so.
 
+use crate::app::dynamic::{each, live, memo};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
@@ -15,20 +16,20 @@ const SHORT_LINES: usize = 3;
 
 #[component]
 pub fn UnsavedEdits(store: DashboardStore) -> impl IntoView {
-    let some = Memo::new(move |_| !store.unsaved.read().is_empty());
+    let some = memo(move || !store.unsaved.read().is_empty());
     move || {
         some.get().then(|| {
             view! {
                 <section class="unsaved" id=UNSAVED tabindex="-1" aria-label="Not saved" data-testid="unsaved">
                     <h2>"Not saved"</h2>
-                    <p class="quiet">{move || where_kept(store.safety.read().not_kept.is_none())}</p>
+                    <p class="quiet">{live(move || where_kept(store.safety.read().not_kept.is_none()))}</p>
                     <ul>
-                        <For
-                            each=move || store.unsaved.get()
+                        {each(
+                            move || store.unsaved.get(),
                             // A row that took in another's content is drawn anew.
-                            key=|one| (one.id, one.content.len())
-                            children=move |one| view! { <Row one store/> }
-                        />
+                            |one| format!("{}:{}", one.id, one.content.len()),
+                            move |one| view! { <Row one store/> },
+                        )}
                     </ul>
                 </section>
             }

@@ -1,5 +1,6 @@
 //! Coming back after a while: one line about what the others did meanwhile.
 
+use crate::app::dynamic::{effect, memo};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
@@ -18,7 +19,7 @@ pub fn WhileAway(store: DashboardStore) -> impl IntoView {
     let panels = Panels::here();
     // The last moment in which somebody watched what others did, and the last line by then.
     let watched = StoredValue::new((0, 0));
-    Effect::new(move |_| {
+    effect(move || {
         // It stands still while the page is hidden and while the machine sleeps.
         let now = clock.now();
         let follows = matches!(
@@ -35,7 +36,7 @@ pub fn WhileAway(store: DashboardStore) -> impl IntoView {
         let last = store.activity.with_untracked(|all| all.last().map_or(after, |one| one.id));
         watched.set_value((now, last));
     });
-    let news = Memo::new(move |_| {
+    let news = memo(move || {
         let away = store.absence.get().filter(|away| !away.told)?;
         let me = store.me.read().id.clone();
         let line = activity::summary(&store.activity.read(), &away, &me)?;

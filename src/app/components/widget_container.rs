@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::app::dynamic::{attr, derived, effect, memo};
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -45,16 +46,16 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
     // One that comes later than the page appears softly; the page's own do not.
     let new = Clock::here().now_untracked() > 0;
     let kind = signals.widget.with_untracked(|widget| widget.kind);
-    let title = Memo::new(move |_| signals.widget.with(|widget| widget.title.clone()));
+    let title = memo(move || signals.widget.with(|widget| widget.title.clone()));
     let key = StoredValue::new(id.clone());
-    let held = Memo::new(move |_| {
+    let held = memo(move || {
         arranging.held.with(|held| {
             let held = held.as_ref().filter(|held| key.with_value(|key| *key == held.id))?;
             Some((held.grasp, held.by, held.start))
         })
     });
-    let lifted = Memo::new(move |_| matches!(held.get(), Some((Grasp::Move, By::Pointer, _))));
-    let frame = Memo::new(move |_| match held.get() {
+    let lifted = memo(move || matches!(held.get(), Some((Grasp::Move, By::Pointer, _))));
+    let frame = memo(move || match held.get() {
         Some((Grasp::Move, By::Pointer, start)) => start,
         _ => {
             let preview = arranging.preview.with(|preview| key.with_value(|key| preview.get(key).copied()));
@@ -64,15 +65,14 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
     let gliding = glide(frame, lifted);
     let glow = passing_glow(signals);
     let editors = people.editors_of(&id);
-    let selected = Memo::new(move |_| {
-        store.selected.with(|selected| key.with_value(|key| selected.as_ref() == Some(key)))
-    });
-    let selected_by = Memo::new(move |_| {
+    let selected =
+        memo(move || store.selected.with(|selected| key.with_value(|key| selected.as_ref() == Some(key))));
+    let selected_by = memo(move || {
         people
             .selections
             .with(|all| key.with_value(|key| all.get(key)?.first().map(|user| user.color.clone())))
     });
-    let dragged_by = Memo::new(move |_| {
+    let dragged_by = memo(move || {
         people.drags.with(|all| key.with_value(|key| all.get(key).map(|(user, _)| user.clone())))
     });
     let who = move || {
@@ -121,23 +121,23 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
             class="widget"
             class:new=new
             class:selected=selected
-            class:selected-by=move || selected_by.read().is_some()
-            class:editing=move || !editors.read().is_empty() || dragged_by.read().is_some()
-            class:glow-a=move || glow.read().as_ref().is_some_and(|(_, count)| count % 2 == 0)
-            class:glow-b=move || glow.read().as_ref().is_some_and(|(_, count)| count % 2 == 1)
+            class:selected-by=attr(move || selected_by.read().is_some())
+            class:editing=attr(move || !editors.read().is_empty() || dragged_by.read().is_some())
+            class:glow-a=attr(move || glow.read().as_ref().is_some_and(|(_, count)| count % 2 == 0))
+            class:glow-b=attr(move || glow.read().as_ref().is_some_and(|(_, count)| count % 2 == 1))
             class:lifted=lifted
             class:gliding=gliding
             class:leaving=gone
             // What fades is a picture of what was: nothing finds it, nothing presses it.
             inert=gone
-            id=move || (!gone.get()).then(|| element.clone())
-            data-testid=move || (!gone.get()).then_some("widget")
+            id=attr(move || (!gone.get()).then(|| element.clone()))
+            data-testid=attr(move || (!gone.get()).then_some("widget"))
             data-widget=name
             data-kind=kind.name()
-            data-x=move || frame.get().x.to_string()
-            data-y=move || frame.get().y.to_string()
-            data-w=move || frame.get().w.to_string()
-            data-h=move || frame.get().h.to_string()
+            data-x=attr(move || frame.get().x.to_string())
+            data-y=attr(move || frame.get().y.to_string())
+            data-w=attr(move || frame.get().w.to_string())
+            data-h=attr(move || frame.get().h.to_string())
             style=style
             aria-labelledby=labelled
             on:click=select
@@ -276,7 +276,7 @@ fn DragHandle(
             type="button"
             class="tool drag"
             data-testid="widget-drag"
-            aria-label=move || format!("Move {}: arrows move, Shift and arrows resize", title.read())
+            aria-label=attr(move || format!("Move {}: arrows move, Shift and arrows resize", title.read()))
             title="Drag to move. With the keyboard: arrows move, Shift and arrows resize."
             on:pointerdown=pressed
             on:keydown=keys
@@ -330,7 +330,7 @@ fn WidgetMenu(
                 name=format!("widget-{id}")
                 testid="widget-menu"
                 class="tool"
-                label=Signal::derive(move || format!("Menu of {}", title.read()))
+                label=derived(move || format!("Menu of {}", title.read()))
                 face=ViewFn::from(|| view! { <Glyph icon=Icon::More/> })
                 from_end=true
             >
@@ -387,8 +387,8 @@ fn glide(frame: Memo<Frame>, lifted: Memo<bool>) -> RwSignal<bool> {
 
 /// The change by somebody else that shows; taken away when its time is over.
 fn passing_glow(signals: WidgetSignals) -> Memo<Option<(User, u32)>> {
-    let glow = Memo::new(move |_| signals.glow.get().map(|glow| (glow.by, glow.count)));
-    Effect::new(move |_| {
+    let glow = memo(move || signals.glow.get().map(|glow| (glow.by, glow.count)));
+    effect(move || {
         if let Some((_, count)) = glow.get() {
             set_timeout(
                 move || {

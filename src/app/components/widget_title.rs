@@ -1,5 +1,6 @@
 //! A title that is edited where it stands: a draft for the others while it is typed, one op at the end.
 
+use crate::app::dynamic::{attr, memo};
 use leptos::html::Input;
 use leptos::prelude::*;
 
@@ -45,7 +46,7 @@ pub fn EditableTitle(
     // new title back, and who writes another has not seen a newer one.
     let start = StoredValue::new((String::new(), Seen::default()));
     let input = NodeRef::<Input>::new();
-    let theirs = Memo::new(move |_| {
+    let theirs = memo(move || {
         let editors = people.editors.read();
         let editor = editors.get(&key.get_value())?.iter().find(|editor| editor.editing.field == "title")?;
         Some((editor.editing.draft.clone()?, editor.user.color.clone()))
@@ -135,7 +136,7 @@ pub fn EditableTitle(
                     maxlength=MAX_TITLE_CHARS.to_string()
                     autocomplete="off"
                     node_ref=input
-                    prop:value=move || draft.get()
+                    prop:value=attr(move || draft.get())
                     on:input:target=move |event| {
                         let text = event.target().value();
                         draft.set(text.clone());
@@ -153,8 +154,8 @@ pub fn EditableTitle(
             view! {
                 <span
                     class="title"
-                    class:draft=move || theirs.read().is_some()
-                    style:--who=move || theirs.get().map(|(_, color)| color).unwrap_or_default()
+                    class:draft=attr(move || theirs.read().is_some())
+                    style:--who=attr(move || theirs.get().map(|(_, color)| color).unwrap_or_default())
                     id=element.get_value()
                     role="button"
                     tabindex="0"

@@ -1,5 +1,6 @@
 //! `/d/{id}`: a dashboard, edited and watched by everybody who has it open.
 
+use crate::app::dynamic::{attr, effect, live, memo};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -35,31 +36,31 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
         }
         selected
     });
-    Effect::new(move |_| document().set_title(&format!("{} · Lockstep", store.title.read())));
+    effect(move || document().set_title(&format!("{} · Lockstep", store.title.read())));
     dom::on_window(leptos::ev::keydown, move |event| keys(&event, store, panels));
-    let side = Memo::new(move |_| match panels.open.get() {
+    let side = memo(move || match panels.open.get() {
         Some(Panel::Widget) if store.selected.read().is_none() => None,
         open => open,
     });
-    let empty = Memo::new(move |_| store.order.read().is_empty());
+    let empty = memo(move || store.order.read().is_empty());
     view! {
         <DashboardHeader store/>
-        <div class="page" class:with-side=move || side.read().is_some()>
+        <div class="page" class:with-side=attr(move || side.read().is_some())>
             <main class="canvas">
                 <Notices store/>
                 <UnsavedEdits store/>
-                <div class="empty" class:hidden=move || !empty.get()>
+                <div class="empty" class:hidden=attr(move || !empty.get())>
                     <h2>"An empty dashboard"</h2>
                     <p>"Add a number, a chart or a note. Whoever opens this page sees it at the same moment."</p>
                 </div>
                 <DashboardContainer store/>
             </main>
-            {move || match side.get() {
+            {live(move || match side.get() {
                 Some(Panel::Widget) => Some(view! { <Inspector store/> }.into_any()),
                 Some(Panel::Conflicts) => Some(view! { <ConflictInbox store/> }.into_any()),
                 Some(Panel::Activity) => Some(view! { <ActivityList store/> }.into_any()),
                 None => None,
-            }}
+            })}
         </div>
         <FollowBar store/>
         <Toasts store/>

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::dynamic::{attr, each, live, memo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde_json::json;
@@ -28,17 +29,17 @@ pub fn Dashboards(dashboards: Vec<DashboardCard>, user: User) -> impl IntoView {
     let tab = use_context::<ThisTab>();
     let kept = RwSignal::new(tab.is_some_and(|tab| tab.from_device));
     dom::every(Duration::from_secs(3), move || refresh(all, kept));
-    let shown = Memo::new(move |_| {
+    let shown = memo(move || {
         let wanted = search.read().to_lowercase();
         let fits = |card: &&DashboardCard| card.title.to_lowercase().contains(wanted.trim());
         all.read().iter().filter(fits).map(|card| card.id.clone()).collect::<Vec<_>>()
     });
-    let none = Memo::new(move |_| all.read().is_empty());
+    let none = memo(move || all.read().is_empty());
     let card = move |id: DashboardId| {
         let known = all.read_untracked().iter().find(|card| card.id == id).cloned();
         known.map(|known| {
             let fallback = known.clone();
-            let card = Memo::new(move |_| {
+            let card = memo(move || {
                 let found = all.read().iter().find(|card| card.id == id).cloned();
                 found.unwrap_or_else(|| fallback.clone())
             });
@@ -63,27 +64,27 @@ pub fn Dashboards(dashboards: Vec<DashboardCard>, user: User) -> impl IntoView {
                 </label>
                 <NewDashboard problem/>
             </div>
-            <p class="quiet" role="status" class:hidden=move || !kept.get()>
+            <p class="quiet" role="status" class:hidden=attr(move || !kept.get())>
                 "The server cannot be reached. These dashboards are kept on this device."
             </p>
-            <For
-                each=move || tab.map(|tab| tab.waiting.get()).unwrap_or_default()
-                key=|one| one.id.clone()
-                children=|one| view! { <WaitingEdits one/> }
-            />
-            <p class="problem" role="alert" class:hidden=move || problem.read().is_none()>
-                {move || problem.get()}
+            {each(
+                move || tab.map(|tab| tab.waiting.get()).unwrap_or_default(),
+                |one| one.id.clone(),
+                |one| view! { <WaitingEdits one/> },
+            )}
+            <p class="problem" role="alert" class:hidden=attr(move || problem.read().is_none())>
+                {live(move || problem.get())}
             </p>
             <div class="cards" class:hidden=none>
-                <For each=move || shown.get() key=|id| id.clone() children=card/>
+                {each(move || shown.get(), DashboardId::clone, card)}
             </div>
             <p class="quiet" role="status">
-                {move || {
+                {live(move || {
                     let missed = shown.read().is_empty() && !none.get();
                     missed.then(|| format!("No dashboard has “{}” in its title.", search.read().trim()))
-                }}
+                })}
             </p>
-            <div class="empty" class:hidden=move || !none.get()>
+            <div class="empty" class:hidden=attr(move || !none.get())>
                 <h2>"No dashboards yet"</h2>
                 <p>"Make one, add what you want to watch, and send its address to your team: everybody who opens it edits with you."</p>
                 <NewDashboard problem/>
@@ -143,7 +144,7 @@ fn Card(
     let clock = Clock::here();
     let id = card.get_untracked().id;
     let confirming = RwSignal::new(false);
-    let title = Memo::new(move |_| {
+    let title = memo(move || {
         let title = card.read().title.clone();
         if title.trim().is_empty() { "Untitled dashboard".to_owned() } else { title }
     });
@@ -159,7 +160,7 @@ fn Card(
             format!("Changed {}{by}", format::ago(card.changed_at, now))
         }
     };
-    let here = Memo::new(move |_| card.read().here.clone());
+    let here = memo(move || card.read().here.clone());
     let remove = {
         let id = id.clone();
         move |_| {
@@ -177,29 +178,29 @@ fn Card(
             <a class="cover" href=format!("/d/{id}")>
                 <h2>{title}</h2>
                 <p class="quiet">
-                    {move || format::count(card.read().widgets, "widget", "widgets")} " · " {changed}
+                    {live(move || format::count(card.read().widgets, "widget", "widgets"))} " · " {changed}
                 </p>
             </a>
             <div class="card-foot">
-                <span class="faces" role="img" aria-label=move || here_label(&here.read())>
-                    {move || here.get().into_iter().take(FACES)
+                <span class="faces" role="img" aria-label=attr(move || here_label(&here.read()))>
+                    {live(move || here.get().into_iter().take(FACES)
                         .map(|user| view! { <Avatar user=Signal::stored(user) small=true/> })
-                        .collect_view()}
-                    {move || here.read().len().checked_sub(FACES + 1).map(|more| format!("+{}", more + 1))}
+                        .collect_view())}
+                    {live(move || here.read().len().checked_sub(FACES + 1).map(|more| format!("+{}", more + 1)))}
                 </span>
-                <span class="quiet">{move || here_words(&here.read())}</span>
+                <span class="quiet">{live(move || here_words(&here.read()))}</span>
                 <span class="grow"></span>
                 <button
                     class="button icon quiet-button"
                     type="button"
-                    aria-label=move || format!("Delete {}", title.read())
+                    aria-label=attr(move || format!("Delete {}", title.read()))
                     title="Delete"
                     class:hidden=confirming
                     on:click=move |_| confirming.set(true)
                 >
                     <Glyph icon=Icon::Trash/>
                 </button>
-                <span class="confirm" class:hidden=move || !confirming.get()>
+                <span class="confirm" class:hidden=attr(move || !confirming.get())>
                     <button class="button danger" type="button" on:click=remove>"Delete for everybody"</button>
                     <button class="button" type="button" on:click=move |_| confirming.set(false)>"Keep"</button>
                 </span>

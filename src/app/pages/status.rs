@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::dynamic::{derived, each, effect, live, memo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -38,14 +39,14 @@ fn label(name: &str) -> String {
 pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
     let status = RwSignal::new(server);
     let connection = RwSignal::new(Connection::Unknown);
-    Effect::new(move |_| look(status, connection));
+    effect(move || look(status, connection));
     dom::every(Duration::from_secs(2), move || look(status, connection));
     let services = move || status.read().services.clone();
     let row = move |service: ServerService| {
         let name = service.name.clone();
         let now = {
             let shown = service.clone();
-            Memo::new(move |_| {
+            memo(move || {
                 let found = status.read().services.iter().find(|one| one.name == name).cloned();
                 found.unwrap_or_else(|| shown.clone())
             })
@@ -55,19 +56,19 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
     // Known to the browser alone, and after the page is hydrated: the first render has none.
     let tab = RwSignal::new(None::<ThisTab>);
     let here = use_context::<ThisTab>();
-    Effect::new(move |_| tab.set(here));
+    effect(move || tab.set(here));
     let of_this_tab = move || tab.get().map(|tab| tab.services.get()).unwrap_or_default();
     let own_row = move |first: ServiceStatus| {
         let name = first.name;
-        let now = Memo::new(move |_| {
+        let now = memo(move || {
             of_this_tab().into_iter().find(|one| one.name == name).unwrap_or_else(|| first.clone())
         });
         view! {
             <Row
                 name=name.to_owned()
                 label=now.get_untracked().label.to_owned()
-                state=Signal::derive(move || now.read().state.name().to_owned())
-                says=Signal::derive(move || now.read().in_words())
+                state=derived(move || now.read().state.name().to_owned())
+                says=derived(move || now.read().in_words())
                 figures=Signal::stored(Vec::new())
             />
         }
@@ -80,13 +81,13 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
                 <h2>"This tab"</h2>
                 <Row
                     name="socket".to_owned()
-                    state=Signal::derive(move || match connection.get() {
+                    state=derived(move || match connection.get() {
                         Connection::Unknown => "waiting".to_owned(),
                         Connection::Up { .. } => "ok".to_owned(),
                         Connection::Down { .. } => "down".to_owned(),
                     })
                     label="Connection".to_owned()
-                    says=Signal::derive(move || match connection.get() {
+                    says=derived(move || match connection.get() {
                         Connection::Unknown => "Asking the server.".to_owned(),
                         Connection::Up { .. } => {
                             "The server answers. This page asks it every two seconds.".to_owned()
@@ -95,7 +96,7 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
                             format!("{reason} What you see below may be old; asking again.")
                         }
                     })
-                    figures=Signal::derive(move || match connection.get() {
+                    figures=derived(move || match connection.get() {
                         Connection::Up { latency_ms } => vec![format!("{latency_ms} ms")],
                         _ => Vec::new(),
                     })
@@ -109,19 +110,19 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
                         figures=Signal::stored(Vec::new())
                     />
                 }).collect_view()}
-                <For each=of_this_tab key=|service| service.name children=own_row/>
+                {each(of_this_tab, |service| service.name, own_row)}
             </section>
             <section class="services" aria-label="The server">
                 <h2>
                     "The server"
                     <small>
-                        {move || {
+                        {live(move || {
                             let status = status.read();
                             format!("build {}, up {}", status.build, format::span(status.uptime_ms))
-                        }}
+                        })}
                     </small>
                 </h2>
-                <For each=services key=|service| service.name.clone() children=row/>
+                {each(services, |service| service.name.clone(), row)}
             </section>
         </main>
     }
@@ -134,15 +135,15 @@ fn ServerRow(service: Memo<ServerService>) -> impl IntoView {
         <Row
             label=label(&name)
             name
-            state=Signal::derive(move || service.read().state.clone())
-            says=Signal::derive(move || {
+            state=derived(move || service.read().state.clone())
+            says=derived(move || {
                 let service = service.read();
                 match &service.last_error {
                     Some(error) => format!("{} Last error: {error}", service.says),
                     None => service.says.clone(),
                 }
             })
-            figures=Signal::derive(move || {
+            figures=derived(move || {
                 let service = service.read();
                 let latency = service.latency_ms.map(|ms| format::in_words(Some(ms), "ms", None));
                 let queue = service.queue.map(|n| format!("{n} waiting"));
@@ -165,10 +166,10 @@ fn Row(
             <span class="state" aria-hidden="true"></span>
             <div>
                 <strong>{label}</strong>
-                <span class="sr-only">{move || format!(": {}", state.get())}</span>
+                <span class="sr-only">{live(move || format!(": {}", state.get()))}</span>
                 <p>{says}</p>
             </div>
-            <span class="figures">{move || figures.get().join(" · ")}</span>
+            <span class="figures">{live(move || figures.get().join(" · "))}</span>
         </div>
     }
 }

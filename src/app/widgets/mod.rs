@@ -6,6 +6,7 @@ mod stat;
 mod timeseries;
 mod uplot;
 
+use crate::app::dynamic::{attr, live, memo};
 use leptos::prelude::*;
 
 use crate::app::clock::Clock;
@@ -33,7 +34,7 @@ pub fn Freshness(kind: Kind, signals: WidgetSignals) -> impl IntoView {
         return ().into_any();
     }
     let clock = Clock::here();
-    let state = Memo::new(move |_| {
+    let state = memo(move || {
         let now = clock.now();
         let received = signals.data.read().received_at;
         match (now, received) {
@@ -44,9 +45,9 @@ pub fn Freshness(kind: Kind, signals: WidgetSignals) -> impl IntoView {
         }
     });
     view! {
-        <span class="freshness" data-fresh=move || state.read().0 title=move || if state.read().0 == "live" { "live" } else { "" }>
-            <small>{move || state.read().1.clone()}</small>
-            <span class="sr-only">{move || (state.read().0 == "live").then_some("live")}</span>
+        <span class="freshness" data-fresh=attr(move || state.read().0) title=attr(move || if state.read().0 == "live" { "live" } else { "" })>
+            <small>{live(move || state.read().1.clone())}</small>
+            <span class="sr-only">{live(move || (state.read().0 == "live").then_some("live"))}</span>
             <i aria-hidden="true"></i>
         </span>
     }

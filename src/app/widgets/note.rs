@@ -3,6 +3,7 @@
 //! What is typed goes out as splices. What others type comes in around the caret, which stays with the
 //! character that it stands behind.
 
+use crate::app::dynamic::{attr, effect, memo};
 use leptos::html::Textarea;
 use leptos::prelude::*;
 use web_sys::HtmlTextAreaElement;
@@ -21,11 +22,11 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
     // The text that the field shows; between a remote edit and its effect the field is behind.
     let shown = StoredValue::new(NoteText::default());
     let composing = StoredValue::new(false);
-    let text = Memo::new(move |_| signals.widget.with(|widget| widget.text.clone().unwrap_or_default()));
+    let text = memo(move || signals.widget.with(|widget| widget.text.clone().unwrap_or_default()));
     let carets = carets(&id, text);
     let key = StoredValue::new(id);
 
-    Effect::new(move |_| {
+    effect(move || {
         let text = text.get();
         if let Some(area) = area.get()
             && !composing.get_value()
@@ -111,7 +112,7 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
             <textarea
                 node_ref=area
                 aria-label=label
-                readonly=move || *store.sync.read() == SyncState::ReadOnly
+                readonly=attr(move || *store.sync.read() == SyncState::ReadOnly)
                 on:focus=move |_| { typing.set(true); announce(); }
                 on:blur=move |_| { typing.set(false); store.live(|live| live.editing(None)); }
                 on:input=move |_| typed()
@@ -128,7 +129,7 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
 /// Where the others' carets are in a text, in UTF-16 units, and whose they are.
 fn carets(id: &WidgetId, text: Memo<NoteText>) -> Memo<(Vec<u32>, Vec<User>)> {
     let editors = People::here().editors_of(id);
-    Memo::new(move |_| {
+    memo(move || {
         let editors = editors.read();
         if editors.is_empty() {
             return Default::default();

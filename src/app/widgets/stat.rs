@@ -1,5 +1,6 @@
 //! One number, big, with its recent course below and a colour past its thresholds.
 
+use crate::app::dynamic::{attr, live, memo};
 use leptos::prelude::*;
 
 use crate::app::dashboard_store::WidgetSignals;
@@ -13,18 +14,18 @@ const SPARK: (f64, f64) = (300.0, 38.0);
 
 #[component]
 pub fn Stat(signals: WidgetSignals) -> impl IntoView {
-    let value = Memo::new(move |_| {
+    let value = memo(move || {
         let data = signals.data.read();
         data.series.first().and_then(|series| series.points.iter().rev().find_map(|(_, value)| *value))
     });
-    let figure = Memo::new(move |_| {
+    let figure = memo(move || {
         let Some(value) = value.get() else {
             return Figure { number: format::NO_VALUE.to_owned(), unit: String::new() };
         };
         signals.widget.with(|widget| format::figure(value, widget.text_option("unit"), decimals(widget)))
     });
-    let level = Memo::new(move |_| signals.widget.with(|widget| level(value.get(), widget)));
-    let spark = Memo::new(move |_| {
+    let level = memo(move || signals.widget.with(|widget| level(value.get(), widget)));
+    let spark = memo(move || {
         let data = signals.data.read();
         let points = data.series.first().map(|series| series.points.as_slice()).unwrap_or_default();
         let (min, max) =
@@ -34,16 +35,16 @@ pub fn Stat(signals: WidgetSignals) -> impl IntoView {
     view! {
         <div class="stat" data-level=level>
             <p class="figure">
-                <span class="number">{move || figure.read().number.clone()}</span>
+                <span class="number">{live(move || figure.read().number.clone())}</span>
                 " "
-                <span class="unit">{move || figure.read().unit.clone()}</span>
+                <span class="unit">{live(move || figure.read().unit.clone())}</span>
                 <span class="sr-only">
-                    {move || match level.get() { "warn" => ", past the warning", "alert" => ", past the alert", _ => "" }}
+                    {live(move || match level.get() { "warn" => ", past the warning", "alert" => ", past the alert", _ => "" })}
                 </span>
             </p>
             <svg class="spark" viewBox="0 0 300 38" preserveAspectRatio="none" aria-hidden="true">
-                <path class="area" d=move || spark.read().as_ref().map(|line| format!("{line}L300 38L0 38Z"))></path>
-                <path class="line" d=move || spark.get()></path>
+                <path class="area" d=attr(move || spark.read().as_ref().map(|line| format!("{line}L300 38L0 38Z")))></path>
+                <path class="line" d=attr(move || spark.get())></path>
             </svg>
         </div>
     }

@@ -1,5 +1,6 @@
 //! Lines over time, drawn by uPlot; the last values stand below, and in a table for screen readers.
 
+use crate::app::dynamic::{effect, memo};
 use leptos::html::Div;
 use leptos::prelude::*;
 
@@ -18,10 +19,9 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
     let theming = Theming::here();
     let plot = NodeRef::<Div>::new();
     let chart = StoredValue::new_local(None::<Chart>);
-    let names = Memo::new(move |_| {
-        signals.data.read().series.iter().map(|series| series.name.clone()).collect::<Vec<_>>()
-    });
-    let look = Memo::new(move |_| {
+    let names =
+        memo(move || signals.data.read().series.iter().map(|series| series.name.clone()).collect::<Vec<_>>());
+    let look = memo(move || {
         let (names, dark) = (names.get(), theming.is_dark());
         signals.widget.with(|widget| Look::of(widget, names, dark))
     });
@@ -30,7 +30,7 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
     // To draw is the dearest thing that a page does; what nobody sees is drawn when it is seen.
     let on_screen = dom::on_screen(plot);
     let was_seen = Memo::new(move |was: Option<&bool>| was == Some(&true) || on_screen.get());
-    Effect::new(move |_| {
+    effect(move || {
         let look = look.get();
         let Some(target) = plot.get() else { return };
         chart.update_value(|chart| *chart = None);
@@ -47,7 +47,7 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
         let data = signals.data.read_untracked();
         chart.set_value(Chart::new(&target, &look, &colors, &data.series));
     });
-    Effect::new(move |_| {
+    effect(move || {
         if !on_screen.get() {
             return;
         }
@@ -62,7 +62,7 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
         // What is disposed of already has taken its chart along.
         let _ = chart.try_update_value(|chart| *chart = None);
     });
-    let last = Memo::new(move |_| {
+    let last = memo(move || {
         let data = signals.data.read();
         signals.widget.with(|widget| {
             let value = |series: &crate::sync::protocol::Series| {
