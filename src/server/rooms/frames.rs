@@ -42,8 +42,19 @@ impl Frame {
     }
 
     /// Bytes on the wire.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.0.len()
+    }
+
+    /// The text without its header.
+    #[cfg(test)]
+    pub fn text(&self) -> &str {
+        let header = match self.0[1] {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        std::str::from_utf8(&self.0[header..]).expect("it was made of a text")
     }
 }
 
@@ -177,11 +188,7 @@ mod tests {
             let (ops, refused, conflicts) = (vec![], vec![], vec![]);
             json(&Commit { revision, client, seq: 1, by, at: 5, ops, refused, conflicts }).into()
         };
-        let read = |frame: Frame| -> ServerMessage {
-            // More than 125 bytes and less than 64 KiB: a header of four.
-            assert_eq!((frame.bytes()[0], frame.bytes()[1]), (WHOLE_TEXT, 126));
-            serde_json::from_slice(&frame.bytes()[4..]).expect("reads")
-        };
+        let read = |frame: Frame| -> ServerMessage { serde_json::from_str(frame.text()).expect("reads") };
         match read(commits(&id, &[body(1), body(2)], Some("ab"))) {
             ServerMessage::Commits { dashboard, commits, digest, .. } => {
                 assert_eq!((dashboard, commits.len(), digest.as_deref()), (id.clone(), 2, Some("ab")));
@@ -221,7 +228,7 @@ mod tests {
             (0x1_0000, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
             let frame = Frame::new(&"x".repeat(length));
-            assert_eq!(frame.len(), header.len() + length);
+            assert_eq!((frame.size(), frame.text().len()), (header.len() + length, length));
             assert_eq!(frame.bytes()[..header.len()], header);
         }
     }

@@ -60,7 +60,7 @@ impl Outbound {
     /// Queues a frame. Over the limits the queue is dropped and the session ends as too slow; false
     /// then, and where it had ended already.
     pub fn send(&self, frame: Frame) -> bool {
-        let counted = frame.len();
+        let counted = frame.size();
         self.push(frame, counted)
     }
 
@@ -163,8 +163,8 @@ mod tests {
         assert!(out.send(Frame::new("a")) && out.send(Frame::new("b")));
         out.end(close::DRAINING, "draining");
         assert!(!out.send(Frame::new("late")));
-        assert!(matches!(out.next().await, Next::Send(frame) if frame.bytes()[2..] == *b"a"));
-        assert!(matches!(out.next().await, Next::Send(frame) if frame.bytes()[2..] == *b"b"));
+        assert!(matches!(out.next().await, Next::Send(frame) if frame.text() == "a"));
+        assert!(matches!(out.next().await, Next::Send(frame) if frame.text() == "b"));
         assert!(matches!(out.next().await, Next::End(End { code: close::DRAINING, .. })));
     }
 

@@ -196,7 +196,7 @@ impl Session {
         let sending = async {
             let (mut frames, mut bytes, mut next) = (0, 0, Some(first));
             while let Some(frame) = next {
-                (frames, bytes) = (frames + 1, bytes + frame.len() as u64);
+                (frames, bytes) = (frames + 1, bytes + frame.size() as u64);
                 wire.feed(frame).await?;
                 next = outbound.try_next_frame();
             }

@@ -26,6 +26,8 @@ use crate::sync::protocol::close;
 const READ_BYTES: usize = 2_048;
 /// Bytes gathered before a write: several small frames share one, large ones go out at once.
 const WRITE_BYTES: usize = 16 * 1024;
+/// Bytes of what the library writes by itself, pongs and closes, that may wait.
+const OWN_WRITE_BYTES: usize = 1_024;
 /// Frames that one write takes at most.
 const WRITE_FRAMES: usize = 32;
 /// How long a close may take to be sent and answered.
@@ -58,6 +60,8 @@ impl Opening {
             .read_buffer_size(READ_BYTES)
             // What it writes by itself, pongs and closes, goes out at once.
             .write_buffer_size(0)
+            // Of somebody's pings who reads nothing, only the latest is answered.
+            .max_write_buffer_size(OWN_WRITE_BYTES)
             .max_message_size(Some(limits.frame_bytes))
             .max_frame_size(Some(limits.frame_bytes));
         let socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;

@@ -23,6 +23,8 @@ use crate::dashboard::{ClientId, DashboardId};
 const READERS: u32 = 4;
 /// How long to wait for another process that holds the file, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
+/// The same for a checkpoint, which keeps the writer waiting meanwhile and is tried again.
+const CHECKPOINT_BUSY: Duration = Duration::from_millis(100);
 /// Statements kept prepared: all that this store has, with room.
 const STATEMENTS: usize = 64;
 
@@ -52,7 +54,8 @@ impl SqliteStore {
             .run(&mut connection)
             .await
             .map_err(|error| StoreError::Io(error.to_string()))?;
-        let checkpoints: SqliteConnection = options.connect().await.map_err(failed)?;
+        let checkpoints: SqliteConnection =
+            options.clone().busy_timeout(CHECKPOINT_BUSY).connect().await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true).create_if_missing(false))

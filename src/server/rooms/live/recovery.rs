@@ -166,7 +166,7 @@ mod tests {
         assert_eq!((live.room.revision(), &*live.room.dashboard().title), (1, "whole"));
         assert_eq!(rooms.list().await.expect("a list")[0].listing.title, "whole");
         let told: Vec<String> =
-            std::iter::from_fn(|| outbound.try_next_frame()).map(|frame| frame.to_string()).collect();
+            std::iter::from_fn(|| outbound.try_next_frame()).map(|frame| frame.text().to_owned()).collect();
         assert!(told.iter().all(|frame| !frame.contains("half")), "{told:?}");
         let [commits, rejected] = &told[..] else { panic!("two frames: {told:?}") };
         assert!(commits.contains("\"commits\"") && commits.contains("whole"), "{commits}");

@@ -1,5 +1,13 @@
 //! Brings the write-ahead log back into the database's file, beside the writer: a commit that did it by
 //! itself would keep everybody waiting for several more fsyncs.
+//!
+//! A checkpoint begins only where something was committed since the one before it ended. SQLite before
+//! 3.51.3 has a race between a checkpoint that finds nothing to do and a writer that begins the log at
+//! its front: commits are lost by it. While there is something to bring back, the writer cannot begin
+//! at the front.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
@@ -22,15 +30,26 @@ const MOST_PAGES: i64 = 16 * 1024;
 pub(super) struct Written {
     bytes: usize,
     due: mpsc::Sender<()>,
+    /// From the asking until the checkpoint has ended.
+    busy: Arc<AtomicBool>,
 }
 
 impl Written {
-    /// Counts a transaction with so many bytes of rows.
-    pub(super) fn transaction(&mut self, bytes: usize) {
+    /// True while no checkpoint is under way or asked for. Look before a transaction begins.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.busy.load(Ordering::Acquire)
+    }
+
+    /// Counts a transaction that wrote so many bytes of rows; `idle` is what [`Written::is_idle`] said
+    /// before it began.
+    pub(super) fn transaction(&mut self, bytes: usize, idle: bool) {
         self.bytes += bytes + TRANSACTION_BYTES;
-        // Where one is asked for already, the next transaction asks again.
-        if self.bytes >= EVERY_BYTES && self.due.try_send(()).is_ok() {
-            self.bytes = 0;
+        if idle && self.bytes >= EVERY_BYTES {
+            self.busy.store(true, Ordering::Release);
+            // There is a place: none is asked for. A task that has ended will not be asked again.
+            if self.due.try_send(()).is_ok() {
+                self.bytes = 0;
+            }
         }
     }
 }
@@ -38,14 +57,18 @@ impl Written {
 /// Starts the task. It ends, and closes its connection, once the [`Written`] is dropped.
 pub(super) fn start(connection: SqliteConnection) -> (Written, JoinHandle<()>) {
     let (due, asked) = mpsc::channel(1);
-    (Written { bytes: 0, due }, tokio::spawn(run(connection, asked)))
+    let busy = Arc::new(AtomicBool::new(false));
+    // What a server left behind that was killed is brought back with the first transaction.
+    let written = Written { bytes: EVERY_BYTES, due, busy: busy.clone() };
+    (written, tokio::spawn(run(connection, asked, busy)))
 }
 
-async fn run(mut connection: SqliteConnection, mut asked: mpsc::Receiver<()>) {
+async fn run(mut connection: SqliteConnection, mut asked: mpsc::Receiver<()>, busy: Arc<AtomicBool>) {
     while asked.recv().await.is_some() {
         if let Err(error) = checkpoint(&mut connection).await {
             tracing::warn!(%error, "the write-ahead log was not brought back; it is tried again");
         }
+        busy.store(false, Ordering::Release);
     }
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "the store's file was not closed well; it mends itself at the next start");

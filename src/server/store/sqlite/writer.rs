@@ -44,6 +44,11 @@ pub(super) enum Write {
 }
 
 impl Write {
+    /// True where it changes the file whenever it succeeds.
+    fn surely_writes(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Append { .. } | Self::Delete(_))
+    }
+
     /// Bytes of its rows, about.
     fn bytes(&self) -> usize {
         match self {
@@ -114,6 +119,7 @@ async fn run(
 ) {
     let mut group = Vec::new();
     while inbox.recv_many(&mut group, GROUP).await > 0 {
+        let idle = written.is_idle();
         let bytes = group.iter().map(|waiting| waiting.write.bytes()).sum();
         let mut outcomes = write_together(&mut connection, &group).await;
         if outcomes.is_err() && group.len() > 1 {
@@ -127,11 +133,17 @@ async fn run(
         }
         queue.fetch_sub(group.len(), Relaxed);
         let outcomes = outcomes.unwrap_or_else(|error| group.iter().map(|_| Err(error.clone())).collect());
+        let wrote = group
+            .iter()
+            .zip(&outcomes)
+            .any(|(waiting, outcome)| outcome.is_ok() && waiting.write.surely_writes());
         for (waiting, outcome) in group.drain(..).zip(outcomes) {
             // Whoever asked may be gone; what is written stays written.
             let _ = waiting.done.send(outcome);
         }
-        written.transaction(bytes);
+        if wrote {
+            written.transaction(bytes, idle);
+        }
     }
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "the store's file was not closed well; it mends itself at the next start");
