@@ -148,11 +148,13 @@ impl Room {
         if change.seq <= last {
             return Verdict::Again;
         }
-        if author.role == Role::Viewer {
-            return rejected(Code::Forbidden, "Your role here is viewer.");
-        }
         if change.seq != last + 1 {
             return rejected(Code::OutOfOrder, "An earlier change of this client is missing.");
+        }
+        // After the order: a client numbers anew what follows a change that was turned down, and would
+        // take the answer to one of them for the answer to another.
+        if author.role == Role::Viewer {
+            return rejected(Code::Forbidden, "Your role here is viewer.");
         }
         if change.base > self.revision {
             return rejected(Code::Invalid, "The change builds on a revision that is not in this log.");

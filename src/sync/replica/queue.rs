@@ -50,16 +50,26 @@ impl Replica {
                     self.sent = 0;
                 }
             }
-            Code::RateLimited | Code::Internal | Code::NotJoined => self.sent = 0,
+            Code::RateLimited | Code::Internal | Code::NotJoined => {
+                self.resent_from = Some(expected);
+                self.sent = 0;
+            }
             _ => {
-                if let Some(index) = self.pending.iter().position(|change| change.seq == seq)
-                    && let Some(change) = self.pending.remove(index)
-                {
+                let turned_down = self.pending.iter().position(|change| change.seq == seq);
+                // What has this number now and was not pushed under it is another: one that is on its way
+                // again is answered again.
+                if let Some(index) = turned_down.filter(|index| *index < self.sent) {
+                    // Who may not edit may not make the later ones either.
+                    let last = if code == Code::Forbidden { self.pending.len() } else { index + 1 };
+                    for change in (index..last).filter_map(|_| self.take_out(index)).collect::<Vec<_>>() {
+                        let reason = reason.clone();
+                        changes.notices.push(Notice::SetAside { change, code, reason });
+                    }
                     self.new_author();
-                    changes.notices.push(Notice::SetAside { change, code, reason });
                     self.number_from(expected);
                     self.sent = 0;
-                    self.resent_from = None;
+                    // Those that were on their way behind it come back as out of order: an old story.
+                    self.resent_from = Some(expected);
                     self.rebase(&mut changes);
                 }
             }
@@ -177,4 +187,94 @@ impl Replica {
 /// Bytes of a change as it is pushed and kept.
 pub(super) fn weight(change: &Change) -> usize {
     serde_json::to_string(change).map_or(0, |text| text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{ClientId, Dashboard, DashboardId, User};
+    use crate::sync::protocol::Joined;
+    use crate::sync::room::{Author, Room, Verdict};
+
+    fn title(text: &str) -> Vec<Op> {
+        vec![Op::SetDashboard { field: "title".to_owned(), value: text.into() }]
+    }
+
+    fn author(role: Role) -> Author {
+        Author { client: ClientId::new("c1").expect("an id"), by: User::default(), role }
+    }
+
+    fn joined(room: &Room) -> Replica {
+        let mut replica = Replica::new(7, Dashboard::default(), User::default());
+        let joined = Joined {
+            dashboard: DashboardId::new("d1").expect("an id"),
+            role: Role::Editor,
+            epoch: room.epoch().to_owned(),
+            revision: 0,
+            last_seq: 0,
+            snapshot: Some(room.dashboard().clone()),
+            commits: None,
+            peers: Default::default(),
+        };
+        replica.joined(&author(Role::Editor).client, &User::default(), joined);
+        replica
+    }
+
+    /// What the room answers to a push.
+    fn judged(room: &mut Room, role: Role, push: &[Change]) -> Vec<(u64, Verdict)> {
+        push.iter().map(|change| (change.seq, room.judge(&author(role), change, 1))).collect()
+    }
+
+    /// Takes answers; returns the titles that were set aside.
+    fn take(replica: &mut Replica, answers: Vec<(u64, Verdict)>) -> Vec<String> {
+        let mut aside = Vec::new();
+        for (seq, answer) in answers {
+            let changes = match answer {
+                Verdict::Committed(commit) => replica.commits(vec![*commit], None).changes,
+                Verdict::Rejected { code, reason, expected } => replica.rejected(seq, code, reason, expected),
+                Verdict::Again => continue,
+            };
+            for notice in changes.notices {
+                let Notice::SetAside { change, .. } = notice else { panic!("{notice:?}") };
+                let [Op::SetDashboard { value, .. }] = &change.ops[..] else { panic!("{change:?}") };
+                aside.push(value.as_str().expect("a title").to_owned());
+            }
+        }
+        aside
+    }
+
+    #[test]
+    fn s4_whose_role_went_and_came_back_has_each_edit_in_the_log_or_in_their_hands() {
+        let mut room = Room::new("e1".to_owned(), Dashboard::default());
+        let mut replica = joined(&room);
+        for text in ["A", "B", "C"] {
+            replica.edit(title(text)).expect("an edit");
+        }
+        let forbidden = judged(&mut room, Role::Viewer, &replica.to_push());
+        let mut forbidden = forbidden.into_iter();
+        let mut aside = take(&mut replica, forbidden.by_ref().take(1).collect());
+        // The role is back before the other answers arrive.
+        replica.edit(title("D")).expect("an edit");
+        let taken = judged(&mut room, Role::Editor, &replica.to_push());
+        aside.extend(take(&mut replica, forbidden.collect()));
+        aside.extend(take(&mut replica, taken));
+        let rest = judged(&mut room, Role::Editor, &replica.to_push());
+        aside.extend(take(&mut replica, rest));
+        assert_eq!(aside, ["A", "B", "C"]);
+        assert_eq!((room.dashboard().title.as_str(), room.revision()), ("D", 1));
+        assert_eq!(replica.pending(), 0);
+    }
+
+    #[test]
+    fn s4_a_late_rejection_takes_no_change_that_was_not_pushed() {
+        let room = Room::new("e1".to_owned(), Dashboard::default());
+        let mut replica = joined(&room);
+        replica.edit(title("A")).expect("an edit");
+        assert_eq!(replica.to_push().len(), 1);
+        let reject = |replica: &mut Replica| replica.rejected(1, Code::Invalid, String::new(), 1);
+        assert_eq!(reject(&mut replica).notices.len(), 1);
+        replica.edit(title("B")).expect("an edit");
+        assert_eq!(reject(&mut replica).notices.len(), 0);
+        assert_eq!(replica.to_push().len(), 1);
+    }
 }
