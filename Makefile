@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run dev build setup test bench clean
+.PHONY: help run dev build setup test simulate bench clean
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 # Where cargo builds, whatever says so (CARGO_TARGET_DIR, a cargo configuration, the default).
@@ -27,6 +27,13 @@ setup: ## Install the tools that the build needs and this machine lacks
 
 test: ## Format, clippy for both targets, all tests, and the browser tests in Chromium
 	@scripts/test.sh
+
+# How many, and from where on: make simulate SEEDS=1000000 FIRST=10000
+SEEDS ?= 100000
+FIRST ?= 10000
+
+simulate: ## Try many more seeds of trouble than the tests do: make simulate SEEDS=1000000
+	@LOCKSTEP_SEEDS=$(SEEDS) LOCKSTEP_FIRST_SEED=$(FIRST) cargo test --features ssr --test simulation s1_to_s11 -- --nocapture
 
 bench: ## Measure: deliveries, cursors, idle sessions, joins, page weight, frame times
 	@scripts/bench.sh $(ARGS)

@@ -1,0 +1,311 @@
+//! The server: the real `Room` between an inbox and the disk, in the steps of `server/rooms/live`, with
+//! time between any two of them for a crash: judged, written, durable, told.
+
+mod log;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use lockstep::dashboard::DashboardId;
+use lockstep::sync::protocol::{Change, Code, Commit, Joined, Peers, Resume, ServerMessage, close};
+use lockstep::sync::room::{Author, Room, Verdict};
+
+use super::check::MadeId;
+use super::network::{ConnId, Down, Told, Up};
+use super::world::{Event, Fault, World};
+
+/// How long a session may be silent.
+const SILENCE_MS: u64 = 30_000;
+
+pub struct Node {
+    /// `None` while the server is down.
+    room: Option<Room>,
+    /// Counts starts: what was planned before a crash does not happen after it.
+    pub boot: u64,
+    sessions: BTreeMap<ConnId, Session>,
+    inbox: VecDeque<Input>,
+    judged: Vec<Judged>,
+    replies: Vec<(ConnId, ServerMessage)>,
+    busy: bool,
+    heard: u64,
+    /// Commits behind the log's end that a tail still has: before them it is a snapshot.
+    pub reach: u64,
+}
+
+struct Session {
+    heard_at: u64,
+    joined: bool,
+}
+
+enum Input {
+    Push(ConnId, VecDeque<(Change, MadeId)>),
+    Join(ConnId, Option<Resume>),
+}
+
+struct Judged {
+    conn: ConnId,
+    commit: Commit,
+    body: Arc<str>,
+}
+
+impl Node {
+    pub fn new(reach: u64) -> Self {
+        Self {
+            room: None,
+            boot: 0,
+            sessions: BTreeMap::new(),
+            inbox: VecDeque::new(),
+            judged: Vec::new(),
+            replies: Vec::new(),
+            busy: false,
+            heard: 0,
+            reach,
+        }
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.room.is_some()
+    }
+
+    pub fn room(&self) -> Option<&Room> {
+        self.room.as_ref()
+    }
+
+    pub fn sessions(&self) -> Vec<ConnId> {
+        self.sessions.keys().copied().collect()
+    }
+
+    /// Whether all that came in has been told.
+    pub fn is_idle(&self) -> bool {
+        self.is_up() && !self.busy && self.inbox.is_empty()
+    }
+}
+
+fn dashboard_id() -> DashboardId {
+    DashboardId::new("d1").expect("an id")
+}
+
+impl World {
+    /// The server starts, with what its disk has.
+    pub fn start_server(&mut self) {
+        if self.node.is_up() {
+            return;
+        }
+        let reach = self.node.reach;
+        self.node = Node { boot: self.node.boot + 1, ..Node::new(reach) };
+        self.reopen();
+    }
+
+    /// The server is gone, without a word.
+    pub fn stop_server(&mut self, told: Told) {
+        if !self.node.is_up() {
+            return;
+        }
+        self.report.server_crashes += 1;
+        self.cut_all(told);
+        self.node.room = None;
+        self.node.sessions.clear();
+        self.disk.crash(&mut self.random);
+    }
+
+    /// The server stops in an orderly way, and says when to come back.
+    pub fn drain_server(&mut self) {
+        if !self.node.is_idle() {
+            return;
+        }
+        let retry_after_ms = Some(self.random.between(500, 3_000));
+        for conn in self.node.sessions() {
+            let reason = "The server restarts.".to_owned();
+            self.say(conn, ServerMessage::Error { code: Code::Internal, reason, retry_after_ms });
+            self.send_down(conn, Down::Close(close::DRAINING));
+        }
+        self.save_snapshot();
+        self.disk.sync();
+        self.node.room = None;
+        self.node.sessions.clear();
+    }
+
+    /// A frame from a tab.
+    pub fn server_hears(&mut self, conn: ConnId, message: Up) {
+        if !self.node.is_up() {
+            return;
+        }
+        let now = self.now;
+        match (self.node.sessions.get_mut(&conn), &message) {
+            (Some(session), _) => session.heard_at = now,
+            (None, Up::Hello) => {
+                self.node.sessions.insert(conn, Session { heard_at: now, joined: false });
+                self.at(now + SILENCE_MS, Event::Silence(conn));
+            }
+            (None, _) => return,
+        }
+        match message {
+            Up::Hello => {
+                let tab = &self.tabs[self.conns[conn as usize].tab];
+                let welcome = ServerMessage::Welcome {
+                    protocol: 1,
+                    client: tab.author.client.clone(),
+                    session: Default::default(),
+                    user: tab.author.by.clone(),
+                    heartbeat_ms: 10_000,
+                    build: String::new(),
+                };
+                self.say(conn, welcome);
+            }
+            Up::Ping(id) => self.say(conn, ServerMessage::Pong { id }),
+            Up::Join(resume) => self.node.inbox.push_back(Input::Join(conn, resume)),
+            Up::Push(changes) => self.node.inbox.push_back(Input::Push(conn, changes.into())),
+        }
+        self.work();
+    }
+
+    /// A connection is known to be gone.
+    pub fn server_lost(&mut self, conn: ConnId) {
+        self.node.sessions.remove(&conn);
+    }
+
+    /// Looks whether a session has been silent for too long.
+    pub fn server_listens(&mut self, conn: ConnId) {
+        let Some(session) = self.node.sessions.get(&conn) else { return };
+        let until = session.heard_at + SILENCE_MS;
+        if until <= self.now {
+            self.send_down(conn, Down::Close(close::SILENT));
+            self.node.sessions.remove(&conn);
+        } else {
+            self.at(until, Event::Silence(conn));
+        }
+    }
+
+    fn say(&mut self, conn: ConnId, message: ServerMessage) {
+        self.send_down(conn, Down::Says(Box::new(message)));
+    }
+
+    /// Takes what waits, until something has to be durable first.
+    pub fn work(&mut self) {
+        while !self.node.busy && self.node.is_up() {
+            let Some(input) = self.node.inbox.pop_front() else { break };
+            match input {
+                Input::Join(conn, resume) if self.node.judged.is_empty() => self.join(conn, resume),
+                Input::Push(conn, changes) => self.judge_all(conn, changes),
+                join => {
+                    self.node.inbox.push_front(join);
+                    self.append();
+                }
+            }
+        }
+        if !self.node.busy && !self.node.judged.is_empty() {
+            self.append();
+        } else if !self.node.busy {
+            self.reply();
+        }
+    }
+
+    fn judge_all(&mut self, conn: ConnId, mut changes: VecDeque<(Change, MadeId)>) {
+        let Some(session) = self.node.sessions.get(&conn) else { return };
+        if !session.joined {
+            let reason = "Join the dashboard first.".to_owned();
+            let error = ServerMessage::Error { code: Code::NotJoined, reason, retry_after_ms: None };
+            return self.say(conn, error);
+        }
+        let tab = self.conns[conn as usize].tab;
+        let author = Author { role: self.tabs[tab].role, ..self.tabs[tab].author.clone() };
+        while let Some((mut change, id)) = changes.pop_front() {
+            let wall = self.wall_ms();
+            let Some(room) = &mut self.node.room else { return };
+            if self.fault == Some(Fault::ForgetsSeqs) && change.seq <= room.last_seq(&author.client) {
+                change.seq = room.last_seq(&author.client) + 1;
+            }
+            match room.judge(&author, &change, wall) {
+                Verdict::Committed(commit) => {
+                    self.ledger.judged(room, &change, id, &commit);
+                    let body = serde_json::to_string(&*commit).expect("JSON").into();
+                    self.node.judged.push(Judged { conn, commit: *commit, body });
+                }
+                Verdict::Again if !self.node.judged.is_empty() => {
+                    changes.push_front((change, id));
+                    self.node.inbox.push_front(Input::Push(conn, changes));
+                    return self.append();
+                }
+                Verdict::Again => self.answer_again(conn, tab, change.seq),
+                Verdict::Rejected { code, reason, expected } => {
+                    self.reject(conn, change.seq, code, reason, expected, None);
+                }
+            }
+        }
+    }
+
+    fn reject(
+        &mut self,
+        conn: ConnId,
+        seq: u64,
+        code: Code,
+        reason: String,
+        expected: u64,
+        retry_after_ms: Option<u64>,
+    ) {
+        let dashboard = dashboard_id();
+        let rejected = ServerMessage::Rejected { dashboard, seq, code, reason, expected, retry_after_ms };
+        self.node.replies.push((conn, rejected));
+    }
+
+    fn answer_again(&mut self, conn: ConnId, tab: usize, seq: u64) {
+        self.report.again += 1;
+        if self.fault == Some(Fault::SaysNothingAgain) {
+            return;
+        }
+        let body = self.disk.find(&self.tabs[tab].author.client, seq).expect("the log has it");
+        let commit: Commit = serde_json::from_str(&body).expect("a commit");
+        let end = self.node.room.as_ref().map_or(0, Room::revision);
+        let (commits, forgotten) = match end - commit.revision <= self.climate.log_keeps {
+            true => (vec![commit], None),
+            false => (Vec::new(), Some(seq)),
+        };
+        let dashboard = dashboard_id();
+        self.say(conn, ServerMessage::Commits { dashboard, commits, digest: None, forgotten });
+    }
+
+    fn join(&mut self, conn: ConnId, resume: Option<Resume>) {
+        if !self.node.sessions.contains_key(&conn) {
+            return;
+        }
+        let tab = self.conns[conn as usize].tab;
+        self.fence_off(conn, tab);
+        let Some(room) = &self.node.room else { return };
+        let stale = self.fault == Some(Fault::ResumesFromStaleEpoch);
+        let (mut epoch, revision) = (room.epoch().to_owned(), room.revision());
+        let tail = resume
+            .filter(|at| (stale || at.epoch == epoch) && at.revision <= revision)
+            .filter(|at| revision - at.revision <= self.node.reach)
+            .map(|at| {
+                epoch = at.epoch;
+                let tail = self.disk.tail(at.revision);
+                tail.iter().map(|stored| serde_json::from_str(&stored.body).expect("a commit")).collect()
+            });
+        self.report.joins += 1;
+        self.report.snapshot_joins += u64::from(tail.is_none());
+        let joined = Joined {
+            dashboard: dashboard_id(),
+            role: self.tabs[tab].role,
+            epoch,
+            revision,
+            last_seq: room.last_seq(&self.tabs[tab].author.client),
+            snapshot: tail.is_none().then(|| room.dashboard().clone()),
+            commits: tail,
+            peers: Peers::new(),
+        };
+        if let Some(session) = self.node.sessions.get_mut(&conn) {
+            session.joined = true;
+        }
+        self.say(conn, ServerMessage::Joined(Box::new(joined)));
+    }
+
+    /// Ends an older session of the same client.
+    fn fence_off(&mut self, conn: ConnId, tab: usize) {
+        let older = |id: &ConnId| *id != conn && self.conns[*id as usize].tab == tab;
+        let older: Vec<ConnId> = self.node.sessions().into_iter().filter(older).collect();
+        for id in older {
+            self.node.sessions.remove(&id);
+            self.send_down(id, Down::Close(close::TOO_MANY));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The log of the simulated server: written, durable, told, and what is done where one of them fails.
+
+use lockstep::server::store::Appended;
+use lockstep::sync::protocol::{Code, Commit, ServerMessage};
+use lockstep::sync::room::{Room, RoomState};
+
+use super::{Judged, dashboard_id};
+use crate::network::ConnId;
+use crate::world::{Event, Fault, World};
+
+/// When clients come back to a room that failed.
+const FAILED_RETRY_MS: u64 = 1_000;
+
+impl World {
+    pub(super) fn append(&mut self) {
+        let commits = self.node.judged.iter().map(|Judged { commit, body, .. }| Appended {
+            revision: commit.revision,
+            client: commit.client.clone(),
+            seq: commit.seq,
+            body: body.clone(),
+        });
+        let appended = self.disk.append(commits.collect());
+        // Now and then a disk does what it was asked, and says that it could not.
+        let well = appended.is_ok() && !self.random.percent(self.climate.disk_lies);
+        if appended.is_ok() && !well {
+            self.disk.sync();
+        }
+        self.node.busy = true;
+        if self.fault == Some(Fault::AcksBeforeAppend) {
+            self.tell_all(None);
+        }
+        let wait = self.random.between(1, self.climate.disk_ms);
+        self.after(wait, Event::Appended(self.node.boot, well));
+    }
+
+    /// The disk has answered.
+    pub fn appended(&mut self, boot: u64, well: bool) {
+        if boot != self.node.boot || !self.node.is_up() {
+            return;
+        }
+        if well {
+            self.disk.sync();
+            let wait = self.random.below(10);
+            self.after(wait, Event::Tell(boot));
+        } else {
+            self.recover();
+            self.node.busy = false;
+            self.work();
+        }
+    }
+
+    /// Tells everybody what is durable.
+    pub fn tell(&mut self, boot: u64) {
+        if boot != self.node.boot || !self.node.is_up() {
+            return;
+        }
+        let digest = self.node.room.as_ref().map(Room::digest);
+        if self.fault != Some(Fault::AcksBeforeAppend) {
+            self.tell_all(digest);
+        }
+        self.node.heard = self.node.judged.last().map_or(self.node.heard, |last| last.commit.revision);
+        self.node.judged.clear();
+        self.node.busy = false;
+        self.reply();
+        if self.random.percent(self.climate.snapshots) {
+            self.save_snapshot();
+        }
+        if self.random.percent(5) {
+            self.backups.push((self.node.heard, self.disk.backup()));
+        }
+        self.work();
+    }
+
+    fn tell_all(&mut self, digest: Option<String>) {
+        let commits: Vec<Commit> = self.node.judged.iter().map(|judged| judged.commit.clone()).collect();
+        self.send_commits(commits, digest);
+    }
+
+    fn send_commits(&mut self, commits: Vec<Commit>, digest: Option<String>) {
+        let joined = self.node.sessions.iter().filter(|(_, session)| session.joined);
+        let joined: Vec<ConnId> = joined.map(|(conn, _)| *conn).collect();
+        for conn in joined {
+            let (dashboard, commits, digest) = (dashboard_id(), commits.clone(), digest.clone());
+            self.say(conn, ServerMessage::Commits { dashboard, commits, digest, forgotten: None });
+        }
+    }
+
+    pub(super) fn reply(&mut self) {
+        for (conn, message) in std::mem::take(&mut self.node.replies) {
+            self.say(conn, message);
+        }
+    }
+
+    pub(super) fn save_snapshot(&mut self) {
+        let Some(room) = &self.node.room else { return };
+        let mut state = serde_json::to_value(room.state()).expect("JSON");
+        if self.fault == Some(Fault::ForgetsTombstones) {
+            state["dashboard"]["removed"] = serde_json::json!({});
+        }
+        self.disk.save_snapshot(room.revision(), state.to_string());
+    }
+
+    /// An append that failed: back to what is durable, and the authors push again.
+    fn recover(&mut self) {
+        let judged = std::mem::take(&mut self.node.judged);
+        let heard = self.node.heard;
+        self.reopen();
+        let Some(room) = self.node.room.clone() else { return };
+        if room.revision() > heard {
+            let commits = self.disk.tail(heard);
+            let commits = commits.iter().map(|stored| serde_json::from_str(&stored.body).expect("a commit"));
+            self.send_commits(commits.collect(), Some(room.digest()));
+        }
+        let mut told: Vec<ConnId> = Vec::new();
+        self.node.replies.retain(|(conn, _)| judged.iter().all(|judged| judged.conn != *conn));
+        for Judged { conn, commit, .. } in &judged {
+            let last = room.last_seq(&commit.client);
+            if commit.seq > last && !told.contains(conn) {
+                told.push(*conn);
+                let reason = "The server could not save this yet.".to_owned();
+                self.reject(*conn, commit.seq, Code::Internal, reason, last + 1, Some(FAILED_RETRY_MS));
+            }
+        }
+        self.reply();
+    }
+
+    /// Builds the room from the disk.
+    pub(super) fn reopen(&mut self) {
+        let opened = self.disk.open();
+        let state: RoomState = serde_json::from_str(&opened.state).expect("a state");
+        let mut room = Room::from_state(state);
+        for stored in opened.commits {
+            room.replay(&serde_json::from_str(&stored.body).expect("a commit"));
+        }
+        self.ledger.opened(&room);
+        self.node.heard = room.revision();
+        self.node.room = Some(room);
+    }
+}

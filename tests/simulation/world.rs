@@ -1,0 +1,356 @@
+//! The world of one seed: a queue of events in time, and all that takes part. Nothing in it is left to
+//! chance but what the seed says.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use lockstep::dashboard::{Dashboard, DashboardId};
+use lockstep::sync::protocol::Role;
+use lockstep::sync::room::Room;
+
+use super::check::{Ledger, Report};
+use super::disk::Disk;
+use super::network::{Conn, ConnId, Down, Up};
+use super::node::Node;
+use super::person::is_settled;
+use super::random::Random;
+use super::tab::{Tab, Written};
+
+/// Once the troubles end, all copies agree within this long: the link's longest wait, a half-open
+/// connection that is found, and a join that is asked for again.
+const QUIET_WITHIN_MS: u64 = 180_000;
+/// A bound on what one seed may do, so that a loop is a failure.
+const MAX_EVENTS: usize = 100_000;
+
+/// Something that happens.
+pub enum Event {
+    Opened(ConnId),
+    Up(ConnId, Up),
+    Down(ConnId, Down),
+    /// The server hears that a connection is gone.
+    Lost(ConnId),
+    /// The tab hears it.
+    Broken(ConnId, u16),
+    Silence(ConnId),
+    Appended(u64, bool),
+    Tell(u64),
+    Tick(usize, u64),
+    Push(usize, u64),
+    Write(usize, u64),
+    Written(usize, u64, Box<Written>, u64),
+    Act(usize),
+    Load(usize),
+    Trouble,
+    /// Trouble right after a tab has pushed.
+    Strike(usize),
+    StartServer,
+    DiskHasRoom,
+    RoleBack(usize),
+    /// No more troubles and no more edits from here on.
+    Quiet,
+}
+
+/// A rule that the wiring breaks on purpose, to see that it is noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A change that comes again is taken for a new one (S2).
+    ForgetsSeqs,
+    /// Commits are told before the disk has them (S3).
+    AcksBeforeAppend,
+    /// What was pending is taken up in reverse (S7).
+    RebasesInReverse,
+    /// A room's state is kept without its tombstones (S6).
+    ForgetsTombstones,
+    /// A client of another log gets this one's tail (S7).
+    ResumesFromStaleEpoch,
+    /// Numbers are used before the device has them (S2, S4).
+    PushesBeforeNumbersAreKept,
+    /// A change that comes again is not answered (S2).
+    SaysNothingAgain,
+}
+
+/// What kind of a day it is.
+pub struct Climate {
+    /// Milliseconds that a frame takes, at least and at most.
+    pub latency: (u64, u64),
+    pub disk_ms: u64,
+    /// Of a hundred appends, how many are done and said to have failed.
+    pub disk_lies: u64,
+    /// Of a hundred batches, how many are followed by a snapshot.
+    pub snapshots: u64,
+    /// Commits behind the log's end that can still be looked up by their author's number.
+    pub log_keeps: u64,
+    /// Of a hundred pushes, how many are followed by trouble before their answer.
+    pub strikes: u64,
+    /// Whether what the server says goes through JSON on its way; that takes longer than all the rest.
+    pub encodes: bool,
+    troubles: u64,
+    span_ms: u64,
+    edits: u64,
+}
+
+pub struct World {
+    pub now: u64,
+    pub random: Random,
+    pub climate: Climate,
+    pub fault: Option<Fault>,
+    pub conns: Vec<Conn>,
+    pub node: Node,
+    pub disk: Disk,
+    pub tabs: Vec<Tab>,
+    pub ledger: Ledger,
+    pub report: Report,
+    /// Makes what people write different from all that was written before.
+    pub counter: u64,
+    queue: BinaryHeap<Reverse<Planned>>,
+    order: u64,
+    pub quiet: bool,
+    /// How much the server's clock is off.
+    pub wall: u64,
+    /// Copies of the disk, with the revision at which each log ends.
+    pub backups: Vec<(u64, Vec<u8>)>,
+    pub epochs: u64,
+    trace: bool,
+}
+
+struct Planned(u64, u64, Event);
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0, self.1) == (other.0, other.1)
+    }
+}
+impl Eq for Planned {}
+impl PartialOrd for Planned {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Planned {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+impl World {
+    pub fn new(seed: u64, fault: Option<Fault>, trace: bool) -> Self {
+        let mut random = Random::new(seed);
+        let slow = random.percent(20);
+        let climate = Climate {
+            latency: if slow { (50, 900) } else { (1, random.between(5, 80)) },
+            disk_ms: if random.percent(20) { 400 } else { 15 },
+            disk_lies: if random.percent(20) { 5 } else { 0 },
+            snapshots: random.below(40),
+            log_keeps: if random.percent(20) { random.below(8) } else { u64::MAX },
+            strikes: if random.percent(60) { random.below(30) } else { 0 },
+            encodes: random.percent(10),
+            troubles: random.between(0, 10),
+            span_ms: random.between(5_000, 50_000),
+            edits: random.between(2, 14),
+        };
+        let id = DashboardId::new("d1").expect("an id");
+        let room = Room::new("e1".to_owned(), Dashboard::new("Start"));
+        let state = serde_json::to_string(&room.state()).expect("JSON");
+        let reach = if random.percent(50) { u64::MAX } else { random.below(12) };
+        let tabs = (0..random.between(2, 4) as usize).map(Tab::new).collect();
+        let mut world = Self {
+            now: 1_000,
+            climate,
+            fault,
+            conns: Vec::new(),
+            node: Node::new(reach),
+            disk: Disk::new(id, "e1", state),
+            tabs,
+            ledger: Ledger::new("e1"),
+            report: Report::default(),
+            counter: 0,
+            queue: BinaryHeap::new(),
+            order: 0,
+            quiet: false,
+            wall: 1_795_000_000_000,
+            backups: Vec::new(),
+            epochs: 1,
+            trace,
+            random,
+        };
+        world.start_server();
+        world.plan_the_day();
+        world
+    }
+
+    fn plan_the_day(&mut self) {
+        let span = self.climate.span_ms;
+        for n in 0..self.tabs.len() {
+            let at = self.random.below(500);
+            self.after(at, Event::Load(n));
+            let mut at = self.random.below(span);
+            for _ in 0..self.climate.edits {
+                self.after(at, Event::Act(n));
+                let hurried = self.random.percent(60);
+                at += self.random.below(if hurried { 150 } else { span / 3 });
+            }
+        }
+        for _ in 0..self.climate.troubles {
+            let at = self.random.below(span);
+            self.after(at, Event::Trouble);
+        }
+        self.after(span + span / 2, Event::Quiet);
+    }
+
+    pub fn at(&mut self, at: u64, event: Event) {
+        self.order += 1;
+        self.queue.push(Reverse(Planned(at.max(self.now), self.order, event)));
+    }
+
+    pub fn after(&mut self, wait: u64, event: Event) {
+        self.at(self.now + wait, event);
+    }
+
+    /// The server's clock, which somebody may set.
+    pub fn wall_ms(&self) -> u64 {
+        self.wall + self.now
+    }
+
+    /// Runs until all is quiet, and says what came of it, or which rule was broken.
+    pub fn run(mut self) -> Result<Report, String> {
+        for _ in 0..MAX_EVENTS {
+            let Some(Reverse(Planned(at, _, event))) = self.queue.pop() else { break };
+            self.now = at;
+            self.happen(event);
+            if let Some(why) = self.ledger.failure.take() {
+                return Err(why);
+            }
+            if self.quiet && self.is_settled() {
+                return self.finish();
+            }
+            if self.quiet && self.now > self.climate.span_ms * 2 + QUIET_WITHIN_MS {
+                break;
+            }
+        }
+        let pending: Vec<_> =
+            self.tabs.iter().map(|tab| tab.life.as_ref().map(|life| life.replica.pending())).collect();
+        Err(format!("it never becomes quiet; pending: {pending:?}"))
+    }
+
+    fn finish(mut self) -> Result<Report, String> {
+        let room = self.node.room().expect("the server is up").clone();
+        for tab in &self.tabs {
+            let Some(life) = &tab.life else { continue };
+            if life.replica.confirmed() != room.dashboard() || life.replica.view() != room.dashboard() {
+                return Err(format!("S1: the copy of {} is not what the room has", tab.author.client));
+            }
+        }
+        let frames: Vec<_> = room.dashboard().frames().into_values().collect();
+        for (n, a) in frames.iter().enumerate() {
+            if frames[n + 1..].iter().any(|b| a.overlaps(*b)) {
+                return Err("S9: two widgets overlap".to_owned());
+            }
+        }
+        self.ledger.finish(&room, &self.tabs, &mut self.report);
+        self.ledger.failure.take().map_or(Ok(self.report), Err)
+    }
+
+    fn is_settled(&self) -> bool {
+        let Some(room) = self.node.room().filter(|_| self.node.is_idle()) else { return false };
+        self.tabs.iter().all(|tab| {
+            let life = tab.life.as_ref().filter(|life| life.joined);
+            life.is_some_and(|life| is_settled(&life.replica, room.revision()))
+        })
+    }
+
+    fn happen(&mut self, event: Event) {
+        if let Some(n) = self.tab_of(&event)
+            && self.tabs[n].asleep_until > self.now
+        {
+            return self.at(self.tabs[n].asleep_until, event);
+        }
+        if self.trace {
+            eprintln!("{:>7} {}", self.now, event.name());
+        }
+        match event {
+            Event::Up(conn, message) if self.arrives_up(conn) => self.server_hears(conn, message),
+            Event::Lost(conn) => self.server_lost(conn),
+            Event::Silence(conn) => self.server_listens(conn),
+            Event::Appended(boot, well) => self.appended(boot, well),
+            Event::Tell(boot) => self.tell(boot),
+            Event::StartServer => self.start_server(),
+            Event::DiskHasRoom => self.disk.full = false,
+            Event::Trouble => self.trouble(),
+            Event::Strike(n) => self.strike(n),
+            Event::RoleBack(n) => self.tabs[n].role = Role::Editor,
+            Event::Quiet => self.be_quiet(),
+            Event::Load(n) => self.load(n),
+            Event::Act(n) if !self.quiet => self.act(n),
+            Event::Opened(conn) => self.on(conn, |world, n| world.opened(n)),
+            Event::Down(conn, message) if self.arrives_down(conn) => {
+                self.on(conn, |world, n| world.tab_hears(n, message));
+            }
+            Event::Broken(conn, code) => self.on(conn, |world, n| world.closed(n, code)),
+            Event::Tick(n, life) if self.lives(n, life) => self.tick(n),
+            Event::Push(n, life) if self.lives(n, life) => self.push(n),
+            Event::Write(n, life) if self.lives(n, life) => self.write(n),
+            Event::Written(n, life, device, numbering) if self.lives(n, life) => {
+                self.written(n, *device, numbering);
+            }
+            // It does not arrive, or nobody is there any more.
+            _ => {}
+        }
+    }
+
+    fn lives(&self, n: usize, life: u64) -> bool {
+        self.tabs[n].life.is_some() && self.tabs[n].lives == life
+    }
+
+    /// Does something at the tab whose connection this is, while it is.
+    fn on(&mut self, conn: ConnId, then: impl FnOnce(&mut Self, usize)) {
+        let n = self.conns[conn as usize].tab;
+        if self.lives(n, self.conns[conn as usize].life) && self.tabs[n].conn() == Some(conn) {
+            then(self, n);
+        }
+    }
+
+    /// The tab that has to be awake for an event.
+    fn tab_of(&self, event: &Event) -> Option<usize> {
+        match event {
+            Event::Opened(conn) | Event::Down(conn, _) | Event::Broken(conn, _) => {
+                Some(self.conns[*conn as usize].tab)
+            }
+            Event::Tick(n, _) | Event::Push(n, _) | Event::Write(n, _) | Event::Written(n, ..) => Some(*n),
+            Event::Act(n) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+impl Event {
+    /// What a trace calls it.
+    fn name(&self) -> String {
+        match self {
+            Self::Opened(conn) => format!("connection {conn} is open"),
+            Self::Up(conn, Up::Push(push)) => format!("connection {conn} pushes {push:?}"),
+            Self::Up(conn, Up::Join(resume)) => format!("connection {conn} joins from {resume:?}"),
+            Self::Up(conn, _) => format!("connection {conn} says hello or pings"),
+            Self::Down(conn, Down::Close(code)) => format!("connection {conn} is closed with {code}"),
+            Self::Down(conn, Down::Says(message)) => {
+                format!("connection {conn} hears {}", serde_json::to_string(message).unwrap_or_default())
+            }
+            Self::Lost(conn) => format!("the server loses connection {conn}"),
+            Self::Broken(conn, _) => format!("connection {conn} breaks"),
+            Self::Silence(conn) => format!("the server listens for connection {conn}"),
+            Self::Appended(_, well) => format!("the disk answers: {well}"),
+            Self::Tell(_) => "the room tells".to_owned(),
+            Self::Tick(n, _) => format!("tab {n} ticks"),
+            Self::Push(n, _) => format!("tab {n} wants to push"),
+            Self::Write(n, _) => format!("tab {n} writes to its device"),
+            Self::Written(n, ..) => format!("tab {n} has written to its device"),
+            Self::Act(n) => format!("the person at tab {n} does something"),
+            Self::Load(n) => format!("tab {n} loads"),
+            Self::Trouble => "trouble".to_owned(),
+            Self::Strike(n) => format!("trouble strikes tab {n}"),
+            Self::StartServer => "the server starts".to_owned(),
+            Self::DiskHasRoom => "the disk has room again".to_owned(),
+            Self::RoleBack(n) => format!("tab {n} may edit again"),
+            Self::Quiet => "it becomes quiet".to_owned(),
+        }
+    }
+}
