@@ -88,17 +88,16 @@ impl Replica {
 
     fn take_up(&mut self, queue: StoredQueue) -> Changes {
         let StoredQueue { epoch, changes, next_seq, offered } = queue;
-        let same_log = self.epoch.is_none() || epoch.is_none() || self.epoch == epoch;
         self.pending_bytes = changes.iter().map(weight).sum();
         self.pending = changes.into();
         self.next_seq = next_seq;
         self.offered = offered;
         self.numbering = Numbering { kept: true, guessed: true, ..Numbering::default() };
-        if self.epoch.is_none() {
+        if epoch.is_some() && epoch != self.epoch {
+            // Which of the two logs is the newer one the room will say. It is asked for a snapshot, and
+            // the numbers count in the log of the queue.
             self.epoch = epoch;
-        }
-        if !same_log {
-            self.made_on_another_log();
+            self.resumable = false;
         }
         let mut shown = Changes::default();
         self.rebase(&mut shown);
@@ -288,6 +287,21 @@ mod tests {
         world.join(&mut again);
         again.stored(again.numbering());
         assert_eq!(again.to_push()[0].base, 0);
+    }
+
+    #[test]
+    fn s2_a_queue_of_a_newer_log_than_the_dashboard_is_not_taken_twice() {
+        let mut world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        world.join(&mut replica);
+        replica.edit(title("A")).expect("an edit");
+        assert_eq!(world.take(&mut replica), 1);
+        let old = Replica::new(8, Dashboard::new("Old"), User::default()).at("e0".to_owned(), 3);
+        let mut again = old.with_queue(StoredQueue { offered: 1, ..replica.stored_queue() });
+        assert_eq!(again.resume(), None);
+        world.join(&mut again);
+        again.stored(again.numbering());
+        assert_eq!(world.take(&mut again), 0);
     }
 
     #[test]
