@@ -344,7 +344,7 @@ impl Ledger {
                     ));
                 }
             }
-            [_, _] if self.rollbacks > 0 => report.twice_after_rollback += 1,
+            more if self.rollbacks as usize >= more.len() - 1 && !aside => report.twice_after_rollback += 1,
             more => {
                 let count = more.len();
                 self.fails(format!(

@@ -96,7 +96,8 @@ fn undone<E>(outcome: Result<Undone, E>) -> bool {
     matches!(outcome, Ok(Undone::Done(_)))
 }
 
-/// Whether a copy shows what the log says, with nothing left to say.
-pub fn is_settled(replica: &Replica, revision: u64) -> bool {
-    replica.pending() == 0 && replica.revision() == revision
+/// Whether a copy shows what this log says up to this revision, with nothing left to say.
+pub fn is_settled(replica: &Replica, epoch: &str, revision: u64) -> bool {
+    let same_log = replica.resume().is_some_and(|at| at.epoch == epoch);
+    same_log && replica.pending() == 0 && replica.revision() == revision
 }

@@ -254,7 +254,7 @@ impl World {
         let Some(room) = self.node.room().filter(|_| self.node.is_idle()) else { return false };
         self.tabs.iter().all(|tab| {
             let life = tab.life.as_ref().filter(|life| life.joined);
-            life.is_some_and(|life| is_settled(&life.replica, room.revision()))
+            life.is_some_and(|life| is_settled(&life.replica, room.epoch(), room.revision()))
         })
     }
 
