@@ -139,6 +139,25 @@ pub fn list(all: &mut Vec<Activity>, new: Activity) {
     all.push(new);
 }
 
+/// Takes back the newest line of a person that says this.
+pub fn forget(all: &mut Vec<Activity>, by: &UserId, widget: Option<&WidgetId>, words: &str) {
+    let says =
+        |one: &Activity| one.by.id == *by && one.deed.widget.as_ref() == widget && one.deed.words == words;
+    if let Some(at) = all.iter().rposition(says) {
+        all.remove(at);
+    }
+}
+
+/// A server's time by this device's clock, in Unix milliseconds, and how far the server is ahead as far
+/// as that is known. `live` says that the change came as it was made: it cannot have been made later than
+/// it came, so the most that a clock was ever ahead is how far it is.
+pub fn here_at(at: u64, now: u64, ahead: Option<i64>, live: bool) -> (u64, Option<i64>) {
+    let seems = at as i64 - now as i64;
+    let ahead = if live { Some(ahead.map_or(seems, |ahead| ahead.max(seems))) } else { ahead };
+    let here = at.saturating_add_signed(-ahead.unwrap_or(0));
+    (here.min(now.saturating_sub(1)), ahead)
+}
+
 /// What others did in an absence, as one line: `Ada changed 3 widgets, Grace added “Refunds”`.
 pub fn summary(all: &[Activity], absence: &Absence, me: &UserId) -> Option<String> {
     let mut persons: Vec<(&User, Vec<&Deed>)> = Vec::new();
@@ -227,6 +246,24 @@ mod tests {
         assert_eq!(all.len(), MAX_ACTIVITY);
         assert_eq!(all.last().map(|one| one.id), Some(500));
         assert_eq!(all.iter().filter(|one| one.deed.words == "deed 498").count(), 1);
+    }
+
+    #[test]
+    fn times_are_by_this_device_whatever_the_server_s_clock_says() {
+        // Nothing is known yet, and nothing comes from the future.
+        assert_eq!(here_at(5_000, 4_000, None, false), (3_999, None));
+        // The server is an hour ahead: the change that took longest to come tells least.
+        let (hour, at) = (3_600_000, 10_000_000);
+        let (_, ahead) = here_at(at + hour, at + 900, None, true);
+        let (here, ahead) = here_at(at + hour, at + 40, ahead, true);
+        assert_eq!((here, ahead), (at + 39, Some(hour as i64 - 40)));
+    }
+
+    #[test]
+    fn what_was_refused_is_taken_back() {
+        let mut all = vec![line(1, "Ada", "w", "moved “W”"), line(2, "Me", "w", "moved “W”")];
+        forget(&mut all, &by("Me").id, Some(&id("w")), "moved “W”");
+        assert_eq!(all.iter().map(|one| one.id).collect::<Vec<_>>(), [1]);
     }
 
     #[test]

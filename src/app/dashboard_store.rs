@@ -250,6 +250,8 @@ pub struct DashboardStore {
     pub activity: RwSignal<Vec<Activity>>,
     /// The last time away from this page.
     pub absence: RwSignal<Option<Absence>>,
+    /// How far the server's clock is ahead of this device's, in milliseconds, once it is known.
+    pub server_ahead_ms: StoredValue<Option<i64>>,
     widgets: StoredValue<HashMap<WidgetId, WidgetSignals>>,
     /// The last widgets that went, as they were.
     gone: StoredValue<VecDeque<(WidgetId, Arc<Widget>)>>,
@@ -285,6 +287,7 @@ impl DashboardStore {
             renaming: RwSignal::new(false),
             activity: RwSignal::new(Vec::new()),
             absence: RwSignal::new(None),
+            server_ahead_ms: StoredValue::new(None),
             widgets: StoredValue::new(HashMap::new()),
             gone: StoredValue::new(VecDeque::new()),
             live: StoredValue::new_local(None),
@@ -469,6 +472,15 @@ impl DashboardStore {
                 activity::list(all, Activity { id: self.new_id(), by: by.clone(), at, deed });
             }
         });
+    }
+
+    /// Lists an own edit that is listed already as one that came to nothing. `at` is in Unix milliseconds.
+    pub fn list_refused(&self, ops: &[Op], at: u64) {
+        let me = self.me.get_untracked();
+        for Deed { widget, words } in self.deeds(&[ops]).into_iter().flatten() {
+            self.activity.update(|all| activity::forget(all, &me.id, widget.as_ref(), &words));
+            self.list(&me, at, vec![Deed { widget, words: format!("{words}, which was not saved") }]);
+        }
     }
 
     /// Lets a widget glow in somebody's colour for a moment.

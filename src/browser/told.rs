@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use crate::app::activity::Deed;
-use crate::app::dashboard_store::{DashboardStore, ToastAction};
+use super::clock::wall_ms;
+use crate::app::activity::{self, Deed};
+use crate::app::dashboard_store::{DashboardStore, SyncState, ToastAction};
 use crate::app::format;
 use crate::dashboard::{Op, User, WidgetId};
 use crate::sync::replica::{Changes, Notice};
@@ -19,8 +20,17 @@ const SUMMARY: Duration = Duration::from_secs(6);
 /// Lists what others did and says who removed what, while the store still has what was there before.
 pub fn before(store: &DashboardStore, changes: &Changes) {
     let ops: Vec<&[Op]> = changes.foreign.iter().map(|commit| &*commit.ops).collect();
+    // While the page follows, changes come as they are made; else they are what was missed.
+    let live = matches!(
+        *store.sync.read_untracked(),
+        SyncState::Saved | SyncState::Saving | SyncState::Conflict | SyncState::ReadOnly
+    );
+    let now = wall_ms();
     for (commit, deeds) in changes.foreign.iter().zip(store.deeds(&ops)) {
-        store.list(&commit.by, commit.at, deeds);
+        let ahead = store.server_ahead_ms.get_value();
+        let (at, ahead) = activity::here_at(commit.at, now, ahead, live);
+        store.server_ahead_ms.set_value(ahead);
+        store.list(&commit.by, at, deeds);
     }
     for commit in &changes.foreign {
         let removed = commit.ops.iter().filter_map(|op| match op {
@@ -104,8 +114,15 @@ fn summarize(store: &DashboardStore, touched: &BTreeMap<&WidgetId, &User>) {
 
 fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
     match notice {
-        Notice::Refused { op, reason } => store.not_saved(std::slice::from_ref(op), reason),
-        Notice::SetAside { change, reason, .. } => store.not_saved(&change.ops, reason),
+        Notice::Refused { op, reason } => {
+            let op = std::slice::from_ref(op);
+            store.list_refused(op, wall_ms());
+            store.not_saved(op, reason);
+        }
+        Notice::SetAside { change, reason, .. } => {
+            store.list_refused(&change.ops, wall_ms());
+            store.not_saved(&change.ops, reason);
+        }
         Notice::Unknown { change } => {
             store.not_saved(
                 &change.ops,
