@@ -66,3 +66,19 @@ test("a person is followed and a theme chosen from the palette", async ({ server
   await expect(ada.page.locator("html")).toHaveAttribute("data-theme", "dark");
   await expect(ada.page.getByTestId("following")).toContainText("Grace");
 });
+
+test("Enter on the palette's own button closes it and does nothing else", async ({ server, arrive }) => {
+  const id = await server.dashboard("Palette closed");
+  const ada = await arrive("Ada");
+  const keys = ada.page.keyboard;
+  const palette = ada.page.getByRole("dialog", { name: "Commands" });
+  await ada.open(id);
+  await keys.press("ControlOrMeta+k");
+  await keys.type("add number");
+  await expect(palette.getByRole("option")).toHaveCount(1);
+  await keys.press("Tab");
+  await expect(palette.getByRole("button", { name: "Close" })).toBeFocused();
+  await keys.press("Enter");
+  await expect(palette).toBeHidden();
+  await expect(ada.widgets).toHaveCount(0);
+});

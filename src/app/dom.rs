@@ -141,6 +141,27 @@ pub fn takes_text(element: &Element) -> bool {
     matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
 }
 
+/// True for an event on something where keys mean text.
+pub fn on_text(event: &web_sys::Event) -> bool {
+    let target: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
+    target.is_some_and(|target| takes_text(&target))
+}
+
+/// True while no element of the page has the keyboard, as after the one that had it went.
+pub fn nothing_focused() -> bool {
+    focused().is_none_or(|focused| focused.tag_name() == "BODY")
+}
+
+/// Gives an element the keyboard once the DOM shows the present state. What has gone by then needs none.
+pub fn focus_soon(id: &str) {
+    let id = id.to_owned();
+    soon(move || {
+        if let Some(element) = by_id(&id) {
+            focus_quietly(&element);
+        }
+    });
+}
+
 /// The element with an id, as one that takes focus.
 pub fn by_id(id: &str) -> Option<HtmlElement> {
     document().get_element_by_id(id).and_then(|element| element.dyn_into().ok())

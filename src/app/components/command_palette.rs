@@ -111,6 +111,10 @@ pub fn CommandPalette() -> impl IntoView {
     let keys = move |event: KeyboardEvent| {
         // What is typed here is no key of the page. Esc is the dialog's own.
         event.stop_propagation();
+        if !dom::on_text(&event) {
+            // A button has keys of its own.
+            return;
+        }
         match event.key().as_str() {
             "ArrowDown" | "ArrowUp" => {
                 event.prevent_default();
