@@ -7,8 +7,6 @@ use std::time::Duration;
 use crate::app::dynamic::{attr, derived, effect, memo};
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
-use web_sys::Element;
 
 use super::arranging::{Arranging, By, GAP_PX, Grasp, carried};
 use super::dashboard_container::{element_id, place};
@@ -17,7 +15,7 @@ use super::inspector::Panels;
 use super::people::{Editor, People};
 use super::popup::{MenuItem, Popup};
 use super::widget_title::EditableTitle;
-use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
+use crate::app::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
 use crate::app::widgets::{Content, Freshness};
 use crate::app::{clock::Clock, dom, format};
 use crate::dashboard::layout::COLUMNS;
@@ -86,6 +84,12 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
         format!("{};--dx:{dx:.0}px;--dy:{dy:.0}px{who}", place(frame.get()))
     };
     let (renaming, gone) = (signals.renaming, signals.gone);
+    // The signals stay with the page. What a widget that went showed last need not.
+    on_cleanup(move || {
+        if gone.try_get_untracked() == Some(true) {
+            let _ = signals.data.try_set(WidgetData::default());
+        }
+    });
     let heading = format!("t-{id}");
     let labelled = heading.clone();
     let (element, name) = (element_id(id.as_str()), id.to_string());
@@ -96,11 +100,7 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
         panels.open_after_click(kind);
     };
     let keys = move |event: KeyboardEvent| {
-        let typing = event
-            .target()
-            .and_then(|target| target.dyn_into::<Element>().ok())
-            .is_some_and(|target| dom::takes_text(&target));
-        if typing {
+        if dom::on_text(&event) {
             return;
         }
         match event.key().as_str() {
@@ -408,9 +408,7 @@ fn passing_glow(signals: WidgetSignals) -> Memo<Option<(User, u32)>> {
 fn press_to_drag(id: WidgetId) -> impl FnMut(PointerEvent) + Clone + 'static {
     let arranging = Arranging::here();
     move |event: PointerEvent| {
-        let target: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
-        let on_control = target.is_some_and(|target| dom::takes_text(&target));
-        if event.button() != 0 || on_control || dom::narrow() {
+        if event.button() != 0 || dom::on_text(&event) || dom::narrow() {
             return;
         }
         event.stop_propagation();
