@@ -53,3 +53,42 @@ test("a title that is being written when somebody removes its widget is kept bes
   await ada.page.getByTestId("conflict-other").click();
   for (const person of [ada, grace]) await expect(person.title(stat)).toHaveText("Half a thought");
 });
+
+test("nobody seems to edit a field whose widget went or whose panel shows another", async ({ server, arrive }) => {
+  const id = await server.dashboard("Fields that go");
+  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
+  await ada.open(id);
+  const [one, two] = [await ada.add("stat"), await ada.add("stat")];
+  await ada.page.keyboard.press("Escape");
+  await ada.rename(two, "Second");
+  await ada.saved();
+  await grace.open(id);
+  const field = ada.page.getByTestId("field-title");
+  const seen = grace.page.getByTestId("widget-editing");
+  const options = async (widget: string) => {
+    await ada.widget(widget).hover();
+    await ada.widget(widget).getByTestId("widget-menu").click();
+    await ada.page.getByTestId("widget-options").click();
+  };
+
+  await options(one);
+  await field.focus();
+  await expect(seen).toHaveCount(1);
+  // The panel goes over to another widget while the keyboard is in a field of the first.
+  await ada.page.keyboard.press("ControlOrMeta+k");
+  await ada.page.keyboard.type("options second");
+  await ada.page.keyboard.press("Enter");
+  await expect(field).toHaveValue("Second");
+  await expect(grace.widget(one).getByTestId("widget-editing")).toHaveCount(0);
+
+  await options(one);
+  await expect(field).not.toHaveValue("Second");
+  await field.focus();
+  await expect(seen).toHaveCount(1);
+  // Somebody removes the widget under a field in which nothing was typed.
+  await grace.remove(one);
+  await expect(field).toHaveCount(0);
+  await expect(seen).toHaveCount(0);
+  await ada.rename(two, "Still here");
+  await expect(grace.title(two)).toHaveText("Still here");
+});

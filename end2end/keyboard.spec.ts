@@ -61,3 +61,44 @@ test("a dashboard is edited by keyboard alone", async ({ server, arrive }) => {
   await keys.press("ControlOrMeta+z");
   await expect(ada.title(stat)).toHaveText("Typed");
 });
+
+test("the keyboard goes back to where it was when what it is in goes", async ({ server, arrive }) => {
+  const id = await server.dashboard("Focus");
+  const ada = await arrive("Ada");
+  const keys = ada.page.keyboard;
+  await ada.open(id);
+  const stat = await ada.add("stat");
+  const title = ada.title(stat);
+  const menu = ada.widget(stat).getByTestId("widget-menu");
+
+  await title.focus();
+  await keys.press("F2");
+  await expect(ada.widget(stat).locator('input[data-testid="widget-title"]')).toBeFocused();
+  await keys.press("Escape");
+  await expect(title).toBeFocused();
+  await keys.press("Escape");
+  await expect(ada.page.getByTestId("inspector")).toHaveCount(0);
+
+  await menu.focus();
+  await keys.press("Enter");
+  await ada.page.getByTestId("widget-options").focus();
+  await keys.press("Enter");
+  const close = ada.page.getByRole("button", { name: "Close the options" });
+  await close.focus();
+  await keys.press("Enter");
+  await expect(ada.page.getByTestId("inspector")).toHaveCount(0);
+  await expect(menu).toBeFocused();
+
+  await ada.remove(stat);
+  const opener = ada.page.getByTestId("activity-open");
+  await opener.focus();
+  await keys.press("Enter");
+  const line = ada.page.getByTestId("activity-item").first();
+  await line.getByRole("button", { name: "Restore" }).focus();
+  await keys.press("Enter");
+  await expect(line).toContainText("You brought back");
+  await expect(ada.page.getByTestId("activity-item").nth(1).getByTitle("Show the widget")).toBeFocused();
+  await keys.press("Escape");
+  await expect(ada.page.getByTestId("activity")).toHaveCount(0);
+  await expect(opener).toBeFocused();
+});

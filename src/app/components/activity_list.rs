@@ -1,21 +1,22 @@
 //! The side panel that says who changed what, each line with a way to look at it.
 
 use crate::app::dynamic::{attr, each, live, memo};
+use leptos::html::Button;
 use leptos::prelude::*;
 
 use super::avatar::Avatar;
 use super::commands::look_at;
-use super::inspector::SideHead;
+use super::inspector::{SIDE, SideHead};
 use crate::app::activity::Activity;
 use crate::app::clock::Clock;
 use crate::app::dashboard_store::DashboardStore;
-use crate::app::format;
+use crate::app::{dom, format};
 use crate::dashboard::Op;
 
 #[component]
 pub fn ActivityList(store: DashboardStore) -> impl IntoView {
     view! {
-        <aside class="side" data-testid="activity" aria-label="Activity">
+        <aside class="side" id=SIDE tabindex="-1" data-testid="activity" aria-label="Activity">
             <SideHead title="Activity" close="Close the activity"/>
             <ol class="activity">
                 {each(
@@ -55,9 +56,16 @@ fn Line(one: Activity, store: DashboardStore) -> impl IntoView {
         store.glow(&id, &glower);
         look_at(store, id);
     };
+    let line = NodeRef::<Button>::new();
     let restore = move |_| {
         if let Some(id) = widget.get_value() {
             store.edit(vec![Op::RestoreWidget { id }]);
+            // This button goes, and the one beside it can be pressed again.
+            dom::soon(move || {
+                if let Some(line) = line.try_get_untracked().flatten() {
+                    let _ = line.focus();
+                }
+            });
         }
     };
     let removed = deed.words.starts_with("removed ");
@@ -66,6 +74,7 @@ fn Line(one: Activity, store: DashboardStore) -> impl IntoView {
             <Avatar user=Signal::stored(by) small=true/>
             <button
                 type="button"
+                node_ref=line
                 class="deed"
                 title="Show the widget"
                 disabled=attr(move || !is_there.get())

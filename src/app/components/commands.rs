@@ -180,7 +180,7 @@ impl Command {
             }
             Act::Remove(id) => widget_container::remove(store, &id),
             Act::RenameDashboard => store.renaming.set(true),
-            Act::Open(panel) => panels.open.set(Some(panel)),
+            Act::Open(panel) => panels.show(panel),
             Act::Follow(who) => store.following.set(who),
             Act::Theme(theme) => theming.choose(theme),
             Act::Connect => store.live(|live| live.retry()),

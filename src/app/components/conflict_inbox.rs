@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::avatar::Avatar;
 use super::icon::{Glyph, Icon};
-use super::inspector::Panels;
+use super::inspector::{Panels, SIDE};
 use crate::app::clock::Clock;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format;
@@ -18,12 +18,12 @@ use crate::dashboard::{Choice, Conflict, Op, Side};
 pub fn ConflictInbox(store: DashboardStore) -> impl IntoView {
     let panels = Panels::here();
     view! {
-        <aside class="side" data-testid="conflict-inbox" aria-label="Conflicts">
+        <aside class="side" id=SIDE tabindex="-1" data-testid="conflict-inbox" aria-label="Conflicts">
             <div class="side-head">
                 <h2>"Conflicts"</h2>
                 <span class="count">{live(move || store.conflicts.read().len())}</span>
                 <span class="grow"></span>
-                <button type="button" class="button icon" aria-label="Close the conflicts" on:click=move |_| panels.close()>
+                <button type="button" class="button icon" aria-label="Close the conflicts" on:click=move |_| panels.leave()>
                     <Glyph icon=Icon::Close/>
                 </button>
             </div>

@@ -6,10 +6,14 @@ use crate::app::dynamic::{attr, live, memo};
 use leptos::html::Input;
 use leptos::prelude::*;
 use serde_json::Value;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
 use super::icon::{Glyph, Icon};
+use super::notices::NOTICES;
 use super::people::{Editor, People};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
+use crate::app::dom;
 use crate::dashboard::widget::{Field, Takes, check_value};
 use crate::dashboard::{Kind, Op, WidgetId};
 use crate::sync::protocol::Editing;
@@ -24,6 +28,9 @@ pub const SERVER_QUERIES: [(&str, &str); 5] = [
     ("server.commit_latency", "Time to a durable commit, ms"),
 ];
 
+/// The `id` attribute of the side panel.
+pub const SIDE: &str = "side";
+
 /// What the side panel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panel {
@@ -36,6 +43,8 @@ pub enum Panel {
 #[derive(Clone, Copy)]
 pub struct Panels {
     pub open: RwSignal<Option<Panel>>,
+    /// What had the keyboard when it was opened, and gets it back.
+    opener: StoredValue<Option<HtmlElement>, LocalStorage>,
     /// Counts clicks, so that a panel about to open after one knows of a later one.
     clicks: StoredValue<u32>,
     store: DashboardStore,
@@ -43,17 +52,36 @@ pub struct Panels {
 
 impl Panels {
     pub fn new(store: DashboardStore) -> Self {
-        Self { open: RwSignal::new(None), clicks: StoredValue::new(0), store }
+        Self {
+            open: RwSignal::new(None),
+            opener: StoredValue::new_local(None),
+            clicks: StoredValue::new(0),
+            store,
+        }
     }
 
     pub fn here() -> Self {
         use_context().expect("the dashboard page provides its panels")
     }
 
+    /// Shows a panel.
+    pub fn show(self, panel: Panel) {
+        if self.open.get_untracked().is_none() {
+            self.opener.set_value(dom::focused().and_then(|focused| focused.dyn_into().ok()));
+        }
+        self.open.set(Some(panel));
+    }
+
+    /// Shows a panel and gives it the keyboard, where what was pressed for it goes.
+    pub fn enter(self, panel: Panel) {
+        self.show(panel);
+        dom::focus_soon(SIDE);
+    }
+
     /// Shows the options of the selected widget.
     pub fn inspect(self) {
         self.clicks.update_value(|clicks| *clicks += 1);
-        self.open.set(Some(Panel::Widget));
+        self.show(Panel::Widget);
     }
 
     /// As [`Self::inspect`], a moment after a click, so that what was clicked does not move away under a
@@ -70,7 +98,7 @@ impl Panels {
                 let still =
                     self.clicks.get_value() == click && self.store.selected.read_untracked().is_some();
                 if still && matches!(self.open.get_untracked(), None | Some(Panel::Widget)) {
-                    self.open.set(Some(Panel::Widget));
+                    self.show(Panel::Widget);
                 }
             },
             DOUBLE_CLICK,
@@ -82,10 +110,29 @@ impl Panels {
         self.open.set(None);
     }
 
+    /// Closes it and gives the keyboard back, unless it is elsewhere already.
+    pub fn leave(self) {
+        self.close();
+        let selected = self.store.selected.get_untracked();
+        dom::soon(move || {
+            if !dom::nothing_focused() {
+                return;
+            }
+            let opener = self.opener.try_update_value(Option::take).flatten();
+            let opener = opener.filter(|opener| opener.is_connected() && opener.tag_name() != "BODY");
+            let widget = || selected.and_then(|id| dom::by_id(&format!("t-{id}")));
+            if let Some(back) = opener.or_else(widget).or_else(|| dom::by_id(NOTICES)) {
+                dom::focus_quietly(&back);
+            }
+        });
+    }
+
     /// Opens a panel, or closes it where it is open.
     pub fn toggle(self, panel: Panel) {
-        let open = self.open.get_untracked() == Some(panel);
-        self.open.set((!open).then_some(panel));
+        match self.open.get_untracked() == Some(panel) {
+            true => self.close(),
+            false => self.show(panel),
+        }
     }
 }
 
@@ -101,7 +148,7 @@ pub fn SideHead(
         <div class="side-head">
             <h2>{title}</h2>
             <span class="grow"></span>
-            <button type="button" class="button icon" aria-label=close on:click=move |_| panels.close()>
+            <button type="button" class="button icon" aria-label=close on:click=move |_| panels.leave()>
                 <Glyph icon=Icon::Close/>
             </button>
         </div>
@@ -127,7 +174,7 @@ pub fn Inspector(store: DashboardStore) -> impl IntoView {
         let fields = std::iter::once(title).chain(kind.fields().iter().copied()).map(field).collect_view();
         let remove_id = id.clone();
         Some(view! {
-            <aside class="side" data-testid="inspector" aria-label="Options of the selected widget">
+            <aside class="side" id=SIDE tabindex="-1" data-testid="inspector" aria-label="Options of the selected widget">
                 <SideHead title=kind.label() close="Close the options"/>
                 <div class="fields">{fields}</div>
                 <datalist id="queries">
@@ -165,7 +212,10 @@ fn FieldInput(
     let start = StoredValue::new((None::<String>, Seen::default()));
     let problem = RwSignal::new(None::<String>);
     let input = NodeRef::<Input>::new();
+    // True while the others are told that I am in this field.
+    let announced = StoredValue::new(false);
     let announce = move |draft: Option<String>| {
+        announced.set_value(draft.is_some());
         let id = Some(key.get_value());
         let editing =
             draft.map(|draft| Editing { id, field: name.to_owned(), draft: Some(draft), caret: None });
@@ -205,17 +255,17 @@ fn FieldInput(
         }
     };
     let end = move || {
-        if let Some(text) = draft.get_untracked() {
+        // A browser says that a field which is taken away has lost the keyboard: by then the signals may
+        // have gone, and the end was told before.
+        if let Some(text) = draft.try_get_untracked().flatten() {
             commit(text);
         }
-        announce(None);
+        if announced.try_get_value() == Some(true) {
+            announce(None);
+        }
     };
     // Somebody removes the widget: what was typed so far counts, and is kept beside the removal.
-    on_cleanup(move || {
-        if draft.try_get_untracked().flatten().is_some() {
-            end();
-        }
-    });
+    on_cleanup(end);
     let keys = move |event: leptos::ev::KeyboardEvent| {
         event.stop_propagation();
         match event.key().as_str() {

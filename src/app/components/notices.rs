@@ -8,6 +8,9 @@ use super::kept_edits::{KeptEdits, SafetyNotice};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
 
+/// The `id` attribute of the place where these lines stand.
+pub const NOTICES: &str = "notices";
+
 #[component]
 pub fn Notices(store: DashboardStore) -> impl IntoView {
     let ended = move || match store.sync.get() {
@@ -24,14 +27,14 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
     let summary = move || {
         store.summary.get().map(|summary| {
             view! {
-                <div class="notice" role="status" data-testid="summary">
+                <div class="notice" data-testid="summary">
                     <span>{summary}</span>
                     <span class="grow"></span>
                     <button
                         type="button"
                         class="button icon"
                         aria-label="Dismiss"
-                        on:click=move |_| store.summary.set(None)
+                        on:click=move |_| { store.summary.set(None); dom::focus_soon(NOTICES); }
                     >
                         <Glyph icon=Icon::Close/>
                     </button>
@@ -39,5 +42,13 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
             }
         })
     };
-    view! { <div class="notices">{ended}<SafetyNotice store/><WhileAway store/>{summary}</div> }
+    // What is already there when something comes is what a screen reader reads from.
+    view! {
+        <div class="notices" id=NOTICES tabindex="-1" role="status" aria-atomic="false">
+            {ended}
+            <SafetyNotice store/>
+            <WhileAway store/>
+            {summary}
+        </div>
+    }
 }

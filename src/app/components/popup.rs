@@ -158,6 +158,12 @@ pub fn MenuItem(
             data-testid=testid
             on:click=move |event| {
                 event.stop_propagation();
+                // The keyboard goes back before what is chosen may take it: this item goes.
+                let item: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
+                let popup = item.and_then(|item| item.closest("[data-popup]").ok().flatten());
+                if let Some(button) = popup.and_then(|popup| find(&popup, "button")) {
+                    dom::focus_quietly(&button);
+                }
                 popups.close();
                 choose.run(());
             }

@@ -18,8 +18,9 @@ const HELD: Duration = Duration::from_secs(2);
 
 #[component]
 pub fn Toasts(store: DashboardStore) -> impl IntoView {
+    // What is already there when something comes is what a screen reader reads from.
     view! {
-        <div class="toasts" role="region" aria-label="Notices">
+        <div class="toasts" role="status" aria-atomic="false" aria-label="Notices">
             {each(
                 move || store.toasts.get(),
                 |toast| toast.id,
@@ -46,12 +47,10 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
             match &action {
                 ToastAction::Undo => store.live(|live| live.undo()),
                 ToastAction::Edit { ops, .. } => store.edit(ops.clone()),
-                ToastAction::Conflicts => panels.open.set(Some(Panel::Conflicts)),
+                ToastAction::Conflicts => panels.enter(Panel::Conflicts),
                 ToastAction::Unsaved => {
                     dom::bring_into_view(UNSAVED);
-                    if let Some(panel) = dom::by_id(UNSAVED) {
-                        dom::focus_quietly(&panel);
-                    }
+                    dom::focus_soon(UNSAVED);
                 }
             }
             store.dismiss(id);
@@ -62,7 +61,6 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
         <div
             class="toast"
             data-testid="toast"
-            role="status"
             on:pointerenter=move |_| held.set_value(true)
             on:pointerleave=move |_| held.set_value(false)
             on:focusin=move |_| held.set_value(true)

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
+use super::notices::NOTICES;
 use crate::app::activity::{self, Absence};
 use crate::app::clock::Clock;
 use crate::app::dashboard_store::{DashboardStore, SyncState};
@@ -21,14 +22,16 @@ pub fn WhileAway(store: DashboardStore) -> impl IntoView {
     let watched = StoredValue::new((0, 0));
     effect(move || {
         // It stands still while the page is hidden and while the machine sleeps.
-        let now = clock.now();
+        let ticks = clock.now() > 0;
         let follows = matches!(
             *store.sync.read(),
             SyncState::Saved | SyncState::Saving | SyncState::Conflict | SyncState::ReadOnly
         );
-        if now == 0 || !follows {
+        if !ticks || !follows || !dom::visible() {
             return;
         }
+        // The last tick may be older than what was just listed.
+        let now = dom::now_ms();
         let (from, after) = watched.get_value();
         if from > 0 && now.saturating_sub(from) > AWAY_MS {
             store.absence.set(Some(Absence { after, from, to: now, told: false }));
@@ -49,9 +52,13 @@ pub fn WhileAway(store: DashboardStore) -> impl IntoView {
             }
         });
     };
+    let dismiss = move |_| {
+        told();
+        dom::focus_soon(NOTICES);
+    };
     let show = move |_| {
         let away = store.absence.get_untracked();
-        panels.open.set(Some(Panel::Activity));
+        panels.enter(Panel::Activity);
         told();
         let Some(away) = away else { return };
         let me = store.me.get_untracked().id;
@@ -69,11 +76,11 @@ pub fn WhileAway(store: DashboardStore) -> impl IntoView {
     move || {
         news.get().map(|(span, line)| {
             view! {
-                <div class="notice" role="status" data-testid="while-away">
+                <div class="notice" data-testid="while-away">
                     <span><b>{format!("While you were away ({span})")}</b> " " {line} "."</span>
                     <button type="button" class="button link" on:click=show>"Show me"</button>
                     <span class="grow"></span>
-                    <button type="button" class="button icon" aria-label="Dismiss" on:click=move |_| told()>
+                    <button type="button" class="button icon" aria-label="Dismiss" on:click=dismiss>
                         <Glyph icon=Icon::Close/>
                     </button>
                 </div>

@@ -103,14 +103,12 @@ pub fn EditableTitle(
             "Enter" if !event.is_composing() => {
                 event.prevent_default();
                 end(true);
-                dom::soon(move || {
-                    if let Some(title) = dom::by_id(&element.get_value()) {
-                        // A title that has gone with its widget needs no focus.
-                        let _ = title.focus();
-                    }
-                });
+                dom::focus_soon(&element.get_value());
             }
-            "Escape" => end(false),
+            "Escape" => {
+                end(false);
+                dom::focus_soon(&element.get_value());
+            }
             _ => {}
         }
     };

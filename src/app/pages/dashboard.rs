@@ -3,8 +3,6 @@
 use crate::app::dynamic::{attr, effect, live, memo};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
-use web_sys::Element;
 
 use crate::app::components::arranging::Arranging;
 use crate::app::components::people::People;
@@ -70,8 +68,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
 
 /// The keys of the whole page.
 fn keys(event: &KeyboardEvent, store: DashboardStore, panels: Panels) {
-    let target: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
-    let typing = target.is_some_and(|target| dom::takes_text(&target));
+    let typing = dom::on_text(event);
     let with_control = event.ctrl_key() || event.meta_key();
     match event.key().as_str() {
         "z" | "Z" if with_control && !typing => {
@@ -86,8 +83,11 @@ fn keys(event: &KeyboardEvent, store: DashboardStore, panels: Panels) {
             if store.following.read_untracked().is_some() {
                 store.following.set(None);
             } else if matches!(panels.open.get_untracked(), Some(Panel::Conflicts | Panel::Activity)) {
-                panels.close();
+                panels.leave();
             } else if store.selected.read_untracked().is_some() {
+                if panels.open.get_untracked() == Some(Panel::Widget) {
+                    panels.leave();
+                }
                 store.selected.set(None);
             }
         }
