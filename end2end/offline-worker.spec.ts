@@ -37,11 +37,19 @@ test("a page without a network is a page, and a missing file is no page", async 
     expect.arrayContaining(["/offline", "/pkg/lockstep.js", "/pkg/lockstep.wasm", "/pkg/lockstep.css", "/favicon.svg"]),
   );
   await expect(ada.page.locator('[data-service="service worker"]')).toHaveAttribute("data-state", "ok");
+  const theme = ada.page.getByTestId("theme");
+  while ((await theme.getAttribute("aria-label")) !== "Theme: dark") await theme.click();
 
   await ada.context.setOffline(true);
+  await ada.page.goto("/status");
+  await expect(ada.page.locator('[data-service="socket"]')).toHaveAttribute("data-state", "down");
+  await expect(ada.page.getByText(/^build/)).toHaveCount(0);
   await ada.page.goto("/d/never-seen");
   await expect(ada.page.getByRole("heading", { name: "The server cannot be reached" })).toBeVisible();
-  await expect(ada.page.getByTestId("theme")).toBeVisible();
+  // In the colours of this browser, and naming nobody: the page that is kept is everybody's.
+  await expect(ada.page.getByTestId("theme")).toHaveAccessibleName("Theme: dark");
+  await expect(ada.page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await expect(ada.page.getByText("You are")).toHaveCount(0);
   const missing = await ada.page.evaluate(async () => {
     const answers = [];
     for (const address of ["/pkg/old-build.js", "/vendor/none.js", "/api/v1/dashboards"]) {
@@ -54,6 +62,27 @@ test("a page without a network is a page, and a missing file is no page", async 
   await ada.context.setOffline(false);
   await ada.page.getByTestId("retry").click();
   await expect(ada.page.getByRole("heading", { name: "There is nothing here" })).toBeVisible();
+});
+
+test("files that cannot be kept are told, with the reason", async ({ browser }) => {
+  const root = mkdtempSync(path.join(tmpdir(), "lockstep-site-"));
+  cpSync(process.env.LOCKSTEP_SITE_ROOT ?? site(), root, { recursive: true });
+  const server = await Server.start({ LOCKSTEP_SITE_ROOT: root });
+  const context = await browser.newContext({ baseURL: server.url });
+  try {
+    // Not what the server read at its start, as in the middle of an update.
+    writeFileSync(path.join(root, "favicon.svg"), "<svg xmlns='http://www.w3.org/2000/svg'/>");
+    const page = await context.newPage();
+    await page.goto("/status");
+    const row = page.locator('[data-service="service worker"]');
+    await expect(row).toHaveAttribute("data-state", "down");
+    await expect(row).toContainText("could not be kept");
+    await expect(row).toContainText("/favicon.svg");
+  } finally {
+    await context.close();
+    await server.stop();
+    rmSync(root, { recursive: true, force: true });
+  }
 });
 
 test("a new build takes over whole, and pages of the build before it stay whole", async ({ browser }) => {

@@ -204,6 +204,15 @@ async fn what_does_not_fit_is_refused_in_words() {
 }
 
 #[tokio::test]
+async fn the_page_that_a_worker_keeps_is_nobodys() {
+    let server = Server::start();
+    let shell = server.get("/offline").await;
+    assert_eq!(header(&shell, "set-cookie"), "", "nobody becomes a guest by it");
+    let html = shell.text().await.expect("a body");
+    assert!(!html.contains("You are "), "it names nobody: {html}");
+}
+
+#[tokio::test]
 async fn a_guest_stays_who_they_are_and_takes_another_name() {
     let server = Server::start();
     let first = server.get("/").await;

@@ -11,7 +11,9 @@ use leptos::prelude::*;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Element, HtmlElement, HtmlInputElement, PointerEvent, Request, RequestInit, Response};
+use web_sys::{
+    Element, HtmlDocument, HtmlElement, HtmlInputElement, PointerEvent, Request, RequestInit, Response,
+};
 
 /// Unix milliseconds by this browser's clock.
 pub fn now_ms() -> u64 {
@@ -80,6 +82,13 @@ pub async fn send(method: &str, url: &str, body: Option<&serde_json::Value>) -> 
 pub fn go(url: &str) {
     // A browser that refuses to navigate leaves the person where they are, with the link still there.
     let _ = window().location().assign(url);
+}
+
+/// What a cookie says that this page may read.
+pub fn cookie(name: &str) -> Option<String> {
+    let cookies = document().unchecked_into::<HtmlDocument>().cookie().ok()?;
+    let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
 }
 
 /// Sets a cookie that lives for a year; `None` removes it.

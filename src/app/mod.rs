@@ -19,6 +19,7 @@ mod dynamic;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use self::dynamic::effect;
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 pub use shell::{Assets, shell};
@@ -30,7 +31,8 @@ pub const PAGE_DATA: &str = "page-data";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PageData {
     pub page: Page,
-    pub user: User,
+    /// Who looks at it; `None` on the page that is nobody's, which the service worker keeps.
+    pub user: Option<User>,
     /// What the theme cookie says; `None` follows the system.
     pub theme: Option<Theme>,
     /// The build that rendered this; another one means: reload.
@@ -145,16 +147,22 @@ impl Theme {
 pub fn App() -> impl IntoView {
     let data = use_context::<PageData>().expect("whoever renders the app provides the page's data");
     clock::provide();
-    provide_context(components::Theming::new(data.theme));
+    let theming = components::Theming::new(data.theme);
+    provide_context(theming);
+    if let Page::Offline = data.page {
+        // It was rendered for nobody, and is hydrated so; then it becomes what this browser chose.
+        effect(move || theming.choose(components::Theming::remembered()));
+    }
     match data.page {
         Page::Dashboards { dashboards } => {
             view! { <pages::Dashboards dashboards user=data.user/> }.into_any()
         }
         Page::Dashboard { id, dashboard, .. } => {
-            view! { <pages::DashboardPage id dashboard user=data.user/> }.into_any()
+            let user = data.user.unwrap_or_default();
+            view! { <pages::DashboardPage id dashboard user/> }.into_any()
         }
         Page::Status { server } => view! { <pages::Status server user=data.user/> }.into_any(),
-        Page::Offline => view! { <pages::Offline user=data.user/> }.into_any(),
+        Page::Offline => view! { <pages::Offline/> }.into_any(),
         Page::NotFound { what } => view! { <pages::NotFound what user=data.user/> }.into_any(),
         Page::Failed { why } => view! { <pages::Failed why user=data.user/> }.into_any(),
     }

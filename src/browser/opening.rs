@@ -3,9 +3,8 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::JsCast;
-use web_sys::HtmlDocument;
 
+use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::{App, DashboardCard, Page, PageData, ServerStatus, Theme, ThisTab};
 use crate::dashboard::DashboardId;
@@ -42,9 +41,10 @@ pub async fn open(mut data: PageData) {
                 Some((head, copy)) => (Some(head), copy.clone()),
                 None => (None, StoredDashboard::default()),
             };
-            if let Some(Head { user, .. }) = head {
-                data.user = user.clone();
-            }
+            // The page that this device keeps is nobody's: it is for who was shown the copy, or made the edits.
+            let known = head.map(|head| head.user.clone());
+            let author = || found.own.as_ref().map(|own| own.record.user.clone());
+            data.user = data.user.or(known).or_else(author);
             let StoredDashboard { epoch, revision, dashboard } = copy;
             data.page = Page::Dashboard { id, epoch, revision, dashboard };
             show(data, Some(found), true);
@@ -54,14 +54,19 @@ pub async fn open(mut data: PageData) {
 
 /// Makes the page that was asked for of what this device keeps. False where there is nothing to show.
 async fn show_kept(data: &mut PageData, here: &str) -> bool {
+    let heads = match Storage::open().await {
+        Ok(storage) => device::heads(&storage).await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    // Nobody is known here before a first copy.
+    data.user = heads.first().map(|newest| newest.user.clone());
     if here == "/status" {
         data.page = Page::Status { server: ServerStatus::default() };
         return true;
     }
-    let Ok(storage) = Storage::open().await else { return false };
-    let heads = device::heads(&storage).await.unwrap_or_default();
-    let Some(newest) = heads.first().filter(|_| here == "/") else { return false };
-    data.user = newest.user.clone();
+    if here != "/" || heads.is_empty() {
+        return false;
+    }
     let card = |head: Head| DashboardCard {
         id: head.id,
         title: head.title,
@@ -77,7 +82,7 @@ async fn show_kept(data: &mut PageData, here: &str) -> bool {
 /// Brings the page to life: wakes what the server rendered, or puts what this device has in its place.
 fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
     if from_device {
-        data.theme = chosen_theme();
+        data.theme = Theming::remembered();
         make_room(data.theme);
     }
     let app = move || {
@@ -96,11 +101,12 @@ fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
             });
         }
         if let (Page::Dashboard { id, epoch, revision, dashboard }, Some(found)) = (&data.page, found) {
-            let store = DashboardStore::new(id.clone(), dashboard, data.user.clone());
+            let user = data.user.clone().unwrap_or_default();
+            let store = DashboardStore::new(id.clone(), dashboard, user.clone());
             provide_context(store);
             let shown =
                 StoredDashboard { epoch: epoch.clone(), revision: *revision, dashboard: dashboard.clone() };
-            let (owner, user) = (Owner::current().unwrap_or_default(), data.user.clone());
+            let owner = Owner::current().unwrap_or_default();
             // Once the page stands as it was rendered: what waits here shows as a change.
             queue_microtask(move || owner.with(|| ServiceProvider::start(store, shown, &user, found)));
         }
@@ -119,15 +125,6 @@ fn make_room(theme: Option<Theme>) {
         // The attribute's name is a constant that every browser takes.
         let _ = root.set_attribute("data-theme", theme.name());
     }
-}
-
-/// What the cookie says, which otherwise the server reads.
-fn chosen_theme() -> Option<Theme> {
-    let cookies = document().unchecked_into::<HtmlDocument>().cookie().ok()?;
-    let chosen = |theme: &Theme| {
-        cookies.split(';').any(|pair| pair.trim().strip_prefix("lockstep_theme=") == Some(theme.name()))
-    };
-    [Theme::Light, Theme::Dark].into_iter().find(chosen)
 }
 
 impl OnDevice {

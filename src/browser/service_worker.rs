@@ -1,10 +1,13 @@
 //! The service worker, which lets the page open without a network: its registration, and how it does.
 
+use js_sys::{Array, Promise};
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use web_sys::{EventTarget, ServiceWorkerContainer};
 
 use crate::app::ThisTab;
 use crate::app::dashboard_store::{ServiceState, ServiceStatus};
@@ -39,7 +42,10 @@ async fn register(tab: ThisTab) -> ServiceStatus {
     tab.tell(service(ServiceState::Waiting, "Keeping the page's files on this device.", None));
     let registered = JsFuture::from(container.register(SCRIPT)).await;
     let ready = match (registered, container.ready()) {
-        (Ok(_), Ok(ready)) => JsFuture::from(ready).await,
+        (Ok(registration), Ok(ready)) => {
+            let first = Promise::race(&Array::of2(&ready, &given_up(&container, &registration)));
+            JsFuture::from(first).await
+        }
         (Err(error), _) | (_, Err(error)) => Err(error),
     };
     match ready {
@@ -49,6 +55,38 @@ async fn register(tab: ThisTab) -> ServiceStatus {
             service(ServiceState::Down, says, Some(words(&error)))
         }
     }
+}
+
+/// Fails when the worker that is being installed is given up, with the reason that it tells: without it
+/// nobody is told, and `ready` waits for a next one.
+fn given_up(container: &ServiceWorkerContainer, registration: &JsValue) -> Promise {
+    let get = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).unwrap_or_default();
+    let worker = ["installing", "waiting", "active"].map(|name| get(registration, name));
+    let worker = worker.into_iter().find(JsValue::is_object);
+    Promise::new(&mut |_, reject| {
+        let Some(worker) = &worker else {
+            // A function of the browser's own takes any value.
+            let _ = reject.call0(&JsValue::UNDEFINED);
+            return;
+        };
+        let told = reject.clone();
+        let tell = Closure::<dyn Fn(JsValue)>::new(move |event| {
+            let _ = told.call1(&JsValue::UNDEFINED, &get(&event, "data"));
+        });
+        container.set_onmessage(Some(tell.as_ref().unchecked_ref()));
+        // Both are there for as long as the page is.
+        tell.forget();
+        let changed = Closure::<dyn Fn(JsValue)>::new(move |event| {
+            if get(&get(&event, "target"), "state") == "redundant" {
+                let _ = reject.call0(&JsValue::UNDEFINED);
+            }
+        });
+        // It is one that the browser made, with this very event.
+        let _ = worker
+            .unchecked_ref::<EventTarget>()
+            .add_event_listener_with_callback("statechange", changed.as_ref().unchecked_ref());
+        changed.forget();
+    })
 }
 
 fn words(error: &JsValue) -> String {

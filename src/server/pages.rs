@@ -16,7 +16,7 @@ use super::http::{BUILD, cards, is_secure, server_status};
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::{Page, PageData, Theme, shell};
-use crate::dashboard::{Dashboard, DashboardId};
+use crate::dashboard::{Dashboard, DashboardId, User};
 
 /// The cookie with `light` or `dark`, which the page itself sets.
 const THEME_COOKIE: &str = "lockstep_theme";
@@ -76,10 +76,9 @@ pub async fn status(
 
 /// `GET /offline`: the page that the service worker keeps. It is nobody's, and names its build.
 pub async fn shell_of_the_build(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    let mut response = page(&state, Visit::new(None, headers), StatusCode::OK, Page::Offline);
+    let mut response = render(&state, &headers, StatusCode::OK, Page::Offline, None);
     let build = HeaderValue::try_from(state.site.build()).expect("a hash in base64 is header text");
     response.headers_mut().insert(HeaderName::from_static("lockstep-build"), build);
-    response.headers_mut().remove(SET_COOKIE);
     response
 }
 
@@ -114,14 +113,28 @@ fn page(state: &AppState, visit: Visit, status: StatusCode, page: Page) -> Respo
     let is_new = guest.is_none();
     let guest = guest.unwrap_or_else(Guest::someone);
     let cookie = is_new.then(|| state.guests.cookie(&guest, is_secure(&headers)));
-    let data = PageData { page, user: guest.user, theme: theme(&headers), build: BUILD.to_owned() };
+    let mut response = render(state, &headers, status, page, Some(guest.user));
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn render(
+    state: &AppState,
+    headers: &HeaderMap,
+    status: StatusCode,
+    page: Page,
+    user: Option<User>,
+) -> Response {
+    let data = PageData { page, user, theme: theme(headers), build: BUILD.to_owned() };
     let nonce = STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>());
-    let policy = policy(&nonce, &headers);
+    let policy = policy(&nonce, headers);
     let assets = state.site.assets(nonce);
     let owner = Owner::new_root(None);
     let html = owner.with(|| shell(&data, &assets).to_html());
     drop(owner);
-    let mut response = (
+    (
         status,
         [
             (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -130,11 +143,7 @@ fn page(state: &AppState, visit: Visit, status: StatusCode, page: Page) -> Respo
         ],
         html,
     )
-        .into_response();
-    if let Some(cookie) = cookie {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    response
+        .into_response()
 }
 
 /// What the page may load and run: its own files, and the one script that carries this response's

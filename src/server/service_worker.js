@@ -6,7 +6,7 @@ const FILES = PREFIX + BUILD.id;
 // Addresses of pages that were there the last time: only for these is there anything to show instead.
 const VISITED = "lockstep-visited";
 const MOST_VISITED = 500;
-// A line that has not brought a known page by then is as good as none.
+// A line that has not brought a page by then is as good as none, where this device keeps a copy of it.
 const PATIENCE_MS = 4000;
 // What stands in front of a server that is not there answers so.
 const ABSENT = [502, 503, 504];
@@ -30,8 +30,8 @@ async function install() {
   try {
     const add = async ([address, integrity]) => {
       if (await cache.match(address)) return;
-      const response = await fetch(address, { integrity });
-      if (!response.ok) throw new Error(`${address}: ${response.status}`);
+      const response = await fetch(address, { integrity }).catch((error) => error);
+      if (!response.ok) throw new Error(`${address}: ${response.status ?? response.message}`);
       await cache.put(address, response);
     };
     await Promise.all(Object.entries(BUILD.files).map(add));
@@ -39,6 +39,9 @@ async function install() {
     if (shell.headers.get("lockstep-build") !== BUILD.id) throw new Error("the shell is of another build");
     await cache.put(BUILD.shell, shell);
   } catch (error) {
+    // Pages learn of a worker only that it was given up.
+    const pages = await self.clients.matchAll({ includeUncontrolled: true });
+    for (const page of pages) page.postMessage({ message: error.message });
     await caches.delete(FILES);
     throw error;
   }
@@ -71,8 +74,10 @@ async function file(request) {
 // A page comes from the server, and where the server cannot be had, from this device.
 async function page(event, path) {
   const shell = () => caches.match(BUILD.shell, { cacheName: FILES, ignoreVary: true });
-  const answer = ask(event, path);
-  const late = wasThere(path).then((known) => new Promise((done) => known && setTimeout(done, PATIENCE_MS)));
+  const answer = ask(event);
+  // At once: later the browser may count this event as done.
+  event.waitUntil(answer.then((response) => note(path, response), () => {}));
+  const late = isKept(path).then((kept) => new Promise((done) => kept && setTimeout(done, PATIENCE_MS)));
   try {
     const response = await Promise.race([answer, late]);
     const absent = !response || (ABSENT.includes(response.status) && (await wasThere(path)));
@@ -82,20 +87,44 @@ async function page(event, path) {
   }
 }
 
-async function ask(event, path) {
-  const response = (await event.preloadResponse) ?? (await fetch(event.request));
-  if (response.ok || response.status === 404) event.waitUntil(note(path, response.ok));
-  return response;
+async function ask(event) {
+  return (await event.preloadResponse) ?? fetch(event.request);
+}
+
+// Whether this device has something to show for an address: its store is that of browser/storage.rs.
+async function isKept(path) {
+  if (path === "/status") return true;
+  const found = new Promise((done) => {
+    const opening = indexedDB.open("lockstep");
+    // There is none, and to make one is for the page.
+    opening.onupgradeneeded = () => opening.transaction.abort();
+    opening.onerror = () => done(false);
+    opening.onsuccess = () => {
+      const database = opening.result;
+      try {
+        const copies = database.transaction("dashboards").objectStore("dashboards");
+        const counting = path === "/" ? copies.count() : copies.count(path.replace("/d/", ""));
+        counting.onsuccess = () => done(counting.result > 0);
+        counting.onerror = () => done(false);
+      } catch {
+        done(false);
+      }
+      database.close();
+    };
+  });
+  // A browser that lets nobody at its store has nothing there.
+  return found.catch(() => false);
 }
 
 async function wasThere(path) {
   return !!(await caches.match(path, { cacheName: VISITED }));
 }
 
-async function note(path, there) {
+async function note(path, { ok, status }) {
+  if (!ok && status !== 404) return;
   const visited = await caches.open(VISITED);
   await visited.delete(path);
-  if (!there) return;
+  if (!ok) return;
   await visited.put(path, new Response());
   const all = await visited.keys();
   await Promise.all(all.slice(0, -MOST_VISITED).map((oldest) => visited.delete(oldest)));

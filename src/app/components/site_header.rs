@@ -16,10 +16,19 @@ pub fn Logo() -> impl IntoView {
     }
 }
 
-/// Mark, name, the way to the status page, theme, and who I am.
+/// Mark, name, the way to the status page, theme, and who I am, where that is known.
 #[component]
-pub fn SiteHeader(user: User) -> impl IntoView {
-    let name = user.name.clone();
+pub fn SiteHeader(user: Option<User>) -> impl IntoView {
+    let me = user.map(|user| {
+        let says = format!("You are {}", user.name);
+        let title = says.clone();
+        view! {
+            <span class="me" title=title>
+                <Avatar user=Signal::stored(user)/>
+                <span class="sr-only">{says}</span>
+            </span>
+        }
+    });
     view! {
         <header class="top">
             <Logo/>
@@ -27,10 +36,7 @@ pub fn SiteHeader(user: User) -> impl IntoView {
             <span class="grow"></span>
             <a class="button" href="/status">"Status"</a>
             <ThemeToggle/>
-            <span class="me" title=format!("You are {name}")>
-                <Avatar user=Signal::stored(user)/>
-                <span class="sr-only">{format!("You are {name}")}</span>
-            </span>
+            {me}
         </header>
     }
 }

@@ -36,6 +36,12 @@ impl Theming {
         use_context().expect("App provides the theme")
     }
 
+    /// What this browser chose before, which otherwise the server reads.
+    pub fn remembered() -> Option<Theme> {
+        let name = dom::cookie(COOKIE)?;
+        [Theme::Light, Theme::Dark].into_iter().find(|theme| theme.name() == name)
+    }
+
     /// What is chosen, tracked.
     pub fn chosen(self) -> Option<Theme> {
         self.chosen.get()

@@ -21,7 +21,7 @@ struct Created {
 }
 
 #[component]
-pub fn Dashboards(dashboards: Vec<DashboardCard>, user: User) -> impl IntoView {
+pub fn Dashboards(dashboards: Vec<DashboardCard>, user: Option<User>) -> impl IntoView {
     let all = RwSignal::new(dashboards);
     let search = RwSignal::new(String::new());
     let problem = RwSignal::new(None::<String>);

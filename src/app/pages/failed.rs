@@ -6,7 +6,7 @@ use crate::app::components::SiteHeader;
 use crate::dashboard::User;
 
 #[component]
-pub fn Failed(why: String, user: User) -> impl IntoView {
+pub fn Failed(why: String, user: Option<User>) -> impl IntoView {
     view! {
         <SiteHeader user/>
         <main class="sheet">

@@ -4,12 +4,12 @@ use leptos::prelude::*;
 
 use crate::app::components::SiteHeader;
 use crate::app::dom;
-use crate::dashboard::User;
 
 #[component]
-pub fn Offline(user: User) -> impl IntoView {
+pub fn Offline() -> impl IntoView {
     view! {
-        <SiteHeader user/>
+        // The worker keeps this page for whoever comes: it names nobody.
+        <SiteHeader user=None/>
         <main class="sheet">
             <div class="empty">
                 <h1>"The server cannot be reached"</h1>

@@ -36,7 +36,7 @@ fn label(name: &str) -> String {
 }
 
 #[component]
-pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
+pub fn Status(server: ServerStatus, user: Option<User>) -> impl IntoView {
     let status = RwSignal::new(server);
     let connection = RwSignal::new(Connection::Unknown);
     effect(move || look(status, connection));
@@ -118,7 +118,9 @@ pub fn Status(server: ServerStatus, user: User) -> impl IntoView {
                     <small>
                         {live(move || {
                             let status = status.read();
-                            format!("build {}, up {}", status.build, format::span(status.uptime_ms))
+                            // None is known where this device shows the page and nobody answered yet.
+                            (!status.build.is_empty())
+                                .then(|| format!("build {}, up {}", status.build, format::span(status.uptime_ms)))
                         })}
                     </small>
                 </h2>

@@ -112,9 +112,22 @@ impl Keeping {
         self.storage.clone()
     }
 
-    /// Keeps nothing more: the page goes elsewhere with what was there.
-    pub(super) fn stop(&mut self) {
+    /// Keeps nothing more: the page goes elsewhere with what is there now, which is of the turn returned.
+    pub(super) fn stop(&mut self) -> u64 {
         self.storage = None;
+        self.turn
+    }
+
+    /// Keeps again: the page stays.
+    pub(super) fn go_on(&mut self, storage: Storage) {
+        self.storage = Some(storage);
+    }
+
+    /// Notes that the page goes elsewhere with what was there at a turn. False where more came since.
+    pub(super) fn went_along(&mut self, turn: u64) -> bool {
+        self.kept_turn = turn;
+        self.kept = Some((self.seen.0, self.seen.2.len()));
+        self.turn == turn
     }
 
     /// How many of the changes that wait are on the device.

@@ -15,8 +15,8 @@ use crate::sync::replica::StoredQueue;
 use super::super::clock::random_id;
 use super::super::device::{self, QueueRecord};
 use super::super::requests;
-use super::super::storage::StorageError;
-use super::ServiceProvider;
+use super::super::storage::{StorageError, Write};
+use super::{ServiceProvider, Services};
 
 const NO_COPY: &str = "The new dashboard was not made. Your edits are still here.";
 
@@ -88,35 +88,58 @@ impl ServiceProvider {
 
     /// Makes a new dashboard of what shows here, by a queue that its page takes up, and goes there.
     async fn make_copy(&self) -> Result<(), String> {
-        let (storage, view, left, dashboard, secret) = {
+        let (storage, title) = {
             let services = self.0.borrow();
             let storage = services.keeping.storage().ok_or_else(|| StorageError::Unavailable.to_string())?;
-            let mut left = services.record();
-            left.user = services.user.clone();
-            let view = services.replica.view().clone();
-            (storage, view, left, services.dashboard.clone(), services.secret.clone())
+            (storage, services.replica.view().title.clone())
         };
-        let body = serde_json::json!({ "title": view.title }).to_string();
+        let body = serde_json::json!({ "title": title }).to_string();
         let made = requests::send("POST", "/api/v1/dashboards", &body).await.ok_or(NO_COPY)?;
         let made: serde_json::Value = serde_json::from_str(&made).map_err(|_| NO_COPY)?;
         let id = made["id"].as_str().and_then(|id| DashboardId::new(id).ok()).ok_or(NO_COPY)?;
-        let changes = as_new(&view);
-        let next_seq = changes.len() as u64 + 1;
-        let queue = StoredQueue { epoch: None, changes, next_seq, offered: 0 };
-        // The unsaved edits go along; what waited is in what shows.
-        let record = QueueRecord { queue, ..left };
-        let writes = [device::queue(&id, &random_id(), &record), Ok(device::remove(&dashboard, &secret))];
-        let writes = writes.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| NO_COPY)?;
-        storage.write(writes).await.map_err(|error| error.to_string())?;
-        // Nothing more is kept of the old one.
-        self.0.borrow_mut().keeping.stop();
+        let secret = random_id();
+        loop {
+            // Only now: people go on editing while the server answers.
+            let (writes, turn) = self.0.borrow_mut().moving(&id, &secret, &title).map_err(|_| NO_COPY)?;
+            if let Err(error) = storage.write(writes).await {
+                self.0.borrow_mut().keeping.go_on(storage);
+                self.plan_keep(false);
+                return Err(error.to_string());
+            }
+            // And while the device writes: what came meanwhile is written too.
+            if self.0.borrow_mut().keeping.went_along(turn) {
+                break;
+            }
+        }
         go(&format!("/d/{id}"));
         Ok(())
     }
 }
 
-/// The changes that make an empty dashboard show what this one does.
-fn as_new(view: &Dashboard) -> Vec<Change> {
+impl Services {
+    /// What moves all that is here to a queue of another dashboard, and the turn that it is of. From then
+    /// on nothing more is kept of this one.
+    fn moving(
+        &mut self,
+        id: &DashboardId,
+        secret: &str,
+        title: &str,
+    ) -> Result<(Vec<Write>, u64), serde_json::Error> {
+        let changes = as_new(self.replica.view(), title);
+        let next_seq = changes.len() as u64 + 1;
+        let queue = StoredQueue { epoch: None, changes, next_seq, offered: 0 };
+        // The unsaved edits go along; what waited is in what shows.
+        let record =
+            QueueRecord { user: self.user.clone(), queue, unsaved: self.store.unsaved.get_untracked() };
+        let writes = vec![device::queue(id, secret, &record)?, device::remove(&self.dashboard, &self.secret)];
+        Ok((writes, self.keeping.stop()))
+    }
+}
+
+/// The changes that make an empty dashboard with a title show what this one does.
+fn as_new(view: &Dashboard, title: &str) -> Vec<Change> {
+    let renamed = (view.title != title)
+        .then(|| Op::SetDashboard { field: "title".to_owned(), value: view.title.as_str().into() });
     let settings = view
         .settings
         .iter()
@@ -126,7 +149,10 @@ fn as_new(view: &Dashboard) -> Vec<Change> {
         .iter()
         .map(|(id, widget)| Op::AddWidget { id: id.clone(), widget: Box::new((**widget).clone()) });
     // One op to a change: what the room does not take leaves the others alone.
-    (1..).zip(settings.chain(widgets)).map(|(seq, op)| Change { seq, base: 0, ops: vec![op] }).collect()
+    (1..)
+        .zip(renamed.into_iter().chain(settings).chain(widgets))
+        .map(|(seq, op)| Change { seq, base: 0, ops: vec![op] })
+        .collect()
 }
 
 fn go(address: &str) {
