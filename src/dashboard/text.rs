@@ -127,6 +127,14 @@ pub struct Splice {
     removed: String,
 }
 
+impl Splice {
+    /// This removal and an earlier one of what stood right behind it, as one.
+    pub fn with_removed_behind(mut self, earlier: &Self) -> Self {
+        self.removed.push_str(&earlier.removed);
+        self
+    }
+}
+
 impl NoteText {
     /// A note that reads `plain`, written by `author` (53 bits, unique).
     pub fn from_plain(plain: &str, author: u64) -> Self {

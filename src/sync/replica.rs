@@ -9,11 +9,11 @@ mod changes;
 mod queue;
 mod steps;
 mod stored;
+mod typing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::dashboard::text::Splice;
 use crate::dashboard::{ClientId, Conflict, Dashboard, Edit, Effect, Op, OpError, Stamp, User, WidgetId};
 
 use super::protocol::{Change, Commit, Joined, Resume, Role};
@@ -25,9 +25,7 @@ pub use self::queue::MAX_PENDING;
 pub use self::steps::Undone;
 use self::stored::Numbering;
 pub use self::stored::{StoredDashboard, StoredQueue};
-
-/// Bytes of text that one op inserts: with the CRDT's own below what an update may have.
-const MAX_INSERT_BYTES: usize = 32 * 1024;
+use self::typing::Typing;
 
 /// The copy of one dashboard in one tab.
 #[derive(Debug)]
@@ -267,7 +265,7 @@ impl Replica {
     }
 
     /// Replaces `remove` UTF-16 units from `at` on in a note's text. Typing within a second counts as
-    /// one step of undo; `now_ms` tells.
+    /// one step of undo; `now_ms` tells. An error means that nothing was done.
     pub fn type_text(
         &mut self,
         id: &WidgetId,
@@ -276,19 +274,15 @@ impl Replica {
         insert: &str,
         now_ms: u64,
     ) -> Result<Changes, EditError> {
-        let mut changes = Changes::default();
-        let (mut at, mut remove, mut rest) = (at, remove, insert);
-        loop {
-            let (piece, later) = rest.split_at(piece_end(rest));
-            let (more, splice) = self.splice(id, at, remove, piece)?;
-            changes.merge(more);
-            self.undo.typed(id, splice, self.foreign.now(), now_ms);
-            if later.is_empty() {
-                return Ok(changes);
-            }
-            at += piece.encode_utf16().count() as u32;
-            (remove, rest) = (0, later);
+        let mut view = self.view.clone();
+        let mut typing = Typing::new(self, &mut view)?;
+        typing.splice(id, at, remove, insert)?;
+        let (queue, splices, _) = typing.finish();
+        let changes = self.enact(view, queue, self.revision)?;
+        for (id, splice) in splices {
+            self.undo.typed(&id, splice, self.foreign.now(), now_ms);
         }
+        Ok(changes)
     }
 
     /// The stamp of what is only pending.
@@ -308,26 +302,21 @@ impl Replica {
             }
         }
         let effect = edit.finish();
-        let mut changes = Changes::default();
-        differences(&self.view, &view, &mut changes);
-        self.view = view;
-        self.queue(ops, base);
+        let changes = self.enact(view, vec![ops], base)?;
         Ok((changes, effect))
     }
 
-    fn splice(
-        &mut self,
-        id: &WidgetId,
-        at: u32,
-        remove: u32,
-        insert: &str,
-    ) -> Result<(Changes, Splice), EditError> {
-        let text =
-            self.view.widgets.get(id).and_then(|widget| widget.text.as_ref()).ok_or(OpError::NoText)?;
-        let (update, splice) = text.splice(self.author, at, remove, insert);
-        let op = Op::EditText { id: id.clone(), update };
-        let (changes, _) = self.perform(vec![op], self.revision)?;
-        Ok((changes, splice))
+    /// Shows a view on which changes were performed, and queues these: all of them, or where they have
+    /// no room, none.
+    fn enact(&mut self, view: Dashboard, queue: Vec<Vec<Op>>, base: u64) -> Result<Changes, EditError> {
+        self.have_room(queue.len())?;
+        let mut changes = Changes::default();
+        differences(&self.view, &view, &mut changes);
+        self.view = view;
+        for ops in queue {
+            self.queue(ops, base);
+        }
+        Ok(changes)
     }
 
     fn take(&mut self, commits: Vec<Commit>, changes: &mut Changes) -> Result<(), Lost> {
@@ -397,13 +386,4 @@ impl Replica {
         differences(&self.view, &view, changes);
         self.view = view;
     }
-}
-
-/// Where to cut what is inserted, so that each piece is an op of a size that travels.
-fn piece_end(text: &str) -> usize {
-    let mut end = text.len().min(MAX_INSERT_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    end
 }

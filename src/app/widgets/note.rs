@@ -56,7 +56,9 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
             let after = text.get_untracked();
             if after.plain() != value {
                 area.set_value(after.plain());
-                let caret = at + insert.encode_utf16().count() as u32;
+                // What does not fit is not taken at all: then the caret goes back to where it began.
+                let taken = if after == now { remove } else { insert.encode_utf16().count() as u32 };
+                let caret = at + taken;
                 // Fails only for fields that have no text selection.
                 let _ = area.set_selection_range(caret, caret);
             }

@@ -33,15 +33,6 @@ pub enum Notice {
     Conflict { conflict: Arc<Conflict>, mine_shows: bool },
 }
 
-impl Changes {
-    pub(super) fn merge(&mut self, more: Self) {
-        self.widgets.extend(more.widgets);
-        self.rest |= more.rest;
-        self.foreign.extend(more.foreign);
-        self.notices.extend(more.notices);
-    }
-}
-
 /// Notes what differs between two views. Widgets that the copies share are equal without a look.
 pub(super) fn differences(old: &Dashboard, new: &Dashboard, changes: &mut Changes) {
     for (id, widget) in &new.widgets {

@@ -91,17 +91,18 @@ impl Replica {
         }
     }
 
+    /// Whether so many changes fit as well. How large they are matters only before the first of them: no
+    /// edit is large beside the queue.
+    pub(super) fn have_room(&self, changes: usize) -> Result<(), EditError> {
+        if self.pending.len() + changes <= MAX_PENDING { Ok(()) } else { Err(EditError::QueueFull) }
+    }
+
     pub(super) fn queue(&mut self, ops: Vec<Op>, base: u64) {
-        if let [Op::EditText { id, update }] = &ops[..]
-            && let Some(Change { seq, ops: last, .. }) = self.pending.back_mut()
+        if let Some(Change { seq, ops: last, .. }) = self.pending.back_mut()
             && *seq > self.offered.max(self.logged)
-            && let [Op::EditText { id: last_id, update: gathered }] = &mut last[..]
-            && last_id == id
-            && gathered.as_bytes().len() + update.as_bytes().len() < MAX_GATHERED_BYTES
-            && let Some(both) = gathered.merged(update)
+            && let Some(bytes) = gather(last, &ops)
         {
-            self.pending_bytes += update.as_bytes().len();
-            *gathered = both;
+            self.pending_bytes += bytes;
             return;
         }
         let change = Change { seq: self.next_seq, base, ops };
@@ -182,6 +183,20 @@ impl Replica {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
         self.author = self.author.wrapping_add(ODD) & ((1 << 53) - 1);
     }
+}
+
+/// Adds typing to the typing before it, where both are in one note and small. Returns how many bytes
+/// that added.
+pub(super) fn gather(last: &mut [Op], next: &[Op]) -> Option<usize> {
+    if let [Op::EditText { id, update }] = next
+        && let [Op::EditText { id: last_id, update: gathered }] = last
+        && last_id == id
+        && gathered.as_bytes().len() + update.as_bytes().len() < MAX_GATHERED_BYTES
+    {
+        *gathered = gathered.merged(update)?;
+        return Some(update.as_bytes().len());
+    }
+    None
 }
 
 /// Bytes of a change as it is pushed and kept.

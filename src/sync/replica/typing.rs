@@ -1,0 +1,97 @@
+//! Edits performed on a copy of the view, in as many changes as their size asks for, of which then all
+//! come into effect or none.
+
+use crate::dashboard::text::Splice;
+use crate::dashboard::{Dashboard, Edit, NoteText, Op, OpError, WidgetId};
+
+use super::queue::gather;
+use super::{EditError, Replica};
+
+/// Bytes of text that one op inserts: with the CRDT's own below what an update may have.
+const MAX_INSERT_BYTES: usize = 32 * 1024;
+
+/// A note's splices, and other ops with them, on their way.
+pub(super) struct Typing<'a> {
+    edit: Edit<'a>,
+    author: u64,
+    queue: Vec<Vec<Op>>,
+    splices: Vec<(WidgetId, Splice)>,
+    /// Where the last splice removed something and inserted nothing.
+    removed_at: Option<(WidgetId, u32)>,
+}
+
+impl<'a> Typing<'a> {
+    /// Begins on a copy of this replica's view. Errors where nothing may be edited now.
+    pub(super) fn new(replica: &Replica, view: &'a mut Dashboard) -> Result<Self, EditError> {
+        replica.may_edit()?;
+        let edit = Edit::new(view, replica.stamp());
+        Ok(Self { edit, author: replica.author, queue: Vec::new(), splices: Vec::new(), removed_at: None })
+    }
+
+    /// A note's text as it stands now.
+    pub(super) fn text(&self, id: &WidgetId) -> Option<&NoteText> {
+        self.edit.dashboard().widgets.get(id)?.text.as_ref()
+    }
+
+    /// Replaces `remove` UTF-16 units from `at` on, in pieces of a size that travels.
+    pub(super) fn splice(
+        &mut self,
+        id: &WidgetId,
+        at: u32,
+        remove: u32,
+        insert: &str,
+    ) -> Result<(), OpError> {
+        let (mut at, mut remove, mut rest) = (at, remove, insert);
+        loop {
+            let (piece, later) = rest.split_at(piece_end(rest));
+            let text = self.text(id).ok_or(OpError::NoText)?;
+            let (update, splice) = text.splice(self.author, at, remove, piece);
+            let op = Op::EditText { id: id.clone(), update };
+            self.edit.perform(&op)?;
+            self.keep(id, at, remove, splice, piece.is_empty());
+            let ops = vec![op];
+            // Many small ones are as much as the queue makes of them, and no more.
+            if self.queue.last_mut().and_then(|last| gather(last, &ops)).is_none() {
+                self.queue.push(ops);
+            }
+            if later.is_empty() {
+                return Ok(());
+            }
+            at += piece.encode_utf16().count() as u32;
+            (remove, rest) = (0, later);
+        }
+    }
+
+    /// Keeps a splice. Pieces that go from the last to the first are one removal, and come back as one:
+    /// each by itself would look for its place beside a piece that is gone.
+    fn keep(&mut self, id: &WidgetId, at: u32, remove: u32, splice: Splice, removes: bool) {
+        let behind = self.removed_at.take_if(|(note, start)| removes && note == id && *start == at + remove);
+        match self.splices.last_mut() {
+            Some((_, last)) if behind.is_some() => *last = splice.with_removed_behind(last),
+            _ => self.splices.push((id.clone(), splice)),
+        }
+        self.removed_at = removes.then(|| (id.clone(), at));
+    }
+
+    /// Performs the ops that have an effect as one more change.
+    pub(super) fn perform_possible(&mut self, ops: Vec<&Op>) {
+        let possible: Vec<Op> = ops.into_iter().filter(|op| self.edit.perform(op).is_ok()).cloned().collect();
+        if !possible.is_empty() {
+            self.queue.push(possible);
+        }
+    }
+
+    /// The changes to queue, the splices, and the ops that take the other ops back.
+    pub(super) fn finish(self) -> (Vec<Vec<Op>>, Vec<(WidgetId, Splice)>, Vec<Op>) {
+        (self.queue, self.splices, self.edit.finish().inverse)
+    }
+}
+
+/// Where to cut what is inserted, so that each piece is an op of a size that travels.
+fn piece_end(text: &str) -> usize {
+    let mut end = text.len().min(MAX_INSERT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
+}
