@@ -295,7 +295,12 @@ impl Rooms {
                     tracing::error!(%error, "a room ended badly");
                 }
             }
-            drop(slots);
+            for slot in slots {
+                // One whose task died before its end has not left the list, and no news will come of it.
+                if let Some(room) = slot.room.get().filter(|room| room.inbox.is_closed()) {
+                    self.forget(&room.id, &slot);
+                }
+            }
             // One that was being opened when it began is there by the next round.
             if self.slots().is_empty() {
                 break;
@@ -381,4 +386,26 @@ impl Drop for Admission {
 /// 96 random bits as an id.
 pub(super) fn random_id() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::data::this_server::ThisServer;
+    use crate::server::store::memory::MemoryStore;
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_does_not_wait_for_a_room_whose_task_died() {
+        let source = Arc::new(ThisServer::default());
+        let store = Arc::new(MemoryStore::default());
+        let rooms = Rooms::new(store, Arc::default(), Arc::default(), source);
+        let id = rooms.create("Orders").await.expect("made");
+        let room = rooms.open(&id).await.expect("opens");
+        let mut tasks = std::mem::take(&mut *rooms.0.tasks.lock().expect("no panic"));
+        tasks.shutdown().await;
+        assert!(room.inbox.is_closed() && rooms.slots().contains_key(&id));
+        tokio::time::timeout(Duration::from_secs(60), rooms.drain(100)).await.expect("it ends");
+        assert!(rooms.slots().is_empty());
+        assert_eq!(rooms.metrics().rooms.load(Relaxed), 0);
+    }
 }
