@@ -76,10 +76,7 @@ pub async fn status(
 
 /// `GET /offline`: the page that the service worker keeps. It is nobody's, and names its build.
 pub async fn shell_of_the_build(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    let mut response = render(&state, &headers, StatusCode::OK, Page::Offline, None);
-    let build = HeaderValue::try_from(state.site.build()).expect("a hash in base64 is header text");
-    response.headers_mut().insert(HeaderName::from_static("lockstep-build"), build);
-    response
+    render(&state, &headers, StatusCode::OK, Page::Offline, None)
 }
 
 /// `GET /service-worker.js`. It may ask this server for what a page needs, and run nothing else.
@@ -134,7 +131,7 @@ fn render(
     let owner = Owner::new_root(None);
     let html = owner.with(|| shell(&data, &assets).to_html());
     drop(owner);
-    (
+    let mut response = (
         status,
         [
             (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -143,7 +140,11 @@ fn render(
         ],
         html,
     )
-        .into_response()
+        .into_response();
+    // By this the service worker tells a page of this server from one that something before it made.
+    let build = HeaderValue::try_from(state.site.build()).expect("a hash in base64 is header text");
+    response.headers_mut().insert(HeaderName::from_static("lockstep-build"), build);
+    response
 }
 
 /// What the page may load and run: its own files, and the one script that carries this response's

@@ -8,7 +8,7 @@ const VISITED = "lockstep-visited";
 const MOST_VISITED = 500;
 // A line that has not brought a page by then is as good as none, where this device keeps a copy of it.
 const PATIENCE_MS = 4000;
-// What stands in front of a server that is not there answers so.
+// What stands in front of a server that is not there answers so. The server's own pages name their build.
 const ABSENT = [502, 503, 504];
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
@@ -80,7 +80,8 @@ async function page(event, path) {
   const late = isKept(path).then((kept) => new Promise((done) => kept && setTimeout(done, PATIENCE_MS)));
   try {
     const response = await Promise.race([answer, late]);
-    const absent = !response || (ABSENT.includes(response.status) && (await wasThere(path)));
+    const instead = () => ABSENT.includes(response.status) && !response.headers.has("lockstep-build");
+    const absent = !response || (instead() && (await wasThere(path)));
     return (absent && (await shell())) || (await answer);
   } catch {
     return (await shell()) ?? Response.error();

@@ -192,6 +192,8 @@ async fn a_page_that_the_store_does_not_give_says_so_in_plain_words() {
         for path in ["/".to_owned(), format!("/d/{id}")] {
             let page = reqwest::get(format!("http://{addr}{path}")).await.expect("answers");
             assert_eq!(page.status(), status, "{path}");
+            // Or the service worker would take it for the answer of something before this server.
+            assert!(page.headers().contains_key("lockstep-build"), "{path}");
             let text = page.text().await.expect("text");
             assert_eq!(text.contains("This cannot be shown right now"), broken, "{text}");
             assert!(!text.contains("There is nothing here"), "{text}");
