@@ -82,10 +82,13 @@ impl<'a> Typing<'a> {
     }
 
     /// The changes to queue, the splices, and the ops that take the other ops back.
-    pub(super) fn finish(self) -> (Vec<Vec<Op>>, Vec<(WidgetId, Splice)>, Vec<Op>) {
+    pub(super) fn finish(self) -> (Vec<Vec<Op>>, Splices, Vec<Op>) {
         (self.queue, self.splices, self.edit.finish().inverse)
     }
 }
+
+/// What was done to texts, in the order of doing.
+type Splices = Vec<(WidgetId, Splice)>;
 
 /// Where to cut what is inserted, so that each piece is an op of a size that travels.
 fn piece_end(text: &str) -> usize {
