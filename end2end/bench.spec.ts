@@ -75,7 +75,7 @@ for (const live of [false, true]) {
     const id = await server.dashboard("Wall");
     const feeding = await browser.newContext();
     const feeder = await feeding.newPage();
-    await feeder.goto(`${server.url}/healthz`);
+    await feeder.goto(`${server.url}/status`);
     await fill(feeder, id, live);
     const ada = await arrive("Ada");
     await ada.open(id);
