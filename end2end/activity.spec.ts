@@ -3,14 +3,8 @@ import { expect, test } from "./fixtures.ts";
 
 const CUT = /WebSocket connection|net::ERR_|Failed to load resource/;
 
-test("the activity says who changed what, and shows it", async ({ server, arrive }) => {
-  const id = await server.dashboard("Activity");
-  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
-  await ada.open(id);
-  const stat = await ada.add("stat");
-  await ada.page.keyboard.press("Escape");
-  await ada.saved();
-  await grace.open(id);
+test("the activity says who changed what, and shows it", async ({ pair }) => {
+  const { ada, grace, stats: [stat] } = await pair("Activity", 1);
   await grace.rename(stat, "Orders");
 
   await ada.page.getByTestId("activity-open").click();
@@ -116,14 +110,8 @@ test("a remote edit touches the DOM of its widget only", async ({ server, arrive
   await expect.poll(touched).toEqual([note, other]);
 });
 
-test("a widget that goes fades, and can come back at once", async ({ server, arrive }) => {
-  const id = await server.dashboard("Fading");
-  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
-  await ada.open(id);
-  const stat = await ada.add("stat");
-  await ada.page.keyboard.press("Escape");
-  await ada.saved();
-  await grace.open(id);
+test("a widget that goes fades, and can come back at once", async ({ pair }) => {
+  const { ada, grace, stats: [stat] } = await pair("Fading", 1);
   // Whatever left the grid, and whether it faded first.
   await ada.page.evaluate(() => {
     (window as any).left = [];

@@ -1,14 +1,8 @@
 // What somebody is still writing while somebody else changes the same thing: both are kept.
 import { expect, test } from "./fixtures.ts";
 
-test("a title written over a newer one that its writer did not see keeps both", async ({ server, arrive }) => {
-  const id = await server.dashboard("Drafts");
-  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
-  await ada.open(id);
-  const [one, two] = [await ada.add("stat"), await ada.add("stat")];
-  await ada.page.keyboard.press("Escape");
-  await ada.saved();
-  await grace.open(id);
+test("a title written over a newer one that its writer did not see keeps both", async ({ pair }) => {
+  const { ada, grace, stats: [one, two] } = await pair("Drafts", 2);
 
   await ada.beginTitle(one, "Orders per hour");
   // On Grace's page the title goes on reading Ada's draft, so there is no waiting for it to read hers.
@@ -30,17 +24,8 @@ test("a title written over a newer one that its writer did not see keeps both", 
   }
 });
 
-test("a title that is being written when somebody removes its widget is kept beside the removal", async ({
-  server,
-  arrive,
-}) => {
-  const id = await server.dashboard("Removed meanwhile");
-  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
-  await ada.open(id);
-  const stat = await ada.add("stat");
-  await ada.page.keyboard.press("Escape");
-  await ada.saved();
-  await grace.open(id);
+test("a title that is being written when somebody removes its widget is kept beside the removal", async ({ pair }) => {
+  const { ada, grace, stats: [stat] } = await pair("Removed meanwhile", 1);
 
   await ada.beginTitle(stat, "Half a thought");
   await grace.remove(stat);

@@ -7,6 +7,8 @@ import { Server } from "./server.ts";
 type Test = {
   /** Brings a person with a browser context of their own; they leave when the test ends. */
   arrive: (name: string, options?: { line?: Line; context?: object; complains?: RegExp }) => Promise<Person>;
+  /** Ada and Grace on a new dashboard, with as many numbers on it, which Ada added and the server has. */
+  pair: (title: string, numbers: number) => Promise<{ ada: Person; grace: Person; stats: string[] }>;
   /** A line to the server that can be cut. */
   line: () => Promise<Line>;
 };
@@ -35,6 +37,20 @@ export const test = base.extend<Test, { server: Server }>({
       else person.expectQuiet(complains);
       await person.leave();
     }
+  },
+
+  pair: async ({ server, arrive }, use) => {
+    await use(async (title, numbers) => {
+      const id = await server.dashboard(title);
+      const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
+      await ada.open(id);
+      const stats: string[] = [];
+      while (stats.length < numbers) stats.push(await ada.add("stat"));
+      await ada.page.keyboard.press("Escape");
+      await ada.saved();
+      await grace.open(id);
+      return { ada, grace, stats };
+    });
   },
 
   line: async ({ server }, use) => {

@@ -15,7 +15,7 @@ pub(super) struct Typing<'a> {
     edit: Edit<'a>,
     author: u64,
     queue: Vec<Vec<Op>>,
-    splices: Vec<(WidgetId, Splice)>,
+    splices: Splices,
     /// Where the last splice removed something and inserted nothing.
     removed_at: Option<(WidgetId, u32)>,
 }
