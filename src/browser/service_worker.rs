@@ -13,6 +13,9 @@ use crate::app::ThisTab;
 use crate::app::dashboard_store::{ServiceState, ServiceStatus};
 
 const SCRIPT: &str = "/service-worker.js";
+const NAME: &str = "service worker";
+const NOT_KEPT: &str = "The page's files could not be kept: it does not open without a network.";
+const NO_REASON: &str = "The browser gave no reason.";
 
 /// Registers the worker once the page has loaded, so that it takes nothing from the page's own files,
 /// and tells how it is.
@@ -40,27 +43,47 @@ async fn register(tab: ThisTab) -> ServiceStatus {
     }
     let container = navigator.service_worker();
     tab.tell(service(ServiceState::Waiting, "Keeping the page's files on this device.", None));
+    // Before there is a worker: one that fails at once has told its reason by the time it is registered.
+    let told = told_reason(&container, tab);
     let registered = JsFuture::from(container.register(SCRIPT)).await;
     let ready = match (registered, container.ready()) {
         (Ok(registration), Ok(ready)) => {
-            let first = Promise::race(&Array::of2(&ready, &given_up(&container, &registration)));
+            let first = Promise::race(&Array::of2(&ready, &given_up(&registration)));
             JsFuture::from(first).await
         }
         (Err(error), _) | (_, Err(error)) => Err(error),
     };
     match ready {
-        Ok(_) => service(ServiceState::Ok, "The page opens without a network.", None),
+        Ok(_) => service(ServiceState::Ok, "The page opens without a network.", told.get_untracked()),
         Err(error) => {
-            let says = "The page's files could not be kept: it does not open without a network.";
-            service(ServiceState::Down, says, Some(words(&error)))
+            let reason =
+                told.get_untracked().or_else(|| words(&error)).unwrap_or_else(|| NO_REASON.to_owned());
+            service(ServiceState::Down, NOT_KEPT, Some(reason))
         }
     }
 }
 
-/// Fails when the worker that is being installed is given up, with the reason that it tells: without it
-/// nobody is told, and `ready` waits for a next one.
-fn given_up(container: &ServiceWorkerContainer, registration: &JsValue) -> Promise {
-    let get = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).unwrap_or_default();
+/// The reason that a worker gave when it was given up: the browser itself tells that it was, in no order
+/// with this. What comes after the page has called the service down is told still.
+fn told_reason(container: &ServiceWorkerContainer, tab: ThisTab) -> RwSignal<Option<String>> {
+    let reason = RwSignal::new(None);
+    let tell = Closure::<dyn Fn(JsValue)>::new(move |event| {
+        let Some(said) = words(&get(&event, "data")) else { return };
+        reason.set(Some(said.clone()));
+        let is_down = |one: &ServiceStatus| one.name == NAME && one.state == ServiceState::Down;
+        if tab.services.with_untracked(|all| all.iter().any(is_down)) {
+            tab.tell(service(ServiceState::Down, NOT_KEPT, Some(said)));
+        }
+    });
+    container.set_onmessage(Some(tell.as_ref().unchecked_ref()));
+    // It is there for as long as the page is.
+    tell.forget();
+    reason
+}
+
+/// Fails when the worker that is being installed is given up: without it nobody is told, and `ready`
+/// waits for a next one.
+fn given_up(registration: &JsValue) -> Promise {
     let worker = ["installing", "waiting", "active"].map(|name| get(registration, name));
     let worker = worker.into_iter().find(JsValue::is_object);
     Promise::new(&mut |_, reject| {
@@ -69,13 +92,6 @@ fn given_up(container: &ServiceWorkerContainer, registration: &JsValue) -> Promi
             let _ = reject.call0(&JsValue::UNDEFINED);
             return;
         };
-        let told = reject.clone();
-        let tell = Closure::<dyn Fn(JsValue)>::new(move |event| {
-            let _ = told.call1(&JsValue::UNDEFINED, &get(&event, "data"));
-        });
-        container.set_onmessage(Some(tell.as_ref().unchecked_ref()));
-        // Both are there for as long as the page is.
-        tell.forget();
         let changed = Closure::<dyn Fn(JsValue)>::new(move |event| {
             if get(&get(&event, "target"), "state") == "redundant" {
                 let _ = reject.call0(&JsValue::UNDEFINED);
@@ -89,14 +105,17 @@ fn given_up(container: &ServiceWorkerContainer, registration: &JsValue) -> Promi
     })
 }
 
-fn words(error: &JsValue) -> String {
-    let message = js_sys::Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string());
-    message.unwrap_or_else(|| "The browser gave no reason.".to_owned())
+fn get(of: &JsValue, name: &str) -> JsValue {
+    js_sys::Reflect::get(of, &name.into()).unwrap_or_default()
+}
+
+fn words(error: &JsValue) -> Option<String> {
+    get(error, "message").as_string()
 }
 
 fn service(state: ServiceState, says: &str, last_error: Option<String>) -> ServiceStatus {
     ServiceStatus {
-        name: "service worker",
+        name: NAME,
         label: "Opening offline",
         state,
         says: says.to_owned(),
