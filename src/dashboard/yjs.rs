@@ -16,6 +16,11 @@ const HAS_LEFT: u8 = 0b1000_0000;
 const HAS_RIGHT: u8 = 0b0100_0000;
 const HAS_KEY: u8 = 0b0010_0000;
 
+/// Client ids are below this: whole numbers in JavaScript. The library panics at others.
+const CLIENTS: u64 = 1 << 53;
+/// Clocks are below this, and what they add up to too: the library counts in 32 bits.
+const CLOCKS: u64 = 1 << 31;
+
 /// The name of the one root that a note has.
 const ROOT: &[u8] = b"text";
 
@@ -40,26 +45,27 @@ impl Reader<'_> {
     fn update(mut self, mut inserted: impl FnMut(&str)) -> Option<()> {
         for _ in 0..self.number()? {
             let blocks = self.number()?;
-            self.id()?;
+            let mut clock = self.id()?;
             for _ in 0..blocks {
-                self.block(&mut inserted)?;
+                clock = within(clock + self.block(&mut inserted)?, CLOCKS)?;
             }
         }
         // What is deleted: ranges by client.
         for _ in 0..self.number()? {
-            self.number()?;
+            self.client()?;
             for _ in 0..self.number()? {
-                self.id()?;
+                within(self.clock()? + self.clock()?, CLOCKS)?;
             }
         }
         self.rest.is_empty().then_some(())
     }
 
-    fn block(&mut self, inserted: &mut impl FnMut(&str)) -> Option<()> {
+    /// Reads one block; returns its length.
+    fn block(&mut self, inserted: &mut impl FnMut(&str)) -> Option<u64> {
         let info = self.byte()?;
         let kind = info & KIND;
         if kind == GC || kind == SKIP {
-            return self.number().map(drop);
+            return self.clock();
         }
         if info & HAS_LEFT != 0 {
             self.id()?;
@@ -73,16 +79,29 @@ impl Reader<'_> {
             of_root.then_some(())?;
         }
         match kind {
-            DELETED => self.number().map(drop),
-            STRING => std::str::from_utf8(self.bytes()?).ok().map(inserted),
+            DELETED => self.clock(),
+            STRING => {
+                let text = std::str::from_utf8(self.bytes()?).ok()?;
+                inserted(text);
+                Some(text.encode_utf16().count() as u64)
+            }
             _ => None,
         }
     }
 
-    /// Two numbers: a client and a clock, or a clock and a length.
-    fn id(&mut self) -> Option<()> {
-        self.number()?;
-        self.number().map(drop)
+    /// A client and a clock; returns the clock.
+    fn id(&mut self) -> Option<u64> {
+        self.client()?;
+        self.clock()
+    }
+
+    fn client(&mut self) -> Option<u64> {
+        within(self.number()?, CLIENTS)
+    }
+
+    /// A clock, or a length, which is counted in clocks.
+    fn clock(&mut self) -> Option<u64> {
+        within(self.number()?, CLOCKS)
     }
 
     fn byte(&mut self) -> Option<u8> {
@@ -110,6 +129,10 @@ impl Reader<'_> {
         self.rest = rest;
         Some(bytes)
     }
+}
+
+fn within(number: u64, bound: u64) -> Option<u64> {
+    (number < bound).then_some(number)
 }
 
 #[cfg(test)]
@@ -151,6 +174,30 @@ mod tests {
         let doc = Doc::with_client_id(7);
         doc.get_or_insert_text("text").insert_embed(&mut doc.transact_mut(), 0, "x");
         assert!(!is_plain_text(&update(&doc)));
+    }
+
+    #[test]
+    fn numbers_that_the_library_does_not_hold_are_turned_down() {
+        let number = |mut number: u64| {
+            let mut bytes = Vec::new();
+            while number > 0x7f {
+                bytes.push(number as u8 | 0x80);
+                number >>= 7;
+            }
+            bytes.push(number as u8);
+            bytes
+        };
+        // One block of a client, deleted already, and nothing deleted beside it.
+        let with = |client, clock, length| {
+            let root = [&[DELETED, 1, 4][..], ROOT].concat();
+            [vec![1, 1], number(client), number(clock), root, number(length), vec![0]].concat()
+        };
+        assert!(is_plain_text(&with(CLIENTS - 1, 5, 5)));
+        for (client, clock, length) in
+            [(CLIENTS, 0, 1), (u64::MAX, 0, 1), (1, CLOCKS, 1), (1, 0, CLOCKS), (1, CLOCKS - 1, 1)]
+        {
+            assert!(!is_plain_text(&with(client, clock, length)), "{client} {clock} {length}");
+        }
     }
 
     proptest! {

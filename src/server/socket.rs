@@ -1,7 +1,7 @@
 //! The WebSocket: who comes in, and one task per session that reads frames and writes what waits.
 
 mod bucket;
-mod decode;
+pub mod decode;
 mod session;
 mod wire;
 
