@@ -184,6 +184,7 @@ contract! {
         assert_eq!(store.open(&id("d1")).await, Ok(None));
         assert_eq!(store.append(&id("d1"), run("c1", 4..=4), listing("a", 1)).await, Err(StoreError::Gone));
         assert_eq!(store.save_snapshot(&id("d1"), 3, "{}".into()).await, Err(StoreError::Gone));
+        assert_eq!(store.renew(&id("d1"), "epoch-2").await, Err(StoreError::Gone));
         store.create(new("d1")).await.expect("the id is free again");
         assert_eq!(revisions(&*store, "d1", 0, 9).await, [0u64; 0], "nothing of the old log");
     };
@@ -205,6 +206,19 @@ contract! {
         let opened = store.open(&id("d1")).await.expect("reads").expect("is there");
         assert!(opened.commits.is_empty());
         store.append(&id("d1"), run("c1", last + 1..=last + 1), listing("a", 1)).await.expect("goes on");
+    };
+
+    s7_a_log_takes_another_name_and_stays_as_it_is: |store: Arc<dyn Store>| async move {
+        store.create(new("d1")).await.expect("made");
+        store.create(new("d2")).await.expect("made");
+        store.append(&id("d1"), run("c1", 1..=3), listing("a", 1)).await.expect("appended");
+        let before = store.open(&id("d1")).await.expect("reads").expect("is there");
+        store.renew(&id("d1"), "epoch-2").await.expect("renewed");
+        let after = store.open(&id("d1")).await.expect("reads").expect("is there");
+        assert_eq!(after.epoch, "epoch-2");
+        assert_eq!((&after.state, after.revision, &after.commits), (&before.state, before.revision, &before.commits));
+        assert_eq!(store.open(&id("d2")).await.expect("reads").expect("is there").epoch, "epoch-d2");
+        store.append(&id("d1"), run("c1", 4..=4), listing("a", 1)).await.expect("goes on");
     };
 
     a_secret_is_made_once: |store: Arc<dyn Store>| async move {

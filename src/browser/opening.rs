@@ -45,7 +45,7 @@ pub async fn open(mut data: PageData) {
             let known = head.map(|head| head.user.clone());
             let author = || found.own.as_ref().map(|own| own.record.user.clone());
             data.user = data.user.or(known).or_else(author);
-            let StoredDashboard { epoch, revision, dashboard } = copy;
+            let StoredDashboard { epoch, revision, dashboard, .. } = copy;
             data.page = Page::Dashboard { id, epoch, revision, dashboard };
             show(data, Some(found), true);
         }
@@ -104,8 +104,12 @@ fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
             let user = data.user.clone().unwrap_or_default();
             let store = DashboardStore::new(id.clone(), dashboard, user.clone());
             provide_context(store);
-            let shown =
-                StoredDashboard { epoch: epoch.clone(), revision: *revision, dashboard: dashboard.clone() };
+            let shown = StoredDashboard {
+                epoch: epoch.clone(),
+                revision: *revision,
+                at: None,
+                dashboard: dashboard.clone(),
+            };
             let owner = Owner::current().unwrap_or_default();
             // Once the page stands as it was rendered: what waits here shows as a change.
             queue_microtask(move || owner.with(|| ServiceProvider::start(store, shown, &user, found)));

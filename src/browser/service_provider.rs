@@ -81,10 +81,14 @@ impl ServiceProvider {
         let author = random() >> 11;
         let OnDevice { storage, copy, own } = found;
         let copy = copy.map(|(_, copy)| copy);
-        let kept = copy.as_ref().map(|copy| Resume { epoch: copy.epoch.clone(), revision: copy.revision });
+        let kept = copy.as_ref().map(|copy| Resume {
+            epoch: copy.epoch.clone(),
+            revision: copy.revision,
+            at: copy.at,
+        });
         let newer = |copy: &StoredDashboard| copy.epoch == shown.epoch && copy.revision > shown.revision;
-        let StoredDashboard { epoch, revision, dashboard } = copy.filter(newer).unwrap_or(shown);
-        let replica = Replica::new(author, dashboard, user.clone()).at(epoch, revision);
+        let StoredDashboard { epoch, revision, at, dashboard } = copy.filter(newer).unwrap_or(shown);
+        let replica = Replica::new(author, dashboard, user.clone()).at(epoch, revision, at);
         let (keeping, queue) = Keeping::new(storage, own, kept, user);
         let (secret, replica, unsaved) = match queue {
             Some((secret, record)) => (secret, replica.with_queue(record.queue), record.unsaved),

@@ -10,6 +10,7 @@ use crate::app::activity::{self, Deed};
 use crate::app::dashboard_store::{DashboardStore, SyncState, ToastAction};
 use crate::app::format;
 use crate::dashboard::{Op, User, WidgetId};
+use crate::sync::protocol::Change;
 use crate::sync::replica::{Changes, Notice};
 
 /// More widgets than this at once become one line.
@@ -47,13 +48,18 @@ pub fn before(store: &DashboardStore, changes: &Changes) {
     }
 }
 
-/// Says that widgets are others than they were, where the log does not go back far enough to tell why.
+/// Says that widgets are others than they were, where the log does not go back far enough to tell why, or
+/// goes back to less.
 pub fn taken_anew(store: &DashboardStore, changes: &Changes, now_ms: u64) {
     let widgets = changes.widgets.len();
     if widgets > 0 {
-        let by = User { name: "Others".to_owned(), color: "var(--text-3)".to_owned(), ..User::default() };
+        let restored = changes.notices.iter().any(|notice| matches!(notice, Notice::Restored { .. }));
         let widgets = format::count(widgets, "widget", "widgets");
-        let words = format!("changed {widgets}, and nobody can say any more who it was");
+        let (name, words) = match restored {
+            true => ("The server", format!("was restored to an earlier state, with {widgets} as they were")),
+            false => ("Others", format!("changed {widgets}, and nobody can say any more who it was")),
+        };
+        let by = User { name: name.to_owned(), color: "var(--text-3)".to_owned(), ..User::default() };
         store.list(&by, now_ms.saturating_sub(1), vec![Deed { widget: None, words }]);
     }
 }
@@ -129,6 +135,7 @@ fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
                 "It reached the server so long ago that nobody can say what became of it.",
             );
         }
+        Notice::Restored { missing, changes } => restored(store, *missing, changes),
         Notice::Conflict { conflict, mine_shows } => {
             let theirs = if conflict.kept.by.id == me.id { &conflict.other.by } else { &conflict.kept.by };
             let field = &conflict.cell.field;
@@ -143,4 +150,22 @@ fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
             store.toast(text, Some(ToastAction::Conflicts));
         }
     }
+}
+
+/// Says what a restored server does not have any more, and puts it back into its author's hands.
+fn restored(store: &DashboardStore, missing: u64, changes: &[Change]) {
+    const REASON: &str = "The server was restored to an earlier state, which does not have this.";
+    let mut kept = false;
+    for op in changes.iter().flat_map(|change| &change.ops) {
+        kept |= store.keep_unsaved(op, REASON);
+    }
+    let mut line = "The server was restored to an earlier state.".to_owned();
+    if missing > 0 {
+        let missing = format::count(missing as usize, "saved edit", "saved edits");
+        line.push_str(&format!(" Of yours, {missing} cannot be found in it."));
+    }
+    if kept {
+        line.push_str(" What you wrote is kept here, under “Not saved”.");
+    }
+    store.summary.set(Some(line));
 }

@@ -8,7 +8,7 @@ mod feed;
 mod live;
 mod tail;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -63,6 +63,8 @@ struct Shared {
     tasks: Mutex<JoinSet<()>>,
     sessions: AtomicUsize,
     draining: AtomicBool,
+    /// Logs that began, or took another name, since the server started: none of them has been put back.
+    fresh: Mutex<HashSet<DashboardId>>,
     /// Told when a room opened or went, and when a session went.
     changed: Notify,
     /// Set at the end of draining: when sessions that are in no room come back.
@@ -118,6 +120,7 @@ impl Rooms {
             tasks: Mutex::default(),
             sessions: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            fresh: Mutex::default(),
             changed: Notify::new(),
             goodbye: watch::Sender::new(None),
         }))
@@ -252,6 +255,7 @@ impl Rooms {
         };
         let state = frames::json(&Room::new(epoch.clone(), dashboard).state()).into();
         self.0.store.create(NewDashboard { id: id.clone(), epoch, state, listing }).await?;
+        self.fresh().insert(id.clone());
         Ok(id)
     }
 
@@ -259,6 +263,7 @@ impl Rooms {
     pub async fn delete(&self, id: &DashboardId) -> Result<(), RoomError> {
         // Through the room, so that nothing is judged between the removal and its end.
         let deleted = self.ask(id, Input::Delete).await??;
+        self.fresh().remove(id);
         if deleted { Ok(()) } else { Err(RoomError::NotFound) }
     }
 
@@ -331,6 +336,11 @@ impl Rooms {
             self.0.metrics.rooms.fetch_sub(1, Relaxed);
             self.0.changed.notify_waiters();
         }
+    }
+
+    pub(super) fn fresh(&self) -> MutexGuard<'_, HashSet<DashboardId>> {
+        // One insert or removal at a time leaves it whole.
+        self.0.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<DashboardId, Arc<Slot>>> {

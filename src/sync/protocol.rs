@@ -61,6 +61,10 @@ pub struct Refused {
 pub struct Resume {
     pub epoch: String,
     pub revision: u64,
+    /// The time of the commit at that revision, where the client knows it: one of another time there is
+    /// of another history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
 }
 
 /// What a frame from a client says.
@@ -166,6 +170,9 @@ pub struct Joined {
     pub role: Role,
     pub epoch: String,
     pub revision: u64,
+    /// The time of the commit at that revision; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
     /// The highest `seq` of this client in the log.
     pub last_seq: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]

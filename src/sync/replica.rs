@@ -7,6 +7,7 @@
 
 mod changes;
 mod queue;
+mod saved;
 mod steps;
 mod stored;
 mod typing;
@@ -22,6 +23,7 @@ use super::undo::{Foreign, Step, UndoStack};
 use self::changes::differences;
 pub use self::changes::{Changes, Notice};
 pub use self::queue::MAX_PENDING;
+use self::saved::Saved;
 pub use self::steps::Undone;
 use self::stored::Numbering;
 pub use self::stored::{StoredDashboard, StoredQueue};
@@ -39,6 +41,8 @@ pub struct Replica {
     /// How many logs it has followed before this one.
     log: u32,
     revision: u64,
+    /// The time of the commit at that revision, where it is known.
+    made_at: Option<u64>,
     /// False where the copy is spoilt: the next join takes a snapshot.
     resumable: bool,
     /// True from `joined` until the connection is gone.
@@ -59,6 +63,7 @@ pub struct Replica {
     next_seq: u64,
     /// The `expected` that an `out_of_order` was answered for; a second one is the same story.
     resent_from: Option<u64>,
+    saved: Saved,
     undo: UndoStack,
     foreign: Foreign,
 }
@@ -111,6 +116,7 @@ impl Replica {
             epoch: None,
             log: 0,
             revision: 0,
+            made_at: None,
             resumable: false,
             live: false,
             view: dashboard.clone(),
@@ -123,16 +129,18 @@ impl Replica {
             logged: 0,
             next_seq: 1,
             resent_from: None,
+            saved: Saved::default(),
             undo: UndoStack::default(),
             foreign: Foreign::default(),
         }
     }
 
-    /// Says that the dashboard it began with is this revision of this log, so that the first join can
-    /// resume from it.
-    pub fn at(mut self, epoch: String, revision: u64) -> Self {
+    /// Says that the dashboard it began with is this revision of this log, whose commit there is of that
+    /// time, so that the first join can resume from it.
+    pub fn at(mut self, epoch: String, revision: u64, made_at: Option<u64>) -> Self {
         self.epoch = Some(epoch);
         self.revision = revision;
+        self.made_at = made_at;
         self.resumable = true;
         self
     }
@@ -171,7 +179,7 @@ impl Replica {
     /// What a `join` says of where this copy is.
     pub fn resume(&self) -> Option<Resume> {
         let epoch = self.epoch.clone().filter(|_| self.resumable)?;
-        Some(Resume { epoch, revision: self.revision })
+        Some(Resume { epoch, revision: self.revision, at: self.made_at })
     }
 
     /// Takes the answer to a `join` (S7). `client` is this tab's public id.
@@ -204,11 +212,13 @@ impl Replica {
         }
         self.epoch = Some(joined.epoch);
         self.revision = joined.revision;
+        self.made_at = joined.at;
         self.resumable = true;
         self.live = true;
         if !same_log {
             self.log += 1;
             self.made_on_another_log();
+            changes.notices.push(self.saved.restored(joined.last_seq));
         }
         // Of another log it has nothing: `offered` is 0 by now.
         self.logged = joined.last_seq.min(self.offered);
@@ -340,6 +350,7 @@ impl Replica {
                 self.confirmed.conflicts.insert(conflict.id.clone(), conflict.clone());
             }
             self.revision = commit.revision;
+            self.made_at = Some(commit.at);
             for conflict in commit.conflicts.iter().filter(|conflict| conflict.settled.is_none()) {
                 self.met(conflict, mine, changes);
             }

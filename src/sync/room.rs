@@ -23,6 +23,8 @@ pub const MAX_CLIENTS: usize = 10_000;
 pub struct Room {
     epoch: String,
     revision: u64,
+    /// The time of the last commit, where it is known.
+    at: Option<u64>,
     dashboard: Dashboard,
     cells: CellLogs,
     clients: HashMap<ClientId, LastSeq>,
@@ -41,6 +43,8 @@ struct LastSeq {
 pub struct RoomState {
     pub epoch: String,
     pub revision: u64,
+    #[serde(default)]
+    at: Option<u64>,
     pub dashboard: Dashboard,
     cells: Vec<(Cell, CellLog)>,
     clients: BTreeMap<ClientId, LastSeq>,
@@ -77,6 +81,7 @@ impl Room {
         Self {
             epoch,
             revision: 0,
+            at: None,
             dashboard,
             cells: CellLogs::default(),
             clients: HashMap::new(),
@@ -89,6 +94,7 @@ impl Room {
         Self {
             epoch: state.epoch,
             revision: state.revision,
+            at: state.at,
             dashboard: state.dashboard,
             cells: state.cells.into_iter().collect(),
             clients: state.clients.into_iter().collect(),
@@ -111,6 +117,7 @@ impl Room {
         RoomState {
             epoch: self.epoch.clone(),
             revision: self.revision,
+            at: self.at,
             dashboard: self.dashboard.clone(),
             cells,
             clients: self.clients.iter().map(|(client, last)| (client.clone(), *last)).collect(),
@@ -123,6 +130,11 @@ impl Room {
 
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The time of the last commit, in Unix milliseconds; `None` where there is none.
+    pub fn at(&self) -> Option<u64> {
+        self.at
     }
 
     pub fn dashboard(&self) -> &Dashboard {
@@ -167,7 +179,7 @@ impl Room {
         }
         let stamp = Stamp { by: author.by.clone(), at: now_ms, revision: self.revision + 1 };
         let commit = self.perform(&author.client, change, &stamp);
-        self.revision = stamp.revision;
+        (self.revision, self.at) = (stamp.revision, Some(stamp.at));
         self.note_client(&author.client, change.seq);
         Verdict::Committed(Box::new(commit))
     }
@@ -185,7 +197,7 @@ impl Room {
         for conflict in &commit.conflicts {
             self.dashboard.conflicts.insert(conflict.id.clone(), conflict.clone());
         }
-        self.revision = commit.revision;
+        (self.revision, self.at) = (commit.revision, Some(commit.at));
         self.note_client(&commit.client, commit.seq);
     }
 

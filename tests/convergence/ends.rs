@@ -96,7 +96,7 @@ fn every_character_is_somewhere(world: &World) {
             Notice::SetAside { change, .. } | Notice::Unknown { change } => {
                 change.ops.iter().any(|op| typed(op).contains(character))
             }
-            Notice::Conflict { .. } => false,
+            Notice::Conflict { .. } | Notice::Restored { .. } => false,
         });
         let somewhere = found.contains(character) || world.deleted.contains(character) || in_hand;
         assert!(somewhere, "S4: {character} of client {author} is lost");

@@ -317,6 +317,7 @@ impl World {
             role: Role::Editor,
             epoch: self.room.epoch().to_owned(),
             revision: self.room.revision(),
+            at: self.room.at(),
             last_seq: self.room.last_seq(&client.author.client),
             snapshot: tail.is_none().then(|| self.room.dashboard().clone()),
             commits: tail,

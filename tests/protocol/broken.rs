@@ -85,6 +85,10 @@ impl Store for Breaking {
         self.inner.save_snapshot(id, at, state).await
     }
 
+    async fn renew(&self, id: &DashboardId, epoch: &str) -> Result<(), StoreError> {
+        self.inner.renew(id, epoch).await
+    }
+
     async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
         self.inner.secret(name).await
     }

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod broken;
+mod restored;
 #[path = "../support/mod.rs"]
 mod support;
 

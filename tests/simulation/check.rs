@@ -272,7 +272,7 @@ impl Ledger {
                 Notice::SetAside { change, .. } => told.extend(leave(change.seq).map(Ended::SetAside)),
                 Notice::Unknown { change } => told.extend(leave(change.seq).map(Ended::Unknown)),
                 Notice::Refused { op, .. } => refused_ops.push(op),
-                Notice::Conflict { .. } => {}
+                Notice::Restored { .. } | Notice::Conflict { .. } => {}
             }
         }
         for (_, seq, refused) in verdicts {

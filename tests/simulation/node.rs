@@ -288,6 +288,7 @@ impl World {
             role: self.tabs[tab].role,
             epoch,
             revision,
+            at: room.at(),
             last_seq: room.last_seq(&self.tabs[tab].author.client),
             snapshot: tail.is_none().then(|| room.dashboard().clone()),
             commits: tail,

@@ -100,8 +100,8 @@ impl World {
         }
         let user = tab.author.by.clone();
         let replica = match dashboard {
-            Some(StoredDashboard { epoch, revision, dashboard }) => {
-                Replica::new(author, dashboard, user).at(epoch, revision)
+            Some(StoredDashboard { epoch, revision, at, dashboard }) => {
+                Replica::new(author, dashboard, user).at(epoch, revision, at)
             }
             None => Replica::new(author, Default::default(), user),
         };

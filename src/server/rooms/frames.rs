@@ -105,6 +105,7 @@ pub struct JoinedParts<'a> {
     pub role: Role,
     pub epoch: &'a str,
     pub revision: u64,
+    pub at: Option<u64>,
     pub last_seq: u64,
     pub content: Content,
     pub peers: &'a Peers,
@@ -131,6 +132,10 @@ pub fn joined(parts: &JoinedParts<'_>) -> Frame {
     out.push_str(&json(&parts.epoch));
     out.push_str(",\"revision\":");
     out.push_str(&parts.revision.to_string());
+    if let Some(at) = parts.at {
+        out.push_str(",\"at\":");
+        out.push_str(&at.to_string());
+    }
     out.push_str(",\"last_seq\":");
     out.push_str(&parts.last_seq.to_string());
     match &parts.content {
@@ -204,6 +209,7 @@ mod tests {
                 role: Role::Editor,
                 epoch: "e\"1",
                 revision: 3,
+                at: Some(5),
                 last_seq: 1,
                 content,
                 peers: &peers,
@@ -211,6 +217,7 @@ mod tests {
             match read(joined(&parts)) {
                 ServerMessage::Joined(joined) => {
                     assert_eq!((joined.snapshot.is_some(), joined.commits.is_some()), (!tail, tail));
+                    assert_eq!(joined.at, Some(5));
                     assert_eq!(joined.epoch, "e\"1");
                 }
                 other => panic!("{other:?}"),

@@ -4,6 +4,7 @@
 mod log;
 mod people;
 mod recovery;
+mod restored;
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -53,6 +54,8 @@ enum Ended {
     },
     /// The store did not let it go on, or a step of it panicked.
     Failed,
+    /// An older state took the log's place, which has another name from now on.
+    Restored,
 }
 
 /// An open room.
@@ -206,6 +209,7 @@ impl Live {
             Input::Join { member, resume } => {
                 self.joining = Some(member.clone());
                 self.flush().await?;
+                let resume = self.check_history(resume).await?;
                 self.join(member, resume, now_ms).await;
                 self.joining = None;
             }
@@ -282,7 +286,7 @@ impl Live {
         match ended {
             // The log ends behind what the room holds, or a panic left the dashboard half changed: only
             // what is in the store is true.
-            Ended::Failed | Ended::Deleted => self.end_saving().await,
+            Ended::Failed | Ended::Deleted | Ended::Restored => self.end_saving().await,
             Ended::Idle | Ended::Drained { .. } => self.save_last_snapshot().await,
         }
         self.rooms.forget(&self.id, &self.slot);
@@ -325,6 +329,15 @@ fn say_goodbye(member: &Member, ended: Ended) {
             frames::error(Code::Internal, "The server restarts.", Some(retry_after_ms)),
             close::DRAINING,
             "draining",
+        ),
+        Ended::Restored => (
+            frames::error(
+                Code::Internal,
+                "The server was restored to an earlier state. What is not saved yet is sent again.",
+                Some(FAILED_RETRY_MS),
+            ),
+            close::DRAINING,
+            "restored",
         ),
         Ended::Idle | Ended::Failed => (
             frames::error(

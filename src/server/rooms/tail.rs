@@ -45,6 +45,12 @@ impl Tail {
         Some(self.commits.iter().skip(skip).map(|commit| commit.body.clone()).collect())
     }
 
+    /// The commit at a revision, where it is here.
+    pub fn get(&self, revision: u64) -> Option<Arc<str>> {
+        let index = revision.checked_sub(self.commits.front()?.revision)?;
+        self.commits.get(usize::try_from(index).ok()?).map(|commit| commit.body.clone())
+    }
+
     /// The commit of a client's change, where it is here.
     pub fn find(&self, client: &ClientId, seq: u64) -> Option<Arc<str>> {
         let same =
@@ -75,6 +81,8 @@ mod tests {
         let client = ClientId::new("c1").expect("an id");
         assert_eq!(tail.find(&client, 4).as_deref(), Some("4"));
         assert_eq!(tail.find(&client, 1), None);
+        let there = [2, 3, 5, 6].map(|revision| tail.get(revision).is_some());
+        assert_eq!(there, [false, true, true, false]);
     }
 
     #[test]

@@ -161,6 +161,13 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn renew(&self, id: &DashboardId, epoch: &str) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        let log = kept.dashboards.get_mut(id).ok_or(StoreError::Gone)?;
+        epoch.clone_into(&mut log.epoch);
+        Ok(())
+    }
+
     async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
         let mut kept = self.kept()?;
         Ok(*kept.secrets.entry(name.to_owned()).or_insert_with(rand::random))

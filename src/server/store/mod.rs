@@ -156,6 +156,10 @@ pub trait Store: Send + Sync + 'static {
     async fn save_snapshot(&self, id: &DashboardId, revision: u64, state: Arc<str>)
     -> Result<(), StoreError>;
 
+    /// Gives a log another identity, because what was known of it does not hold any more. Errors with
+    /// `Gone` where there is none.
+    async fn renew(&self, id: &DashboardId, epoch: &str) -> Result<(), StoreError>;
+
     /// Random bytes by name, made once and the same ever after. For signing.
     async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError>;
 

@@ -204,6 +204,10 @@ impl Store for SqliteStore {
         self.writer.write(Write::Snapshot { id: id.clone(), revision, state }).await
     }
 
+    async fn renew(&self, id: &DashboardId, epoch: &str) -> Result<(), StoreError> {
+        self.writer.write(Write::Renew { id: id.clone(), epoch: epoch.to_owned() }).await
+    }
+
     async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
         self.writer.write(Write::Secret { name: name.to_owned(), bytes: rand::random() }).await?;
         let bytes: Vec<u8> = sqlx::query_scalar("SELECT bytes FROM secrets WHERE name = $1")

@@ -29,6 +29,9 @@ pub enum Notice {
     SetAside { change: Change, code: Code, reason: String },
     /// A change reached the log, which no longer tells what became of it; here it is.
     Unknown { change: Change },
+    /// The server was restored to an earlier state. So many changes of mine that were saved are not in it;
+    /// here are the last of them.
+    Restored { missing: u64, changes: Vec<Change> },
     /// Another value met mine; both are kept.
     Conflict { conflict: Arc<Conflict>, mine_shows: bool },
 }

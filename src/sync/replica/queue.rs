@@ -135,6 +135,7 @@ impl Replica {
         else {
             return;
         };
+        self.saved.keep(&change, &commit.refused);
         for refused in &commit.refused {
             if let Some(op) = change.ops.get(refused.index) {
                 if matches!(op, Op::EditText { .. }) {
@@ -226,6 +227,7 @@ mod tests {
             role: Role::Editor,
             epoch: room.epoch().to_owned(),
             revision: 0,
+            at: None,
             last_seq: 0,
             snapshot: Some(room.dashboard().clone()),
             commits: None,

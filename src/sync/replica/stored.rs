@@ -16,6 +16,7 @@ use crate::dashboard::Dashboard;
 use crate::sync::protocol::Change;
 
 use super::queue::weight;
+use super::saved::Saved;
 use super::{Changes, Replica};
 
 /// A dashboard as the log had it at a revision.
@@ -23,6 +24,9 @@ use super::{Changes, Replica};
 pub struct StoredDashboard {
     pub epoch: String,
     pub revision: u64,
+    /// The time of the commit at that revision, where it is known.
+    #[serde(default)]
+    pub at: Option<u64>,
     pub dashboard: Dashboard,
 }
 
@@ -83,6 +87,7 @@ impl Replica {
         self.disconnected();
         self.client = None;
         self.logged = 0;
+        self.saved = Saved::default();
         self.take_up(queue)
     }
 
@@ -107,7 +112,8 @@ impl Replica {
     /// What is to be kept of the log; `None` while it is not known to be right.
     pub fn stored_dashboard(&self) -> Option<StoredDashboard> {
         let epoch = self.epoch.clone().filter(|_| self.resumable)?;
-        Some(StoredDashboard { epoch, revision: self.revision, dashboard: self.confirmed.clone() })
+        let (revision, at, dashboard) = (self.revision, self.made_at, self.confirmed.clone());
+        Some(StoredDashboard { epoch, revision, at, dashboard })
     }
 
     /// What is to be kept of the own changes.
@@ -188,6 +194,7 @@ mod tests {
                 role: Role::Editor,
                 epoch: self.room.epoch().to_owned(),
                 revision: self.room.revision(),
+                at: self.room.at(),
                 last_seq: self.room.last_seq(&self.author.client),
                 snapshot: Some(self.room.dashboard().clone()),
                 commits: None,
@@ -282,7 +289,7 @@ mod tests {
         replica.edit(title("A")).expect("an edit");
         let queue = StoredQueue { epoch: Some("e0".to_owned()), ..replica.stored_queue() };
         let changes = vec![Change { base: 5, ..queue.changes[0].clone() }];
-        let page = Replica::new(8, Dashboard::new("Page"), User::default()).at("e1".to_owned(), 0);
+        let page = Replica::new(8, Dashboard::new("Page"), User::default()).at("e1".to_owned(), 0, None);
         let mut again = page.with_queue(StoredQueue { changes, ..queue });
         world.join(&mut again);
         again.stored(again.numbering());
@@ -296,7 +303,7 @@ mod tests {
         world.join(&mut replica);
         replica.edit(title("A")).expect("an edit");
         assert_eq!(world.take(&mut replica), 1);
-        let old = Replica::new(8, Dashboard::new("Old"), User::default()).at("e0".to_owned(), 3);
+        let old = Replica::new(8, Dashboard::new("Old"), User::default()).at("e0".to_owned(), 3, None);
         let mut again = old.with_queue(StoredQueue { offered: 1, ..replica.stored_queue() });
         assert_eq!(again.resume(), None);
         world.join(&mut again);
@@ -368,8 +375,8 @@ mod tests {
         let mut replica = world.load(StoredQueue::default());
         assert_eq!(replica.stored_dashboard(), None);
         world.join(&mut replica);
-        let StoredDashboard { epoch, revision, dashboard } = replica.stored_dashboard().expect("joined");
-        let again = Replica::new(8, dashboard, User::default()).at(epoch, revision);
+        let StoredDashboard { epoch, revision, at, dashboard } = replica.stored_dashboard().expect("joined");
+        let again = Replica::new(8, dashboard, User::default()).at(epoch, revision, at);
         assert_eq!(again.resume(), replica.resume());
         assert_eq!(again.view().title, "Start");
     }

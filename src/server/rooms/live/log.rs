@@ -36,7 +36,9 @@ pub(super) fn rebuild(
     max_widgets: usize,
     tail: &mut Tail,
 ) -> Result<Room, serde_json::Error> {
-    let state: RoomState = serde_json::from_str(&opened.state)?;
+    let mut state: RoomState = serde_json::from_str(&opened.state)?;
+    // The log's name may have changed since the state was saved.
+    state.epoch = opened.epoch;
     let mut room = Room::from_state(state).max_widgets(max_widgets);
     for Stored { revision, body } in opened.commits {
         let commit: Commit = serde_json::from_str(&body)?;

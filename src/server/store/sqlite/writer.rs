@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -34,6 +34,10 @@ pub(super) enum Write {
         state: Arc<str>,
     },
     Delete(DashboardId),
+    Renew {
+        id: DashboardId,
+        epoch: String,
+    },
     /// Keeps the bytes, where the name has none yet.
     Secret {
         name: String,
@@ -46,7 +50,7 @@ pub(super) enum Write {
 impl Write {
     /// True where it changes the file whenever it succeeds.
     fn surely_writes(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Append { .. } | Self::Delete(_))
+        matches!(self, Self::Create(_) | Self::Append { .. } | Self::Delete(_) | Self::Renew { .. })
     }
 
     /// Bytes of its rows, about.
@@ -197,10 +201,11 @@ async fn perform(to: &mut SqliteConnection, write: &Write) -> Result<(), Undone>
         Write::Snapshot { id, revision, state } => save_snapshot(to, id, *revision, state).await,
         Write::Delete(id) => {
             let query = sqlx::query("DELETE FROM dashboards WHERE id = $1").bind(id.as_str());
-            match query.execute(to).await?.rows_affected() {
-                0 => Err(Undone::Nothing(StoreError::Gone)),
-                _ => Ok(()),
-            }
+            one_row(query.execute(to).await?)
+        }
+        Write::Renew { id, epoch } => {
+            let query = sqlx::query("UPDATE dashboards SET epoch = $1 WHERE id = $2");
+            one_row(query.bind(epoch.as_str()).bind(id.as_str()).execute(to).await?)
         }
         Write::Secret { name, bytes } => {
             let query =
@@ -209,6 +214,11 @@ async fn perform(to: &mut SqliteConnection, write: &Write) -> Result<(), Undone>
             Ok(())
         }
     }
+}
+
+/// Errors where there was no such dashboard.
+fn one_row(done: SqliteQueryResult) -> Result<(), Undone> {
+    if done.rows_affected() == 0 { Err(Undone::Nothing(StoreError::Gone)) } else { Ok(()) }
 }
 
 async fn create(to: &mut SqliteConnection, new: &NewDashboard) -> Result<(), Undone> {
