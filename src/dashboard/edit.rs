@@ -62,7 +62,7 @@ pub struct Effect {
     /// The ops to repeat elsewhere with [`Dashboard::apply`].
     pub ops: Vec<Op>,
     /// The ops that, performed as one group, take it back. Note text is not among them; see
-    /// [`super::text::NoteText::unsplice`].
+    /// [`super::splice`].
     pub inverse: Vec<Op>,
 }
 

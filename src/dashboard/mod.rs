@@ -5,6 +5,7 @@
 pub mod id;
 pub mod layout;
 pub mod op;
+pub mod splice;
 pub mod text;
 pub mod widget;
 
@@ -149,6 +150,11 @@ impl Dashboard {
             None => self.settings.get(&cell.field).cloned().unwrap_or(Value::Null),
             Some(id) => self.widgets.get(id).map_or(Value::Null, |widget| widget.value(&cell.field)),
         }
+    }
+
+    /// A note's text; `None` where there is no such note.
+    pub fn text(&self, id: &WidgetId) -> Option<&NoteText> {
+        self.widgets.get(id)?.text.as_ref()
     }
 
     /// Conflicts that nobody has settled yet, in the order of their ids.

@@ -15,6 +15,7 @@ use yrs::{
 };
 
 use super::edit::OpError;
+use super::splice::{Splice, cut};
 use super::yjs::{self, is_plain_text};
 
 /// Bytes of a note's Yjs state: a long runbook with its history of edits.
@@ -118,21 +119,13 @@ pub enum Side {
     After,
 }
 
-/// What a splice did to a text, so that it can be undone (see [`NoteText::unsplice`]).
+/// The characters beside a splice, by which it is found again.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Splice {
+pub struct Bounds {
+    /// Of what it inserted, the first; where it inserted nothing, what stands before it.
     start: Option<Anchor>,
+    /// The last of what it inserted; `None` where it inserted nothing.
     end: Option<Anchor>,
-    inserted: String,
-    removed: String,
-}
-
-impl Splice {
-    /// This removal and an earlier one of what stood right behind it, as one.
-    pub fn with_removed_behind(mut self, earlier: &Self) -> Self {
-        self.removed.push_str(&earlier.removed);
-        self
-    }
 }
 
 impl NoteText {
@@ -167,17 +160,15 @@ impl NoteText {
         close(&doc, &text)
     }
 
-    /// The update that replaces `remove` units from `at` on with `insert`, and what undoes it.
+    /// The update that replaces `remove` units from `at` on with `insert`, and what it does here.
     ///
     /// `author` is the Yjs client id (53 bits) of this replica. Positions past the end and inside
     /// a surrogate pair are brought to the nearest that is fine.
     pub fn splice(&self, author: u64, at: u32, remove: u32, insert: &str) -> (Update, Splice) {
         let (at, end) = self.char_bounds(at, at.saturating_add(remove));
-        let units: Vec<u16> = self.plain.encode_utf16().skip(at as usize).take((end - at) as usize).collect();
-        let removed = String::from_utf16_lossy(&units);
+        let removed = cut(&self.plain, at, end);
         let (doc, text) = self.open(author);
         let before = doc.transact().state_vector();
-        let inserted_end = at + insert.encode_utf16().count() as u32;
         let update = {
             let mut txn = doc.transact_mut();
             if end > at {
@@ -190,28 +181,33 @@ impl NoteText {
             txn.encode_update_v1()
         };
         debug_assert!(doc.transact().state_vector() >= before);
-        let txn = doc.transact();
-        let start_side = if insert.is_empty() { Assoc::Before } else { Assoc::After };
-        let start = sticky(&text, &txn, at, start_side);
-        let end = sticky(&text, &txn, inserted_end, Assoc::Before);
-        (Update::new(update), Splice { start, end, inserted: insert.to_owned(), removed })
+        (Update::new(update), Splice { at, removed, inserted: insert.to_owned() })
     }
 
-    /// The splice that takes an earlier one back, as `(at, remove, insert)`.
-    ///
-    /// `None` where somebody else has written in what it inserted since, or removed it.
-    pub fn unsplice(&self, splice: &Splice) -> Option<(u32, u32, String)> {
-        let start = match &splice.start {
-            Some(anchor) => self.index_of(anchor)?,
-            None => 0,
+    /// The characters beside splices of which this is the text after all.
+    pub fn bounds(&self, splices: &[Splice]) -> Vec<Bounds> {
+        let (doc, text) = self.open(0);
+        let txn = doc.transact();
+        let of = |one: &Splice| {
+            let side = if one.inserted.is_empty() { Assoc::Before } else { Assoc::After };
+            let end = (!one.inserted.is_empty()).then(|| sticky(&text, &txn, one.end(), Assoc::Before));
+            Bounds { start: sticky(&text, &txn, one.at, side), end: end.flatten() }
         };
-        if splice.inserted.is_empty() {
-            return Some((start, 0, splice.removed.clone()));
-        }
-        let end = self.index_of(splice.end.as_ref()?)?;
-        let count = end.checked_sub(start)?;
-        let units: Vec<u16> = self.plain.encode_utf16().skip(start as usize).take(count as usize).collect();
-        (String::from_utf16_lossy(&units) == splice.inserted).then(|| (start, count, splice.removed.clone()))
+        splices.iter().map(of).collect()
+    }
+
+    /// Where these are now, as the first position and the one behind the last; `None` for what is not
+    /// known here.
+    pub fn find(&self, bounds: &[Bounds]) -> Vec<Option<(u32, u32)>> {
+        let (doc, _text) = self.open(0);
+        let txn = doc.transact();
+        let place = |anchor: &Anchor| anchor.0.get_offset(&txn).map(|offset| offset.index);
+        let of = |one: &Bounds| {
+            let start = one.start.as_ref().map_or(Some(0), place)?;
+            let end = one.end.as_ref().map_or(Some(start), place)?;
+            (start <= end).then_some((start, end))
+        };
+        bounds.iter().map(of).collect()
     }
 
     /// An anchor at a position in UTF-16 units; `None` in an empty text.
@@ -328,14 +324,17 @@ mod tests {
     }
 
     #[test]
-    fn undo_takes_back_my_words_and_leaves_yours() {
+    fn a_splice_is_found_again_among_others_words() {
         let base = NoteText::from_plain("one two", 1);
         let (mine, _, splice) = typed(&base, 2, 4, 3, "three");
+        let bounds = mine.bounds(&[splice]);
         let (both, _, _) = typed(&mine, 3, 0, 0, "zero ");
-        let (at, remove, insert) = both.unsplice(&splice).expect("mine is intact");
-        assert_eq!(typed(&both, 2, at, remove, &insert).0.plain(), "zero one two");
-        let (broken, _, _) = typed(&mine, 3, 6, 0, "XX");
-        assert_eq!(broken.unsplice(&splice), None);
+        assert_eq!(both.find(&bounds), [Some((9, 14))]);
+        let (within, _, _) = typed(&mine, 3, 6, 0, "XX");
+        assert_eq!(within.find(&bounds), [Some((4, 11))], "with what others wrote into it");
+        let (mine, _, removal) = typed(&mine, 2, 4, 5, "");
+        let bounds = mine.bounds(&[removal]);
+        assert_eq!(typed(&mine, 3, 0, 0, "zero ").0.find(&bounds), [Some((9, 9))]);
     }
 
     #[test]

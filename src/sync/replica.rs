@@ -287,10 +287,13 @@ impl Replica {
         let mut view = self.view.clone();
         let mut typing = Typing::new(self, &mut view)?;
         typing.splice(id, at, remove, insert)?;
-        let (queue, splices, _) = typing.finish();
+        let (queue, typed, _) = typing.finish();
+        let before = self.view.text(id).cloned();
         let changes = self.enact(view, queue, self.revision)?;
-        for (id, splice) in splices {
-            self.undo.typed(&id, splice, self.foreign.now(), now_ms);
+        if let (Some(before), Some(after)) = (before, self.view.text(id)) {
+            for (_, splices) in typed {
+                self.undo.typed(id, (&before, after), &splices, self.foreign.now(), now_ms);
+            }
         }
         Ok(changes)
     }

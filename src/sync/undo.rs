@@ -1,36 +1,45 @@
 //! A person's own undo and redo, in one tab. It never takes back another person's work: a step whose
 //! cell somebody else has written since is skipped.
 
+mod text_step;
+
 use std::collections::{HashMap, VecDeque};
 
-use crate::dashboard::text::Splice;
-use crate::dashboard::{Cell, Op, WidgetId};
+use crate::dashboard::splice::Splice;
+use crate::dashboard::{Cell, NoteText, Op, WidgetId};
+
+pub use self::text_step::TextStep;
 
 /// Steps that can be undone, per person and tab.
 pub const MAX_STEPS: usize = 100;
 /// A pause in typing that begins a new step, in milliseconds.
 const TYPING_PAUSE_MS: u64 = 1_000;
-/// Splices that one step of typing gathers.
-const MAX_SPLICES: usize = 200;
+/// Keys that one step of typing gathers.
+const MAX_KEYS: usize = 200;
 
 /// What takes one own step back.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub ops: Vec<Op>,
-    /// What was typed, in order.
-    pub splices: Vec<(WidgetId, Splice)>,
+    /// What was typed, a note once.
+    pub texts: Vec<TextStep>,
     /// The moment, in [`Foreign::now`], at which it was done.
     pub at: u64,
     typed_at: Option<u64>,
+    keys: usize,
 }
 
 impl Step {
-    pub fn new(ops: Vec<Op>, splices: Vec<(WidgetId, Splice)>, at: u64) -> Self {
-        Self { ops, splices, at, typed_at: None }
+    pub fn new(ops: Vec<Op>, texts: Vec<TextStep>, at: u64) -> Self {
+        Self { ops, texts, at, typed_at: None, keys: 0 }
     }
 
     fn is_empty(&self) -> bool {
-        self.ops.is_empty() && self.splices.is_empty()
+        self.ops.is_empty() && self.texts.iter().all(TextStep::is_empty)
+    }
+
+    fn seal(&mut self) {
+        self.texts.iter_mut().for_each(TextStep::seal);
     }
 }
 
@@ -58,19 +67,36 @@ impl UndoStack {
         }
     }
 
-    /// A new own splice, which joins the step before it if that was typing just now.
-    pub fn typed(&mut self, id: &WidgetId, splice: Splice, at: u64, now_ms: u64) {
+    /// New own typing in a note, which joins the step before it if that was typing just now.
+    pub fn typed(
+        &mut self,
+        id: &WidgetId,
+        (before, after): (&NoteText, &NoteText),
+        splices: &[Splice],
+        at: u64,
+        now_ms: u64,
+    ) {
         self.redo.clear();
         if let Some(last) = self.undo.back_mut()
             && last.typed_at.is_some_and(|then| now_ms.saturating_sub(then) < TYPING_PAUSE_MS)
-            && last.splices.len() < MAX_SPLICES
-            && last.splices.last().is_some_and(|(same, _)| same == id)
+            && last.keys < MAX_KEYS
+            && let [text] = &mut last.texts[..]
+            && text.id == *id
+            && text.fold(before, splices, after)
         {
-            last.splices.push((id.clone(), splice));
             last.typed_at = Some(now_ms);
+            last.keys += 1;
+            if last.is_empty() {
+                self.undo.pop_back();
+            }
             return;
         }
-        self.push(Step { ops: Vec::new(), splices: vec![(id.clone(), splice)], at, typed_at: Some(now_ms) });
+        let mut text = TextStep::new(id.clone(), before);
+        text.fold(before, splices, after);
+        let step = Step { typed_at: Some(now_ms), keys: 1, ..Step::new(Vec::new(), vec![text], at) };
+        if !step.is_empty() {
+            self.push(step);
+        }
     }
 
     pub fn take_undo(&mut self) -> Option<Step> {
@@ -82,8 +108,9 @@ impl UndoStack {
     }
 
     /// A step was undone; this does it again.
-    pub fn undone(&mut self, step: Step) {
+    pub fn undone(&mut self, mut step: Step) {
         if !step.is_empty() {
+            step.seal();
             self.redo.push(step);
         }
     }
@@ -95,7 +122,22 @@ impl UndoStack {
         }
     }
 
+    /// Says how texts read after a step back or forth: the steps next to it build on them.
+    pub fn refresh<'a>(&mut self, text: impl Fn(&WidgetId) -> Option<&'a NoteText>) {
+        for step in self.undo.back_mut().into_iter().chain(self.redo.last_mut()) {
+            for one in &mut step.texts {
+                if let Some(text) = text(&one.id) {
+                    one.refresh(text);
+                }
+            }
+        }
+    }
+
     fn push(&mut self, step: Step) {
+        // Only the newest goes on, and needs the text as it left it.
+        if let Some(last) = self.undo.back_mut() {
+            last.seal();
+        }
         self.undo.push_back(step);
         if self.undo.len() > MAX_STEPS {
             self.undo.pop_front();

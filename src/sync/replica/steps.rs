@@ -1,7 +1,8 @@
 //! A person's own steps back and forth, played as edits like any other.
 
 use crate::dashboard::Op;
-use crate::sync::undo::{Step, UndoStack};
+use crate::dashboard::splice::{Splice, units};
+use crate::sync::undo::{Step, TextStep, UndoStack};
 
 use super::typing::Typing;
 use super::{Changes, EditError, Replica};
@@ -35,9 +36,10 @@ impl Replica {
     fn play(&mut self, step: &Step) -> Result<Option<(Changes, Step)>, EditError> {
         let mut view = self.view.clone();
         let mut typing = Typing::new(self, &mut view)?;
-        for (id, splice) in step.splices.iter().rev() {
-            if let Some((at, remove, insert)) = typing.text(id).and_then(|text| text.unsplice(splice)) {
-                typing.splice(id, at, remove, &insert)?;
+        for text in step.texts.iter().rev() {
+            let back = typing.text(&text.id).map(|now| text.back(now));
+            for Splice { at, removed, inserted } in back.unwrap_or_default() {
+                typing.splice(&text.id, at, units(&removed), &inserted)?;
             }
         }
         let ops: Vec<&Op> = step.ops.iter().filter(|op| !self.foreign.wrote_since(op, step.at)).collect();
@@ -45,18 +47,26 @@ impl Replica {
         if ops.iter().any(|op| !matches!(op, Op::Place { .. })) || ops.len() == step.ops.len() {
             typing.perform_possible(ops);
         }
-        let (queue, splices, inverse) = typing.finish();
+        let (queue, typed, inverse) = typing.finish();
         if queue.is_empty() {
             return Ok(None);
         }
+        let texts = typed.into_iter().filter_map(|(id, splices)| {
+            let (before, after) = (self.view.text(&id)?, view.text(&id)?);
+            let mut text = TextStep::new(id, before);
+            text.fold(before, &splices, after);
+            Some(text)
+        });
+        let step = Step::new(inverse, texts.collect(), self.foreign.now());
         let changes = self.enact(view, queue, self.revision)?;
-        Ok(Some((changes, Step::new(inverse, splices, self.foreign.now()))))
+        Ok(Some((changes, step)))
     }
 
     fn keep(&mut self, outcome: Option<(Changes, Step)>, keep: fn(&mut UndoStack, Step)) -> Undone {
         match outcome {
             Some((changes, step)) => {
                 keep(&mut self.undo, step);
+                self.undo.refresh(|id| self.view.text(id));
                 Undone::Done(changes)
             }
             None => Undone::Skipped,
@@ -67,8 +77,10 @@ impl Replica {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{Dashboard, Frame, Kind, NoteText, OpError, User, Widget, WidgetId};
+    use crate::dashboard::{ClientId, Dashboard, Frame, Kind, NoteText, OpError, User, Widget, WidgetId};
+    use crate::sync::protocol::Commit;
     use crate::sync::replica::MAX_PENDING;
+    use proptest::prelude::*;
 
     /// Far more than one op takes, and no two places of it alike.
     fn long() -> String {
@@ -165,5 +177,129 @@ mod tests {
         let error = replica.type_text(&id, 0, 0, &text, 5_000).expect_err("no room for so many changes");
         assert_eq!(error, EditError::QueueFull);
         assert_eq!((reads(&replica, &id), replica.pending()), ("", pending));
+    }
+
+    /// Takes steps back, or does them again, until there are no more. How it read after each.
+    fn all_the_way(replica: &mut Replica, id: &WidgetId, step: fn(&mut Replica) -> Undone) -> Vec<String> {
+        let mut read = vec![reads(replica, id).to_owned()];
+        loop {
+            match step(replica) {
+                Undone::Done(_) => read.push(reads(replica, id).to_owned()),
+                Undone::Skipped => panic!("nobody else wrote here"),
+                Undone::Nothing => return read,
+            }
+        }
+    }
+
+    fn undo(replica: &mut Replica) -> Undone {
+        replica.undo().expect("there is room")
+    }
+
+    fn redo(replica: &mut Replica) -> Undone {
+        replica.redo().expect("there is room")
+    }
+
+    /// Somebody else types into the note.
+    fn typed_by_another(replica: &mut Replica, id: &WidgetId, at: u32, insert: &str) {
+        let (update, _) = replica.confirmed().text(id).expect("a note").splice(99, at, 0, insert);
+        let client = ClientId::new("other").expect("an id");
+        let (revision, ops) = (replica.revision() + 1, vec![Op::EditText { id: id.clone(), update }]);
+        let (seq, by) = (revision, User::default());
+        let commit =
+            Commit { revision, client, seq, by, at: 0, ops, refused: Vec::new(), conflicts: Vec::new() };
+        assert_eq!(replica.commits(vec![commit], None).lost, None);
+    }
+
+    #[test]
+    fn s4_what_backspace_took_comes_back_in_its_order() {
+        let (mut replica, id) = with_note("Hello");
+        for at in [4, 3, 2] {
+            replica.type_text(&id, at, 1, "", 5_000).expect("removed");
+        }
+        undo(&mut replica);
+        assert_eq!(reads(&replica, &id), "Hello");
+    }
+
+    #[test]
+    fn s4_text_that_came_back_can_be_taken_back_itself() {
+        let (mut replica, id) = with_note("Hello");
+        replica.type_text(&id, 0, 2, "", 5_000).expect("removed");
+        undo(&mut replica);
+        assert!(matches!(undo(&mut replica), Undone::Done(_)));
+        assert_eq!(reads(&replica, &id), "");
+        // And where somebody else has typed since.
+        let (mut replica, id) = with_note("Hello");
+        replica.type_text(&id, 0, 2, "", 5_000).expect("removed");
+        undo(&mut replica);
+        replica.confirmed = replica.view.clone();
+        replica.pending.clear();
+        typed_by_another(&mut replica, &id, 5, " Ada");
+        assert!(matches!(undo(&mut replica), Undone::Done(_)));
+        assert_eq!(reads(&replica, &id), " Ada");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn s4_undo_and_redo_go_the_same_way_back_and_forth(
+            keys in prop::collection::vec((0u32..20, 0u32..4, "[a-z😀]{0,3}", any::<bool>()), 1..40),
+            walk in prop::collection::vec(any::<bool>(), 0..30),
+        ) {
+            let (mut replica, id) = with_note("To be or not");
+            let mut now = 5_000;
+            for (at, remove, insert, pause) in &keys {
+                now += if *pause { 2_000 } else { 50 };
+                replica.type_text(&id, *at, *remove, insert, now).expect("there is room");
+            }
+            let end = reads(&replica, &id).to_owned();
+            let back = all_the_way(&mut replica, &id, undo);
+            prop_assert_eq!(reads(&replica, &id), "");
+            let mut forth = all_the_way(&mut replica, &id, redo);
+            prop_assert_eq!(reads(&replica, &id), end);
+            forth.reverse();
+            prop_assert_eq!(&forth, &back);
+            let mut depth = 0;
+            for is_undo in walk {
+                let done = if is_undo { undo(&mut replica) } else { redo(&mut replica) };
+                match done {
+                    Undone::Done(_) if is_undo => depth += 1,
+                    Undone::Done(_) => depth -= 1,
+                    _ => {}
+                }
+                prop_assert_eq!(reads(&replica, &id), &back[depth]);
+            }
+        }
+
+        #[test]
+        fn s4_steps_among_others_words_leave_these(
+            doings in prop::collection::vec((0u32..20, "[a-y]{1,3}", 0u8..6), 1..40),
+        ) {
+            let (mut replica, id) = with_note("");
+            replica.type_text(&id, 0, 0, "x", 5_000).expect("there is room");
+            let (mut now, mut others) = (5_000, 0);
+            for (at, insert, doing) in &doings {
+                match doing {
+                    0 | 1 => {
+                        now += 700;
+                        replica.type_text(&id, *at, 0, insert, now).expect("there is room");
+                    }
+                    2 | 3 => {
+                        let length = replica.confirmed().text(&id).expect("a note").len_utf16();
+                        typed_by_another(&mut replica, &id, (*at).min(length), "Z");
+                        others += 1;
+                    }
+                    4 => {
+                        let before = reads(&replica, &id).to_owned();
+                        if let Undone::Done(_) = undo(&mut replica) {
+                            prop_assert!(matches!(redo(&mut replica), Undone::Done(_)));
+                            prop_assert_eq!(reads(&replica, &id), before);
+                        }
+                    }
+                    _ => drop(undo(&mut replica)),
+                }
+                prop_assert_eq!(reads(&replica, &id).matches('Z').count(), others);
+            }
+        }
     }
 }

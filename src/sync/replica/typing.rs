@@ -1,7 +1,7 @@
 //! Edits performed on a copy of the view, in as many changes as their size asks for, of which then all
 //! come into effect or none.
 
-use crate::dashboard::text::Splice;
+use crate::dashboard::splice::Splice;
 use crate::dashboard::{Dashboard, Edit, NoteText, Op, OpError, WidgetId};
 
 use super::queue::gather;
@@ -15,9 +15,7 @@ pub(super) struct Typing<'a> {
     edit: Edit<'a>,
     author: u64,
     queue: Vec<Vec<Op>>,
-    splices: Splices,
-    /// Where the last splice removed something and inserted nothing.
-    removed_at: Option<(WidgetId, u32)>,
+    typed: Typed,
 }
 
 impl<'a> Typing<'a> {
@@ -25,12 +23,12 @@ impl<'a> Typing<'a> {
     pub(super) fn new(replica: &Replica, view: &'a mut Dashboard) -> Result<Self, EditError> {
         replica.may_edit()?;
         let edit = Edit::new(view, replica.stamp());
-        Ok(Self { edit, author: replica.author, queue: Vec::new(), splices: Vec::new(), removed_at: None })
+        Ok(Self { edit, author: replica.author, queue: Vec::new(), typed: Vec::new() })
     }
 
     /// A note's text as it stands now.
     pub(super) fn text(&self, id: &WidgetId) -> Option<&NoteText> {
-        self.edit.dashboard().widgets.get(id)?.text.as_ref()
+        self.edit.dashboard().text(id)
     }
 
     /// Replaces `remove` UTF-16 units from `at` on, in pieces of a size that travels.
@@ -48,7 +46,10 @@ impl<'a> Typing<'a> {
             let (update, splice) = text.splice(self.author, at, remove, piece);
             let op = Op::EditText { id: id.clone(), update };
             self.edit.perform(&op)?;
-            self.keep(id, at, remove, splice, piece.is_empty());
+            match self.typed.last_mut() {
+                Some((note, splices)) if note == id => splices.push(splice),
+                _ => self.typed.push((id.clone(), vec![splice])),
+            }
             let ops = vec![op];
             // Many small ones are as much as the queue makes of them, and no more.
             if self.queue.last_mut().and_then(|last| gather(last, &ops)).is_none() {
@@ -62,17 +63,6 @@ impl<'a> Typing<'a> {
         }
     }
 
-    /// Keeps a splice. Pieces that go from the last to the first are one removal, and come back as one:
-    /// each by itself would look for its place beside a piece that is gone.
-    fn keep(&mut self, id: &WidgetId, at: u32, remove: u32, splice: Splice, removes: bool) {
-        let behind = self.removed_at.take_if(|(note, start)| removes && note == id && *start == at + remove);
-        match self.splices.last_mut() {
-            Some((_, last)) if behind.is_some() => *last = splice.with_removed_behind(last),
-            _ => self.splices.push((id.clone(), splice)),
-        }
-        self.removed_at = removes.then(|| (id.clone(), at));
-    }
-
     /// Performs the ops that have an effect as one more change.
     pub(super) fn perform_possible(&mut self, ops: Vec<&Op>) {
         let possible: Vec<Op> = ops.into_iter().filter(|op| self.edit.perform(op).is_ok()).cloned().collect();
@@ -81,14 +71,14 @@ impl<'a> Typing<'a> {
         }
     }
 
-    /// The changes to queue, the splices, and the ops that take the other ops back.
-    pub(super) fn finish(self) -> (Vec<Vec<Op>>, Splices, Vec<Op>) {
-        (self.queue, self.splices, self.edit.finish().inverse)
+    /// The changes to queue, what was done to texts, and the ops that take the other ops back.
+    pub(super) fn finish(self) -> (Vec<Vec<Op>>, Typed, Vec<Op>) {
+        (self.queue, self.typed, self.edit.finish().inverse)
     }
 }
 
-/// What was done to texts, in the order of doing.
-type Splices = Vec<(WidgetId, Splice)>;
+/// What was done to texts, note after note, in the order of doing.
+pub(super) type Typed = Vec<(WidgetId, Vec<Splice>)>;
 
 /// Where to cut what is inserted, so that each piece is an op of a size that travels.
 fn piece_end(text: &str) -> usize {
