@@ -242,6 +242,8 @@ pub struct DashboardStore {
     pub selected: RwSignal<Option<WidgetId>>,
     /// The person who is followed.
     pub following: RwSignal<Option<crate::dashboard::UserId>>,
+    /// True where the server has another build of this page.
+    pub outdated: RwSignal<bool>,
     /// "Ada changed 14 widgets": more than ten changes at once become one line.
     pub summary: RwSignal<Option<String>>,
     /// True while the dashboard's title is edited here; setting it begins.
@@ -283,6 +285,7 @@ impl DashboardStore {
             unsaved: RwSignal::new(Vec::new()),
             selected: RwSignal::new(None),
             following: RwSignal::new(None),
+            outdated: RwSignal::new(false),
             summary: RwSignal::new(None),
             renaming: RwSignal::new(false),
             activity: RwSignal::new(Vec::new()),

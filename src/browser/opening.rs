@@ -110,9 +110,9 @@ fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
                 at: None,
                 dashboard: dashboard.clone(),
             };
-            let owner = Owner::current().unwrap_or_default();
+            let (owner, build) = (Owner::current().unwrap_or_default(), data.build.clone());
             // Once the page stands as it was rendered: what waits here shows as a change.
-            queue_microtask(move || owner.with(|| ServiceProvider::start(store, shown, &user, found)));
+            queue_microtask(move || owner.with(|| ServiceProvider::start(store, shown, &user, found, build)));
         }
         provide_context(data);
         view! { <App/> }

@@ -44,6 +44,8 @@ pub(super) struct Services {
     pub(super) store: DashboardStore,
     tab: Option<ThisTab>,
     dashboard: DashboardId,
+    /// The build that this page is of.
+    build: String,
     /// The client's secret: on the device with its queue, where this device keeps anything.
     secret: String,
     keeping: Keeping,
@@ -75,7 +77,7 @@ pub(super) struct Services {
 impl ServiceProvider {
     /// Starts the services of a dashboard page and mounts them on its store, with what this device has of
     /// it. The newer of the two copies counts.
-    pub fn start(store: DashboardStore, shown: StoredDashboard, user: &User, found: OnDevice) {
+    pub fn start(store: DashboardStore, shown: StoredDashboard, user: &User, found: OnDevice, build: String) {
         let now = monotonic_ms();
         let (link, first) = Link::new(now);
         let author = random() >> 11;
@@ -100,6 +102,7 @@ impl ServiceProvider {
             store,
             tab: use_context(),
             dashboard: store.id.get_value(),
+            build,
             secret,
             keeping,
             held: None,

@@ -23,7 +23,7 @@ use crate::dashboard::{Dashboard, DashboardId, MAX_TITLE_CHARS, User};
 use crate::sync::protocol::Code;
 
 /// The build that answers.
-pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// A store that takes longer than this to answer counts as down.
 const PING_WAIT: Duration = Duration::from_secs(2);
 /// The built-in source samples once per second; older than this it stands still.

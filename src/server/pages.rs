@@ -12,7 +12,7 @@ use leptos::prelude::*;
 
 use super::auth::Guest;
 use super::errors::ApiError;
-use super::http::{BUILD, cards, is_secure, server_status};
+use super::http::{cards, is_secure, server_status};
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::{Page, PageData, Theme, shell};
@@ -124,7 +124,7 @@ fn render(
     page: Page,
     user: Option<User>,
 ) -> Response {
-    let data = PageData { page, user, theme: theme(headers), build: BUILD.to_owned() };
+    let data = PageData { page, user, theme: theme(headers), build: state.site.build().to_owned() };
     let nonce = STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>());
     let policy = policy(&nonce, headers);
     let assets = state.site.assets(nonce);

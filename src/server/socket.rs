@@ -43,15 +43,16 @@ const DRAINING_RETRY_MS: u64 = 1_000;
 pub struct Sockets {
     pub rooms: Rooms,
     pub origins: Arc<Origins>,
+    build: Arc<str>,
     key: Hmac<Sha256>,
 }
 
 impl Sockets {
-    /// Reads the secret behind public client ids from the store.
-    pub async fn new(rooms: Rooms, origins: Arc<Origins>) -> Result<Self, StoreError> {
+    /// Reads the secret behind public client ids from the store. `build` names the files that browsers get.
+    pub async fn new(rooms: Rooms, origins: Arc<Origins>, build: &str) -> Result<Self, StoreError> {
         let secret = rooms.store().secret(CLIENT_SECRET).await?;
         let key = Hmac::new_from_slice(&secret).expect("HMAC takes keys of any length");
-        Ok(Self { rooms, origins, key })
+        Ok(Self { rooms, origins, build: build.into(), key })
     }
 
     /// The id by which others see the client that has this secret. The same ever after, and no way back.
@@ -181,7 +182,7 @@ async fn welcome(
         session: session.clone(),
         user: user.clone(),
         heartbeat_ms: HEARTBEAT_MS,
-        build: env!("CARGO_PKG_VERSION").to_owned(),
+        build: sockets.build.to_string(),
     }));
     Session::new(sockets.rooms.clone(), admission, session, client, user, outbound).run(wire).await;
 }

@@ -42,7 +42,7 @@ impl AppState {
         let store = rooms.store().clone();
         let guests = Guests::new(&store.secret("cookie").await?);
         let origins = Arc::new(Origins::new(config));
-        let sockets = Sockets::new(rooms.clone(), origins.clone()).await?;
+        let sockets = Sockets::new(rooms.clone(), origins.clone(), site.build()).await?;
         let metrics = rooms.metrics().clone();
         let (started, draining) = (Instant::now(), Arc::default());
         Ok(Self { store, rooms, metrics, source, guests, origins, site, sockets, started, draining })

@@ -56,7 +56,7 @@ impl Server {
         let config = config(dir.path(), limits.clone());
         let rooms = Rooms::new(store, Arc::new(limits), metrics.clone(), points.clone());
         let origins = Arc::new(Origins::new(&config));
-        let sockets = Sockets::new(rooms.clone(), origins).await.expect("a secret");
+        let sockets = Sockets::new(rooms.clone(), origins, "of the test").await.expect("a secret");
         let router = Router::new().route("/api/v1/ws", get(socket::upgrade)).with_state(sockets);
         let listener = tokio::net::TcpListener::bind(config.addr).await.expect("a port");
         let addr = listener.local_addr().expect("an address");

@@ -7,6 +7,7 @@ use super::icon::{Glyph, Icon};
 use super::kept_edits::{KeptEdits, SafetyNotice};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
+use crate::app::dynamic::{live, memo};
 
 /// The `id` attribute of the place where these lines stand.
 pub const NOTICES: &str = "notices";
@@ -42,11 +43,42 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
             }
         })
     };
+    let outdated = move || {
+        store.outdated.get().then(|| {
+            let safe = memo(move || {
+                let safety = store.safety.read();
+                let listed = safety.not_kept.is_none() || store.unsaved.read().is_empty();
+                store.pending.get() <= safety.kept && listed
+            });
+            let says = move || match safe.get() {
+                true => {
+                    "There is a newer version of this page. Reload when it suits you: your edits are safe."
+                }
+                false => "There is a newer version of this page. It can be loaded once your edits are safe.",
+            };
+            view! {
+                <div class="notice" data-testid="outdated">
+                    <span>{live(says)}</span>
+                    <span class="grow"></span>
+                    <button
+                        type="button"
+                        class="button line"
+                        data-testid="reload"
+                        disabled=move || !safe.get()
+                        on:click=|_| dom::reload()
+                    >
+                        "Reload"
+                    </button>
+                </div>
+            }
+        })
+    };
     // What is already there when something comes is what a screen reader reads from.
     view! {
         <div class="notices" id=NOTICES tabindex="-1" role="status" aria-atomic="false">
             {ended}
             <SafetyNotice store/>
+            {outdated}
             <WhileAway store/>
             {summary}
         </div>

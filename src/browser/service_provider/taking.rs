@@ -19,7 +19,8 @@ impl Services {
     pub(super) fn take(&mut self, message: ServerMessage) -> bool {
         let now = monotonic_ms();
         match message {
-            ServerMessage::Welcome { client, session, user, .. } => {
+            ServerMessage::Welcome { client, session, user, build, .. } => {
+                self.store.outdated.set(build != self.build);
                 self.link.welcomed(now);
                 self.client = Some(client);
                 self.session = Some(session.clone());
