@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::layout::{Came, Frame, settle};
-use super::op::{Choice, Op, REMOVED};
+use super::op::{Cell, Choice, Op, REMOVED};
 use super::text::MAX_UPDATE_BYTES;
 use super::widget::{Widget, check_title, check_value};
 use super::{
@@ -42,8 +42,12 @@ pub enum OpError {
     TooLarge,
     #[error("There are too many open conflicts here; settle some first.")]
     TooManyConflicts,
-    #[error("There is no such open conflict.")]
+    #[error("There is no such conflict.")]
     NoSuchConflict,
+    #[error("Somebody has settled this conflict already.")]
+    Settled,
+    #[error("This conflict is open.")]
+    NotSettled,
 }
 
 /// Who does something and when; what tombstones and choices remember.
@@ -230,7 +234,7 @@ impl<'a> Edit<'a> {
 
     fn set_dashboard(&mut self, field: &str, value: &Value) -> Result<(), OpError> {
         check_setting(field, value)?;
-        let old = self.dashboard.value(&super::Cell::dashboard(field));
+        let old = self.dashboard.value(&Cell::dashboard(field));
         let set = |value: Value| Op::SetDashboard { field: field.to_owned(), value };
         self.done(set(value.clone()), set(old));
         Ok(())
@@ -238,15 +242,16 @@ impl<'a> Edit<'a> {
 
     fn settle_conflict(&mut self, id: &str, choose: &Choice) -> Result<(), OpError> {
         let conflict = self.dashboard.conflicts.get(id).cloned().ok_or(OpError::NoSuchConflict)?;
-        if conflict.settled.is_some() == (*choose != Choice::Reopen) {
-            return Err(OpError::NoSuchConflict);
-        }
-        let chosen = match choose {
-            Choice::Kept | Choice::Reopen => None,
-            Choice::Other => Some(&conflict.other.value),
-            Choice::Value(value) => Some(value),
+        let value = match (choose, &conflict.settled) {
+            (Choice::Reopen, None) => return Err(OpError::NotSettled),
+            // What the choice brought goes with it, unless somebody has written there since.
+            (Choice::Reopen, Some(settled)) => chosen(&conflict, &settled.choose)
+                .filter(|value| self.reads(&conflict.cell, value))
+                .map(|_| &conflict.kept.value),
+            (_, Some(_)) => return Err(OpError::Settled),
+            (choose, None) => chosen(&conflict, choose),
         };
-        if let Some(value) = chosen {
+        if let Some(value) = value {
             self.choose(&conflict, value)?;
         }
         let settle = |choose: Choice| Op::SettleConflict { conflict: conflict.id.clone(), choose };
@@ -258,6 +263,21 @@ impl<'a> Edit<'a> {
         };
         self.done(settle(choose.clone()), settle(back));
         Ok(())
+    }
+
+    /// True where a cell says this. A widget with edits reads as there.
+    fn reads(&self, cell: &Cell, value: &Value) -> bool {
+        match &cell.id {
+            Some(id) if cell.field == REMOVED => {
+                self.dashboard.widgets.contains_key(id) == (*value != Value::Bool(true))
+            }
+            _ => self.dashboard.value(cell) == *value,
+        }
+    }
+
+    /// Takes an op as done that somebody else has done already.
+    pub fn agree(&mut self, op: &Op) {
+        self.ops.push(op.clone());
     }
 
     /// Brings a conflict's cell to the chosen value.
@@ -329,6 +349,15 @@ impl<'a> Edit<'a> {
             }
         }
         false
+    }
+}
+
+/// The value that a choice brings to a conflict's cell; `None` where what shows stays.
+fn chosen<'a>(conflict: &'a Conflict, choose: &'a Choice) -> Option<&'a Value> {
+    match choose {
+        Choice::Kept | Choice::Reopen => None,
+        Choice::Other => Some(&conflict.other.value),
+        Choice::Value(value) => Some(value),
     }
 }
 

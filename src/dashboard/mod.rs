@@ -94,6 +94,9 @@ pub struct Conflict {
 pub struct Side {
     pub value: Value,
     pub by: User,
+    /// The tab that wrote it, by its public id; unknown in records from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
     pub at: u64,
     /// The commit that wrote it, where it is in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]

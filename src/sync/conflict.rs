@@ -107,6 +107,8 @@ impl FromIterator<(Cell, CellLog)> for CellLogs {
 pub enum Weighed {
     /// Nobody wrote here meanwhile.
     Perform,
+    /// Somebody did the same meanwhile: it is done.
+    Agree,
     /// It takes effect, and this record keeps the value that it covers.
     PerformOver(Box<Conflict>),
     /// It takes no effect, and this record keeps it.
@@ -159,8 +161,20 @@ impl Scales<'_> {
                 let mine = Side { revision: Some(self.stamp.revision), ..mine };
                 self.record(cell, base, mine, Side { revision: None, ..theirs }, Weighed::PerformOver)
             }
-            Strategy::First | Strategy::Ask => self.record(cell, base, theirs, mine, Weighed::Keep),
+            Strategy::First | Strategy::Ask => match self.own_beside(&cell) {
+                // Both are this tab's own, and only the later is meant.
+                Some(open) => Weighed::Keep(Box::new(Conflict { other: mine, kept: theirs, ..open })),
+                None => self.record(cell, base, theirs, mine, Weighed::Keep),
+            },
         }
+    }
+
+    /// The open record in which an earlier value of this tab waits beside what shows.
+    fn own_beside(&self, cell: &Cell) -> Option<Conflict> {
+        let own = |conflict: &&Arc<Conflict>| {
+            conflict.cell == *cell && conflict.other.client.as_ref() == Some(self.client)
+        };
+        self.dashboard.open_conflicts().find(own).map(|open| Conflict::clone(open))
     }
 
     /// An edit to a widget that is a tombstone: kept beside it if its writer could not know (S6).
@@ -194,6 +208,11 @@ impl Scales<'_> {
 
     /// A removal of a widget that somebody edited meanwhile (S6).
     fn removal(&self, id: &WidgetId) -> Weighed {
+        let cell = Cell::widget(id, REMOVED);
+        let gone = self.dashboard.removed.contains_key(id);
+        if gone && self.cells.written_since(&cell, self.base, self.client).is_some() {
+            return Weighed::Agree;
+        }
         let edits = self.cells.edits_since(self.dashboard, id, self.base, self.client);
         let (Some(widget), Some((_, log))) =
             (self.dashboard.widgets.get(id), edits.iter().max_by_key(|(_, l)| l.revision))
@@ -210,7 +229,6 @@ impl Scales<'_> {
         });
         let edited = theirs(log, Value::Array(ops.collect()));
         let removal = self.mine(Value::Bool(true));
-        let cell = Cell::widget(id, REMOVED);
         let base = Value::Bool(false);
         match self.dashboard.strategy() {
             Strategy::Latest => {
@@ -222,7 +240,8 @@ impl Scales<'_> {
     }
 
     fn mine(&self, value: Value) -> Side {
-        Side { value, by: self.stamp.by.clone(), at: self.stamp.at, revision: None }
+        let Stamp { by, at, .. } = self.stamp.clone();
+        Side { value, by, client: Some(self.client.clone()), at, revision: None }
     }
 
     fn record(
@@ -241,35 +260,248 @@ impl Scales<'_> {
 }
 
 fn theirs(log: &CellLog, value: Value) -> Side {
-    Side { value, by: log.by.clone(), at: log.at, revision: Some(log.revision) }
+    let CellLog { revision, client, by, at, .. } = log.clone();
+    Side { value, by, client: Some(client), at, revision: Some(revision) }
 }
 
-/// Brings the open conflicts of cells that a commit wrote to the value that shows now.
+/// Brings the open conflicts of cells that a commit wrote, and those that it opened again, to what shows
+/// now.
 ///
 /// Returns the ids of the records that changed.
-pub fn follow_writes(dashboard: &mut Dashboard, ops: &[Op], stamp: &Stamp) -> Vec<ConflictId> {
+pub fn follow_writes(
+    dashboard: &mut Dashboard,
+    ops: &[Op],
+    client: &ClientId,
+    stamp: &Stamp,
+) -> Vec<ConflictId> {
     if dashboard.conflicts.is_empty() {
         return Vec::new();
     }
-    let written: Vec<Cell> = ops
-        .iter()
-        .filter(|op| matches!(op, Op::Set { .. } | Op::SetDashboard { .. }))
-        .filter_map(Op::cell)
-        .collect();
-    let stale: Vec<(ConflictId, Value)> = dashboard
-        .open_conflicts()
-        .filter(|conflict| written.contains(&conflict.cell))
-        .map(|conflict| (conflict.id.clone(), dashboard.value(&conflict.cell)))
-        .collect();
-    let mut changed = Vec::new();
-    for (id, value) in stale {
-        if let Some(conflict) =
-            dashboard.conflicts.get_mut(&id).filter(|conflict| conflict.kept.value != value)
-        {
-            let Stamp { by, at, revision } = stamp.clone();
-            Arc::make_mut(conflict).kept = Side { value, by, at, revision: Some(revision) };
-            changed.push(id);
+    let now = |value: Value| {
+        let Stamp { by, at, revision } = stamp.clone();
+        Side { value, by, client: Some(client.clone()), at, revision: Some(revision) }
+    };
+    let touched = |conflict: &Conflict| {
+        ops.iter().any(|op| match op {
+            Op::Place { .. } | Op::EditText { .. } => false,
+            Op::SettleConflict { conflict: id, .. } => *id == conflict.id,
+            op => op.cell().as_ref() == Some(&conflict.cell),
+        })
+    };
+    let mut followed = Vec::new();
+    for conflict in dashboard.open_conflicts().filter(|conflict| touched(conflict)) {
+        let Conflict { cell, kept, other, .. } = &**conflict;
+        let sides = match &cell.id {
+            Some(id) if cell.field == REMOVED => {
+                let (gone, edited) = (!dashboard.widgets.contains_key(id), kept.value.is_array());
+                match (gone, edited) {
+                    // Brought back as it was; the edits go on waiting.
+                    (false, false) => Some((now(Value::Array(Vec::new())), other.clone())),
+                    // Removed after all: what was edited waits now, where edits do not wait already.
+                    (true, true) if other.value.is_array() => Some((now(Value::Bool(true)), other.clone())),
+                    (true, true) => Some((now(Value::Bool(true)), kept.clone())),
+                    _ => None,
+                }
+            }
+            _ => {
+                let value = dashboard.value(cell);
+                (kept.value != value).then(|| (now(value), other.clone()))
+            }
+        };
+        if let Some(sides) = sides {
+            followed.push((conflict.id.clone(), sides));
         }
     }
-    changed
+    let set = |(id, (kept, other)): (ConflictId, (Side, Side))| {
+        if let Some(conflict) = dashboard.conflicts.get_mut(&id) {
+            let conflict = Arc::make_mut(conflict);
+            (conflict.kept, conflict.other) = (kept, Side { revision: None, ..other });
+        }
+        id
+    };
+    followed.into_iter().map(set).collect()
+}
+
+/// The id of the record that the op at `index` of a commit makes.
+pub fn record_id(revision: u64, index: usize) -> ConflictId {
+    ConflictId::new(format!("k{revision}-{index}")).expect("digits make an id")
+}
+
+/// True for a record that the commit of this revision made, and did not only find.
+pub fn made_in(id: &ConflictId, revision: u64) -> bool {
+    id.as_str().starts_with(&format!("k{revision}-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Choice, Frame, Kind, UserId, Widget};
+    use crate::sync::protocol::{Change, Commit, Role};
+    use crate::sync::room::{Author, Room, Verdict};
+
+    fn id() -> WidgetId {
+        WidgetId::new("w1").expect("an id")
+    }
+
+    fn set(field: &str, value: &str) -> Op {
+        Op::Set { id: id(), field: field.to_owned(), value: value.into() }
+    }
+
+    fn settle(conflict: &Conflict, choose: Choice) -> Op {
+        Op::SettleConflict { conflict: conflict.id.clone(), choose }
+    }
+
+    const REMOVE: fn() -> Op = || Op::RemoveWidget { id: id() };
+
+    /// A room with one widget, added in revision 1, under a strategy set in revision 2.
+    struct Table(Room);
+
+    impl Table {
+        fn new(strategy: &str) -> Self {
+            let mut table = Self(Room::new("e1".to_owned(), Dashboard::new("Test")));
+            let widget = Widget::new(Kind::Stat, "Orders", Frame::new(0, 0, 6, 4));
+            table.now("katherine", widget.add_op(id()));
+            table.now("katherine", Op::SetDashboard { field: "conflicts".into(), value: strategy.into() });
+            table
+        }
+
+        /// What somebody does who has seen everything.
+        fn now(&mut self, who: &str, op: Op) -> Commit {
+            self.since(self.0.revision(), who, op)
+        }
+
+        /// What somebody does who has seen nothing since a revision.
+        fn since(&mut self, base: u64, who: &str, op: Op) -> Commit {
+            let user = UserId::new(who).expect("an id");
+            let by = User { id: user, name: who.to_owned(), color: String::new() };
+            let author = Author { client: ClientId::new(who).expect("an id"), by, role: Role::Editor };
+            let change = Change { seq: self.0.last_seq(&author.client) + 1, base, ops: vec![op] };
+            match self.0.judge(&author, &change, 1000 + self.0.revision()) {
+                Verdict::Committed(commit) => *commit,
+                other => panic!("not committed: {other:?}"),
+            }
+        }
+
+        fn title(&self) -> Option<&str> {
+            Some(self.0.dashboard().widgets.get("w1")?.title.as_str())
+        }
+
+        /// The only open conflict.
+        fn open(&self) -> Conflict {
+            let open: Vec<_> = self.0.dashboard().open_conflicts().collect();
+            assert_eq!(open.len(), 1, "{open:?}");
+            Conflict::clone(open[0])
+        }
+
+        fn sides(&self) -> (Value, Value) {
+            let Conflict { kept, other, .. } = self.open();
+            (kept.value, other.value)
+        }
+    }
+
+    #[test]
+    fn s4_a_choice_that_another_person_takes_back_brings_back_what_showed() {
+        for choose in [Choice::Other, Choice::Value("C".into())] {
+            let mut table = Table::new("latest");
+            table.since(2, "ada", set("title", "A"));
+            table.since(2, "grace", set("title", "B"));
+            let conflict = table.open();
+            table.now("ada", settle(&conflict, choose.clone()));
+            assert_ne!(table.title(), Some("B"));
+            table.now("katherine", settle(&conflict, Choice::Reopen));
+            assert_eq!((table.title(), table.sides()), (Some("B"), ("B".into(), "A".into())));
+            // What somebody wrote since the choice stays, and the record says so.
+            table.now("ada", settle(&conflict, choose));
+            table.now("grace", set("title", "D"));
+            table.now("katherine", settle(&conflict, Choice::Reopen));
+            assert_eq!((table.title(), table.sides()), (Some("D"), ("D".into(), "A".into())));
+        }
+    }
+
+    #[test]
+    fn s6_a_choice_about_a_removal_that_is_taken_back_removes_or_restores_again() {
+        let mut table = Table::new("latest");
+        table.since(2, "ada", REMOVE());
+        table.since(2, "grace", set("title", "B"));
+        let conflict = table.open();
+        table.now("ada", settle(&conflict, Choice::Other));
+        assert_eq!(table.title(), Some("B"));
+        table.now("grace", settle(&conflict, Choice::Reopen));
+        assert_eq!(table.title(), None);
+        assert_eq!(table.open().kept.value, true);
+
+        let mut table = Table::new("first");
+        table.since(2, "grace", set("title", "B"));
+        table.since(2, "ada", REMOVE());
+        let conflict = table.open();
+        table.now("ada", settle(&conflict, Choice::Other));
+        assert_eq!(table.title(), None);
+        table.now("grace", settle(&conflict, Choice::Reopen));
+        assert_eq!(table.title(), Some("B"));
+    }
+
+    #[test]
+    fn s4_of_two_who_settle_at_once_the_later_is_told_why_not() {
+        let mut table = Table::new("latest");
+        table.since(2, "ada", set("title", "A"));
+        table.since(2, "grace", set("title", "B"));
+        let conflict = table.open();
+        table.now("ada", settle(&conflict, Choice::Other));
+        let late = table.since(4, "grace", settle(&conflict, Choice::Kept));
+        assert_eq!(late.refused[0].reason, OpError::Settled.to_string());
+        assert_eq!(table.title(), Some("A"));
+    }
+
+    #[test]
+    fn s6_a_record_about_a_removal_follows_who_restores_or_removes() {
+        let mut table = Table::new("latest");
+        table.since(2, "ada", REMOVE());
+        table.since(2, "grace", set("title", "B"));
+        let edits = table.open().other.value;
+        table.now("katherine", Op::RestoreWidget { id: id() });
+        assert_eq!(table.sides(), (Value::Array(Vec::new()), edits.clone()));
+        table.now("katherine", REMOVE());
+        assert_eq!(table.sides(), (true.into(), edits));
+        table.now("ada", settle(&table.open(), Choice::Kept));
+        assert_eq!(table.title(), None);
+
+        let mut table = Table::new("first");
+        table.since(2, "grace", set("title", "B"));
+        table.since(2, "ada", REMOVE());
+        let edits = table.open().kept.value;
+        table.now("katherine", REMOVE());
+        assert_eq!(table.sides(), (true.into(), edits), "what was edited waits beside the removal");
+        table.now("ada", settle(&table.open(), Choice::Other));
+        assert_eq!(table.title(), Some("B"));
+    }
+
+    #[test]
+    fn s5_two_who_remove_the_same_widget_agree() {
+        let mut table = Table::new("latest");
+        table.since(2, "ada", REMOVE());
+        let again = table.since(2, "grace", REMOVE());
+        assert!(again.refused.is_empty() && again.conflicts.is_empty(), "{again:?}");
+        let knowing = table.now("grace", REMOVE());
+        assert_eq!(knowing.refused.len(), 1);
+    }
+
+    #[test]
+    fn s4_values_that_one_tab_wrote_after_each_other_wait_as_one() {
+        for strategy in ["first", "ask", "latest"] {
+            let mut table = Table::new(strategy);
+            table.since(2, "ada", set("title", "A"));
+            for title in ["B", "C", "D"] {
+                table.since(2, "grace", set("title", title));
+            }
+            let (kept, other) = table.sides();
+            let expected = if strategy == "latest" { ("D", "A") } else { ("A", "D") };
+            assert_eq!((kept, other), (expected.0.into(), expected.1.into()), "{strategy}");
+        }
+        // Another tab, of the same person or not, keeps a record of its own.
+        let mut table = Table::new("first");
+        table.since(2, "ada", set("title", "A"));
+        table.since(2, "grace", set("title", "B"));
+        table.since(2, "katherine2", set("title", "C"));
+        assert_eq!(table.0.dashboard().open_conflicts().count(), 2);
+    }
 }

@@ -21,7 +21,7 @@ use super::protocol::{Change, Commit, Joined, Resume, Role};
 use super::undo::{Foreign, Step, UndoStack};
 
 use self::changes::differences;
-pub use self::changes::{Changes, Notice};
+pub use self::changes::{Changes, Landed, Notice};
 pub use self::queue::MAX_PENDING;
 use self::saved::Saved;
 pub use self::steps::Undone;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::dashboard::{Cell, ClientId, Conflict, ConflictId, Dashboard, Edit, MAX_WIDGETS, Op, Stamp, User};
 
-use super::conflict::{CellLog, CellLogs, Scales, Weighed, follow_writes};
+use super::conflict::{CellLog, CellLogs, Scales, Weighed, follow_writes, record_id};
 use super::protocol::{Change, Code, Commit, MAX_OPS, Refused, Role};
 
 /// Clients whose last `seq` is remembered; the one that wrote longest ago is forgotten first. A tab
@@ -214,12 +214,16 @@ impl Room {
             let weighed = if own {
                 Weighed::Perform
             } else {
-                let id = conflict_id(stamp.revision, index);
+                let id = record_id(stamp.revision, index);
                 let (dashboard, base) = (edit.dashboard(), change.base);
                 Scales { dashboard, cells: &self.cells, client, base, stamp, id }.weigh(op)
             };
             let outcome = match weighed {
                 Weighed::Perform => edit.perform(op).map(|()| (None, true)),
+                Weighed::Agree => {
+                    edit.agree(op);
+                    Ok((None, true))
+                }
                 Weighed::PerformOver(conflict) => edit.perform(op).map(|()| (Some(conflict), true)),
                 Weighed::Keep(conflict) => edit.check(op).map(|()| (Some(conflict), false)),
                 Weighed::Refuse(error) => Err(error),
@@ -246,7 +250,7 @@ impl Room {
         }
         let effect = edit.finish();
         self.note_writes(client, &effect.ops, &effect.inverse, stamp);
-        records.extend(follow_writes(&mut self.dashboard, &effect.ops, stamp));
+        records.extend(follow_writes(&mut self.dashboard, &effect.ops, client, stamp));
         let record = |id: &ConflictId| self.dashboard.conflicts.get(id).cloned();
         let changed: Vec<Arc<Conflict>> = records.iter().filter_map(record).collect();
         let Stamp { by, at, revision } = stamp.clone();
@@ -287,10 +291,6 @@ fn logged_cell(op: &Op) -> Option<Cell> {
         Op::Place { .. } => None,
         op => op.cell(),
     }
-}
-
-fn conflict_id(revision: u64, index: usize) -> ConflictId {
-    ConflictId::new(format!("k{revision}-{index}")).expect("digits make an id")
 }
 
 #[cfg(test)]

@@ -18,6 +18,33 @@ pub struct Changes {
     pub foreign: Vec<Commit>,
     /// What the person at this tab is to be told.
     pub notices: Vec<Notice>,
+    /// Own changes that the log has now.
+    pub landed: Landed,
+}
+
+/// How many own changes came to which end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Landed {
+    /// In effect, all of it.
+    pub saved: usize,
+    /// In a conflict record, some of it.
+    pub met: usize,
+    /// Back in their author's hands, some of it or all.
+    pub returned: usize,
+}
+
+impl Landed {
+    pub fn all(self) -> usize {
+        self.saved + self.met + self.returned
+    }
+}
+
+impl std::ops::AddAssign for Landed {
+    fn add_assign(&mut self, more: Self) {
+        self.saved += more.saved;
+        self.met += more.met;
+        self.returned += more.returned;
+    }
 }
 
 /// Something that became of an own edit, other than that it was applied.

@@ -1,7 +1,10 @@
 //! The own changes that wait for the log: numbered, pushed, and taken out when their verdict comes
 //! (S2, S4).
 
-use crate::dashboard::Op;
+use std::sync::Arc;
+
+use crate::dashboard::{Conflict, Op};
+use crate::sync::conflict::made_in;
 use crate::sync::protocol::{Change, Code, Commit, Role};
 
 use super::{Changes, EditError, Notice, Replica};
@@ -63,6 +66,7 @@ impl Replica {
                     let last = if code == Code::Forbidden { self.pending.len() } else { index + 1 };
                     for change in (index..last).filter_map(|_| self.take_out(index)).collect::<Vec<_>>() {
                         let reason = reason.clone();
+                        changes.landed.returned += 1;
                         changes.notices.push(Notice::SetAside { change, code, reason });
                     }
                     self.new_author();
@@ -119,6 +123,7 @@ impl Replica {
         while let Some(index) = self.pending.iter().position(|change| change.seq <= known)
             && let Some(change) = self.take_out(index)
         {
+            changes.landed.returned += 1;
             changes.notices.push(Notice::Unknown { change });
         }
         changes
@@ -136,6 +141,17 @@ impl Replica {
             return;
         };
         self.saved.keep(&change, &commit.refused);
+        let met = |conflict: &Arc<Conflict>| {
+            let own = Some(&commit.client);
+            let settled = conflict.settled.is_some();
+            // What this commit wrote over in passing, others have met.
+            !settled && (made_in(&conflict.id, commit.revision) || conflict.other.client.as_ref() == own)
+        };
+        match (commit.refused.is_empty(), commit.conflicts.iter().any(met)) {
+            (false, _) => changes.landed.returned += 1,
+            (_, true) => changes.landed.met += 1,
+            _ => changes.landed.saved += 1,
+        }
         for refused in &commit.refused {
             if let Some(op) = change.ops.get(refused.index) {
                 if matches!(op, Op::EditText { .. }) {

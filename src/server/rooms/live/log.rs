@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Ended, FAILED_RETRY_MS, Live, SNAPSHOT_COMMITS, SNAPSHOT_EVERY, SNAPSHOT_REST, frames};
-use crate::dashboard::{ClientId, SessionId};
+use crate::dashboard::{ClientId, Op, SessionId};
 use crate::server::rooms::input::Bad;
 use crate::server::rooms::tail::{Tail, TailCommit};
 use crate::server::store::{Appended, Listing, Opened, StoreError, Stored};
+use crate::sync::conflict::made_in;
 use crate::sync::protocol::{Change, Code, Commit, ServerMessage};
 use crate::sync::room::{Room, RoomState, Verdict};
 
@@ -197,20 +198,18 @@ impl Live {
         self.send_commits(&bodies, digest.as_deref());
         let metrics = self.rooms.metrics().clone();
         let count = |counter: &std::sync::atomic::AtomicU64, by: usize| counter.fetch_add(by as u64, Relaxed);
-        let (mut windows, mut conflicts) = (Vec::new(), 0);
+        let (mut windows, mut touched) = (Vec::new(), false);
         for Judged { commit, body, .. } in judged {
             count(&metrics.refused_total, commit.refused.len());
-            conflicts += commit.conflicts.len();
-            let made = commit.conflicts.iter().filter(|conflict| {
-                conflict.settled.is_none()
-                    && conflict.id.as_str().starts_with(&format!("k{}-", commit.revision))
-            });
+            let settles = commit.ops.iter().any(|op| matches!(op, Op::SettleConflict { .. }));
+            touched |= settles || !commit.conflicts.is_empty();
+            let made = commit.conflicts.iter().filter(|conflict| made_in(&conflict.id, commit.revision));
             count(&metrics.conflicts_total, made.count());
             windows.extend(self.feed.changed(self.room.dashboard(), &commit.ops));
             let author = Some((commit.client, commit.seq));
             self.tail.push(TailCommit { revision: commit.revision, author, body });
         }
-        if conflicts > 0 {
+        if touched {
             self.count_open_conflicts();
         }
         if !windows.is_empty() {
