@@ -33,7 +33,7 @@ test("a title that is being written when somebody removes its widget is kept bes
     await expect(person.widget(stat)).toHaveCount(0);
     await expect(person.sync).toHaveAttribute("data-state", "conflict");
     await person.page.getByTestId("conflicts-open").click();
-    await expect(person.page.getByTestId("conflict")).toContainText("1 edit");
+    await expect(person.page.getByTestId("conflict")).toContainText("Half a thought");
   }
   await ada.page.getByTestId("conflict-other").click();
   for (const person of [ada, grace]) await expect(person.title(stat)).toHaveText("Half a thought");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::format;
-use crate::dashboard::{Op, User, UserId, Widget, WidgetId};
+use super::{conflicts, format};
+use crate::dashboard::{Conflict, ConflictId, Op, Strategy, User, UserId, Widget, WidgetId};
 
 /// Lines that are kept. More than anybody reads; the history has the rest.
 pub const MAX_ACTIVITY: usize = 200;
@@ -57,19 +57,29 @@ impl Absence {
 /// Puts changes into words. Titles given within the same run are known to the words after them.
 pub struct Telling<'a> {
     known: &'a dyn Fn(&WidgetId) -> Option<Arc<Widget>>,
+    conflict: &'a dyn Fn(&ConflictId) -> Option<Arc<Conflict>>,
     titles: BTreeMap<WidgetId, String>,
 }
 
 impl<'a> Telling<'a> {
-    /// `known` gives a widget as it is before these changes.
-    pub fn new(known: &'a dyn Fn(&WidgetId) -> Option<Arc<Widget>>) -> Self {
-        Self { known, titles: BTreeMap::new() }
+    /// `known` gives a widget as it is before these changes, `conflict` a conflict.
+    pub fn new(
+        known: &'a dyn Fn(&WidgetId) -> Option<Arc<Widget>>,
+        conflict: &'a dyn Fn(&ConflictId) -> Option<Arc<Conflict>>,
+    ) -> Self {
+        Self { known, conflict, titles: BTreeMap::new() }
     }
 
     /// What a change did, a thing once. Widgets that only made room for others are left out.
     pub fn deeds(&mut self, ops: &[Op]) -> Vec<Deed> {
+        // A choice tells what it brought with it.
+        let settles = |op: &&Op| matches!(op, Op::SettleConflict { .. });
+        let ops: Vec<&Op> = match ops.iter().any(|op| settles(&op)) {
+            true => ops.iter().filter(settles).collect(),
+            false => ops.iter().collect(),
+        };
         let mut deeds: Vec<Deed> = Vec::new();
-        for deed in ops.iter().filter_map(|op| self.deed(op)) {
+        for deed in ops.into_iter().filter_map(|op| self.deed(op)) {
             if !deeds.contains(&deed) {
                 deeds.push(deed);
             }
@@ -86,7 +96,7 @@ impl<'a> Telling<'a> {
             Op::Place { settled: true, .. } => return None,
             Op::AddWidget { id, widget } => {
                 self.titles.insert(id.clone(), widget.title.clone());
-                format!("added {}", quoted(&widget.title))
+                format!("added {}", format::title(&widget.title))
             }
             Op::RemoveWidget { id } => format!("removed {}", self.title(id)),
             Op::RestoreWidget { id } => format!("brought back {}", self.title(id)),
@@ -98,7 +108,7 @@ impl<'a> Telling<'a> {
             Op::Set { id, field, value } if field == "title" => {
                 let before = self.title(id);
                 let title = value.as_str().unwrap_or_default().to_owned();
-                let words = format!("renamed {before} to {}", quoted(&title));
+                let words = format!("renamed {before} to {}", format::title(&title));
                 self.titles.insert(id.clone(), title);
                 words
             }
@@ -107,24 +117,33 @@ impl<'a> Telling<'a> {
             }
             Op::EditText { id, .. } => format!("typed in {}", self.title(id)),
             Op::SetDashboard { field, value } if field == "title" => {
-                format!("renamed the dashboard to {}", quoted(value.as_str().unwrap_or_default()))
+                format!("renamed the dashboard to {}", format::title(value.as_str().unwrap_or_default()))
+            }
+            Op::SetDashboard { field, value } if field == "conflicts" => {
+                let strategy = value.as_str().and_then(Strategy::parse).unwrap_or_default();
+                format!("set what shows in a conflict to “{}”", conflicts::label(strategy))
             }
             Op::SetDashboard { .. } => "changed the settings of the dashboard".to_owned(),
-            Op::SettleConflict { .. } => "chose in a conflict".to_owned(),
+            Op::SettleConflict { conflict, choose } => {
+                let Some(conflict) = (self.conflict)(conflict) else {
+                    return Some(Deed { widget: None, words: "chose in a conflict".to_owned() });
+                };
+                let widget = conflict.cell.id.clone();
+                let known = widget.as_ref().and_then(self.known);
+                return Some(Deed { widget, words: conflicts::chosen(&conflict, choose, known.as_deref()) });
+            }
         };
         Some(Deed { widget: op.widget_id().cloned(), words })
     }
 
     fn title(&self, id: &WidgetId) -> String {
         match self.titles.get(id) {
-            Some(title) => quoted(title),
-            None => (self.known)(id).map_or_else(|| "a widget".to_owned(), |widget| quoted(&widget.title)),
+            Some(title) => format::title(title),
+            None => {
+                (self.known)(id).map_or_else(|| "a widget".to_owned(), |widget| format::title(&widget.title))
+            }
         }
     }
-}
-
-fn quoted(title: &str) -> String {
-    if title.trim().is_empty() { "an untitled widget".to_owned() } else { format!("“{title}”") }
 }
 
 /// Lists a deed as the newest. The same deed of the same person a moment ago becomes this one.
@@ -211,7 +230,7 @@ mod tests {
     fn changes_read_as_sentences() {
         let orders = Arc::new(Widget::new(Kind::Stat, "Orders", Frame { x: 0, y: 0, w: 6, h: 4 }));
         let known = |_: &WidgetId| Some(orders.clone());
-        let mut telling = Telling::new(&known);
+        let mut telling = Telling::new(&known, &|_| None);
         let title = |title: &str| Op::Set { id: id("w"), field: "title".to_owned(), value: json!(title) };
         let place = |w, settled| Op::Place { id: id("w"), frame: Frame { x: 0, y: 0, w, h: 4 }, settled };
         let words: Vec<String> = telling
@@ -230,7 +249,7 @@ mod tests {
         );
         let many: Vec<Op> = (0..14).map(|n| Op::RemoveWidget { id: id(&format!("w{n}")) }).collect();
         let unknown = |_: &WidgetId| None;
-        let told = Telling::new(&unknown).deeds(&many);
+        let told = Telling::new(&unknown, &|_| None).deeds(&many);
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].words, "changed 14 things at once");
     }

@@ -4,18 +4,24 @@
 //! service provider then mounts its [`Live`] handle and keeps the signals true. Nothing here knows a
 //! socket.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod telling;
+
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use leptos::prelude::*;
 
-use super::activity::{self, Absence, Activity, Deed, Telling};
-use super::unsaved::{self, Unsaved};
-use crate::dashboard::{Conflict, Dashboard, DashboardId, Op, SessionId, User, Widget, WidgetId};
+use super::activity::{Absence, Activity};
+use super::unsaved::Unsaved;
+use crate::dashboard::{
+    Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, Widget, WidgetId,
+};
 use crate::sync::link::Ended;
 use crate::sync::protocol::{Cursor, Dragging, Editing, Peer, Series};
 use crate::sync::replica::Seen;
+
+pub use telling::{Review, Toast, ToastAction};
 
 /// What a browser does for the page: edits, typing, presence, undo. Mounted by `browser`.
 ///
@@ -167,27 +173,6 @@ pub struct Glow {
     pub count: u32,
 }
 
-/// A short word that passes by, with at most one thing to do.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Toast {
-    pub id: u32,
-    pub text: String,
-    pub action: Option<ToastAction>,
-}
-
-/// What a toast offers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ToastAction {
-    /// Undoes the last own step.
-    Undo,
-    /// Performs these ops (restore what somebody removed).
-    Edit { label: String, ops: Vec<Op> },
-    /// Opens the conflict inbox.
-    Conflicts,
-    /// Goes to the own edits that are not saved.
-    Unsaved,
-}
-
 /// The signals of one widget.
 #[derive(Clone, Copy)]
 pub struct WidgetSignals {
@@ -221,7 +206,12 @@ pub struct DashboardStore {
     /// Ids of the widgets in reading order (top to bottom, left to right). Changes only where a
     /// widget comes, goes, or changes its place in that order.
     pub order: RwSignal<Vec<WidgetId>>,
+    /// Open conflicts.
     pub conflicts: RwSignal<Vec<Arc<Conflict>>>,
+    /// Conflicts that somebody has settled, the last one first.
+    pub settled: RwSignal<Vec<Arc<Conflict>>>,
+    /// What a return brought together with edits of others, until that is settled.
+    pub review: RwSignal<Option<Review>>,
     /// Who I am; the server's word once connected.
     pub me: RwSignal<User>,
     /// My session, once connected: the one that `peers` must not show as somebody else.
@@ -255,8 +245,8 @@ pub struct DashboardStore {
     /// How far the server's clock is ahead of this device's, in milliseconds, once it is known.
     pub server_ahead_ms: StoredValue<Option<i64>>,
     widgets: StoredValue<HashMap<WidgetId, WidgetSignals>>,
-    /// The last widgets that went, as they were.
-    gone: StoredValue<VecDeque<(WidgetId, Arc<Widget>)>>,
+    /// The widgets that went, as they were.
+    removed: StoredValue<BTreeMap<WidgetId, Arc<Removed>>>,
     live: StoredValue<Option<Rc<dyn Live>>, LocalStorage>,
     owner: StoredValue<Owner>,
     /// The last id of a toast or an unsaved edit.
@@ -272,6 +262,8 @@ impl DashboardStore {
             settings: RwSignal::new(dashboard.settings.clone()),
             order: RwSignal::new(Vec::new()),
             conflicts: RwSignal::new(Vec::new()),
+            settled: RwSignal::new(Vec::new()),
+            review: RwSignal::new(None),
             me: RwSignal::new(me),
             session: RwSignal::new(None),
             peers: RwSignal::new(BTreeMap::new()),
@@ -292,7 +284,7 @@ impl DashboardStore {
             absence: RwSignal::new(None),
             server_ahead_ms: StoredValue::new(None),
             widgets: StoredValue::new(HashMap::new()),
-            gone: StoredValue::new(VecDeque::new()),
+            removed: StoredValue::new(BTreeMap::new()),
             live: StoredValue::new_local(None),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
             last_id: StoredValue::new(0),
@@ -375,7 +367,6 @@ impl DashboardStore {
                     reorder = true;
                 }
                 (None, Some(signals)) => {
-                    self.remember(id, signals.widget.get_untracked());
                     signals.gone.set(true);
                     self.widgets.update_value(|all| {
                         all.remove(id);
@@ -404,85 +395,16 @@ impl DashboardStore {
             if self.settings.with_untracked(|old| *old != dashboard.settings) {
                 self.settings.set(dashboard.settings.clone());
             }
-            let conflicts: Vec<_> = dashboard.open_conflicts().cloned().collect();
-            if self.conflicts.with_untracked(|old| *old != conflicts) {
-                self.conflicts.set(conflicts);
+            self.removed.set_value(dashboard.removed.clone());
+            let (mut settled, mut open): (Vec<_>, Vec<_>) =
+                dashboard.conflicts.values().cloned().partition(|conflict| conflict.settled.is_some());
+            open.sort_by_key(|conflict| std::cmp::Reverse(met_at(conflict)));
+            settled.sort_by_key(|conflict| std::cmp::Reverse(conflict.settled.as_ref().map(|one| one.at)));
+            for (signal, now) in [(self.conflicts, open), (self.settled, settled)] {
+                if signal.with_untracked(|old| *old != now) {
+                    signal.set(now);
+                }
             }
-        }
-    }
-
-    /// Shows a toast. The newest three stay; the page takes them away after a while.
-    pub fn toast(&self, text: impl Into<String>, action: Option<ToastAction>) {
-        const MOST: usize = 3;
-        let toast = Toast { id: self.new_id(), text: text.into(), action };
-        self.toasts.update(|toasts| {
-            toasts.push(toast);
-            let excess = toasts.len().saturating_sub(MOST);
-            toasts.drain(..excess);
-        });
-    }
-
-    /// Keeps an own op that came to nothing, with its content, in its author's hands. True if there is
-    /// anything to keep.
-    pub fn keep_unsaved(&self, op: &Op, reason: &str) -> bool {
-        let Some(wrote) = unsaved::describe(op, |id| self.known(id)) else { return false };
-        let id = self.new_id();
-        self.unsaved.update(|all| unsaved::list(all, id, wrote, reason));
-        true
-    }
-
-    /// Leaves what came to nothing in its author's hands, and says so.
-    pub fn not_saved(&self, ops: &[Op], reason: &str) {
-        let mut any = false;
-        for op in ops {
-            any |= self.keep_unsaved(op, reason);
-        }
-        let (text, action) = if any {
-            (format!("Not saved. {reason} What you wrote is kept."), Some(ToastAction::Unsaved))
-        } else {
-            (format!("Not saved. {reason}"), None)
-        };
-        if self.toasts.with_untracked(|toasts| toasts.iter().all(|toast| toast.text != text)) {
-            self.toast(text, action);
-        }
-    }
-
-    /// Says why an edit was not even begun, and keeps what was written in it. What was only moved, removed
-    /// or chosen is as it was, and is done again with a press.
-    pub fn not_taken(&self, ops: &[Op], reason: &str) {
-        let written = |op: &&Op| matches!(op, Op::Set { .. } | Op::SetDashboard { .. } | Op::EditText { .. });
-        let written: Vec<Op> = ops.iter().filter(written).cloned().collect();
-        match written.is_empty() {
-            true => self.toast(reason, None),
-            false => self.not_saved(&written, reason),
-        }
-    }
-
-    /// What these ops are going to do, in words. Asked before they show.
-    pub fn deeds(&self, changes: &[&[Op]]) -> Vec<Vec<Deed>> {
-        let known = |id: &WidgetId| self.known(id);
-        let mut telling = Telling::new(&known);
-        changes.iter().map(|ops| telling.deeds(ops)).collect()
-    }
-
-    /// Lists what somebody did. `at` is in Unix milliseconds.
-    pub fn list(&self, by: &User, at: u64, deeds: Vec<Deed>) {
-        if deeds.is_empty() {
-            return;
-        }
-        self.activity.update(|all| {
-            for deed in deeds {
-                activity::list(all, Activity { id: self.new_id(), by: by.clone(), at, deed });
-            }
-        });
-    }
-
-    /// Lists an own edit that is listed already as one that came to nothing. `at` is in Unix milliseconds.
-    pub fn list_refused(&self, ops: &[Op], at: u64) {
-        let me = self.me.get_untracked();
-        for Deed { widget, words } in self.deeds(&[ops]).into_iter().flatten() {
-            self.activity.update(|all| activity::forget(all, &me.id, widget.as_ref(), &words));
-            self.list(&me, at, vec![Deed { widget, words: format!("{words}, which was not saved") }]);
         }
     }
 
@@ -495,70 +417,33 @@ impl DashboardStore {
         });
     }
 
-    /// Lists edits that an earlier load of the page left unsaved.
-    pub fn list_unsaved(&self, left: Vec<Unsaved>) {
-        for one in left {
-            let id = self.new_id();
-            self.unsaved.update(|all| all.push(Unsaved { id, ..one }));
-        }
-    }
-
     /// A widget as it is, or was when it went.
-    fn known(&self, id: &WidgetId) -> Option<Arc<Widget>> {
+    pub fn known(&self, id: &WidgetId) -> Option<Arc<Widget>> {
         if let Some(signals) = self.widget(id) {
             return Some(signals.widget.get_untracked());
         }
-        let gone = self.gone.read_value();
-        gone.iter().rev().find(|(one, _)| one == id).map(|(_, widget)| widget.clone())
+        self.removed.with_value(|removed| removed.get(id).map(|removed| removed.widget.clone()))
     }
 
-    fn remember(&self, id: &WidgetId, widget: Arc<Widget>) {
-        const MOST: usize = 100;
-        self.gone.update_value(|gone| {
-            if gone.len() == MOST {
-                gone.pop_front();
-            }
-            gone.push_back((id.clone(), widget));
-        });
+    /// A conflict, open or settled.
+    pub fn conflict(&self, id: &ConflictId) -> Option<Arc<Conflict>> {
+        let found = |all: &Vec<Arc<Conflict>>| all.iter().find(|conflict| conflict.id == *id).cloned();
+        self.conflicts.with_untracked(found).or_else(|| self.settled.with_untracked(found))
+    }
+
+    /// Which value shows in a conflict.
+    pub fn strategy(&self) -> Strategy {
+        let settings = self.settings.read_untracked();
+        settings.get("conflicts").and_then(|name| Strategy::parse(name.as_str()?)).unwrap_or_default()
     }
 
     fn new_id(&self) -> u32 {
         self.last_id.update_value(|id| *id += 1);
         self.last_id.get_value()
     }
-
-    /// Takes a toast away.
-    pub fn dismiss(&self, id: u32) {
-        self.toasts.update(|toasts| toasts.retain(|toast| toast.id != id));
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dashboard::{Frame, NoteText};
-    use crate::sync::replica::EditError;
-
-    #[test]
-    fn s4_what_the_copy_does_not_take_stays_with_its_author() {
-        let owner = Owner::new();
-        owner.set();
-        let id = DashboardId::new("d1").expect("an id");
-        let store = DashboardStore::new(id, &Dashboard::new("Orders"), User::default());
-        let widget = WidgetId::new("w1").expect("an id");
-        let reason = EditError::QueueFull.to_string();
-        let place = Op::Place { id: widget.clone(), frame: Frame::default(), settled: false };
-        store.not_taken(&[place], &reason);
-        assert!(store.unsaved.get_untracked().is_empty(), "nothing was written");
-
-        let title = Op::SetDashboard { field: "title".to_owned(), value: "Orders per day".into() };
-        let typed = NoteText::default().splice(1, 0, 0, "a thought").0;
-        store.not_taken(&[title], &reason);
-        store.not_taken(&[Op::EditText { id: widget, update: typed }], &reason);
-        let kept = store.unsaved.get_untracked();
-        let kept: Vec<_> = kept.iter().map(|one| (&*one.content, &*one.reason)).collect();
-        assert_eq!(kept, [("Orders per day", &*reason), ("a thought", &*reason)]);
-        let toasts = store.toasts.get_untracked();
-        assert!(toasts.iter().any(|toast| toast.text.contains(&reason)), "{toasts:?}");
-    }
+/// When two values met: the later of their times.
+fn met_at(conflict: &Conflict) -> u64 {
+    conflict.kept.at.max(conflict.other.at)
 }

@@ -136,25 +136,20 @@ pub fn count(n: usize, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
 }
 
-/// The name that people read of a widget's field.
+/// A widget's title in a sentence.
+pub fn title(title: &str) -> String {
+    if title.trim().is_empty() { "an untitled widget".to_owned() } else { format!("“{title}”") }
+}
+
+/// The name that people read of a field, of a widget or the dashboard.
 pub fn field_label(field: &str) -> String {
-    if field == "title" {
-        return "Title".to_owned();
+    match field {
+        "title" => return "Title".to_owned(),
+        "conflicts" => return "What shows in a conflict".to_owned(),
+        _ => {}
     }
     let mut fields = Kind::ALL.into_iter().flat_map(Kind::fields);
     fields.find(|known| known.name == field).map_or(field, |known| known.label).to_owned()
-}
-
-/// A value of a cell as one line, for conflicts and lists.
-pub fn value(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Null => "nothing".to_owned(),
-        serde_json::Value::String(text) if text.is_empty() => "nothing".to_owned(),
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Bool(true) => "removed".to_owned(),
-        serde_json::Value::Array(edits) => count(edits.len(), "edit", "edits"),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod components;
+pub mod conflicts;
 pub mod dashboard_store;
 pub mod format;
 pub mod pages;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::format::field_label;
+use super::format::{field_label, title};
 use crate::dashboard::text::Update;
 use crate::dashboard::{Choice, NoteText, Op, Widget, WidgetId};
 
@@ -36,11 +36,11 @@ pub struct Wrote {
 ///
 /// `None` for a widget that only made room for another: nobody chose that place.
 pub fn describe(op: &Op, widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>) -> Option<Wrote> {
-    let of = |id: &WidgetId| widget(id).map_or_else(|| "a removed widget".to_owned(), |w| quoted(&w.title));
+    let of = |id: &WidgetId| widget(id).map_or_else(|| "a removed widget".to_owned(), |w| title(&w.title));
     let (what, content) = match op {
         Op::Place { settled: true, .. } => return None,
         Op::AddWidget { widget, .. } => {
-            let what = format!("New {}: {}", widget.kind.label().to_lowercase(), quoted(&widget.title));
+            let what = format!("New {}: {}", widget.kind.label().to_lowercase(), title(&widget.title));
             (what, whole(widget))
         }
         Op::RemoveWidget { id } => (format!("Removal of {}", of(id)), "Remove it".to_owned()),
@@ -98,10 +98,6 @@ pub fn list(all: &mut Vec<Unsaved>, id: u32, wrote: Wrote, reason: &str) {
         OLDER.clone_into(&mut next.what);
         "Each has its own reason beside it.".clone_into(&mut next.reason);
     }
-}
-
-fn quoted(title: &str) -> String {
-    if title.trim().is_empty() { "an untitled widget".to_owned() } else { format!("“{title}”") }
 }
 
 /// A whole widget as JSON that people can read.

@@ -17,10 +17,10 @@ use web_sys::VisibilityState;
 
 use crate::app::ThisTab;
 use crate::app::dashboard_store::DashboardStore;
-use crate::dashboard::{ClientId, DashboardId, Op, SessionId, User, WidgetId};
+use crate::dashboard::{ClientId, ConflictId, DashboardId, Op, SessionId, User, WidgetId};
 use crate::sync::link::{Do, Ended, Link, State};
 use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, Resume, ServerMessage};
-use crate::sync::replica::{Changes, EditError, Replica, StoredDashboard, Undone};
+use crate::sync::replica::{Changes, EditError, Landed, Replica, StoredDashboard, Undone};
 
 use super::clock::{monotonic_ms, random, random_id, wall_ms};
 use super::device::OnDevice;
@@ -72,6 +72,16 @@ pub(super) struct Services {
     socket_error: Option<String>,
     room_error: Option<String>,
     resyncs: u32,
+    coming_back: Option<ComingBack>,
+}
+
+/// Own edits that waited while this tab was cut off, on their way into the log.
+#[derive(Default)]
+struct ComingBack {
+    edits: usize,
+    landed: Landed,
+    /// The conflicts about own values that came up meanwhile.
+    met: Vec<ConflictId>,
 }
 
 impl ServiceProvider {
@@ -98,6 +108,7 @@ impl ServiceProvider {
         };
         store.show_all(replica.view());
         store.list_unsaved(unsaved);
+        let coming_back = (replica.pending() > 0).then(ComingBack::default);
         let services = Services {
             store,
             tab: use_context(),
@@ -125,6 +136,7 @@ impl ServiceProvider {
             socket_error: None,
             room_error: None,
             resyncs: 0,
+            coming_back,
         };
         let provider = Self(Rc::new(RefCell::new(services)));
         store.mount(Rc::new(provider.clone()));

@@ -5,7 +5,7 @@ use crate::sync::link::{Ended, Link, State};
 use crate::sync::protocol::Role;
 
 /// With unsaved edits a cut shows after this long, else after [`QUIET_CUT_MS`].
-const UNSAVED_CUT_MS: u64 = 1_000;
+pub const UNSAVED_CUT_MS: u64 = 1_000;
 const QUIET_CUT_MS: u64 = 5_000;
 /// Figures that come once a second are late after this long.
 const DATA_LATE_MS: u64 = 5_000;

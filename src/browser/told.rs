@@ -1,17 +1,19 @@
-//! What the person at this tab is told of others' doings: glows, toasts, and one line instead of many.
+//! What the person at this tab is told of others' doings: glows, toasts, one line instead of many, and
+//! what became of own edits.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use leptos::prelude::*;
 
 use super::clock::wall_ms;
 use crate::app::activity::{self, Deed};
-use crate::app::dashboard_store::{DashboardStore, SyncState, ToastAction};
-use crate::app::format;
-use crate::dashboard::{Op, User, WidgetId};
+use crate::app::dashboard_store::{DashboardStore, Review, SyncState, Toast, ToastAction};
+use crate::app::{conflicts, format};
+use crate::dashboard::{Choice, Conflict, ConflictId, Op, Strategy, User, Widget, WidgetId};
 use crate::sync::protocol::Change;
-use crate::sync::replica::{Changes, Notice};
+use crate::sync::replica::{Changes, Landed, Notice};
 
 /// More widgets than this at once become one line.
 const MOST_GLOWS: usize = 10;
@@ -34,6 +36,11 @@ pub fn before(store: &DashboardStore, changes: &Changes) {
         store.list(&commit.by, at, deeds);
     }
     for commit in &changes.foreign {
+        for op in &commit.ops {
+            if let Op::SettleConflict { conflict, choose } = op {
+                settled(store, &commit.by, conflict, choose);
+            }
+        }
         let removed = commit.ops.iter().filter_map(|op| match op {
             Op::RemoveWidget { id } => Some(id),
             _ => None,
@@ -48,9 +55,23 @@ pub fn before(store: &DashboardStore, changes: &Changes) {
     }
 }
 
+/// Says what somebody chose to those who wrote one of the two values.
+fn settled(store: &DashboardStore, by: &User, id: &ConflictId, choose: &Choice) {
+    let me = store.me.with_untracked(|me| me.id.clone());
+    let Some(conflict) = store.conflict(id) else { return };
+    if by.id != me && (conflict.kept.by.id == me || conflict.other.by.id == me) {
+        let chosen = conflicts::chosen(&conflict, choose, widget_of(store, &conflict).as_deref());
+        store.toast(format!("{} {chosen}.", by.name), Some(ToastAction::Conflicts { label: "Show" }));
+    }
+}
+
+fn widget_of(store: &DashboardStore, conflict: &Conflict) -> Option<Arc<Widget>> {
+    store.known(conflict.cell.id.as_ref()?)
+}
+
 /// Says that widgets are others than they were, where the log does not go back far enough to tell why, or
-/// goes back to less.
-pub fn taken_anew(store: &DashboardStore, changes: &Changes, now_ms: u64) {
+/// goes back to less: since the cut, in Unix milliseconds.
+pub fn taken_anew(store: &DashboardStore, changes: &Changes, cut_ms: u64) {
     let widgets = changes.widgets.len();
     if widgets > 0 {
         let restored = changes.notices.iter().any(|notice| matches!(notice, Notice::Restored { .. }));
@@ -60,7 +81,7 @@ pub fn taken_anew(store: &DashboardStore, changes: &Changes, now_ms: u64) {
             false => ("Others", format!("changed {widgets}, and nobody can say any more who it was")),
         };
         let by = User { name: name.to_owned(), color: "var(--text-3)".to_owned(), ..User::default() };
-        store.list(&by, now_ms.saturating_sub(1), vec![Deed { widget: None, words }]);
+        store.list(&by, cut_ms, vec![Deed { widget: None, words }]);
     }
 }
 
@@ -78,7 +99,7 @@ pub fn stepped(store: &DashboardStore, changes: &Changes, did: &str, now_ms: u64
 }
 
 /// Lets what others changed glow, and says what became of own edits that are not simply saved.
-pub fn after(store: &DashboardStore, changes: &Changes, me: &User) {
+pub fn after(store: &DashboardStore, changes: &Changes) {
     let mut touched: BTreeMap<&WidgetId, &User> = BTreeMap::new();
     for commit in &changes.foreign {
         for op in &commit.ops {
@@ -96,7 +117,7 @@ pub fn after(store: &DashboardStore, changes: &Changes, me: &User) {
         }
     }
     for notice in &changes.notices {
-        tell(store, notice, me);
+        tell(store, notice);
     }
 }
 
@@ -118,38 +139,80 @@ fn summarize(store: &DashboardStore, touched: &BTreeMap<&WidgetId, &User>) {
     set_timeout(fade, SUMMARY);
 }
 
-fn tell(store: &DashboardStore, notice: &Notice, me: &User) {
-    match notice {
-        Notice::Refused { op, reason } => {
-            let op = std::slice::from_ref(op);
-            store.list_refused(op, wall_ms());
-            store.not_saved(op, reason);
-        }
-        Notice::SetAside { change, reason, .. } => {
-            store.list_refused(&change.ops, wall_ms());
-            store.not_saved(&change.ops, reason);
-        }
-        Notice::Unknown { change } => {
-            store.not_saved(
-                &change.ops,
-                "It reached the server so long ago that nobody can say what became of it.",
-            );
-        }
-        Notice::Restored { missing, changes } => restored(store, *missing, changes),
-        Notice::Conflict { conflict, mine_shows } => {
-            let theirs = if conflict.kept.by.id == me.id { &conflict.other.by } else { &conflict.kept.by };
-            let field = &conflict.cell.field;
-            let text = if *mine_shows {
-                format!("{} wrote another {field} at the same time. Yours shows; both are kept.", theirs.name)
-            } else {
-                format!(
-                    "{} wrote another {field} at the same time. Theirs shows; yours is kept.",
-                    theirs.name
-                )
-            };
-            store.toast(text, Some(ToastAction::Conflicts));
+fn tell(store: &DashboardStore, notice: &Notice) {
+    const NOBODY_KNOWS: &str = "It reached the server so long ago that nobody can say what became of it.";
+    let (ops, reason, ending) = match notice {
+        Notice::Refused { op, reason } => (std::slice::from_ref(op), &**reason, NOT_SAVED),
+        Notice::SetAside { change, reason, .. } => (&*change.ops, &**reason, NOT_SAVED),
+        Notice::Unknown { change } => (&*change.ops, NOBODY_KNOWS, "and nobody can say what became of it"),
+        Notice::Restored { missing, changes } => return restored(store, *missing, changes),
+        // These are told together.
+        Notice::Conflict { .. } => return,
+    };
+    store.list_lost(ops, ending, wall_ms());
+    store.not_saved(ops, reason);
+}
+
+/// How the line of an edit ends that was refused.
+const NOT_SAVED: &str = "which was not saved";
+
+/// The conflicts of a step about own values that the store does not show yet.
+pub fn newly_met(store: &DashboardStore, changes: &Changes) -> Vec<ConflictId> {
+    let mut met: Vec<ConflictId> = Vec::new();
+    for notice in &changes.notices {
+        if let Notice::Conflict { conflict, .. } = notice
+            && !met.contains(&conflict.id)
+            && store.conflict(&conflict.id).is_none()
+        {
+            met.push(conflict.id.clone());
         }
     }
+    met
+}
+
+/// Says that own values met others as it happens. Under `ask`, who came later is asked which it shall be.
+pub fn met(store: &DashboardStore, met: Vec<ConflictId>, me: &User) {
+    let open = |id: &ConflictId| store.conflict(id).filter(|conflict| conflict.settled.is_none());
+    let [only] = &met[..] else {
+        let open: Vec<ConflictId> = met.into_iter().filter(|id| open(id).is_some()).collect();
+        if !open.is_empty() {
+            review(store, conflicts::met_at_once(open.len()), open);
+        }
+        return;
+    };
+    let Some(conflict) = open(only) else { return };
+    let (mine, theirs, mine_shows) = conflicts::sides(&conflict, &me.id);
+    let asks = !mine_shows && store.strategy() == Strategy::Ask;
+    let choose = |side, choose| {
+        let ops = vec![Op::SettleConflict { conflict: conflict.id.clone(), choose }];
+        ToastAction::Edit { label: conflicts::choice(&conflict, side, &me.id), ops }
+    };
+    let mut actions = Vec::new();
+    if !mine_shows {
+        actions.push(choose(mine, Choice::Other));
+    }
+    actions.push(match asks {
+        true => choose(theirs, Choice::Kept),
+        false => ToastAction::Conflicts { label: "Show" },
+    });
+    let text = conflicts::met(&conflict, widget_of(store, &conflict).as_deref(), &me.id, asks);
+    store.show_toast(Toast { text, actions, about: vec![only.clone()], stays: asks, ..Toast::default() });
+}
+
+/// Says what became of the edits that waited while this tab was cut off: all of it at once.
+pub fn came_back(store: &DashboardStore, landed: Landed, met: Vec<ConflictId>) {
+    let says = conflicts::came_back(landed);
+    match (landed.saved + landed.met, met.is_empty()) {
+        (0, true) => {}
+        (_, true) => store.toast(says, None),
+        (_, false) => review(store, says, met),
+    }
+}
+
+fn review(store: &DashboardStore, says: String, about: Vec<ConflictId>) {
+    let actions = vec![ToastAction::Conflicts { label: "Review" }];
+    store.review.set(Some(Review { says: says.clone(), about: about.clone() }));
+    store.show_toast(Toast { text: says, actions, about, stays: true, ..Toast::default() });
 }
 
 /// Says what a restored server does not have any more, and puts it back into its author's hands.

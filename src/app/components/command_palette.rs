@@ -10,6 +10,7 @@ use super::commands::{self, Command};
 use super::icon::{Glyph, Icon};
 use super::inspector::Panels;
 use super::people::People;
+use super::popup::Popups;
 use super::theming::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::{dom, format};
@@ -26,6 +27,7 @@ pub struct Palette {
     at: RwSignal<usize>,
     store: DashboardStore,
     panels: Panels,
+    popups: Popups,
     people: People,
     theming: Theming,
 }
@@ -41,6 +43,7 @@ impl Palette {
             at: RwSignal::new(0),
             store,
             panels: Panels::here(),
+            popups: Popups::here(),
             people: People::here(),
             theming: Theming::here(),
         };
@@ -86,7 +89,7 @@ impl Palette {
         if let Some(dialog) = self.dialog.get_untracked() {
             dialog.close();
         }
-        command.run(self.store, self.panels, self.theming);
+        command.run(self.store, self.panels, self.popups, self.theming);
     }
 }
 

@@ -4,9 +4,11 @@ use leptos::prelude::*;
 
 use super::add_widget;
 use super::dashboard_container::element_id;
+use super::dashboard_settings::SETTINGS;
 use super::icon::Icon;
 use super::inspector::{Panel, Panels};
 use super::people::People;
+use super::popup::Popups;
 use super::theming::Theming;
 use super::widget_container;
 use super::widget_title::UNTITLED;
@@ -37,6 +39,7 @@ enum Act {
     Remove(WidgetId),
     RenameDashboard,
     Open(Panel),
+    Settings,
     Follow(Option<UserId>),
     Theme(Option<Theme>),
     Connect,
@@ -92,6 +95,7 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
         n => format!("Show conflicts ({n})"),
     };
     add(conflicts, "", Icon::Fork, true, Act::Open(Panel::Conflicts));
+    add("Settings of this dashboard".to_owned(), "", Icon::Sliders, true, Act::Settings);
     add("Show activity: who changed what".to_owned(), "", Icon::Clock, true, Act::Open(Panel::Activity));
     if store.following.read_untracked().is_some() {
         add("Stop following".to_owned(), "Esc", Icon::Eye, true, Act::Follow(None));
@@ -162,7 +166,7 @@ pub fn found(all: &[Command], query: &str) -> Vec<Command> {
 
 impl Command {
     /// Does it.
-    pub fn run(self, store: DashboardStore, panels: Panels, theming: Theming) {
+    pub fn run(self, store: DashboardStore, panels: Panels, popups: Popups, theming: Theming) {
         match self.act {
             Act::Add(kind) => add_widget::add(store, panels, kind),
             Act::Undo => store.live(|live| live.undo()),
@@ -181,6 +185,7 @@ impl Command {
             Act::Remove(id) => widget_container::remove(store, &id),
             Act::RenameDashboard => store.renaming.set(true),
             Act::Open(panel) => panels.show(panel),
+            Act::Settings => popups.open(SETTINGS),
             Act::Follow(who) => store.following.set(who),
             Act::Theme(theme) => theming.choose(theme),
             Act::Connect => store.live(|live| live.retry()),

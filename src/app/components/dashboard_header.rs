@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::add_widget::AddWidget;
 use super::collaborative_indicators::CollaborativeIndicators;
 use super::command_palette::Palette;
+use super::dashboard_settings::DashboardSettings;
 use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
 use super::site_header::Logo;
@@ -64,6 +65,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 >
                     <Glyph icon=Icon::Search/>
                 </button>
+                <DashboardSettings store/>
                 <ThemeToggle/>
             </span>
             <button

@@ -384,7 +384,7 @@ fn as_text(value: &Value) -> String {
 }
 
 /// Reads what somebody typed. An empty field unsets the option; a title is never unset.
-fn parse(takes: Takes, text: &str) -> Result<Value, String> {
+pub fn parse(takes: Takes, text: &str) -> Result<Value, String> {
     let text = text.trim();
     match takes {
         Takes::Text(_) => Ok(Value::from(text)),

@@ -13,6 +13,7 @@ mod conflict_inbox;
 mod cursor_tracker;
 mod dashboard_container;
 mod dashboard_header;
+mod dashboard_settings;
 mod follow;
 mod icon;
 mod inspector;

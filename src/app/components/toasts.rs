@@ -33,21 +33,33 @@ pub fn Toasts(store: DashboardStore) -> impl IntoView {
 #[component]
 fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
     let panels = Panels::here();
-    let Toast { id, text, action } = toast;
+    let Toast { id, text, actions, about, stays } = toast;
     // Who points at it or has the keyboard in it is still at it.
     let held = StoredValue::new(false);
-    effect(move || leave(store, id, held, STAY));
-    let button = action.map(|action| {
+    if !stays {
+        effect(move || leave(store, id, held, STAY));
+    }
+    if !about.is_empty() {
+        let leads = actions.iter().any(|action| matches!(action, ToastAction::Conflicts { .. }));
+        effect(move || {
+            // Settled, or looked at where all of it stands.
+            if !store.any_open(&about) || (leads && panels.open.get() == Some(Panel::Conflicts)) {
+                store.dismiss(id);
+            }
+        });
+    }
+    let button = move |action: ToastAction| {
         let label = match &action {
             ToastAction::Undo => "Undo".to_owned(),
             ToastAction::Edit { label, .. } => label.clone(),
-            ToastAction::Conflicts | ToastAction::Unsaved => "Show".to_owned(),
+            ToastAction::Conflicts { label } => (*label).to_owned(),
+            ToastAction::Unsaved => "Show".to_owned(),
         };
         let act = move |_| {
             match &action {
                 ToastAction::Undo => store.live(|live| live.undo()),
                 ToastAction::Edit { ops, .. } => store.edit(ops.clone()),
-                ToastAction::Conflicts => panels.enter(Panel::Conflicts),
+                ToastAction::Conflicts { .. } => panels.enter(Panel::Conflicts),
                 ToastAction::Unsaved => {
                     dom::bring_into_view(UNSAVED);
                     dom::focus_soon(UNSAVED);
@@ -56,10 +68,11 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
             store.dismiss(id);
         };
         view! { <button type="button" class="button link" data-testid="toast-action" on:click=act>{label}</button> }
-    });
+    };
     view! {
         <div
             class="toast"
+            class:asks=stays
             data-testid="toast"
             on:pointerenter=move |_| held.set_value(true)
             on:pointerleave=move |_| held.set_value(false)
@@ -67,7 +80,7 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
             on:focusout=move |_| held.set_value(false)
         >
             <span>{text}</span>
-            {button}
+            {actions.into_iter().map(button).collect_view()}
             <button type="button" class="button icon" aria-label="Dismiss" on:click=move |_| store.dismiss(id)>
                 <Glyph icon=Icon::Close/>
             </button>

@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use crate::app::dynamic::{attr, derived, effect, memo};
+use crate::app::dynamic::{attr, derived, effect, live, memo};
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::prelude::*;
 
 use super::arranging::{Arranging, By, GAP_PX, Grasp, carried};
 use super::dashboard_container::{element_id, place};
 use super::icon::{Glyph, Icon};
-use super::inspector::Panels;
+use super::inspector::{Panel, Panels};
 use super::people::{Editor, People};
 use super::popup::{MenuItem, Popup};
 use super::widget_title::EditableTitle;
@@ -83,6 +83,10 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
         let who = who().map(|color| format!(";--who:{color}")).unwrap_or_default();
         format!("{};--dx:{dx:.0}px;--dy:{dy:.0}px{who}", place(frame.get()))
     };
+    let disputed = memo(move || {
+        let about = |id: &Option<WidgetId>| key.with_value(|key| id.as_ref() == Some(key));
+        store.conflicts.read().iter().any(|conflict| about(&conflict.cell.id))
+    });
     let (renaming, gone) = (signals.renaming, signals.gone);
     // The signals stay with the page. What a widget that went showed last need not.
     on_cleanup(move || {
@@ -157,6 +161,7 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
                     />
                 </h2>
                 <Freshness kind signals/>
+                {live(move || disputed.get().then(|| view! { <Disputed/> }))}
                 <span class="tools">
                     <DragHandle id=id.clone() pressed title/>
                     <WidgetMenu id=id.clone() store title renaming/>
@@ -165,6 +170,28 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
             <div class="body"><Content id=id.clone() kind signals store/></div>
             <ResizeHandle id/>
         </article>
+    }
+}
+
+/// Says that two values wait for a choice here, and leads there.
+#[component]
+fn Disputed() -> impl IntoView {
+    let panels = Panels::here();
+    view! {
+        <button
+            type="button"
+            class="tool disputed"
+            data-testid="widget-conflict"
+            aria-label="A conflict waits here. Show it"
+            title="A conflict waits here"
+            on:pointerdown=|event| event.stop_propagation()
+            on:click=move |event| {
+                event.stop_propagation();
+                panels.enter(Panel::Conflicts);
+            }
+        >
+            <Glyph icon=Icon::Fork/>
+        </button>
     }
 }
 

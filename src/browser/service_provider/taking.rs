@@ -8,8 +8,9 @@ use crate::sync::protocol::{Code, Joined, Peers, ServerMessage, close};
 use crate::sync::replica::{Changes, Lost, Taken};
 
 use super::super::clock::{monotonic_ms, wall_ms};
+use super::super::services::UNSAVED_CUT_MS;
 use super::super::{data, told};
-use super::Services;
+use super::{ComingBack, Services};
 
 /// The wait after a join that was turned down for now, where the server names none.
 const JOIN_AGAIN_MS: u64 = 5_000;
@@ -32,11 +33,11 @@ impl Services {
             ServerMessage::Joined(joined) => return self.joined(*joined),
             ServerMessage::Commits { forgotten: Some(seq), .. } => {
                 let changes = self.replica.forgotten(seq);
-                self.show(changes);
+                self.hear(changes);
             }
             ServerMessage::Commits { commits, digest, .. } => {
                 let Taken { changes, lost } = self.replica.commits(commits, digest.as_deref());
-                self.show(changes);
+                self.hear(changes);
                 return self.lost(lost);
             }
             ServerMessage::Rejected { seq, code, reason, expected, retry_after_ms, .. } => {
@@ -45,7 +46,7 @@ impl Services {
                     self.push_after = now + wait;
                 }
                 let changes = self.replica.rejected(seq, code, reason, expected);
-                self.show(changes);
+                self.hear(changes);
                 return code == Code::NotJoined;
             }
             ServerMessage::Presence { peers, .. } => self.peers(peers),
@@ -79,6 +80,8 @@ impl Services {
         let Some(client) = self.client.clone() else { return false };
         let peers = joined.peers.clone();
         let anew = self.ever_joined && joined.snapshot.is_some();
+        let away_ms = self.cut_at.map_or(0, |at| monotonic_ms().saturating_sub(at));
+        let waited = self.replica.pending();
         let Taken { changes, lost } = self.replica.joined(&client, &self.user, joined);
         if lost.is_none() {
             self.joined = true;
@@ -90,9 +93,13 @@ impl Services {
             self.peers(peers);
         }
         if anew {
-            told::taken_anew(&self.store, &changes, wall_ms());
+            told::taken_anew(&self.store, &changes, wall_ms().saturating_sub(away_ms.max(1)));
         }
-        self.show(changes);
+        if lost.is_none() && waited > 0 && (away_ms >= UNSAVED_CUT_MS || self.coming_back.is_some()) {
+            let coming = self.coming_back.get_or_insert_default();
+            coming.edits = coming.landed.all() + waited;
+        }
+        self.hear(changes);
         self.lost(lost)
     }
 
@@ -163,6 +170,27 @@ impl Services {
         let view = self.replica.view();
         told::before(&self.store, &changes);
         self.store.show(view, changes.widgets.iter(), changes.rest);
-        told::after(&self.store, &changes, &self.user);
+        told::after(&self.store, &changes);
+    }
+
+    /// Shows what came of what the server said, and tells of own values that met others: as it happens,
+    /// or after an absence once all that waited has landed.
+    fn hear(&mut self, changes: Changes) {
+        let met = told::newly_met(&self.store, &changes);
+        let landed = changes.landed;
+        self.show(changes);
+        let Some(coming) = &mut self.coming_back else {
+            if !met.is_empty() {
+                told::met(&self.store, met, &self.user);
+            }
+            return;
+        };
+        coming.landed += landed;
+        coming.met.extend(met);
+        if coming.landed.all() >= coming.edits
+            && let Some(ComingBack { landed, met, .. }) = self.coming_back.take()
+        {
+            told::came_back(&self.store, landed, met);
+        }
     }
 }

@@ -1,0 +1,192 @@
+//! What the person at the page is told: toasts, the activity, and own edits that are not saved.
+
+use leptos::prelude::*;
+
+use super::DashboardStore;
+use crate::app::activity::{self, Activity, Deed, Telling};
+use crate::app::conflicts;
+use crate::app::unsaved::{self, Unsaved};
+use crate::dashboard::{Choice, ConflictId, Op, User, WidgetId};
+
+/// A short word that passes by, with what can be done about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Toast {
+    pub id: u32,
+    pub text: String,
+    pub actions: Vec<ToastAction>,
+    /// The conflicts that it is about, if it is about any: it goes when none of them is open.
+    pub about: Vec<ConflictId>,
+    /// True for a question, which waits for its answer.
+    pub stays: bool,
+}
+
+/// Own edits and those of others that met, to be looked at together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Review {
+    /// How many were saved, and how many met.
+    pub says: String,
+    pub about: Vec<ConflictId>,
+}
+
+/// What a toast offers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToastAction {
+    /// Undoes the last own step.
+    Undo,
+    /// Performs these ops (restore what somebody removed).
+    Edit { label: String, ops: Vec<Op> },
+    /// Opens the conflict inbox.
+    Conflicts { label: &'static str },
+    /// Goes to the own edits that are not saved.
+    Unsaved,
+}
+
+impl DashboardStore {
+    /// Shows a word that passes by.
+    pub fn toast(&self, text: impl Into<String>, action: Option<ToastAction>) {
+        let actions = action.into_iter().collect();
+        self.show_toast(Toast { text: text.into(), actions, ..Toast::default() });
+    }
+
+    /// Shows a toast. The newest three stay, before them the questions; the page takes the others away
+    /// after a while.
+    pub fn show_toast(&self, toast: Toast) {
+        const MOST: usize = 3;
+        let toast = Toast { id: self.new_id(), ..toast };
+        self.toasts.update(|toasts| {
+            toasts.push(toast);
+            while toasts.len() > MOST {
+                let first = toasts.iter().position(|toast| !toast.stays).unwrap_or(0);
+                toasts.remove(first);
+            }
+        });
+    }
+
+    /// Chooses in a conflict, with a way back.
+    pub fn settle(&self, id: &ConflictId, choose: Choice) {
+        let Some(conflict) = self.conflict(id) else { return };
+        let widget = conflict.cell.id.as_ref().and_then(|id| self.known(id));
+        let text = format!("You {}.", conflicts::chosen(&conflict, &choose, widget.as_deref()));
+        let op = |choose| Op::SettleConflict { conflict: id.clone(), choose };
+        let open_again = choose != Choice::Reopen;
+        self.edit(vec![op(choose)]);
+        if open_again {
+            let back = ToastAction::Edit { label: "Undo".to_owned(), ops: vec![op(Choice::Reopen)] };
+            self.toast(text, Some(back));
+        }
+    }
+
+    /// True while one of these conflicts is open, tracked.
+    pub fn any_open(&self, about: &[ConflictId]) -> bool {
+        self.conflicts.read().iter().any(|conflict| about.contains(&conflict.id))
+    }
+
+    /// Keeps an own op that came to nothing, with its content, in its author's hands. True if there is
+    /// anything to keep.
+    pub fn keep_unsaved(&self, op: &Op, reason: &str) -> bool {
+        let Some(wrote) = unsaved::describe(op, |id| self.known(id)) else { return false };
+        let id = self.new_id();
+        self.unsaved.update(|all| unsaved::list(all, id, wrote, reason));
+        true
+    }
+
+    /// Leaves what came to nothing in its author's hands, and says so.
+    pub fn not_saved(&self, ops: &[Op], reason: &str) {
+        let mut any = false;
+        for op in ops {
+            any |= self.keep_unsaved(op, reason);
+        }
+        let (text, action) = if any {
+            (format!("Not saved. {reason} What you wrote is kept."), Some(ToastAction::Unsaved))
+        } else {
+            (format!("Not saved. {reason}"), None)
+        };
+        if self.toasts.with_untracked(|toasts| toasts.iter().all(|toast| toast.text != text)) {
+            self.toast(text, action);
+        }
+    }
+
+    /// Says why an edit was not even begun, and keeps what was written in it. What was only moved, removed
+    /// or chosen is as it was, and is done again with a press.
+    pub fn not_taken(&self, ops: &[Op], reason: &str) {
+        let written = |op: &&Op| matches!(op, Op::Set { .. } | Op::SetDashboard { .. } | Op::EditText { .. });
+        let written: Vec<Op> = ops.iter().filter(written).cloned().collect();
+        match written.is_empty() {
+            true => self.toast(reason, None),
+            false => self.not_saved(&written, reason),
+        }
+    }
+
+    /// What these ops are going to do, in words. Asked before they show.
+    pub fn deeds(&self, changes: &[&[Op]]) -> Vec<Vec<Deed>> {
+        let known = |id: &WidgetId| self.known(id);
+        let conflict = |id: &ConflictId| self.conflict(id);
+        let mut telling = Telling::new(&known, &conflict);
+        changes.iter().map(|ops| telling.deeds(ops)).collect()
+    }
+
+    /// Lists what somebody did. `at` is in Unix milliseconds.
+    pub fn list(&self, by: &User, at: u64, deeds: Vec<Deed>) {
+        if deeds.is_empty() {
+            return;
+        }
+        self.activity.update(|all| {
+            for deed in deeds {
+                activity::list(all, Activity { id: self.new_id(), by: by.clone(), at, deed });
+            }
+        });
+    }
+
+    /// Lists own edits that are listed already as ones that came to nothing: `ending` says how. `at` is in
+    /// Unix milliseconds.
+    pub fn list_lost(&self, ops: &[Op], ending: &str, at: u64) {
+        let me = self.me.get_untracked();
+        for Deed { widget, words } in self.deeds(&[ops]).into_iter().flatten() {
+            self.activity.update(|all| activity::forget(all, &me.id, widget.as_ref(), &words));
+            self.list(&me, at, vec![Deed { widget, words: format!("{words}, {ending}") }]);
+        }
+    }
+
+    /// Lists edits that an earlier load of the page left unsaved.
+    pub fn list_unsaved(&self, left: Vec<Unsaved>) {
+        for one in left {
+            let id = self.new_id();
+            self.unsaved.update(|all| all.push(Unsaved { id, ..one }));
+        }
+    }
+
+    /// Takes a toast away.
+    pub fn dismiss(&self, id: u32) {
+        self.toasts.update(|toasts| toasts.retain(|toast| toast.id != id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Dashboard, DashboardId, Frame, NoteText};
+    use crate::sync::replica::EditError;
+
+    #[test]
+    fn s4_what_the_copy_does_not_take_stays_with_its_author() {
+        let owner = Owner::new();
+        owner.set();
+        let id = DashboardId::new("d1").expect("an id");
+        let store = DashboardStore::new(id, &Dashboard::new("Orders"), User::default());
+        let widget = WidgetId::new("w1").expect("an id");
+        let reason = EditError::QueueFull.to_string();
+        let place = Op::Place { id: widget.clone(), frame: Frame::default(), settled: false };
+        store.not_taken(&[place], &reason);
+        assert!(store.unsaved.get_untracked().is_empty(), "nothing was written");
+
+        let title = Op::SetDashboard { field: "title".to_owned(), value: "Orders per day".into() };
+        let typed = NoteText::default().splice(1, 0, 0, "a thought").0;
+        store.not_taken(&[title], &reason);
+        store.not_taken(&[Op::EditText { id: widget, update: typed }], &reason);
+        let kept = store.unsaved.get_untracked();
+        let kept: Vec<_> = kept.iter().map(|one| (&*one.content, &*one.reason)).collect();
+        assert_eq!(kept, [("Orders per day", &*reason), ("a thought", &*reason)]);
+        let toasts = store.toasts.get_untracked();
+        assert!(toasts.iter().any(|toast| toast.text.contains(&reason)), "{toasts:?}");
+    }
+}
