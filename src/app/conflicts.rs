@@ -54,7 +54,11 @@ pub fn about(conflict: &Conflict, widget: Option<&Widget>) -> String {
     let name = || widget.map_or_else(|| "a widget".to_owned(), |widget| format::title(&widget.title));
     match (conflict.cell.id.is_some(), conflict.cell.field.as_str()) {
         (true, REMOVED) => name(),
-        (true, "title") => format!("the title of {}", name()),
+        // By the name that both knew it by: the two new ones are what it is about.
+        (true, "title") => {
+            let before = conflict.base.as_str().filter(|before| !before.trim().is_empty());
+            format!("the title of {}", before.map_or_else(name, format::title))
+        }
         (true, field) => format!("“{}” of {}", field_label(field), name()),
         (false, "title") => "the title of this dashboard".to_owned(),
         (false, field) => format!("“{}”", field_label(field)),

@@ -302,7 +302,7 @@ fn SettledLine(conflict: Arc<Conflict>, store: DashboardStore) -> impl IntoView 
     };
     Some(view! {
         <li data-testid="settled-conflict">
-            <span><b>{who}</b> " " {live(says)} <small>{live(move || format::ago(at, clock.now()))}</small></span>
+            <span><b>{who}</b> " " {live(says)} <small>" · " {live(move || format::ago(at, clock.now()))}</small></span>
             <button type="button" class="button link" data-testid="conflict-reopen" on:click=open>"Open again"</button>
         </li>
     })

@@ -40,10 +40,9 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
         effect(move || leave(store, id, held, STAY));
     }
     if !about.is_empty() {
-        let leads = actions.iter().any(|action| matches!(action, ToastAction::Conflicts { .. }));
         effect(move || {
-            // Settled, or looked at where all of it stands.
-            if !store.any_open(&about) || (leads && panels.open.get() == Some(Panel::Conflicts)) {
+            // Settled, or in the inbox that is open now.
+            if !store.any_open(&about) || panels.open.get() == Some(Panel::Conflicts) {
                 store.dismiss(id);
             }
         });
