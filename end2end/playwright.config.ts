@@ -6,8 +6,8 @@ const asRoot = process.getuid?.() === 0;
 
 export default defineConfig({
   testDir: ".",
-  testMatch: process.env.LOCKSTEP_BENCH ? "bench.spec.ts" : "*.spec.ts",
-  testIgnore: process.env.LOCKSTEP_BENCH ? [] : ["bench.spec.ts"],
+  testMatch: process.env.LOCKSTEP_BENCH ? "bench*.spec.ts" : "*.spec.ts",
+  testIgnore: process.env.LOCKSTEP_BENCH ? [] : ["bench*.spec.ts"],
   outputDir: "test-results",
   timeout: 60_000,
   expect: { timeout: 10_000 },

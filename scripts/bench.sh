@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the project promises, and prints it with the machine and the command beside it.
 # The server has the first core, the generator the second. LOCKSTEP_BENCH_ONLY picks scenes:
-# edits, saturation, cursors, idle, join, weight, frames.
+# edits, saturation, cursors, idle, join, log, resume, weight, frames, offline.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
@@ -17,7 +17,7 @@ ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 cargo leptos build --release --precompress
 LOCKSTEP_SITE_ROOT=${LOCKSTEP_SITE_ROOT:-$(scripts/site.sh)}
 export LOCKSTEP_SITE_ROOT
-if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join; then
+if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join || wanted log || wanted resume; then
   cargo bench --features ssr --bench wire --no-run
 fi
 
@@ -33,7 +33,7 @@ printf 'machine   %s, %s cores, %s\n' \
 printf 'built by  %s; commit %s\n' "$(rustc --version)" "$(git describe --always --dirty 2>/dev/null || echo unknown)"
 printf 'data on   %s\n\n' "$(df -P "$LOCKSTEP_BENCH_DIR" | awk 'NR == 2 { print $1 " at " $6 }')"
 
-if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join; then
+if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join || wanted log || wanted resume; then
   pin=()
   if command -v taskset >/dev/null && taskset -c 1 true 2>/dev/null; then pin=(taskset -c 1); fi
   LOCKSTEP_BENCH_ONLY=$only ${pin[@]+"${pin[@]}"} cargo bench --quiet --features ssr --bench wire
@@ -55,5 +55,10 @@ fi
 
 if wanted frames; then
   printf '\nframe times in this machine'\''s Chromium\n'
-  LOCKSTEP_BENCH=1 npx playwright test --config end2end/playwright.config.ts --reporter=line
+  LOCKSTEP_BENCH=1 npx playwright test --config end2end/playwright.config.ts --reporter=line /bench.spec
+fi
+
+if wanted offline; then
+  printf '\nwithout a network, and back, in this machine'\''s Chromium\n'
+  LOCKSTEP_BENCH=1 npx playwright test --config end2end/playwright.config.ts --reporter=line /bench-offline.spec
 fi

@@ -1,13 +1,14 @@
 //! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
 //!
 //! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
-//! cursors,idle,join` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! cursors,idle,join,log,resume` picks scenes. The figures hold for the machine that they were taken on; ratios
 //! within one run are what can be compared.
 
 mod broadcast;
 mod client;
 mod load;
 mod process;
+mod resume;
 mod scenes;
 
 use std::env;
@@ -64,13 +65,33 @@ async fn measure() {
     }
     if wanted("join") {
         let server = Process::lockstep();
-        let joins = scenes::joins(&server, 200).await.expect("joins");
+        let joins = scenes::joins(&server, 10_000, 200).await.expect("joins");
         println!("\na fresh join of 200 widgets with ten fields after 10,000 edits");
         at_most("p50, ms", joins.ms, Some(2.0));
         if let Some(cpu_ms) = joins.cpu_ms {
             at_most("server CPU, ms", cpu_ms, Some(0.5));
         }
         at_most("size, KiB", joins.kib, Some(60.0));
+    }
+    if wanted("log") {
+        println!("\nthe same after so many edits: the log's length does not matter");
+        for edits in [100, 1_000, 10_000, 100_000] {
+            let server = Process::lockstep();
+            let joins = scenes::joins(&server, edits, 100).await.expect("joins");
+            at_most(&format!("{edits} edits: p50, ms"), joins.ms, None);
+        }
+    }
+    if wanted("resume") {
+        const RETURNING: usize = 1_000;
+        println!(
+            "\n{RETURNING} clients who all come back at once to a server that was killed, 500 edits behind"
+        );
+        let resumed = resume::resume(RETURNING).await.expect("they come back");
+        at_most("half of them live, ms", resumed.half_ms, None);
+        at_most("the last of them live, ms", resumed.all_ms, None);
+        if let Some(cpu_ms) = resumed.cpu_ms {
+            at_most("server CPU with its start, ms", cpu_ms, None);
+        }
     }
 }
 

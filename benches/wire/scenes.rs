@@ -228,14 +228,14 @@ pub struct Joins {
     pub kib: f64,
 }
 
-/// Joins a dashboard of 200 full widgets after 10,000 edits, one after another.
-pub async fn joins(server: &Process, times: usize) -> Result<Joins> {
-    const EDITS: usize = 10_000;
+/// Joins a dashboard of 200 full widgets after so many edits, one after another.
+pub async fn joins(server: &Process, edits: usize, times: usize) -> Result<Joins> {
+    const PUSH: usize = 50;
     let target = dashboard(server, 200, true).await?;
     let Target::Dashboard { id, widgets } = &target else { unreachable!("a dashboard was made") };
     let (mut reader, mut writer, base) = join(&server.address, &target).await?;
-    for first in (1..=EDITS).step_by(250) {
-        let changes: Vec<_> = (first..first + 250)
+    for first in (1..=edits).step_by(PUSH) {
+        let changes: Vec<_> = (first..first + PUSH)
             .map(|seq| {
                 let op = serde_json::json!({
                     "op": "set", "id": format!("w{}", seq % widgets), "field": "max", "value": 1_000 + seq,
@@ -245,7 +245,7 @@ pub async fn joins(server: &Process, times: usize) -> Result<Joins> {
             .collect();
         let push = serde_json::json!({ "type": "push", "dashboard": id, "changes": changes });
         writer.text(push.to_string().as_bytes()).await?;
-        reader.text_with(&format!("\"revision\":{},", base as usize + first + 249)).await?;
+        reader.text_with(&format!("\"revision\":{},", base as usize + first + PUSH - 1)).await?;
     }
     drop((reader, writer));
     sleep(Duration::from_secs(1)).await;
