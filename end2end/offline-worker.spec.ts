@@ -25,7 +25,8 @@ async function worker(page: Page): Promise<string> {
 async function kept(page: Page, build: string): Promise<string[]> {
   return page.evaluate(async (name) => {
     const requests = await (await caches.open(name)).keys();
-    return requests.map((request) => new URL(request.url).pathname);
+    // The folder of the code has its build's name.
+    return requests.map((request) => new URL(request.url).pathname.replace(/^\/pkg\/[\w-]+\/(?=[^/]+$)/, "/pkg/"));
   }, build);
 }
 

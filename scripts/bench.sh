@@ -14,7 +14,7 @@ scripts/setup.sh --test
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
 # The server does not start without the page's files, so they are built for every scene.
-cargo leptos build --release --precompress
+cargo leptos build --release --precompress --split --lib-features hydrate,split
 LOCKSTEP_SITE_ROOT=${LOCKSTEP_SITE_ROOT:-$(scripts/site.sh)}
 export LOCKSTEP_SITE_ROOT
 if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join || wanted log || wanted resume; then

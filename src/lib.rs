@@ -11,6 +11,13 @@ pub mod sync;
 
 pub mod app;
 
+#[cfg(all(feature = "split", target_family = "wasm"))]
+#[path = "app/chunks/apart.rs"]
+mod fetched;
+#[cfg(not(all(feature = "split", target_family = "wasm")))]
+#[path = "app/chunks/whole.rs"]
+mod fetched;
+
 #[cfg(feature = "hydrate")]
 pub mod browser;
 #[cfg(feature = "ssr")]

@@ -103,6 +103,8 @@ fn command(dir: &Path) -> Command {
         ("pkg/lockstep.wasm", "\0asm"),
         ("pkg/lockstep.css", "body{}"),
         ("pkg/lockstep.js.br", "compressed"),
+        ("pkg/__wasm_split.js", "export const part = 1"),
+        ("pkg/split_pages.wasm", "\0asm of pages"),
         ("favicon.svg", "<svg/>"),
     ] {
         let path = site.join(name);
@@ -275,15 +277,14 @@ async fn pages_carry_their_data_and_a_strict_policy() {
 async fn files_are_cached_by_their_content_and_never_html() {
     let server = Server::start();
     let html = server.get("/").await.text().await.expect("a body");
-    let at = html.find("/pkg/lockstep.js?v=").expect("the script's address");
-    let address = &html[at..at + html[at..].find('"').expect("its end")];
+    let address = script_of(&html);
     let script = server.get(address).await;
     assert_eq!(header(&script, "cache-control"), "public, max-age=31536000, immutable");
     assert!(header(&script, "content-type").contains("javascript"));
     assert_eq!(script.text().await.expect("a body"), "export default 1");
     let small = server.send(Method::GET, address, &[("accept-encoding", "br")], None).await;
     assert_eq!(header(&small, "content-encoding"), "br");
-    for path in ["/pkg/lockstep.js", "/pkg/lockstep.js?v=old", "/favicon.svg"] {
+    for path in ["/pkg/lockstep.js", "/pkg/lockstep.css?v=old", "/favicon.svg"] {
         assert_eq!(header(&server.get(path).await, "cache-control"), "no-cache", "{path}");
     }
     assert_eq!(header(&server.get("/pkg/lockstep.wasm").await, "content-type"), "application/wasm");
@@ -293,6 +294,34 @@ async fn files_are_cached_by_their_content_and_never_html() {
         assert!(!header(&answer, "content-type").contains("html"), "{path}");
         assert_eq!(header(&answer, "cache-control"), "no-store", "{path}");
     }
+}
+
+/// The address of a page's script.
+fn script_of(html: &str) -> &str {
+    let end = html.rfind("/lockstep.js\"").expect("the script's address") + "/lockstep.js".len();
+    &html[html[..end].rfind('"').expect("its beginning") + 1..end]
+}
+
+#[tokio::test]
+async fn code_of_one_build_has_one_address_and_that_of_another_build_is_not_found() {
+    let server = Server::start();
+    let html = server.get("/").await.text().await.expect("a body");
+    let folder = script_of(&html).strip_suffix("lockstep.js").expect("a file in a folder").to_owned();
+    assert!(html.contains(&format!("{{\"imports\":{{\"/pkg/lockstep.js\":\"{folder}lockstep.js\"}}}}")));
+    for name in ["lockstep.js", "lockstep.wasm", "__wasm_split.js", "split_pages.wasm"] {
+        let answer = server.get(&format!("{folder}{name}")).await;
+        assert_eq!(header(&answer, "cache-control"), "public, max-age=31536000, immutable", "{name}");
+        assert_eq!(
+            server.get(&format!("/pkg/another/{name}")).await.status(),
+            StatusCode::NOT_FOUND,
+            "{name}"
+        );
+    }
+    let pages = format!("{folder}split_pages.wasm");
+    assert!(html.contains(&pages), "fetched with the rest where it is needed");
+    std::fs::write(server.dir.path().join("site/pkg/split_pages.wasm"), "\0asm of another build")
+        .expect("a file");
+    assert_eq!(header(&server.get(&pages).await, "cache-control"), "no-cache", "not what the page is of");
 }
 
 #[tokio::test]

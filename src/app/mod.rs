@@ -4,10 +4,12 @@
 //! when it hydrates, so both render the same thing.
 
 pub mod activity;
+pub mod chunks;
 pub mod components;
 pub mod conflicts;
 pub mod dashboard_store;
 pub mod format;
+pub mod json;
 pub mod pages;
 pub mod shell;
 pub mod unsaved;
@@ -145,7 +147,10 @@ impl Theme {
 /// A browser that has made the [`dashboard_store::DashboardStore`] of the page already, to give it a
 /// live handle, provides it as context too; otherwise the page makes one that only shows.
 #[component]
-pub fn App() -> impl IntoView {
+pub fn App(
+    /// What shows the page: [`pages::any`], or what is enough for this one.
+    show: chunks::ShowPage,
+) -> impl IntoView {
     let data = use_context::<PageData>().expect("whoever renders the app provides the page's data");
     clock::provide();
     let theming = components::Theming::new(data.theme);
@@ -154,17 +159,5 @@ pub fn App() -> impl IntoView {
         // It was rendered for nobody, and is hydrated so; then it becomes what this browser chose.
         effect(move || theming.choose(components::Theming::remembered()));
     }
-    match data.page {
-        Page::Dashboards { dashboards } => {
-            view! { <pages::Dashboards dashboards user=data.user/> }.into_any()
-        }
-        Page::Dashboard { id, dashboard, .. } => {
-            let user = data.user.unwrap_or_default();
-            view! { <pages::DashboardPage id dashboard user/> }.into_any()
-        }
-        Page::Status { server } => view! { <pages::Status server user=data.user/> }.into_any(),
-        Page::Offline => view! { <pages::Offline/> }.into_any(),
-        Page::NotFound { what } => view! { <pages::NotFound what user=data.user/> }.into_any(),
-        Page::Failed { why } => view! { <pages::Failed why user=data.user/> }.into_any(),
-    }
+    show(data)
 }

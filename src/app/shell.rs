@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{App, PAGE_DATA, Page, PageData, Theme};
+use super::{App, PAGE_DATA, Page, PageData, Theme, pages};
 
 /// The addresses of what a page loads, and the nonce of its inline script.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +12,10 @@ pub struct Assets {
     pub wasm: String,
     pub charts_js: String,
     pub charts_css: String,
+    /// What fetches the parts of a page that was built in parts.
+    pub loader: Option<String>,
+    /// The part that shows every page but that of a dashboard.
+    pub pages: Option<String>,
     pub nonce: String,
 }
 
@@ -26,7 +30,10 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
     // `<` never stands in the text of a script element as itself, so no title can close it.
     let json = serde_json::to_string(data).expect("page data has string keys only").replace('<', "\\u003c");
     let charts = matches!(data.page, Page::Dashboard { .. } | Page::Offline);
-    let Assets { css, js, wasm, charts_js, charts_css, nonce } = assets.clone();
+    let Assets { css, js, wasm, charts_js, charts_css, loader, pages, nonce } = assets.clone();
+    // The loader asks for the script by the name that it was built with.
+    let names = serde_json::json!({ "imports": { "/pkg/lockstep.js": js } }).to_string();
+    let pages = pages.filter(|_| !matches!(data.page, Page::Dashboard { .. }));
     let start = format!(
         "import init, {{ hydrate }} from {};\nawait init({{ module_or_path: {} }});\nhydrate();\n",
         serde_json::Value::from(js.as_str()),
@@ -47,8 +54,15 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
                 <link rel="manifest" href="/manifest.webmanifest"/>
                 <link rel="stylesheet" href=css/>
+                {loader.clone().map(|_| view! {
+                    <script type="importmap" nonce=nonce.clone() inner_html=names></script>
+                })}
                 <link rel="modulepreload" href=js nonce=nonce.clone()/>
+                {loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce.clone()/> })}
                 <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
+                {pages.map(|pages| view! {
+                    <link rel="preload" href=pages r#as="fetch" r#type="application/wasm" crossorigin=""/>
+                })}
                 {charts.then(|| view! {
                     <link rel="stylesheet" href=charts_css/>
                     <script defer src=charts_js nonce=nonce.clone()></script>
@@ -56,7 +70,7 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                 <script id=PAGE_DATA type="application/json" inner_html=json></script>
                 <script type="module" nonce=nonce inner_html=start></script>
             </head>
-            <body><App/></body>
+            <body><App show=pages::any/></body>
         </html>
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::app::Waiting;
 use crate::app::unsaved::Unsaved;
+use crate::app::{Waiting, json};
 use crate::dashboard::{DashboardId, User};
 use crate::sync::replica::{StoredDashboard, StoredQueue};
 
@@ -151,7 +151,7 @@ pub async fn left_queue(
 pub async fn heads(storage: &Storage) -> Result<Vec<Head>, StorageError> {
     let texts = storage.read_all(Kept::Dashboards).await?;
     let mut heads: Vec<Head> =
-        texts.iter().filter_map(|text| serde_json::from_str(text.split_once('\n')?.0).ok()).collect();
+        texts.iter().filter_map(|text| json::read(text.split_once('\n')?.0).ok()).collect();
     heads.sort_by_key(|head| std::cmp::Reverse(head.at));
     Ok(heads)
 }
@@ -224,7 +224,7 @@ async fn take(storage: &Storage, id: &DashboardId, secret: &str) -> Result<Optio
     let Some(lock) = lock else { return Ok(None) };
     // Read under the lock: the tab before wrote until it ended.
     let text = storage.read(Kept::Queues, &queue_key(id, secret)).await?;
-    let record = text.and_then(|text| serde_json::from_str(&text).ok());
+    let record = text.and_then(|text| json::read(&text).ok());
     Ok(record.map(|record| OwnQueue { secret: secret.to_owned(), lock, record, there: true }))
 }
 
@@ -248,7 +248,7 @@ async fn secrets(storage: &Storage, id: &DashboardId) -> Result<Vec<String>, Sto
 
 fn parse_copy(text: &str) -> Option<(Head, StoredDashboard)> {
     let (head, dashboard) = text.split_once('\n')?;
-    Some((serde_json::from_str(head).ok()?, serde_json::from_str(dashboard).ok()?))
+    Some((json::read(head).ok()?, json::read(dashboard).ok()?))
 }
 
 fn queue_key(id: &DashboardId, secret: &str) -> String {

@@ -19,7 +19,7 @@ use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::app::{PAGE_DATA, PageData};
+use crate::app::{PAGE_DATA, PageData, json};
 
 /// Wakes the page that the server rendered, and on a dashboard starts its sync services.
 #[wasm_bindgen]
@@ -34,5 +34,5 @@ pub fn hydrate() {
 
 fn page_data() -> Option<PageData> {
     let json = document().get_element_by_id(PAGE_DATA)?.text_content()?;
-    serde_json::from_str(&json).ok()
+    json::read(&json).ok()
 }

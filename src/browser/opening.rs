@@ -6,7 +6,7 @@ use leptos::task::spawn_local;
 
 use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
-use crate::app::{App, DashboardCard, Page, PageData, ServerStatus, Theme, ThisTab};
+use crate::app::{App, DashboardCard, Page, PageData, ServerStatus, Theme, ThisTab, chunks, pages};
 use crate::dashboard::DashboardId;
 use crate::sync::replica::StoredDashboard;
 
@@ -28,14 +28,14 @@ pub async fn open(mut data: PageData) {
     };
     let Some(id) = id else {
         let from_device = matches!(data.page, Page::Offline) && show_kept(&mut data, &here).await;
-        return show(data, None, from_device);
+        return show(data, None, from_device).await;
     };
     let found = OnDevice::load(&id).await;
     match data.page {
-        Page::Dashboard { .. } => show(data, Some(found), false),
+        Page::Dashboard { .. } => show(data, Some(found), false).await,
         // A dashboard that is gone shows as long as edits of it wait here.
-        Page::NotFound { .. } if !found.has_edits() => show(data, None, false),
-        _ if found.copy.is_none() && !found.has_edits() => show(data, None, false),
+        Page::NotFound { .. } if !found.has_edits() => show(data, None, false).await,
+        _ if found.copy.is_none() && !found.has_edits() => show(data, None, false).await,
         _ => {
             let (head, copy) = match &found.copy {
                 Some((head, copy)) => (Some(head), copy.clone()),
@@ -47,7 +47,7 @@ pub async fn open(mut data: PageData) {
             data.user = data.user.or(known).or_else(author);
             let StoredDashboard { epoch, revision, dashboard, .. } = copy;
             data.page = Page::Dashboard { id, epoch, revision, dashboard };
-            show(data, Some(found), true);
+            show(data, Some(found), true).await;
         }
     }
 }
@@ -80,7 +80,15 @@ async fn show_kept(data: &mut PageData, here: &str) -> bool {
 }
 
 /// Brings the page to life: wakes what the server rendered, or puts what this device has in its place.
-fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
+async fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
+    let show: chunks::ShowPage = match data.page {
+        Page::Dashboard { .. } => pages::dashboard,
+        _ => match chunks::pages().await {
+            Some(show) => show,
+            // It stays as it was rendered, and its links work.
+            None => return leptos::logging::error!("The code of this page could not be fetched."),
+        },
+    };
     if from_device {
         data.theme = Theming::remembered();
         make_room(data.theme);
@@ -115,7 +123,7 @@ fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
             queue_microtask(move || owner.with(|| ServiceProvider::start(store, shown, &user, found, build)));
         }
         provide_context(data);
-        view! { <App/> }
+        view! { <App show/> }
     };
     if from_device { leptos::mount::mount_to_body(app) } else { leptos::mount::hydrate_body(app) }
 }

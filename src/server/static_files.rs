@@ -18,13 +18,19 @@ use tower_http::services::ServeDir;
 
 use crate::app::Assets;
 
+/// Where the build puts the page's code: scripts and WebAssembly, which belong together.
+const PKG: &str = "/pkg/";
 const JS: &str = "/pkg/lockstep.js";
 const WASM: &str = "/pkg/lockstep.wasm";
+/// Fetches the parts of a page that was built in parts, by names relative to its own.
+const LOADER_PREFIX: &str = "/pkg/__wasm_split";
+/// The part that shows every page but that of a dashboard.
+const PAGES: &str = "/pkg/split_pages.wasm";
 const CSS: &str = "/pkg/lockstep.css";
 const CHARTS_JS: &str = "/vendor/uPlot.iife.min.js";
 const CHARTS_CSS: &str = "/vendor/uPlot.min.css";
-/// What a page loads by name, with the hash of what is in it.
-const HASHED: [&str; 5] = [JS, WASM, CSS, CHARTS_JS, CHARTS_CSS];
+/// What else a page loads by name, with the hash of what is in it.
+const HASHED: [&str; 3] = [CSS, CHARTS_JS, CHARTS_CSS];
 /// What a page without a network needs beside these, by plain addresses.
 const PLAIN: [&str; 2] = ["/favicon.svg", "/manifest.webmanifest"];
 /// The page that the service worker keeps: what it shows is on the visitor's device.
@@ -53,7 +59,10 @@ pub enum SiteError {
 #[derive(Clone)]
 pub struct Site {
     root: Arc<Path>,
-    versions: Arc<BTreeMap<&'static str, Version>>,
+    versions: Arc<BTreeMap<String, Version>>,
+    /// The name of all code together. It is part of the address of each, so that code of two builds
+    /// never meets, whatever fetches it by whatever name.
+    code: Arc<str>,
     build: Arc<str>,
 }
 
@@ -74,19 +83,31 @@ impl Site {
         let looked: Vec<PathBuf> = setting.map_or_else(|| beside.collect(), |dir| vec![dir.to_owned()]);
         let found = looked.iter().find(|dir| dir.join(&JS[1..]).is_file());
         let Some(root) = found else { return Err(SiteError::NotFound(looked)) };
+        let unreadable = |path: PathBuf| |error| SiteError::Unreadable { path, error };
+        let mut names: Vec<String> = HASHED.into_iter().chain(PLAIN).map(str::to_owned).collect();
+        let pkg = root.join(&PKG[1..]);
+        for entry in std::fs::read_dir(&pkg).map_err(unreadable(pkg.clone()))? {
+            let name = entry.map_err(unreadable(pkg.clone()))?.file_name();
+            names.extend(name.to_str().map(|name| format!("{PKG}{name}")).filter(|name| is_code(name)));
+        }
         let mut versions = BTreeMap::new();
-        for name in HASHED.into_iter().chain(PLAIN) {
+        for name in names {
             let path = root.join(&name[1..]);
             // Charts are an extra that a build may lack; the page says so by itself.
             if path.is_file() {
-                let version = Version::read(&path).map_err(|error| SiteError::Unreadable { path, error })?;
+                let version = Version::read(&path).map_err(unreadable(path))?;
                 versions.insert(name, version);
             }
         }
-        let mut all = Sha256::new_with_prefix(WORKER);
-        versions.values().for_each(|version| all.update(&version.integrity));
-        let build = short(&all.finalize()).into();
-        Ok(Self { root: root.as_path().into(), versions: Arc::new(versions), build })
+        let (mut code, mut all) = (Sha256::new(), Sha256::new_with_prefix(WORKER));
+        for (name, version) in &versions {
+            all.update(&version.integrity);
+            if is_code(name) {
+                code.update(&version.integrity);
+            }
+        }
+        let (code, build) = (short(&code.finalize()).into(), short(&all.finalize()).into());
+        Ok(Self { root: root.as_path().into(), versions: Arc::new(versions), code, build })
     }
 
     /// The name of all files together: another one where any of them is another.
@@ -97,7 +118,7 @@ impl Site {
     /// The service worker of this build.
     pub fn worker(&self) -> String {
         let address =
-            |(name, version): (&&str, &Version)| (self.address(name), version.integrity.clone().into());
+            |(name, version): (&String, &Version)| (self.address(name), version.integrity.clone().into());
         let files: serde_json::Map<_, _> = self.versions.iter().map(address).collect();
         let build = json!({ "id": &*self.build, "shell": SHELL, "files": files });
         format!("const BUILD = {build};\n{WORKER}")
@@ -106,6 +127,7 @@ impl Site {
     /// The address under which a file may be kept for good.
     fn address(&self, name: &str) -> String {
         match self.versions.get(name) {
+            Some(_) if is_code(name) => format!("{PKG}{}/{}", self.code, &name[PKG.len()..]),
             Some(version) if !PLAIN.contains(&name) => format!("{name}?v={}", version.hash),
             _ => name.to_owned(),
         }
@@ -119,14 +141,24 @@ impl Site {
             wasm: self.address(WASM),
             charts_js: self.address(CHARTS_JS),
             charts_css: self.address(CHARTS_CSS),
+            loader: self
+                .versions
+                .keys()
+                .find(|name| name.starts_with(LOADER_PREFIX))
+                .map(|name| self.address(name)),
+            pages: self.versions.contains_key(PAGES).then(|| self.address(PAGES)),
             nonce,
         }
     }
 
     /// Answers a request for a file: compressed as it lies there, cached for good where the address
     /// carries the hash of what is in it. Never with HTML; a file that is not there is a plain 404.
-    pub async fn serve(&self, request: Request) -> Response {
+    pub async fn serve(&self, mut request: Request) -> Response {
         let cache = if self.is_current(request.uri()) { IMMUTABLE } else { NO_CACHE };
+        if let Some(name) = self.code_name(request.uri().path()) {
+            *request.uri_mut() =
+                Uri::try_from(name).expect("a name that was found among the files is a path");
+        }
         let files = ServeDir::new(&*self.root)
             .append_index_html_on_directories(false)
             .precompressed_br()
@@ -147,13 +179,22 @@ impl Site {
         response
     }
 
+    /// The file that an address of this build's code means.
+    fn code_name(&self, path: &str) -> Option<String> {
+        let rest = path.strip_prefix(PKG)?.strip_prefix(&*self.code)?.strip_prefix('/')?;
+        let name = format!("{PKG}{rest}");
+        self.versions.contains_key(&name).then_some(name)
+    }
+
     /// Whether an address names a file by the hash of what is in it now. A file that was built anew
     /// since the start has no address that says so, until the server starts again.
     fn is_current(&self, uri: &Uri) -> bool {
         let hash = uri.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("v=")));
-        let Some(version) = self.versions.get(uri.path()) else { return false };
-        let unchanged = || changed(&self.root.join(&uri.path()[1..])) == version.changed;
-        hash == Some(&version.hash) && unchanged()
+        let code = self.code_name(uri.path());
+        let name = code.as_deref().unwrap_or(uri.path());
+        let Some(version) = self.versions.get(name) else { return false };
+        let unchanged = || changed(&self.root.join(&name[1..])) == version.changed;
+        (code.is_some() || hash == Some(&version.hash)) && unchanged()
     }
 }
 
@@ -164,6 +205,11 @@ impl Version {
         let integrity = format!("sha256-{}", STANDARD.encode(digest));
         Ok(Self { hash: short(&digest), integrity, changed })
     }
+}
+
+/// Whether a file is a script or WebAssembly of the build.
+fn is_code(name: &str) -> bool {
+    name.starts_with(PKG) && (name.ends_with(".js") || name.ends_with(".wasm"))
 }
 
 /// A hash as it stands in addresses.

@@ -1,9 +1,9 @@
 //! The command palette: Ctrl+K, a few letters, Enter. A modal dialog, so the keyboard stays inside and
 //! goes back to where it was.
 
-use crate::app::dynamic::{attr, live, memo};
+use crate::app::dynamic::{attr, effect, live, memo};
 use leptos::ev::KeyboardEvent;
-use leptos::html::{Dialog, Input};
+use leptos::html::Dialog;
 use leptos::prelude::*;
 
 use super::commands::{self, Command};
@@ -15,38 +15,17 @@ use super::theming::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::{dom, format};
 
-/// The palette of the page.
+/// The palette of the page. Its dialog is there only while it is open.
 #[derive(Clone, Copy)]
 pub struct Palette {
+    open: RwSignal<bool>,
     dialog: NodeRef<Dialog>,
-    input: NodeRef<Input>,
-    /// What can be done, as it was when the palette was opened; empty while it is closed.
-    all: RwSignal<Vec<Command>>,
-    query: RwSignal<String>,
-    /// Which of the found ones Enter does.
-    at: RwSignal<usize>,
-    store: DashboardStore,
-    panels: Panels,
-    popups: Popups,
-    people: People,
-    theming: Theming,
 }
 
 impl Palette {
     /// Starts taking Ctrl+K, wherever the keyboard is.
-    pub fn new(store: DashboardStore) -> Self {
-        let palette = Self {
-            dialog: NodeRef::new(),
-            input: NodeRef::new(),
-            all: RwSignal::new(Vec::new()),
-            query: RwSignal::new(String::new()),
-            at: RwSignal::new(0),
-            store,
-            panels: Panels::here(),
-            popups: Popups::here(),
-            people: People::here(),
-            theming: Theming::here(),
-        };
+    pub fn new() -> Self {
+        let palette = Self { open: RwSignal::new(false), dialog: NodeRef::new() };
         dom::on_keys_first(move |event| {
             let control = event.ctrl_key() || event.meta_key();
             if control && !event.shift_key() && !event.alt_key() && event.key().eq_ignore_ascii_case("k") {
@@ -64,32 +43,21 @@ impl Palette {
 
     /// Opens it, or closes it where it is open.
     pub fn toggle(self) {
-        let Some(dialog) = self.dialog.get_untracked() else { return };
-        if dialog.open() {
-            dialog.close();
-            return;
+        match self.dialog.get_untracked().filter(|dialog| dialog.open()) {
+            Some(dialog) => dialog.close(),
+            None => self.open.set(true),
         }
-        self.all.set(commands::all(self.store, self.people, self.theming));
-        self.ask(String::new());
-        if let Some(input) = self.input.get_untracked() {
-            input.set_value("");
-        }
-        // Fails only for a dialog that is not in the document.
-        let _ = dialog.show_modal();
     }
 
-    fn ask(self, query: String) {
-        self.query.set(query);
-        self.at.set(0);
+    /// True while it is open, tracked.
+    pub fn is_open(self) -> bool {
+        self.open.get()
     }
+}
 
-    /// Closes it, which gives the keyboard back, and then does the command: it may take the keyboard.
-    fn choose(self, command: Option<Command>) {
-        let Some(command) = command else { return };
-        if let Some(dialog) = self.dialog.get_untracked() {
-            dialog.close();
-        }
-        command.run(self.store, self.panels, self.popups, self.theming);
+impl Default for Palette {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -101,8 +69,32 @@ fn option_id(n: usize) -> String {
 #[component]
 pub fn CommandPalette() -> impl IntoView {
     let palette = Palette::here();
-    let Palette { dialog, input, all, query, at, .. } = palette;
-    let found = memo(move || all.with(|all| query.with(|query| commands::found(all, query))));
+    let store: DashboardStore = use_context().expect("the dashboard page provides its store");
+    let (panels, popups) = (Panels::here(), Popups::here());
+    let (people, theming) = (People::here(), Theming::here());
+    let dialog = palette.dialog;
+    // As it was when the palette was opened, so that nothing moves under a finger.
+    let all = StoredValue::new(commands::all(store, people, theming));
+    let query = RwSignal::new(String::new());
+    // Which of the found ones Enter does.
+    let at = RwSignal::new(0);
+    let found = memo(move || all.with_value(|all| query.with(|query| commands::found(all, query))));
+    effect(move || {
+        if let Some(dialog) = dialog.get() {
+            // Fails only for a dialog that is not in the document.
+            let _ = dialog.show_modal();
+        }
+    });
+    let ask = move |now: String| {
+        query.set(now);
+        at.set(0);
+    };
+    // Closes it, which gives the keyboard back, and then does the command: it may take the keyboard.
+    let choose = move |command: Option<Command>| {
+        let Some(command) = command else { return };
+        palette.toggle();
+        command.run(store, panels, popups, theming);
+    };
     let chosen = move || found.with_untracked(|found| found.get(at.get_untracked()).cloned());
     let step = move |down: bool| {
         let count = found.with_untracked(Vec::len);
@@ -125,7 +117,7 @@ pub fn CommandPalette() -> impl IntoView {
             }
             "Enter" if !event.is_composing() => {
                 event.prevent_default();
-                palette.choose(chosen());
+                choose(chosen());
             }
             _ => {}
         }
@@ -140,7 +132,7 @@ pub fn CommandPalette() -> impl IntoView {
                 data-testid="command"
                 aria-selected=move || if at.get() == n { "true" } else { "false" }
                 on:pointermove=move |_| if at.get_untracked() != n { at.set(n) }
-                on:click=move |_| palette.choose(Some(command.clone()))
+                on:click=move |_| choose(Some(command.clone()))
             >
                 <Glyph icon/>
                 <span class="says">{label}</span>
@@ -155,7 +147,7 @@ pub fn CommandPalette() -> impl IntoView {
             data-testid="command-palette"
             aria-label="Commands"
             on:keydown=keys
-            on:close=move |_| all.set(Vec::new())
+            on:close=move |_| palette.open.set(false)
             on:click=move |event| {
                 // The dialog itself is all that a press beside its content can hit.
                 if event.target() == event.current_target() {
@@ -167,7 +159,6 @@ pub fn CommandPalette() -> impl IntoView {
                 <Glyph icon=Icon::Search/>
                 <input
                     type="text"
-                    node_ref=input
                     role="combobox"
                     aria-label="Search the commands"
                     aria-expanded="true"
@@ -178,7 +169,7 @@ pub fn CommandPalette() -> impl IntoView {
                     autocomplete="off"
                     spellcheck="false"
                     maxlength="80"
-                    on:input:target=move |event| palette.ask(event.target().value())
+                    on:input:target=move |event| ask(event.target().value())
                 />
                 <button type="button" class="button" aria-label="Close" on:click=move |_| palette.toggle()>
                     <kbd>"Esc"</kbd>

@@ -12,6 +12,7 @@ use web_sys::HtmlElement;
 use super::icon::{Glyph, Icon};
 use super::notices::NOTICES;
 use super::people::{Editor, People};
+use crate::app::chunks::Parts;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::dom;
 use crate::dashboard::widget::{Field, Takes, check_value};
@@ -48,15 +49,17 @@ pub struct Panels {
     /// Counts clicks, so that a panel about to open after one knows of a later one.
     clicks: StoredValue<u32>,
     store: DashboardStore,
+    parts: Parts,
 }
 
 impl Panels {
-    pub fn new(store: DashboardStore) -> Self {
+    pub fn new(store: DashboardStore, parts: Parts) -> Self {
         Self {
             open: RwSignal::new(None),
             opener: StoredValue::new_local(None),
             clicks: StoredValue::new(0),
             store,
+            parts,
         }
     }
 
@@ -75,7 +78,7 @@ impl Panels {
     /// Shows a panel and gives it the keyboard, where what was pressed for it goes.
     pub fn enter(self, panel: Panel) {
         self.show(panel);
-        dom::focus_soon(SIDE);
+        self.parts.when_there(|| dom::focus_soon(SIDE));
     }
 
     /// Shows the options of the selected widget.

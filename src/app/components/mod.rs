@@ -44,6 +44,6 @@ pub use site_header::{Logo, SiteHeader};
 pub use sync_status_indicator::{ServiceList, SyncStatusIndicator};
 pub use theming::{ThemeToggle, Theming};
 pub use toasts::Toasts;
-pub use unsaved_edits::{UNSAVED, UnsavedEdits};
+pub use unsaved_edits::{UNSAVED, UnsavedList};
 pub use while_away::WhileAway;
 pub use widget_container::remove;

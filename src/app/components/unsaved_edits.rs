@@ -1,6 +1,6 @@
 //! What I wrote and the server did not take: to be copied from here, and gone only when I say so.
 
-use crate::app::dynamic::{each, live, memo};
+use crate::app::dynamic::{each, live};
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
@@ -15,25 +15,20 @@ pub const UNSAVED: &str = "unsaved";
 const SHORT_LINES: usize = 3;
 
 #[component]
-pub fn UnsavedEdits(store: DashboardStore) -> impl IntoView {
-    let some = memo(move || !store.unsaved.read().is_empty());
-    move || {
-        some.get().then(|| {
-            view! {
-                <section class="unsaved" id=UNSAVED tabindex="-1" aria-label="Not saved" data-testid="unsaved">
-                    <h2>"Not saved"</h2>
-                    <p class="quiet">{live(move || where_kept(store.safety.read().not_kept.is_none()))}</p>
-                    <ul>
-                        {each(
-                            move || store.unsaved.get(),
-                            // A row that took in another's content is drawn anew.
-                            |one| format!("{}:{}", one.id, one.content.len()),
-                            move |one| view! { <Row one store/> },
-                        )}
-                    </ul>
-                </section>
-            }
-        })
+pub fn UnsavedList(store: DashboardStore) -> impl IntoView {
+    view! {
+        <section class="unsaved" id=UNSAVED tabindex="-1" aria-label="Not saved" data-testid="unsaved">
+            <h2>"Not saved"</h2>
+            <p class="quiet">{live(move || where_kept(store.safety.read().not_kept.is_none()))}</p>
+            <ul>
+                {each(
+                    move || store.unsaved.get(),
+                    // A row that took in another's content is drawn anew.
+                    |one| format!("{}:{}", one.id, one.content.len()),
+                    move |one| view! { <Row one store/> },
+                )}
+            </ul>
+        </section>
     }
 }
 

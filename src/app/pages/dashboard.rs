@@ -4,26 +4,29 @@ use crate::app::dynamic::{attr, effect, live, memo};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
+use crate::app::chunks::{Part, Parts};
 use crate::app::components::arranging::Arranging;
 use crate::app::components::people::People;
 use crate::app::components::{
-    ActivityList, CommandPalette, ConflictInbox, DashboardContainer, DashboardHeader, FollowBar, Inspector,
-    Notices, Palette, Panel, Panels, Popups, Toasts, UnsavedEdits, remove,
+    DashboardContainer, DashboardHeader, FollowBar, Notices, Palette, Panel, Panels, Popups, Toasts, remove,
 };
-use crate::app::dashboard_store::DashboardStore;
+use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 #[component]
 pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl IntoView {
     let store = use_context::<DashboardStore>().unwrap_or_else(|| DashboardStore::new(id, &dashboard, user));
-    let panels = Panels::new(store);
+    let parts = Parts::new();
+    provide_context(parts);
+    let panels = Panels::new(store, parts);
     provide_context(store);
     provide_context(panels);
     provide_context(Popups::new());
     provide_context(People::new(store));
     provide_context(Arranging::new(store));
-    provide_context(Palette::new(store));
+    let palette = Palette::new();
+    provide_context(palette);
     Effect::new(move |before: Option<Option<_>>| {
         let selected = store.selected.get();
         if before.as_ref() != Some(&selected) {
@@ -40,29 +43,35 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
         Some(Panel::Widget) if store.selected.read().is_none() => None,
         open => open,
     });
+    let unsaved = memo(move || !store.unsaved.read().is_empty());
+    // It is likely to be wanted, and quick only if it is here.
+    effect(move || {
+        if *store.sync.read() == SyncState::Saved {
+            parts.when_there(|| ());
+        }
+    });
     let empty = memo(move || store.order.read().is_empty());
     view! {
         <DashboardHeader store/>
         <div class="page" class:with-side=attr(move || side.read().is_some())>
             <main class="canvas">
                 <Notices store/>
-                <UnsavedEdits store/>
+                {live(move || unsaved.get().then(|| parts.show(Part::Unsaved)))}
                 <div class="empty" class:hidden=attr(move || !empty.get())>
                     <h2>"An empty dashboard"</h2>
                     <p>"Add a number, a chart or a note. Whoever opens this page sees it at the same moment."</p>
                 </div>
                 <DashboardContainer store/>
             </main>
-            {live(move || match side.get() {
-                Some(Panel::Widget) => Some(view! { <Inspector store/> }.into_any()),
-                Some(Panel::Conflicts) => Some(view! { <ConflictInbox store/> }.into_any()),
-                Some(Panel::Activity) => Some(view! { <ActivityList store/> }.into_any()),
-                None => None,
-            })}
+            {live(move || side.get().map(|panel| parts.show(match panel {
+                Panel::Widget => Part::Inspector,
+                Panel::Conflicts => Part::Conflicts,
+                Panel::Activity => Part::Activity,
+            })))}
         </div>
         <FollowBar store/>
         <Toasts store/>
-        <CommandPalette/>
+        {live(move || palette.is_open().then(|| parts.show(Part::Commands)))}
     }
 }
 

@@ -7,9 +7,32 @@ mod not_found;
 mod offline;
 mod status;
 
-pub use dashboard::DashboardPage;
-pub use dashboards::Dashboards;
-pub use failed::Failed;
-pub use not_found::NotFound;
-pub use offline::Offline;
-pub use status::Status;
+use leptos::prelude::*;
+
+use self::dashboard::DashboardPage;
+use self::dashboards::Dashboards;
+use self::failed::Failed;
+use self::not_found::NotFound;
+use self::offline::Offline;
+use self::status::Status;
+use super::{Page, PageData};
+
+/// The page that the data is of.
+pub fn any(data: PageData) -> AnyView {
+    let PageData { page, user, .. } = data;
+    match page {
+        Page::Dashboard { .. } => dashboard(PageData { page, user, ..data }),
+        Page::Dashboards { dashboards } => view! { <Dashboards dashboards user/> }.into_any(),
+        Page::Status { server } => view! { <Status server user/> }.into_any(),
+        Page::Offline => view! { <Offline/> }.into_any(),
+        Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),
+        Page::Failed { why } => view! { <Failed why user/> }.into_any(),
+    }
+}
+
+/// The page of a dashboard; nothing for the data of another page.
+pub fn dashboard(data: PageData) -> AnyView {
+    let Page::Dashboard { id, dashboard, .. } = data.page else { return ().into_any() };
+    let user = data.user.unwrap_or_default();
+    view! { <DashboardPage id dashboard user/> }.into_any()
+}

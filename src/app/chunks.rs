@@ -1,0 +1,104 @@
+//! Code that the browser fetches apart from the rest of the page: what a visit may never show.
+//!
+//! Built with the feature `split`, the WebAssembly is cut at the two functions of `chunks/apart.rs`: what
+//! only they reach stands in files of its own. In any other build, and on the server, all is there at once.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::components::{ActivityList, CommandPalette, ConflictInbox, Inspector, UnsavedList};
+use super::dashboard_store::DashboardStore;
+use super::dynamic::live;
+use super::PageData;
+use crate::fetched;
+
+/// Shows a page, given its data.
+pub type ShowPage = fn(PageData) -> AnyView;
+/// Shows a part, given which.
+pub type ShowPart = fn(Part) -> AnyView;
+
+/// A part of the dashboard page that is not there when the page opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Inspector,
+    Conflicts,
+    Activity,
+    Commands,
+    Unsaved,
+}
+
+/// The code of all [`Part`]s.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    code: RwSignal<Option<ShowPart>>,
+    failed: RwSignal<bool>,
+}
+
+impl Parts {
+    pub fn new() -> Self {
+        Self { code: RwSignal::new(fetched::at_once()), failed: RwSignal::new(false) }
+    }
+
+    pub fn here() -> Self {
+        use_context().expect("the dashboard page provides its parts")
+    }
+
+    /// Does something once the code is there: at once where it is, else after fetching it.
+    pub fn when_there(self, then: impl FnOnce() + 'static) {
+        if self.code.with_untracked(Option::is_some) {
+            return then();
+        }
+        self.failed.set(false);
+        spawn_local(async move {
+            let code = fetched::parts().await;
+            // The page may be gone by then.
+            match code {
+                Some(_) if self.code.try_set(code).is_none() => then(),
+                _ => {
+                    self.failed.try_set(true);
+                }
+            }
+        });
+    }
+
+    /// The part, as soon as its code is there.
+    pub fn show(self, part: Part) -> AnyView {
+        self.when_there(|| ());
+        live(move || match (self.code.get(), self.failed.get()) {
+            (Some(show), _) => show(part),
+            (None, false) => ().into_any(),
+            (None, true) => view! {
+                <div class="notice bad" role="alert" data-testid="not-fetched">
+                    <span>"This part of the page could not be fetched."</span>
+                    <button type="button" class="button line" on:click=move |_| self.when_there(|| ())>
+                        "Try again"
+                    </button>
+                </div>
+            }
+            .into_any(),
+        })
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The code of every page. `None` where it could not be fetched.
+pub async fn pages() -> Option<ShowPage> {
+    fetched::pages().await
+}
+
+/// What shows every part.
+pub fn show_part(part: Part) -> AnyView {
+    let store: DashboardStore = use_context().expect("the dashboard page provides its store");
+    match part {
+        Part::Inspector => view! { <Inspector store/> }.into_any(),
+        Part::Conflicts => view! { <ConflictInbox store/> }.into_any(),
+        Part::Activity => view! { <ActivityList store/> }.into_any(),
+        Part::Commands => view! { <CommandPalette/> }.into_any(),
+        Part::Unsaved => view! { <UnsavedList store/> }.into_any(),
+    }
+}
