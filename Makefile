@@ -17,7 +17,7 @@ run: build ## Install what is missing, build for release, serve at http://127.0.
 
 build: setup ## Build the server and the browser's half for release
 	@echo "build: server and WebAssembly, optimised; about 10 minutes the first time on 2 cores" >&2
-	@cargo leptos build --release --precompress --split --lib-features hydrate,split
+	@scripts/release.sh
 
 dev: setup ## Build for development, serve, and rebuild on every change
 	@cargo leptos watch

@@ -40,7 +40,7 @@ step "clippy, server" cargo clippy --features ssr --all-targets -- -D warnings
 step "clippy, browser" cargo clippy --features hydrate --target wasm32-unknown-unknown -- -D warnings
 step "unit, property and integration tests" cargo_tests
 # The release build, so that what is tested is what ships.
-if step "release build" cargo leptos build --release --precompress --split --lib-features hydrate,split; then
+if step "release build" scripts/release.sh; then
   step "browser tests" browser_tests
 fi
 
