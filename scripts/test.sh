@@ -37,7 +37,7 @@ browser_tests() {
 step "set-up" scripts/setup.sh --test || exit 1
 step "format" cargo fmt --check
 step "clippy, server" cargo clippy --features ssr --all-targets -- -D warnings
-step "clippy, browser" cargo clippy --features hydrate --target wasm32-unknown-unknown -- -D warnings
+step "clippy, browser" cargo clippy --features hydrate,split --target wasm32-unknown-unknown -- -D warnings
 step "unit, property and integration tests" cargo_tests
 # The release build, so that what is tested is what ships.
 if step "release build" scripts/release.sh; then

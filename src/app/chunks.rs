@@ -6,10 +6,10 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::PageData;
 use super::components::{ActivityList, CommandPalette, ConflictInbox, Inspector, UnsavedList};
 use super::dashboard_store::DashboardStore;
 use super::dynamic::live;
-use super::PageData;
 use crate::fetched;
 
 /// Shows a page, given its data.
