@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::app::dynamic::{attr, each, live, memo};
+use crate::app::dynamic::{attr, each, effect, live, memo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde_json::json;
@@ -112,7 +112,9 @@ fn WaitingEdits(one: Waiting) -> impl IntoView {
 /// Makes a dashboard and goes there.
 #[component]
 fn NewDashboard(problem: RwSignal<Option<String>>) -> impl IntoView {
-    let busy = RwSignal::new(false);
+    // Until the page is awake a press would be lost.
+    let busy = RwSignal::new(true);
+    effect(move || busy.set(false));
     let make = move |_| {
         busy.set(true);
         spawn_local(async move {
