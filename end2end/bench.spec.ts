@@ -1,44 +1,11 @@
 // How smooth a full dashboard is: 200 widgets, 20 cursors that move. Run by `make bench` only.
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures.ts";
+import { fill } from "./wall.ts";
 
 const WIDGETS = 200;
 const CURSORS = 20;
 const MEASURED_MS = 10_000;
-
-/** Adds widgets from a page that only holds sockets; `live` ones show this server's figures. */
-async function fill(feeder: Page, dashboard: string, live: boolean) {
-  await feeder.evaluate(
-    async ({ dashboard, count, live }) => {
-      const kinds = ["stat", "stat", "stat", "timeseries", "note"];
-      const queries = ["server.cpu", "server.memory", "server.sessions", "server.commits"];
-      const ops = Array.from({ length: count }, (_, n) => {
-        const kind = kinds[n % kinds.length];
-        const options = live && kind !== "note" ? { query: queries[n % queries.length] } : {};
-        const frame = { x: (n % 4) * 6, y: Math.floor(n / 4) * 4, w: 6, h: 4 };
-        return { op: "add_widget", id: `w${n}`, widget: { kind, title: `Widget ${n}`, frame, options } };
-      });
-      const socket = new WebSocket(`ws://${location.host}/api/v1/ws`);
-      const say = (message: object) => socket.send(JSON.stringify(message));
-      await new Promise<void>((done, failed) => {
-        socket.onclose = (event) => failed(new Error(`closed with ${event.code}`));
-        socket.onopen = () => say({ type: "hello", protocol: 1, client: crypto.randomUUID(), name: "Filler" });
-        socket.onmessage = ({ data }) => {
-          const message = JSON.parse(data);
-          if (message.type === "welcome") say({ type: "join", dashboard });
-          if (message.type === "joined") {
-            say({ type: "push", dashboard, changes: [{ seq: 1, base: message.revision, ops }] });
-          }
-          if (message.type === "rejected") failed(new Error(message.reason));
-          if (message.type === "commits") done();
-        };
-      });
-      (window as any).edit = (seq: number, id: string, title: string) =>
-        say({ type: "push", dashboard, changes: [{ seq, base: 1, ops: [{ op: "set", id, field: "title", value: title }] }] });
-    },
-    { dashboard, count: WIDGETS, live },
-  );
-}
 
 /** Joins with so many sessions whose cursors wander over the first screen. */
 async function wander(feeder: Page, dashboard: string) {
@@ -76,7 +43,7 @@ for (const live of [false, true]) {
     const feeding = await browser.newContext();
     const feeder = await feeding.newPage();
     await feeder.goto(`${server.url}/status`);
-    await fill(feeder, id, live);
+    await fill(feeder, id, WIDGETS, live);
     const ada = await arrive("Ada");
     await ada.open(id);
     await expect(ada.widgets).toHaveCount(WIDGETS);

@@ -181,6 +181,8 @@ pub struct WidgetSignals {
     pub glow: RwSignal<Option<Glow>>,
     /// The data that it shows.
     pub data: RwSignal<WidgetData>,
+    /// True while its content is on the screen or close to it.
+    pub seen: RwSignal<bool>,
     /// True while its title is edited here; setting it begins.
     pub renaming: RwSignal<bool>,
     /// True once it has left the dashboard, for the moment in which it fades.
@@ -357,6 +359,7 @@ impl DashboardStore {
                         widget: RwSignal::new(widget.clone()),
                         glow: RwSignal::new(None),
                         data: RwSignal::new(WidgetData::default()),
+                        seen: RwSignal::new(false),
                         renaming: RwSignal::new(false),
                         gone: RwSignal::new(false),
                         born,

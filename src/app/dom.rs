@@ -12,7 +12,8 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Element, HtmlDocument, HtmlElement, HtmlInputElement, PointerEvent, Request, RequestInit, Response,
+    Element, HtmlDocument, HtmlElement, HtmlInputElement, IntersectionObserver, IntersectionObserverEntry,
+    PointerEvent, Request, RequestInit, Response,
 };
 
 /// Unix milliseconds by this browser's clock.
@@ -335,44 +336,62 @@ pub fn reload() {
     let _ = window().location().reload();
 }
 
-/// An observer that ends with the owner that it was stored for.
-struct Watching {
-    observer: web_sys::IntersectionObserver,
-    _changed: Closure<dyn Fn(js_sys::Array)>,
-}
+/// An element that the page's one observer watches, until the owner ends that this was stored for.
+struct Watched(Element);
 
-impl Drop for Watching {
+impl Drop for Watched {
     fn drop(&mut self) {
-        self.observer.disconnect();
+        WATCHED.with_borrow_mut(|watched| watched.retain(|(element, _)| *element != self.0));
+        OBSERVER.with(|observer| observer.iter().for_each(|observer| observer.unobserve(&self.0)));
     }
 }
 
-/// True while an element is on the screen or close to it; false on the server.
-pub fn on_screen(element: NodeRef<leptos::html::Div>) -> RwSignal<bool> {
+thread_local! {
+    /// One for all: what moves on the page makes the browser ask each observer anew. `None` where the browser
+    /// has none.
+    static OBSERVER: Option<IntersectionObserver> = observer();
+    /// Each element that is watched, with who wants to know.
+    static WATCHED: RefCell<Vec<(Element, RwSignal<bool>)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn observer() -> Option<IntersectionObserver> {
     /// What comes into view within the next turn of a wheel is ready before it does.
     const MARGIN: &str = "200px";
-    let seen = RwSignal::new(false);
-    effect(move || {
-        let Some(element) = element.get() else { return };
-        let changed = Closure::<dyn Fn(js_sys::Array)>::new(move |entries: js_sys::Array| {
-            let newest: Option<web_sys::IntersectionObserverEntry> =
-                entries.iter().last().map(JsCast::unchecked_into);
+    let changed = Closure::<dyn Fn(js_sys::Array)>::new(|entries: js_sys::Array| {
+        for entry in entries.iter() {
+            let entry: IntersectionObserverEntry = entry.unchecked_into();
+            let target = entry.target();
+            let asks = |watched: &Vec<(Element, RwSignal<bool>)>| {
+                watched.iter().find(|(element, _)| *element == target).map(|(_, seen)| *seen)
+            };
             // The element may have gone by now, and the signal with it.
-            seen.try_set(newest.is_some_and(|entry| entry.is_intersecting()));
-        });
-        let options = web_sys::IntersectionObserverInit::new();
-        options.set_root_margin(MARGIN);
-        let callback = changed.as_ref().unchecked_ref();
-        match web_sys::IntersectionObserver::new_with_options(callback, &options) {
-            Ok(observer) => {
-                observer.observe(&element);
-                StoredValue::new_local(Watching { observer, _changed: changed });
+            if let Some(seen) = WATCHED.with_borrow(asks) {
+                seen.try_set(entry.is_intersecting());
             }
-            // A browser that cannot tell draws everything.
-            Err(_) => seen.set(true),
         }
     });
-    seen
+    let options = web_sys::IntersectionObserverInit::new();
+    options.set_root_margin(MARGIN);
+    let observer = IntersectionObserver::new_with_options(changed.as_ref().unchecked_ref(), &options);
+    changed.forget();
+    observer.ok()
+}
+
+/// Keeps a signal true while an element is on the screen or close to it.
+pub fn watch_screen(element: NodeRef<leptos::html::Div>, seen: RwSignal<bool>) {
+    effect(move || {
+        let Some(element) = element.get() else { return };
+        OBSERVER.with(|observer| match observer {
+            Some(observer) => {
+                let element: Element = element.into();
+                observer.observe(&element);
+                WATCHED.with_borrow_mut(|watched| watched.push((element.clone(), seen)));
+                StoredValue::new_local(Watched(element));
+            }
+            // A browser that cannot tell draws everything.
+            None => seen.set(true),
+        });
+    });
 }
 
 /// Says whether a media query holds, now and whenever that changes, for the life of the page.

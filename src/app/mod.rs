@@ -8,6 +8,7 @@ pub mod chunks;
 pub mod components;
 pub mod conflicts;
 pub mod dashboard_store;
+pub mod drawing;
 pub mod format;
 pub mod json;
 pub mod pages;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::app::dashboard_store::{DashboardStore, WidgetData};
+use crate::app::drawing::draw_soon;
 use crate::sync::protocol::{DataFrame, Series};
 
 /// How far back a widget looks, in milliseconds: as long as the server keeps its own figures.
@@ -12,12 +13,12 @@ const MAX_POINTS: usize = 1_000;
 /// Series of one widget.
 const MAX_SERIES: usize = 20;
 
-/// Gives each widget its points. A widget that is not here is passed over: it gets a whole window when
-/// it comes.
+/// Gives each widget its points, which it draws when its turn comes. A widget that is not here is passed
+/// over: it gets a whole window when it comes.
 pub fn show(store: &DashboardStore, frames: Vec<DataFrame>, now_ms: u64) {
     for frame in frames {
         let Some(signals) = store.widget(&frame.widget) else { continue };
-        signals.data.update(|data| {
+        signals.data.update_untracked(|data| {
             data.received_at = now_ms;
             if frame.reset {
                 data.series = frame.series;
@@ -26,6 +27,7 @@ pub fn show(store: &DashboardStore, frames: Vec<DataFrame>, now_ms: u64) {
             }
             data.series.truncate(MAX_SERIES);
         });
+        draw_soon(signals);
     }
 }
 

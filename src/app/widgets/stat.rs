@@ -1,16 +1,19 @@
 //! One number, big, with its recent course below and a colour past its thresholds.
 
 use crate::app::dynamic::{attr, live, memo};
+use leptos::html::Div;
 use leptos::prelude::*;
 
 use crate::app::dashboard_store::WidgetSignals;
+use crate::app::dom;
 use crate::app::format::{self, Figure};
 use crate::dashboard::Widget;
 
 /// Points of the sparkline; more than this many pixels are not there to draw them.
 const SPARK_POINTS: usize = 120;
-/// The sparkline's own units; it is stretched to its place.
-const SPARK: (f64, f64) = (300.0, 38.0);
+/// The sparkline's own units; it is stretched to its place. Whole numbers of them are fine enough to draw, and
+/// quick to write and read.
+const SPARK: (f64, f64) = (3000.0, 380.0);
 
 #[component]
 pub fn Stat(signals: WidgetSignals) -> impl IntoView {
@@ -25,7 +28,13 @@ pub fn Stat(signals: WidgetSignals) -> impl IntoView {
         signals.widget.with(|widget| format::figure(value, widget.text_option("unit"), decimals(widget)))
     });
     let level = memo(move || signals.widget.with(|widget| level(value.get(), widget)));
-    let spark = memo(move || {
+    // The course is for the eye: off the screen only the number is kept true.
+    let place = NodeRef::<Div>::new();
+    dom::watch_screen(place, signals.seen);
+    let spark = Memo::new(move |was: Option<&Option<String>>| {
+        if !signals.seen.get() {
+            return was.cloned().flatten();
+        }
         let data = signals.data.read();
         let points = data.series.first().map(|series| series.points.as_slice()).unwrap_or_default();
         let (min, max) =
@@ -33,7 +42,7 @@ pub fn Stat(signals: WidgetSignals) -> impl IntoView {
         spark_path(points, min, max)
     });
     view! {
-        <div class="stat" data-level=level>
+        <div class="stat" node_ref=place data-level=level>
             <p class="figure">
                 <span class="number">{live(move || figure.read().number.clone())}</span>
                 " "
@@ -42,8 +51,8 @@ pub fn Stat(signals: WidgetSignals) -> impl IntoView {
                     {live(move || match level.get() { "warn" => ", past the warning", "alert" => ", past the alert", _ => "" })}
                 </span>
             </p>
-            <svg class="spark" viewBox="0 0 300 38" preserveAspectRatio="none" aria-hidden="true">
-                <path class="area" d=attr(move || spark.read().as_ref().map(|line| format!("{line}L300 38L0 38Z")))></path>
+            <svg class="spark" viewBox="0 0 3000 380" preserveAspectRatio="none" aria-hidden="true">
+                <path class="area" d=attr(move || spark.read().as_ref().map(|line| format!("{line}L3000 380L0 380Z")))></path>
                 <path class="line" d=attr(move || spark.get())></path>
             </svg>
         </div>
@@ -87,10 +96,10 @@ fn spark_path(points: &[(u64, Option<f64>)], min: Option<f64>, max: Option<f64>)
     let step = SPARK.0 / (points.len() - 1) as f64;
     let mut path = String::new();
     for (n, value) in points.iter().enumerate() {
-        let x = n as f64 * step;
-        let y = (SPARK.1 - 3.0) - ((value - low) / (high - low)).clamp(0.0, 1.0) * (SPARK.1 - 6.0);
+        let x = (n as f64 * step) as u32;
+        let y = (SPARK.1 - 30.0) - ((value - low) / (high - low)).clamp(0.0, 1.0) * (SPARK.1 - 60.0);
         // Writing into a String does not fail.
-        let _ = write!(path, "{}{x:.1} {y:.1}", if n == 0 { 'M' } else { 'L' });
+        let _ = write!(path, "{}{x} {}", if n == 0 { 'M' } else { 'L' }, y as u32);
     }
     Some(path)
 }
@@ -116,6 +125,6 @@ mod tests {
     fn a_sparkline_needs_two_points() {
         assert_eq!(spark_path(&[(0, Some(1.0)), (1, None)], None, None), None);
         let flat = spark_path(&[(0, Some(1.0)), (1, Some(1.0))], None, None);
-        assert_eq!(flat.as_deref(), Some("M0.0 19.0L300.0 19.0"));
+        assert_eq!(flat.as_deref(), Some("M0 190L3000 190"));
     }
 }

@@ -28,7 +28,8 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
     // The script may come after the page: then this looks again with each tick.
     let ready = Memo::new(move |was: Option<&bool>| was == Some(&true) || (clock.now() > 0 && loaded()));
     // To draw is the dearest thing that a page does; what nobody sees is drawn when it is seen.
-    let on_screen = dom::on_screen(plot);
+    dom::watch_screen(plot, signals.seen);
+    let on_screen = signals.seen;
     let was_seen = Memo::new(move |was: Option<&bool>| was == Some(&true) || on_screen.get());
     effect(move || {
         let look = look.get();
