@@ -202,6 +202,9 @@ pub fn met(store: &DashboardStore, met: Vec<ConflictId>, me: &User) {
 /// Says what became of the edits that waited while this tab was cut off: all of it at once.
 pub fn came_back(store: &DashboardStore, landed: Landed, met: Vec<ConflictId>) {
     let says = conflicts::came_back(landed);
+    // What somebody has settled by now needs no review.
+    let open = |id: &ConflictId| store.conflict(id).is_some_and(|conflict| conflict.settled.is_none());
+    let met: Vec<ConflictId> = met.into_iter().filter(open).collect();
     match (landed.saved + landed.met, met.is_empty()) {
         (0, true) => {}
         (_, true) => store.toast(says, None),
@@ -218,6 +221,9 @@ fn review(store: &DashboardStore, says: String, about: Vec<ConflictId>) {
 /// Says what a restored server does not have any more, and puts it back into its author's hands.
 fn restored(store: &DashboardStore, missing: u64, changes: &[Change]) {
     const REASON: &str = "The server was restored to an earlier state, which does not have this.";
+    // They are about records of the log that is no more.
+    store.toasts.update(|toasts| toasts.retain(|toast| toast.about.is_empty()));
+    store.review.set(None);
     let mut kept = false;
     for op in changes.iter().flat_map(|change| &change.ops) {
         kept |= store.keep_unsaved(op, REASON);

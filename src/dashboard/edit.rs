@@ -46,6 +46,8 @@ pub enum OpError {
     NoSuchConflict,
     #[error("Somebody has settled this conflict already.")]
     Settled,
+    #[error("Others have edited the widget since, and to open this again would remove it.")]
+    EditedSince,
     #[error("This conflict is open.")]
     NotSettled,
 }

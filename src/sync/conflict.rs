@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::dashboard::op::{REMOVED, TEXT};
 use crate::dashboard::text::Update;
 use crate::dashboard::{
-    Cell, ClientId, Conflict, ConflictId, Dashboard, Op, OpError, Side, Stamp, Strategy, User, WidgetId,
+    Cell, Choice, ClientId, Conflict, ConflictId, Dashboard, Op, OpError, Side, Stamp, Strategy, User,
+    WidgetId,
 };
 
 use super::protocol::MAX_OP_BYTES;
@@ -140,6 +141,9 @@ impl Scales<'_> {
             }
             Op::SetDashboard { value, .. } => self.value(op, value),
             Op::RemoveWidget { id } => self.removal(id),
+            Op::SettleConflict { conflict, choose: Choice::Reopen } if self.removes_edits(conflict) => {
+                Weighed::Refuse(OpError::EditedSince)
+            }
             _ => Weighed::Perform,
         }
     }
@@ -239,6 +243,20 @@ impl Scales<'_> {
         }
     }
 
+    /// True where to open a conflict again would remove a widget that others have edited since the choice
+    /// brought it back (S6).
+    fn removes_edits(&self, conflict: &ConflictId) -> bool {
+        let Some(conflict) = self.dashboard.conflicts.get(conflict) else { return false };
+        let (Some(id), Some(settled)) = (&conflict.cell.id, &conflict.settled) else { return false };
+        conflict.cell.field == REMOVED
+            && conflict.kept.value == Value::Bool(true)
+            && self
+                .cells
+                .edits_since(self.dashboard, id, 0, self.client)
+                .iter()
+                .any(|(_, log)| log.at > settled.at && log.by.id != self.stamp.by.id)
+    }
+
     fn mine(&self, value: Value) -> Side {
         let Stamp { by, at, .. } = self.stamp.clone();
         Side { value, by, client: Some(self.client.clone()), at, revision: None }
@@ -262,6 +280,27 @@ impl Scales<'_> {
 fn theirs(log: &CellLog, value: Value) -> Side {
     let CellLog { revision, client, by, at, .. } = log.clone();
     Side { value, by, client: Some(client), at, revision: Some(revision) }
+}
+
+/// Keeps what a choice wrote over in the record that it settled, for when that is opened again: edits that
+/// waited for a removed widget go, by it, onto one that somebody brought back and others may have edited.
+///
+/// Returns the ids of the records that changed.
+pub fn keep_covered(dashboard: &mut Dashboard, ops: &[Op], inverse: &[Op]) -> Vec<ConflictId> {
+    let mut kept = Vec::new();
+    for op in ops {
+        let Op::SettleConflict { conflict: id, choose: Choice::Other } = op else { continue };
+        let Some(conflict) = dashboard.conflicts.get_mut(id) else { continue };
+        if !conflict.kept.value.is_array() || !conflict.other.value.is_array() {
+            continue;
+        }
+        let widget = conflict.cell.id.as_ref();
+        let covered = inverse.iter().filter(|op| matches!(op, Op::Set { .. }) && op.widget_id() == widget);
+        let covered = covered.filter_map(|op| serde_json::to_value(op).ok()).collect();
+        Arc::make_mut(conflict).kept.value = Value::Array(covered);
+        kept.push(id.clone());
+    }
+    kept
 }
 
 /// Brings the open conflicts of cells that a commit wrote, and those that it opened again, to what shows
@@ -303,6 +342,8 @@ pub fn follow_writes(
                     _ => None,
                 }
             }
+            // Of a widget that is gone no field says anything.
+            Some(id) if !dashboard.widgets.contains_key(id) => None,
             _ => {
                 let value = dashboard.value(cell);
                 (kept.value != value).then(|| (now(value), other.clone()))
@@ -335,7 +376,7 @@ pub fn made_in(id: &ConflictId, revision: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{Choice, Frame, Kind, UserId, Widget};
+    use crate::dashboard::{Frame, Kind, UserId, Widget};
     use crate::sync::protocol::{Change, Commit, Role};
     use crate::sync::room::{Author, Room, Verdict};
 
@@ -438,6 +479,47 @@ mod tests {
         assert_eq!(table.title(), None);
         table.now("grace", settle(&conflict, Choice::Reopen));
         assert_eq!(table.title(), Some("B"));
+    }
+
+    #[test]
+    fn s4_a_value_that_a_choice_wrote_over_comes_back_with_the_conflict() {
+        let mut table = Table::new("latest");
+        table.since(2, "ada", REMOVE());
+        table.since(2, "grace", set("title", "B"));
+        let conflict = table.open();
+        table.now("katherine", Op::RestoreWidget { id: id() });
+        table.now("katherine", set("title", "D"));
+        table.now("ada", settle(&conflict, Choice::Other));
+        assert_eq!(table.title(), Some("B"));
+        table.now("grace", settle(&conflict, Choice::Reopen));
+        assert_eq!(table.title(), Some("D"));
+    }
+
+    #[test]
+    fn s4_a_conflict_about_a_field_of_a_removed_widget_keeps_its_values() {
+        let mut table = Table::new("latest");
+        table.since(2, "ada", set("title", "A"));
+        table.since(2, "grace", set("title", "B"));
+        let conflict = table.open();
+        table.now("ada", settle(&conflict, Choice::Kept));
+        table.now("ada", REMOVE());
+        table.now("katherine", settle(&conflict, Choice::Reopen));
+        assert_eq!(table.sides(), ("B".into(), "A".into()));
+    }
+
+    #[test]
+    fn s6_opening_a_conflict_again_removes_no_widget_that_others_edited_since() {
+        let mut table = Table::new("latest");
+        table.since(2, "ada", REMOVE());
+        table.since(2, "grace", set("title", "B"));
+        let conflict = table.open();
+        table.now("ada", settle(&conflict, Choice::Other));
+        table.now("grace", set("unit", "ms"));
+        let refused = table.now("katherine", settle(&conflict, Choice::Reopen));
+        assert_eq!(refused.refused[0].reason, OpError::EditedSince.to_string());
+        assert_eq!(table.title(), Some("B"));
+        table.now("grace", settle(&conflict, Choice::Reopen));
+        assert_eq!(table.title(), None, "what they edited is their own");
     }
 
     #[test]

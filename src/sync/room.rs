@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::dashboard::{Cell, ClientId, Conflict, ConflictId, Dashboard, Edit, MAX_WIDGETS, Op, Stamp, User};
 
-use super::conflict::{CellLog, CellLogs, Scales, Weighed, follow_writes, record_id};
+use super::conflict::{CellLog, CellLogs, Scales, Weighed, follow_writes, keep_covered, record_id};
 use super::protocol::{Change, Code, Commit, MAX_OPS, Refused, Role};
 
 /// Clients whose last `seq` is remembered; the one that wrote longest ago is forgotten first. A tab
@@ -250,6 +250,7 @@ impl Room {
         }
         let effect = edit.finish();
         self.note_writes(client, &effect.ops, &effect.inverse, stamp);
+        records.extend(keep_covered(&mut self.dashboard, &effect.ops, &effect.inverse));
         records.extend(follow_writes(&mut self.dashboard, &effect.ops, client, stamp));
         let record = |id: &ConflictId| self.dashboard.conflicts.get(id).cloned();
         let changed: Vec<Arc<Conflict>> = records.iter().filter_map(record).collect();

@@ -48,15 +48,17 @@ impl DashboardStore {
         self.show_toast(Toast { text: text.into(), actions, ..Toast::default() });
     }
 
-    /// Shows a toast. The newest three stay, before them the questions; the page takes the others away
-    /// after a while.
+    /// Shows a toast. Of those before it two stay, questions rather than others; the page takes what does not
+    /// stay away after a while.
     pub fn show_toast(&self, toast: Toast) {
         const MOST: usize = 3;
         let toast = Toast { id: self.new_id(), ..toast };
         self.toasts.update(|toasts| {
             toasts.push(toast);
             while toasts.len() > MOST {
-                let first = toasts.iter().position(|toast| !toast.stays).unwrap_or(0);
+                // The newest is what there is to say now; a question that gives way stands in the inbox still.
+                let older = &toasts[..toasts.len() - 1];
+                let first = older.iter().position(|toast| !toast.stays).unwrap_or(0);
                 toasts.remove(first);
             }
         });
@@ -70,7 +72,9 @@ impl DashboardStore {
         let op = |choose| Op::SettleConflict { conflict: id.clone(), choose };
         let open_again = choose != Choice::Reopen;
         self.edit(vec![op(choose)]);
-        if open_again {
+        // What was not taken has said why by itself.
+        let taken = self.conflict(id).is_some_and(|now| now.settled.is_some());
+        if open_again && taken {
             let back = ToastAction::Edit { label: "Undo".to_owned(), ops: vec![op(Choice::Reopen)] };
             self.toast(text, Some(back));
         }
@@ -166,6 +170,22 @@ mod tests {
     use super::*;
     use crate::dashboard::{Dashboard, DashboardId, Frame, NoteText};
     use crate::sync::replica::EditError;
+
+    #[test]
+    fn what_there_is_to_say_now_is_said_beside_any_number_of_questions() {
+        let owner = Owner::new();
+        owner.set();
+        let id = DashboardId::new("d1").expect("an id");
+        let store = DashboardStore::new(id, &Dashboard::new("Orders"), User::default());
+        for question in ["a?", "b?", "c?", "d?"] {
+            store.show_toast(Toast { text: question.to_owned(), stays: true, ..Toast::default() });
+        }
+        let shown = || store.toasts.get_untracked().into_iter().map(|toast| toast.text).collect::<Vec<_>>();
+        store.toast("Not saved.", None);
+        assert_eq!(shown(), ["c?", "d?", "Not saved."]);
+        store.toast("You moved it.", None);
+        assert_eq!(shown(), ["c?", "d?", "You moved it."]);
+    }
 
     #[test]
     fn s4_what_the_copy_does_not_take_stays_with_its_author() {
