@@ -34,7 +34,7 @@ pub enum Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Connecting { since: u64 },
-    Open { since: u64, heard_at: u64, ping: Option<Ping>, pinged_at: u64 },
+    Open { since: u64, heard_at: u64, ping: Option<Ping>, ping_at: u64 },
     Waiting { until: u64 },
     Ended(Ended),
 }
@@ -98,7 +98,7 @@ impl Link {
 
     /// The server has welcomed us.
     pub fn welcomed(&mut self, now: u64) {
-        self.state = State::Open { since: now, heard_at: now, ping: None, pinged_at: now };
+        self.state = State::Open { since: now, heard_at: now, ping: None, ping_at: now + HEARTBEAT_MS };
         self.asked_wait_ms = None;
     }
 
@@ -158,7 +158,7 @@ impl Link {
         match &mut self.state {
             State::Waiting { until } => *until = (*until).min(now + random % WAKE_SPREAD_MS),
             // What looks open may be dead after a sleep: ask now.
-            State::Open { ping: None, pinged_at, .. } => *pinged_at = now.saturating_sub(HEARTBEAT_MS),
+            State::Open { ping: None, ping_at, .. } => *ping_at = now.min(*ping_at),
             _ => {}
         }
     }
@@ -180,7 +180,7 @@ impl Link {
         match self.state {
             State::Connecting { since } => Some(since + CONNECT_TIMEOUT_MS),
             State::Open { ping: Some(ping), .. } => Some(ping.sent_at + PING_TIMEOUT_MS),
-            State::Open { pinged_at, .. } => Some(pinged_at + HEARTBEAT_MS),
+            State::Open { ping_at, .. } => Some(ping_at),
             State::Waiting { until } => Some(until),
             State::Ended(_) => None,
         }
@@ -194,11 +194,11 @@ impl Link {
         match &mut self.state {
             State::Connecting { .. } => Some(Do::Drop),
             State::Open { ping: Some(_), .. } => Some(Do::Drop),
-            State::Open { ping, pinged_at, .. } => {
+            State::Open { ping, ping_at, .. } => {
                 let id = self.next_ping;
                 self.next_ping += 1;
                 *ping = Some(Ping { id, sent_at: now });
-                *pinged_at = now;
+                *ping_at = now + HEARTBEAT_MS;
                 Some(Do::Ping { id })
             }
             State::Waiting { .. } => {
@@ -255,6 +255,18 @@ mod tests {
         assert_eq!(link.tick(HEARTBEAT_MS), Some(Do::Ping { id: 1 }));
         assert_eq!(link.tick(HEARTBEAT_MS + PING_TIMEOUT_MS - 1), None);
         assert_eq!(link.tick(HEARTBEAT_MS + PING_TIMEOUT_MS), Some(Do::Drop));
+    }
+
+    #[test]
+    fn what_looks_open_is_asked_at_once_after_a_sleep() {
+        // The clock counts from the load of the page, so a young page is a case of its own.
+        for now in [1_000, HEARTBEAT_MS * 3] {
+            let mut link = open(now - 500);
+            assert_eq!(link.tick(now), None);
+            link.wake(now, 0);
+            assert_eq!(link.tick(now), Some(Do::Ping { id: 1 }));
+            assert_eq!(link.tick(now + HEARTBEAT_MS), None, "one ping at a time");
+        }
     }
 
     #[test]
