@@ -133,12 +133,7 @@ for (const first of ["Ada", "Grace"]) {
 
 test("a third value settles a conflict, and anybody may open it again", async ({ pair }) => {
   const { ada, grace, stats: [stat, mark] } = await pair("A third", 2);
-  await ada.beginTitle(stat, "Per hour");
-  await grace.beginTitle(stat, "Per day");
-  await grace.page.keyboard.press("Enter");
-  await grace.rename(mark, "Arrived");
-  await expect(ada.title(mark)).toHaveText("Arrived");
-  await ada.page.keyboard.press("Enter");
+  await ada.titleOver(grace, stat, { mine: "Per hour", theirs: "Per day" }, mark);
 
   await grace.widget(stat).getByTestId("widget-conflict").click();
   await expect(grace.widget(mark).getByTestId("widget-conflict")).toHaveCount(0);
@@ -207,12 +202,7 @@ test("open conflicts survive a restart and are counted", async ({ browser }) => 
     await ada.page.keyboard.press("Escape");
     await ada.saved();
     await grace.open(id);
-    await ada.beginTitle(stat, "Per hour");
-    await grace.beginTitle(stat, "Per day");
-    await grace.page.keyboard.press("Enter");
-    await grace.rename(mark, "Arrived");
-    await expect(ada.title(mark)).toHaveText("Arrived");
-    await ada.page.keyboard.press("Enter");
+    await ada.titleOver(grace, stat, { mine: "Per hour", theirs: "Per day" }, mark);
     await expect(ada.sync).toHaveAttribute("data-state", "conflict");
     expect(await openConflicts(server)).toBe(1);
     for (const person of [ada, grace]) await person.leave();

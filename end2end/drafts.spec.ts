@@ -4,14 +4,7 @@ import { expect, test } from "./fixtures.ts";
 test("a title written over a newer one that its writer did not see keeps both", async ({ pair }) => {
   const { ada, grace, stats: [one, two] } = await pair("Drafts", 2);
 
-  await ada.beginTitle(one, "Orders per hour");
-  // On Grace's page the title goes on reading Ada's draft, so there is no waiting for it to read hers.
-  await grace.beginTitle(one, "Orders per day");
-  await grace.page.keyboard.press("Enter");
-  // Edits arrive in order: with the second, Ada's page has the first.
-  await grace.rename(two, "Arrived");
-  await expect(ada.title(two)).toHaveText("Arrived");
-  await ada.page.keyboard.press("Enter");
+  await ada.titleOver(grace, one, { mine: "Orders per hour", theirs: "Orders per day" }, two);
 
   for (const person of [ada, grace]) {
     await expect(person.sync).toHaveAttribute("data-state", "conflict");

@@ -100,6 +100,21 @@ export class Person {
     await expect(this.title(id)).toHaveText(title);
   }
 
+  /**
+   * Gives a title over the one that somebody else gave meanwhile, without having seen it. `mark` is another
+   * widget, which they rename to say that theirs has come.
+   */
+  async titleOver(other: Person, id: string, titles: { mine: string; theirs: string }, mark: string, arrived = "Arrived") {
+    await this.beginTitle(id, titles.mine);
+    // On the other page the title goes on reading this draft, so there is no waiting for it to read theirs.
+    await other.beginTitle(id, titles.theirs);
+    await other.page.keyboard.press("Enter");
+    // Edits arrive in order: with the second, this page has the first.
+    await other.rename(mark, arrived);
+    await expect(this.title(mark)).toHaveText(arrived);
+    await this.page.keyboard.press("Enter");
+  }
+
   /** Where a widget stands, in grid units. */
   async frame(id: string): Promise<{ x: number; y: number; w: number; h: number }> {
     const read = async (name: string) => Number(await this.widget(id).getAttribute(`data-${name}`));

@@ -12,16 +12,8 @@ async function choose(person: Person, strategy: string) {
   await expect(person.page.getByTestId("settings")).toHaveCount(0);
 }
 
-/** Ada writes over what Grace wrote meanwhile, without having seen it. */
-async function meet(ada: Person, grace: Person, stat: string, mark: string) {
-  await ada.beginTitle(stat, "Orders per hour");
-  await grace.beginTitle(stat, "Orders per day");
-  await grace.page.keyboard.press("Enter");
-  // Edits arrive in order: with the second, Ada's page has the first.
-  await grace.rename(mark, "Arrived");
-  await expect(ada.title(mark)).toHaveText("Arrived");
-  await ada.page.keyboard.press("Enter");
-}
+/** What Ada writes over what Grace wrote meanwhile. */
+const TITLES = { mine: "Orders per hour", theirs: "Orders per day" };
 
 const everybody = async (people: Person[], stat: string, title: string, conflicts: number) => {
   for (const person of people) {
@@ -50,7 +42,7 @@ test("what shows in a conflict is chosen by one, seen by all at once, and undone
 
 test("latest: what came last shows, and who wrote before is told at once", async ({ pair }) => {
   const { ada, grace, stats: [stat, mark] } = await pair("Latest", 2);
-  await meet(ada, grace, stat, mark);
+  await ada.titleOver(grace, stat, TITLES, mark);
   const told = toast(grace, "Ada wrote “Orders per hour” for the title of");
   await expect(told).toContainText("it shows. Yours, “Orders per day”, is kept.");
   await everybody([ada, grace], stat, "Orders per hour", 1);
@@ -63,7 +55,7 @@ test("first: what was there goes on showing, and who came later is told", async 
   const { ada, grace, stats: [stat, mark] } = await pair("First", 2);
   await choose(grace, "first");
   await expect(ada.page.getByTestId("activity-open")).toBeVisible();
-  await meet(ada, grace, stat, mark);
+  await ada.titleOver(grace, stat, TITLES, mark);
   const told = toast(ada, "Grace wrote “Orders per day” for the title of");
   await expect(told).toContainText("it shows. Yours, “Orders per hour”, is kept.");
   await everybody([ada, grace], stat, "Orders per day", 1);
@@ -75,7 +67,7 @@ test("ask: what was there goes on showing, and who came later is asked at once",
   const { ada, grace, stats: [stat, mark] } = await pair("Ask", 2);
   await ada.page.clock.install();
   await choose(grace, "ask");
-  await meet(ada, grace, stat, mark);
+  await ada.titleOver(grace, stat, TITLES, mark);
   const asked = toast(ada, "Grace wrote “Orders per day” for the title of");
   await expect(asked).toContainText("you wrote “Orders per hour”. Which shall it be?");
   await everybody([ada, grace], stat, "Orders per day", 1);
@@ -89,12 +81,7 @@ test("ask: what was there goes on showing, and who came later is asked at once",
   await expect(asked).toHaveCount(0);
 
   // Somebody else may answer it too.
-  await ada.beginTitle(stat, "Again");
-  await grace.beginTitle(stat, "And again");
-  await grace.page.keyboard.press("Enter");
-  await grace.rename(mark, "Arrived twice");
-  await expect(ada.title(mark)).toHaveText("Arrived twice");
-  await ada.page.keyboard.press("Enter");
+  await ada.titleOver(grace, stat, { mine: "Again", theirs: "And again" }, mark, "Arrived twice");
   await expect(toast(ada, "Which shall it be?")).toBeVisible();
   await grace.page.getByTestId("conflicts-open").click();
   await grace.page.getByTestId("conflict-other").click();

@@ -8,6 +8,9 @@ export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 
 only=${LOCKSTEP_BENCH_ONLY:-}
 wanted() { [ -z "$only" ] || case ",$only," in *",$1,"*) true ;; *) false ;; esac; }
+wanted_on_the_wire() {
+  wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join || wanted log || wanted resume
+}
 
 scripts/setup.sh --test
 # 2,000 sessions are as many files.
@@ -17,7 +20,7 @@ ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 scripts/release.sh
 LOCKSTEP_SITE_ROOT=${LOCKSTEP_SITE_ROOT:-$(scripts/site.sh)}
 export LOCKSTEP_SITE_ROOT
-if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join || wanted log || wanted resume; then
+if wanted_on_the_wire; then
   cargo bench --features ssr --bench wire --no-run
 fi
 
@@ -33,7 +36,7 @@ printf 'machine   %s, %s cores, %s\n' \
 printf 'built by  %s; commit %s\n' "$(rustc --version)" "$(git describe --always --dirty 2>/dev/null || echo unknown)"
 printf 'data on   %s\n\n' "$(df -P "$LOCKSTEP_BENCH_DIR" | awk 'NR == 2 { print $1 " at " $6 }')"
 
-if wanted edits || wanted saturation || wanted cursors || wanted idle || wanted join || wanted log || wanted resume; then
+if wanted_on_the_wire; then
   pin=()
   if command -v taskset >/dev/null && taskset -c 1 true 2>/dev/null; then pin=(taskset -c 1); fi
   LOCKSTEP_BENCH_ONLY=$only ${pin[@]+"${pin[@]}"} cargo bench --quiet --features ssr --bench wire

@@ -12,6 +12,8 @@ use super::dashboard_store::DashboardStore;
 use super::dynamic::live;
 use crate::fetched;
 
+pub use crate::fetched::pages;
+
 /// Shows a page, given its data.
 pub type ShowPage = fn(PageData) -> AnyView;
 /// Shows a part, given which.
@@ -37,10 +39,6 @@ pub struct Parts {
 impl Parts {
     pub fn new() -> Self {
         Self { code: RwSignal::new(fetched::at_once()), failed: RwSignal::new(false) }
-    }
-
-    pub fn here() -> Self {
-        use_context().expect("the dashboard page provides its parts")
     }
 
     /// Does something once the code is there: at once where it is, else after fetching it.
@@ -84,11 +82,6 @@ impl Default for Parts {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The code of every page. `None` where it could not be fetched.
-pub async fn pages() -> Option<ShowPage> {
-    fetched::pages().await
 }
 
 /// What shows every part.

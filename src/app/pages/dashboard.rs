@@ -18,7 +18,6 @@ use crate::dashboard::{Dashboard, DashboardId, User};
 pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl IntoView {
     let store = use_context::<DashboardStore>().unwrap_or_else(|| DashboardStore::new(id, &dashboard, user));
     let parts = Parts::new();
-    provide_context(parts);
     let panels = Panels::new(store, parts);
     provide_context(store);
     provide_context(panels);
