@@ -148,8 +148,7 @@ pub fn field_label(field: &str) -> String {
         "conflicts" => return "What shows in a conflict".to_owned(),
         _ => {}
     }
-    let mut fields = Kind::ALL.into_iter().flat_map(Kind::fields);
-    fields.find(|known| known.name == field).map_or(field, |known| known.label).to_owned()
+    Kind::ALL.into_iter().find_map(|kind| kind.field(field)).map_or(field, |known| known.label).to_owned()
 }
 
 #[cfg(test)]

@@ -8,11 +8,10 @@ use serde_json::Value;
 
 use super::layout::{Came, Frame, settle};
 use super::op::{Cell, Choice, Op, REMOVED};
+use super::settings::{check_setting, has_room_for};
 use super::text::MAX_UPDATE_BYTES;
-use super::widget::{Widget, check_title, check_value};
-use super::{
-    Conflict, Dashboard, MAX_REMOVED, MAX_WIDGETS, MOST_WIDGETS, Removed, Settled, Strategy, User, WidgetId,
-};
+use super::widget::{Widget, check_value};
+use super::{Conflict, Dashboard, MAX_REMOVED, MAX_WIDGETS, MOST_WIDGETS, Removed, Settled, User, WidgetId};
 
 /// Settled conflicts kept for the record; the earliest settled goes first.
 const MAX_SETTLED: usize = 100;
@@ -32,6 +31,8 @@ pub enum OpError {
     NoSuchField(String),
     #[error("{field} takes {wants}.")]
     BadValue { field: String, wants: String },
+    #[error("There are {0} of these here, and there is no room for more.")]
+    TooMany(usize),
     #[error("This widget has no text.")]
     NoText,
     #[error("This is no Yjs update.")]
@@ -228,6 +229,7 @@ impl<'a> Edit<'a> {
     fn set(&mut self, id: &WidgetId, field: &str, value: &Value) -> Result<(), OpError> {
         let widget = self.widget(id)?;
         check_value(widget.kind, field, value)?;
+        widget.has_room_for(field, value)?;
         let old = widget.value(field);
         let set = |value: Value| Op::Set { id: id.clone(), field: field.to_owned(), value };
         self.done(set(value.clone()), set(old));
@@ -236,6 +238,7 @@ impl<'a> Edit<'a> {
 
     fn set_dashboard(&mut self, field: &str, value: &Value) -> Result<(), OpError> {
         check_setting(field, value)?;
+        has_room_for(&self.dashboard.settings, field, value)?;
         let old = self.dashboard.value(&Cell::dashboard(field));
         let set = |value: Value| Op::SetDashboard { field: field.to_owned(), value };
         self.done(set(value.clone()), set(old));
@@ -360,19 +363,6 @@ fn chosen<'a>(conflict: &'a Conflict, choose: &'a Choice) -> Option<&'a Value> {
         Choice::Kept | Choice::Reopen => None,
         Choice::Other => Some(&conflict.other.value),
         Choice::Value(value) => Some(value),
-    }
-}
-
-/// Checks a value for the dashboard's title or one of its settings.
-fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
-    match field {
-        "title" => check_title(value),
-        "conflicts" if value.is_null() || value.as_str().and_then(Strategy::parse).is_some() => Ok(()),
-        "conflicts" => {
-            let wants = "one of latest, first, ask".to_owned();
-            Err(OpError::BadValue { field: field.to_owned(), wants })
-        }
-        _ => Err(OpError::NoSuchField(field.to_owned())),
     }
 }
 

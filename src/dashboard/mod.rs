@@ -5,6 +5,9 @@
 pub mod id;
 pub mod layout;
 pub mod op;
+pub mod query;
+pub mod range;
+pub mod settings;
 pub mod splice;
 pub mod text;
 pub mod widget;
@@ -23,6 +26,7 @@ pub use edit::{Edit, Effect, OpError, Stamp};
 pub use id::{ClientId, ConflictId, DashboardId, Id, IdError, SessionId, UserId, WidgetId};
 pub use layout::Frame;
 pub use op::{Cell, Choice, Op};
+pub use settings::Settings;
 pub use text::NoteText;
 pub use widget::{Kind, Widget};
 
@@ -43,7 +47,7 @@ pub const MAX_TITLE_CHARS: usize = 200;
 pub struct Dashboard {
     pub title: String,
     #[serde(default)]
-    pub settings: BTreeMap<String, Value>,
+    pub settings: Settings,
     #[serde(default)]
     pub widgets: BTreeMap<WidgetId, Arc<Widget>>,
     /// Tombstones (S6): removed widgets with their content.

@@ -31,13 +31,24 @@ pub struct Widget {
 pub enum Kind {
     /// One number, big, with its recent course.
     Stat,
-    /// Lines over time.
+    /// Lines, areas or bars over time.
     Timeseries,
+    /// One bar for each series.
+    Bar,
+    /// One value on a scale.
+    Gauge,
+    /// Rows and columns.
+    Table,
     /// Text that several people type at once.
     Note,
+    /// Items to tick, each a cell of its own.
+    Checklist,
 }
 
 /// One option of a kind: its name on the wire, its label, and what it takes.
+///
+/// A name that ends in a dot stands for a family of options, as `item.` for `item.a1` and `item.b7`: each
+/// is a cell of its own, so two people who write different ones never meet.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     pub name: &'static str,
@@ -56,32 +67,88 @@ pub enum Takes {
     Whole(i64, i64),
     /// One of these strings.
     OneOf(&'static [&'static str]),
+    /// True or false.
+    Flag,
 }
 
 /// Characters in a query: a long PromQL expression, with room.
 pub const MAX_QUERY_CHARS: usize = 4096;
 /// Characters in a unit.
 pub const MAX_UNIT_CHARS: usize = 24;
+/// Characters in the name of a source: the longest that the configuration takes.
+pub const MAX_SOURCE_CHARS: usize = 64;
+/// Characters of table data pasted into a widget: a frame of the socket carries it with room to spare, in
+/// any script.
+pub const MAX_DATA_CHARS: usize = 48 * 1024;
+/// Characters in a checklist's item: a sentence or two.
+pub const MAX_ITEM_CHARS: usize = 500;
+/// Options of one family in one widget, and so items of a checklist and columns with a unit of their own.
+pub const MAX_FAMILY: usize = 200;
+/// Characters of an option's name after its family: a column's name.
+pub const MAX_MEMBER_CHARS: usize = 64;
 
+/// Where the query is asked: empty for series by name, `table` for the data pasted into the widget, else the
+/// name of a source that the server's configuration knows.
+const SOURCE: Field = Field { name: "source", label: "From", takes: Takes::Text(MAX_SOURCE_CHARS) };
+/// Series by name, with commas between them; or what the source speaks, a query on each line.
 const QUERY: Field = Field { name: "query", label: "Data", takes: Takes::Text(MAX_QUERY_CHARS) };
+/// How series are called, as `{{host}}`; a line for each line of the query, or one for all.
+const LEGEND: Field = Field { name: "legend", label: "Names", takes: Takes::Text(MAX_QUERY_CHARS) };
+/// CSV with a header, or a JSON array of objects.
+const DATA: Field = Field { name: "data", label: "Table data", takes: Takes::Text(MAX_DATA_CHARS) };
+const SHOWS: Field =
+    Field { name: "shows", label: "Shows", takes: Takes::OneOf(&["last", "mean", "min", "max", "sum"]) };
+const DELTA: Field = Field { name: "delta", label: "Change over the time shown", takes: Takes::Flag };
 const UNIT: Field = Field { name: "unit", label: "Unit", takes: Takes::Text(MAX_UNIT_CHARS) };
 const DECIMALS: Field = Field { name: "decimals", label: "Decimals", takes: Takes::Whole(0, 6) };
 const MIN: Field = Field { name: "min", label: "Scale from", takes: Takes::Number };
 const MAX: Field = Field { name: "max", label: "Scale to", takes: Takes::Number };
 const WARN_AT: Field = Field { name: "warn_at", label: "Warn from", takes: Takes::Number };
 const ALERT_AT: Field = Field { name: "alert_at", label: "Alert from", takes: Takes::Number };
-const STYLE: Field = Field { name: "style", label: "Drawn as", takes: Takes::OneOf(&["area", "line"]) };
+const STYLE: Field =
+    Field { name: "style", label: "Drawn as", takes: Takes::OneOf(&["area", "line", "bars"]) };
+const STACKED: Field = Field { name: "stacked", label: "Stacked", takes: Takes::Flag };
+/// A column's name, with a minus before it for the largest first.
+const SORT: Field = Field { name: "sort", label: "Sorted by", takes: Takes::Text(MAX_MEMBER_CHARS + 1) };
+/// The unit of one column, by the column's name.
+const UNIT_OF: Field = Field { name: "unit.", label: "Unit of", takes: Takes::Text(MAX_UNIT_CHARS) };
+/// What an item says, by its id; the items stand in the order of `at.`, then of their ids.
+const ITEM: Field = Field { name: "item.", label: "Item", takes: Takes::Text(MAX_ITEM_CHARS) };
+const DONE: Field = Field { name: "done.", label: "Done", takes: Takes::Flag };
+const AT: Field = Field { name: "at.", label: "Place in the list", takes: Takes::Number };
+
+impl Field {
+    /// True where the name stands for a family of options.
+    pub fn is_family(&self) -> bool {
+        self.name.ends_with('.')
+    }
+
+    /// True where this is the field of an option's name.
+    fn covers(&self, name: &str) -> bool {
+        if !self.is_family() {
+            return self.name == name;
+        }
+        name.strip_prefix(self.name).is_some_and(|member| {
+            (1..=MAX_MEMBER_CHARS).contains(&member.chars().count()) && !member.chars().any(char::is_control)
+        })
+    }
+}
 
 impl Kind {
     /// All kinds, in the order in which people are offered them.
-    pub const ALL: [Self; 3] = [Self::Stat, Self::Timeseries, Self::Note];
+    pub const ALL: [Self; 7] =
+        [Self::Stat, Self::Timeseries, Self::Bar, Self::Gauge, Self::Table, Self::Note, Self::Checklist];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Stat => "stat",
             Self::Timeseries => "timeseries",
+            Self::Bar => "bar",
+            Self::Gauge => "gauge",
+            Self::Table => "table",
             Self::Note => "note",
+            Self::Checklist => "checklist",
         }
     }
 
@@ -90,17 +157,40 @@ impl Kind {
         match self {
             Self::Stat => "Number",
             Self::Timeseries => "Time series",
+            Self::Bar => "Bars",
+            Self::Gauge => "Gauge",
+            Self::Table => "Table",
             Self::Note => "Note",
+            Self::Checklist => "Checklist",
         }
     }
 
     /// The options that widgets of this kind have, beside `title`.
     pub const fn fields(self) -> &'static [Field] {
         match self {
-            Self::Stat => &[QUERY, UNIT, DECIMALS, MIN, MAX, WARN_AT, ALERT_AT],
-            Self::Timeseries => &[QUERY, UNIT, DECIMALS, MIN, MAX, WARN_AT, ALERT_AT, STYLE],
+            Self::Stat => {
+                &[SOURCE, QUERY, LEGEND, DATA, SHOWS, DELTA, UNIT, DECIMALS, MIN, MAX, WARN_AT, ALERT_AT]
+            }
+            Self::Timeseries => {
+                &[SOURCE, QUERY, LEGEND, DATA, STYLE, STACKED, UNIT, DECIMALS, MIN, MAX, WARN_AT, ALERT_AT]
+            }
+            Self::Bar | Self::Gauge => {
+                &[SOURCE, QUERY, LEGEND, DATA, SHOWS, UNIT, DECIMALS, MIN, MAX, WARN_AT, ALERT_AT]
+            }
+            Self::Table => &[SOURCE, QUERY, LEGEND, DATA, SORT, UNIT, DECIMALS, UNIT_OF],
             Self::Note => &[],
+            Self::Checklist => &[ITEM, DONE, AT],
         }
+    }
+
+    /// The field of an option's name, alone or as one of a family.
+    pub fn field(self, name: &str) -> Option<&'static Field> {
+        self.fields().iter().find(|field| field.covers(name))
+    }
+
+    /// True where widgets of this kind show data that they ask for.
+    pub fn asks(self) -> bool {
+        self.field(QUERY.name).is_some()
     }
 
     /// Columns and rows of a new widget.
@@ -108,6 +198,9 @@ impl Kind {
         match self {
             Self::Stat => (6, 4),
             Self::Timeseries => (12, 8),
+            Self::Bar | Self::Checklist => (8, 8),
+            Self::Gauge => (6, 6),
+            Self::Table => (12, 8),
             Self::Note => (8, 8),
         }
     }
@@ -124,6 +217,7 @@ impl Takes {
                 number.as_i64().is_some_and(|n| (from..=to).contains(&n))
             }
             (Self::OneOf(all), Value::String(text)) => all.contains(&text.as_str()),
+            (Self::Flag, Value::Bool(_)) => true,
             _ => false,
         };
         if fits {
@@ -134,6 +228,7 @@ impl Takes {
             Self::Number => "a number".to_owned(),
             Self::Whole(from, to) => format!("a whole number from {from} to {to}"),
             Self::OneOf(all) => format!("one of {}", all.join(", ")),
+            Self::Flag => "true or false".to_owned(),
         })
     }
 }
@@ -179,6 +274,16 @@ impl Widget {
         }
     }
 
+    /// Checks that one more option, if it is one more, keeps within [`MAX_FAMILY`].
+    pub(super) fn has_room_for(&self, name: &str, value: &Value) -> Result<(), OpError> {
+        let family = self.kind.field(name).filter(|field| field.is_family());
+        let Some(family) = family.filter(|_| !value.is_null() && !self.options.contains_key(name)) else {
+            return Ok(());
+        };
+        let members = self.options.keys().filter(|name| name.starts_with(family.name)).count();
+        if members < MAX_FAMILY { Ok(()) } else { Err(OpError::TooMany(MAX_FAMILY)) }
+    }
+
     /// Takes a widget as somebody sent it: checks every value and reads its text anew.
     ///
     /// Errors name the field that does not fit.
@@ -187,6 +292,11 @@ impl Widget {
         self.options.retain(|_, value| !value.is_null());
         for (field, value) in &self.options {
             check_value(self.kind, field, value)?;
+        }
+        for family in self.kind.fields().iter().filter(|field| field.is_family()) {
+            if self.options.keys().filter(|name| name.starts_with(family.name)).count() > MAX_FAMILY {
+                return Err(OpError::TooMany(MAX_FAMILY));
+            }
         }
         self.frame = self.frame.clamped();
         self.text = match (self.kind, self.text.take()) {
@@ -208,8 +318,7 @@ pub fn check_value(kind: Kind, field: &str, value: &Value) -> Result<(), OpError
     if field == "title" {
         return check_title(value);
     }
-    let known = kind.fields().iter().find(|known| known.name == field);
-    let takes = known.ok_or_else(|| OpError::NoSuchField(field.to_owned()))?.takes;
+    let takes = kind.field(field).ok_or_else(|| OpError::NoSuchField(field.to_owned()))?.takes;
     takes.check(value).map_err(|wants| OpError::BadValue { field: field.to_owned(), wants })
 }
 

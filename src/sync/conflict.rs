@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::dashboard::op::{REMOVED, TEXT};
+use crate::dashboard::op::{FRAME, REMOVED, TEXT};
 use crate::dashboard::text::Update;
 use crate::dashboard::{
     Cell, Choice, ClientId, Conflict, ConflictId, Dashboard, Op, OpError, Side, Stamp, Strategy, User,
@@ -36,6 +36,11 @@ impl CellLog {
     /// The value at a revision; the oldest known where that is longer ago.
     fn value_at(&self, revision: u64) -> Option<&Value> {
         self.past.iter().find(|(written, _)| *written > revision).map(|(_, before)| before)
+    }
+
+    /// True where another client wrote after `base`.
+    fn is_others_since(&self, base: u64, client: &ClientId) -> bool {
+        self.revision > base && self.client != *client
     }
 }
 
@@ -73,7 +78,7 @@ impl CellLogs {
 
     /// The last write of a cell where another client made it after `base`.
     fn written_since(&self, cell: &Cell, base: u64, client: &ClientId) -> Option<&CellLog> {
-        self.0.get(cell).filter(|log| log.revision > base && log.client != *client)
+        self.0.get(cell).filter(|log| log.is_others_since(base, client))
     }
 
     /// The fields of a widget that others wrote after `base`, with their last writer.
@@ -84,16 +89,18 @@ impl CellLogs {
         base: u64,
         client: &ClientId,
     ) -> Vec<(String, &CellLog)> {
-        let Some(widget) = dashboard.widgets.get(id) else { return Vec::new() };
-        let mut fields: Vec<&str> = vec!["title", TEXT];
-        fields.extend(widget.kind.fields().iter().map(|field| field.name));
-        fields
-            .into_iter()
-            .filter_map(|field| {
-                let log = self.written_since(&Cell::widget(id, field), base, client)?;
-                Some((field.to_owned(), log))
-            })
-            .collect()
+        if !dashboard.widgets.contains_key(id) {
+            return Vec::new();
+        }
+        let edited = self.0.iter().filter(|(cell, log)| {
+            cell.id.as_ref() == Some(id)
+                && ![FRAME, REMOVED].contains(&cell.field.as_str())
+                && log.is_others_since(base, client)
+        });
+        let mut edited: Vec<_> = edited.map(|(cell, log)| (cell.field.clone(), log)).collect();
+        // A map's own order differs from run to run.
+        edited.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        edited
     }
 }
 

@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn at(x: f32) -> Presence {
-        Presence { cursor: Some(Cursor { on: "canvas".into(), x, y: 0.5 }), ..Presence::default() }
+        Presence { cursor: Some(Cursor { on: "canvas".into(), x, y: 0.5, at: None }), ..Presence::default() }
     }
 
     #[test]

@@ -257,6 +257,9 @@ pub struct Cursor {
     pub on: String,
     pub x: f32,
     pub y: f32,
+    /// On a chart: the time that the pointer is at, Unix milliseconds, whatever the screen's size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
 }
 
 /// A field that somebody is typing in.
@@ -287,6 +290,13 @@ pub struct DataFrame {
     #[serde(default)]
     pub reset: bool,
     pub series: Vec<Series>,
+    /// Why there are no newer points, in words for people; `None` once there are again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Milliseconds from one point to the next, as the source gives them; `None` where they come by
+    /// themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_ms: Option<u64>,
 }
 
 /// A named run of points.
@@ -295,4 +305,7 @@ pub struct Series {
     pub name: String,
     /// `[Unix milliseconds, value]`, in time order; `null` for a gap.
     pub points: Vec<(u64, Option<f64>)>,
+    /// Labels and their values, in the order of the labels; a table has a column for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<(String, String)>,
 }

@@ -143,7 +143,7 @@ impl RoomData for Points {
     fn since(&self, query: &str, after_ms: u64) -> Vec<Series> {
         assert!(!self.poisoned.load(SeqCst), "poisoned by the test");
         let points = (after_ms + 1..=*self.count.borrow()).map(|n| (n, Some(n as f64))).collect();
-        vec![Series { name: query.to_owned(), points }]
+        vec![Series { name: query.to_owned(), points, tags: Vec::new() }]
     }
 }
 

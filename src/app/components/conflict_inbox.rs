@@ -255,7 +255,7 @@ fn ThirdValue(
 /// What a third value may be; `None` where there is nothing to write, only to choose.
 fn takes(conflict: &Conflict) -> Option<Takes> {
     let field = conflict.cell.field.as_str();
-    let known = || Kind::ALL.into_iter().flat_map(Kind::fields).find(|known| known.name == field);
+    let known = || Kind::ALL.into_iter().find_map(|kind| kind.field(field));
     match (field, &conflict.cell.id) {
         ("title", _) => Some(Takes::Text(MAX_TITLE_CHARS)),
         (_, None) => None,

@@ -172,6 +172,7 @@ fn cursor_at(event: &PointerEvent, grid: &Element) -> Option<Cursor> {
         on: on.unwrap_or_else(|| CANVAS.to_owned()),
         x: within(f64::from(event.client_x()), area.left(), area.width()),
         y: within(f64::from(event.client_y()), area.top(), area.height()),
+        at: None,
     })
 }
 

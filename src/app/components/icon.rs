@@ -37,6 +37,7 @@ impl Icon {
             Kind::Stat => Self::Number,
             Kind::Timeseries => Self::Chart,
             Kind::Note => Self::Note,
+            Kind::Bar | Kind::Gauge | Kind::Table | Kind::Checklist => Self::Tiles,
         }
     }
 

@@ -174,7 +174,10 @@ pub fn Inspector(store: DashboardStore) -> impl IntoView {
         let field = |field: Field| {
             view! { <FieldInput store signals id=id.clone() kind field/> }
         };
-        let fields = std::iter::once(title).chain(kind.fields().iter().copied()).map(field).collect_view();
+        let fields = std::iter::once(title)
+            .chain(kind.fields().iter().copied().filter(|field| !field.is_family()))
+            .map(field)
+            .collect_view();
         let remove_id = id.clone();
         Some(view! {
             <aside class="side" id=SIDE tabindex="-1" data-testid="inspector" aria-label="Options of the selected widget">
@@ -393,6 +396,7 @@ pub fn parse(takes: Takes, text: &str) -> Result<Value, String> {
         Takes::Text(_) => Ok(Value::from(text)),
         _ if text.is_empty() => Ok(Value::Null),
         Takes::OneOf(_) => Ok(Value::from(text)),
+        Takes::Flag => Ok(Value::from(text == "true")),
         Takes::Whole(..) => {
             text.parse::<i64>().map(Value::from).map_err(|_| "This takes a whole number.".to_owned())
         }

@@ -24,13 +24,14 @@ pub fn Content(id: WidgetId, kind: Kind, signals: WidgetSignals, store: Dashboar
         Kind::Stat => view! { <stat::Stat signals/> }.into_any(),
         Kind::Timeseries => view! { <timeseries::Timeseries signals/> }.into_any(),
         Kind::Note => view! { <note::Note id signals store/> }.into_any(),
+        Kind::Bar | Kind::Gauge | Kind::Table | Kind::Checklist => ().into_any(),
     }
 }
 
 /// How fresh a widget's data is, as a dot and, where it is not live, in words.
 #[component]
 pub fn Freshness(kind: Kind, signals: WidgetSignals) -> impl IntoView {
-    if kind == Kind::Note {
+    if !kind.asks() {
         return ().into_any();
     }
     let clock = Clock::here();

@@ -122,7 +122,7 @@ impl RoomData for ThisServer {
                     let first = points.partition_point(|(at, _)| *at <= after_ms);
                     points.range(first..).copied().collect()
                 });
-                Series { name: name.to_owned(), points: points.unwrap_or_default() }
+                Series { name: name.to_owned(), points: points.unwrap_or_default(), tags: Vec::new() }
             })
             .collect()
     }

@@ -46,7 +46,13 @@ impl Feed {
             let series: Vec<Series> =
                 fresh[query].iter().filter(|series| !series.points.is_empty()).cloned().collect();
             if !series.is_empty() {
-                frames.push(DataFrame { widget: widget.clone(), reset: false, series });
+                frames.push(DataFrame {
+                    widget: widget.clone(),
+                    reset: false,
+                    series,
+                    error: None,
+                    every_ms: None,
+                });
             }
         }
         self.sent.retain(|query, _| fresh.contains_key(query));
@@ -84,7 +90,7 @@ impl Feed {
         for series in &mut series {
             series.points.retain(|(at, _)| *at <= last);
         }
-        DataFrame { widget: widget.clone(), reset: true, series }
+        DataFrame { widget: widget.clone(), reset: true, series, error: None, every_ms: None }
     }
 }
 

@@ -1,0 +1,33 @@
+//! What a widget asks for, with the dashboard's variables in it.
+
+use super::settings::with_variables;
+use super::{Dashboard, Widget};
+
+/// The source that is the widget's own pasted data.
+pub const TABLE: &str = "table";
+
+/// What a widget asks for. Two widgets that ask the same share one answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Query {
+    /// The source's name; empty for series by name.
+    pub source: String,
+    /// Series by name, with commas between them; or what the source speaks, a query on each line.
+    pub text: String,
+    /// How the series are called, as `{{host}}`; a line for each line of the query, or one for all. Empty
+    /// for the source's own names.
+    pub legend: String,
+}
+
+impl Dashboard {
+    /// What a widget asks a source of the server for; `None` where it asks for nothing, or has its data in
+    /// itself.
+    pub fn query(&self, widget: &Widget) -> Option<Query> {
+        let (source, text) = (widget.text_option("source"), widget.text_option("query"));
+        let asks = widget.kind.asks() && source != TABLE && !text.trim().is_empty();
+        asks.then(|| Query {
+            source: source.to_owned(),
+            text: with_variables(&self.settings, text),
+            legend: widget.text_option("legend").to_owned(),
+        })
+    }
+}

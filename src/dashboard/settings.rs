@@ -1,0 +1,293 @@
+//! What can be set of a dashboard beside its title: how conflicts show, the time that it shows, its
+//! variables, and the moments that people have marked.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::edit::OpError;
+use super::range::TimeRange;
+use super::widget::{MAX_QUERY_CHARS, MAX_SOURCE_CHARS, check_title};
+use super::{Id, Strategy};
+
+/// The setting that holds the [`TimeRange`], as text.
+pub const RANGE: &str = "range";
+/// The setting that holds the seconds from one asking of the sources to the next, 1 to 3,600.
+pub const REFRESH: &str = "refresh";
+/// The settings that define variables, by name: a [`Variable`] each.
+pub const VARIABLE: &str = "variable.";
+/// The settings that hold what is chosen for variables, by name.
+pub const CHOSEN: &str = "value.";
+/// The settings that hold marked moments, by id: an [`Annotation`] each.
+pub const ANNOTATION: &str = "annotation.";
+
+/// Variables of a dashboard: what one row of choices can hold.
+pub const MAX_VARIABLES: usize = 20;
+/// Marked moments of a dashboard: more than a chart has room for lines.
+pub const MAX_ANNOTATIONS: usize = 500;
+/// Characters in a variable's name.
+pub const MAX_VARIABLE_NAME: usize = 32;
+/// Values that can be chosen from.
+pub const MAX_CHOICES: usize = 200;
+/// Characters in one value.
+pub const MAX_CHOICE_CHARS: usize = 200;
+/// Characters in what somebody wrote to a moment.
+pub const MAX_ANNOTATION_CHARS: usize = 500;
+
+/// A name that stands for a value in queries, titles and notes: `$name` or `${name}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Variable {
+    /// What people read; the name where it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub label: String,
+    /// What can be chosen; a single value is a constant. Empty where the source knows the values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// The label whose values a source is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values_of: Option<ValuesOf>,
+}
+
+/// The values that a label has in a source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValuesOf {
+    pub source: String,
+    pub label: String,
+    /// Which series count; empty for all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub of: String,
+}
+
+/// A moment that somebody marked, on every chart of the dashboard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// Unix milliseconds.
+    pub at: u64,
+    pub text: String,
+}
+
+/// True for a variable's name: a letter or `_`, then also digits.
+pub fn is_variable_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    name.len() <= MAX_VARIABLE_NAME
+        && bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Checks a value for the dashboard's title or one of its settings.
+pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
+    let wants = |wants: String| Err(OpError::BadValue { field: field.to_owned(), wants });
+    if field == "title" {
+        return check_title(value);
+    }
+    let known = match (field, family(field)) {
+        ("conflicts" | RANGE | REFRESH, _) => true,
+        (_, Some((VARIABLE | CHOSEN, name, _))) => is_variable_name(name),
+        (_, Some((_, name, _))) => Id::new(name).is_ok(),
+        _ => false,
+    };
+    if !known {
+        return Err(OpError::NoSuchField(field.to_owned()));
+    }
+    if value.is_null() {
+        return Ok(());
+    }
+    let text = value.as_str();
+    match (field, family(field).map(|(family, ..)| family)) {
+        ("conflicts", _) if text.and_then(Strategy::parse).is_none() => {
+            wants("one of latest, first, ask".to_owned())
+        }
+        (RANGE, _) => match text.unwrap_or_default().parse::<TimeRange>() {
+            Ok(_) => Ok(()),
+            Err(error) => wants(format!("other text: {error}")),
+        },
+        (REFRESH, _) if value.as_u64().is_none_or(|seconds| !(1..=3600).contains(&seconds)) => {
+            wants("a whole number of seconds from 1 to 3600".to_owned())
+        }
+        (_, Some(CHOSEN)) if text.is_none_or(|text| text.chars().count() > MAX_CHOICE_CHARS) => {
+            wants(format!("text of at most {MAX_CHOICE_CHARS} characters"))
+        }
+        (_, Some(VARIABLE)) => match Variable::deserialize(value) {
+            Ok(variable) if variable.fits() => Ok(()),
+            _ => wants(format!(
+                "a label, up to {MAX_CHOICES} choices of at most {MAX_CHOICE_CHARS} characters, or values_of"
+            )),
+        },
+        (_, Some(ANNOTATION)) => match Annotation::deserialize(value) {
+            Ok(annotation) if annotation.text.chars().count() <= MAX_ANNOTATION_CHARS => Ok(()),
+            _ => wants(format!("a time and text of at most {MAX_ANNOTATION_CHARS} characters")),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// The family of a setting, the name within it, and how many of it there may be.
+fn family(field: &str) -> Option<(&'static str, &str, usize)> {
+    let families = [(VARIABLE, MAX_VARIABLES), (CHOSEN, MAX_VARIABLES), (ANNOTATION, MAX_ANNOTATIONS)];
+    families.into_iter().find_map(|(family, most)| Some((family, field.strip_prefix(family)?, most)))
+}
+
+impl Variable {
+    fn fits(&self) -> bool {
+        let short = |text: &str, most: usize| text.chars().count() <= most;
+        short(&self.label, MAX_CHOICE_CHARS)
+            && self.choices.len() <= MAX_CHOICES
+            && self.choices.iter().all(|choice| short(choice, MAX_CHOICE_CHARS))
+            && self.values_of.as_ref().is_none_or(|values| {
+                short(&values.source, MAX_SOURCE_CHARS)
+                    && short(&values.label, MAX_CHOICE_CHARS)
+                    && short(&values.of, MAX_QUERY_CHARS)
+            })
+    }
+}
+
+/// The settings of a dashboard, by name.
+pub type Settings = BTreeMap<String, Value>;
+
+/// The time that a dashboard shows.
+pub fn range(settings: &Settings) -> TimeRange {
+    let text = settings.get(RANGE).and_then(Value::as_str);
+    text.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// Its variables by name, in the order of the names.
+pub fn variables(settings: &Settings) -> impl Iterator<Item = (&str, Variable)> {
+    members(settings, VARIABLE).filter_map(|(name, value)| Some((name, Variable::deserialize(value).ok()?)))
+}
+
+/// What a variable stands for: what is chosen, else the first that could be; `None` where there is no such
+/// variable.
+pub fn variable_value(settings: &Settings, name: &str) -> Option<String> {
+    let variable = settings.get(&format!("{VARIABLE}{name}"))?;
+    let chosen = settings.get(&format!("{CHOSEN}{name}")).and_then(Value::as_str);
+    let first = || Some(Variable::deserialize(variable).ok()?.choices.first()?.clone());
+    Some(chosen.map(str::to_owned).or_else(first).unwrap_or_default())
+}
+
+/// The moments that people have marked, by id.
+pub fn annotations(settings: &Settings) -> impl Iterator<Item = (&str, Annotation)> {
+    members(settings, ANNOTATION).filter_map(|(id, value)| Some((id, Annotation::deserialize(value).ok()?)))
+}
+
+/// A text with the values of variables where it names them: `$name`, `${name}` or `[[name]]`. A name that no
+/// variable has stays as it is. What a value says is not read again.
+pub fn with_variables(settings: &Settings, text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['$', '[']) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let named = mention(from).and_then(|(name, long)| Some((variable_value(settings, name)?, long)));
+        let long = match named {
+            Some((value, long)) => {
+                out.push_str(&value);
+                long
+            }
+            None => {
+                out.push_str(&from[..1]);
+                1
+            }
+        };
+        rest = &from[long..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The name that a text begins with, and how long its mention is in bytes.
+fn mention(text: &str) -> Option<(&str, usize)> {
+    for (open, close) in [("${", "}"), ("[[", "]]")] {
+        if let Some(inner) = text.strip_prefix(open) {
+            let end = inner.find(close)?;
+            // `${name:regex}` asks for a spelling of the value; there is one only.
+            let name = inner[..end].split(':').next().unwrap_or_default();
+            return Some((name, open.len() + end + close.len()));
+        }
+    }
+    let name = text.strip_prefix('$')?;
+    let long = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+    Some((&name[..long], long + 1))
+}
+
+/// Checks that one more setting, if it is one more, keeps within its family's bound.
+pub(super) fn has_room_for(settings: &Settings, field: &str, value: &Value) -> Result<(), OpError> {
+    let family = family(field).filter(|_| !value.is_null() && !settings.contains_key(field));
+    let Some((family, _, most)) = family else { return Ok(()) };
+    if members(settings, family).count() < most { Ok(()) } else { Err(OpError::TooMany(most)) }
+}
+
+fn members<'a>(settings: &'a Settings, family: &'static str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let from = settings.range(family.to_owned()..);
+    from.map_while(move |(name, value)| Some((name.strip_prefix(family)?, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_take_what_they_say() {
+        for (field, value) in [
+            ("range", json!("6h")),
+            ("range", Value::Null),
+            ("refresh", json!(5)),
+            ("variable.host", json!({"label": "Host", "choices": ["a", "b"]})),
+            ("variable.host", json!({"values_of": {"source": "prometheus", "label": "instance"}})),
+            ("value.host", json!("b")),
+            ("annotation.a1", json!({"at": 1_795_000_000_000_u64, "text": "deployed"})),
+        ] {
+            assert_eq!(check_setting(field, &value), Ok(()), "{field} {value}");
+        }
+        for (field, value) in [
+            ("range", json!(15)),
+            ("range", json!("yesterday")),
+            ("refresh", json!(0)),
+            ("refresh", json!(1.5)),
+            ("variable.", json!({})),
+            ("variable.9", json!({})),
+            ("variable.a b", Value::Null),
+            ("variable.host", json!({"choices": [1]})),
+            ("variable.host", json!({"choices": vec!["a"; MAX_CHOICES + 1]})),
+            ("value.host", json!(1)),
+            ("value.host", json!("x".repeat(MAX_CHOICE_CHARS + 1))),
+            ("annotation.a b", json!({"at": 1, "text": ""})),
+            ("annotation.a", json!({"text": "when?"})),
+            ("colour", json!("red")),
+        ] {
+            assert!(check_setting(field, &value).is_err(), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn s10_variables_and_annotations_are_counted() {
+        let mut settings = Settings::new();
+        for n in 0..MAX_VARIABLES {
+            settings.insert(format!("variable.v{n}"), json!({}));
+        }
+        let room = |field: &str, value: &Value| has_room_for(&settings, field, value);
+        assert_eq!(room("variable.more", &json!({})), Err(OpError::TooMany(MAX_VARIABLES)));
+        assert_eq!(room("variable.v1", &json!({"label": "again"})), Ok(()));
+        assert_eq!(room("variable.more", &Value::Null), Ok(()));
+        assert_eq!(room("annotation.a", &json!({"at": 1, "text": ""})), Ok(()));
+        assert_eq!(variables(&settings).count(), MAX_VARIABLES);
+    }
+
+    #[test]
+    fn variables_stand_in_texts() {
+        let mut settings = Settings::new();
+        settings.insert("variable.host".to_owned(), json!({"choices": ["a$host", "b"]}));
+        settings.insert("variable.rate".to_owned(), json!({"choices": ["5m"]}));
+        settings.insert("value.rate".to_owned(), json!("1m"));
+        for (text, expected) in [
+            ("up{h=\"$host\"}[$rate]", "up{h=\"a$host\"}[1m]"),
+            ("${host}, ${rate:regex}s, [[rate]]", "a$host, 1ms, 1m"),
+            ("$hosts $ $$rate ${host [[x", "$hosts $ $1m ${host [[x"),
+            ("[5m] é$host", "[5m] éa$host"),
+            ("", ""),
+        ] {
+            assert_eq!(with_variables(&settings, text), expected);
+        }
+    }
+}
