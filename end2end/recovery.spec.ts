@@ -103,7 +103,7 @@ test("after an older backup was put back, each author is told and has what is mi
     cpSync(backup, data, { recursive: true });
     await place.start();
 
-    const told = ada.page.getByTestId("summary");
+    const told = ada.page.getByTestId("toast").filter({ hasText: "restored" });
     await expect(told).toContainText("restored to an earlier state", { timeout: 30_000 });
     await expect(told).toContainText("1 saved edit");
     await expect(ada.page.getByTestId("unsaved-edit")).toContainText("After the backup");

@@ -68,16 +68,21 @@ test("ask: what was there goes on showing, and who came later is asked at once",
   await ada.page.clock.install();
   await choose(grace, "ask");
   await ada.titleOver(grace, stat, TITLES, mark);
-  const asked = toast(ada, "Grace wrote “Orders per day” for the title of");
-  await expect(asked).toContainText("you wrote “Orders per hour”. Which shall it be?");
+  const asked = toast(ada, "you wrote “Orders per hour”. Which shall it be?");
+  await expect(asked).toContainText("Grace wrote “Orders per day” for the title of");
   await everybody([ada, grace], stat, "Orders per day", 1);
   // A question waits for its answer, longer than any word that passes by, and is in nobody's way.
   await ada.page.clock.runFor(30_000);
   await ada.rename(mark, "Goes on meanwhile");
   await expect(asked).toBeVisible();
   await expect(toast(grace, "Ada wrote")).not.toContainText("Which shall it be?");
+  // Where others write on meanwhile, it names what there is to choose from by then.
+  await grace.rename(stat, "Orders per week");
+  await expect(toast(ada, "Which shall it be?")).toHaveCount(1);
+  await expect(toast(ada, "Which shall it be?")).toContainText("“Orders per week”");
+  await everybody([ada, grace], stat, "Orders per week", 1);
   await asked.getByRole("button", { name: "Use Grace’s" }).click();
-  await everybody([ada, grace], stat, "Orders per day", 0);
+  await everybody([ada, grace], stat, "Orders per week", 0);
   await expect(asked).toHaveCount(0);
 
   // Somebody else may answer it too.

@@ -71,12 +71,12 @@ cargo_tool() {
 
 if ! has cargo-leptos || [ "$(cargo-leptos --version 2>/dev/null | awk '{ print $2 }')" != "$cargo_leptos" ]; then
   # no_downloads: a tool that is missing is an error that says so, not a download in the middle of a build.
-  cargo_tool cargo-leptos "$cargo_leptos" "about 12 minutes on 2 cores" \
+  cargo_tool cargo-leptos "$cargo_leptos" "about 8 minutes on 2 cores" \
     --locked --no-default-features --features no_downloads
 fi
 
 if ! has wasm-bindgen || [ "$(wasm-bindgen --version 2>/dev/null | awk '{ print $2 }')" != "$wasm_bindgen" ]; then
-  cargo_tool wasm-bindgen-cli "$wasm_bindgen" "about 5 minutes on 2 cores"
+  cargo_tool wasm-bindgen-cli "$wasm_bindgen" "about 2 minutes on 2 cores"
 fi
 
 # wasm-opt and uPlot, and with --test Playwright and axe. The stamp tells which of the two sets is in.

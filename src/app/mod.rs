@@ -50,7 +50,7 @@ pub enum Page {
     /// `/`
     Dashboards { dashboards: Vec<DashboardCard> },
     /// `/d/{id}`
-    Dashboard { id: DashboardId, epoch: String, revision: u64, dashboard: Dashboard },
+    Dashboard { id: DashboardId, epoch: String, revision: u64, token: Option<String>, dashboard: Dashboard },
     /// `/status`
     Status { server: ServerStatus },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.

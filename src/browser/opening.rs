@@ -45,8 +45,8 @@ pub async fn open(mut data: PageData) {
             let known = head.map(|head| head.user.clone());
             let author = || found.own.as_ref().map(|own| own.record.user.clone());
             data.user = data.user.or(known).or_else(author);
-            let StoredDashboard { epoch, revision, dashboard, .. } = copy;
-            data.page = Page::Dashboard { id, epoch, revision, dashboard };
+            let StoredDashboard { epoch, revision, token, dashboard } = copy;
+            data.page = Page::Dashboard { id, epoch, revision, token, dashboard };
             show(data, Some(found), true).await;
         }
     }
@@ -108,14 +108,15 @@ async fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
                 }
             });
         }
-        if let (Page::Dashboard { id, epoch, revision, dashboard }, Some(found)) = (&data.page, found) {
+        if let (Page::Dashboard { id, epoch, revision, token, dashboard }, Some(found)) = (&data.page, found)
+        {
             let user = data.user.clone().unwrap_or_default();
             let store = DashboardStore::new(id.clone(), dashboard, user.clone());
             provide_context(store);
             let shown = StoredDashboard {
                 epoch: epoch.clone(),
                 revision: *revision,
-                at: None,
+                token: token.clone(),
                 dashboard: dashboard.clone(),
             };
             let (owner, build) = (Owner::current().unwrap_or_default(), data.build.clone());

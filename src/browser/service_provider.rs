@@ -96,11 +96,11 @@ impl ServiceProvider {
         let kept = copy.as_ref().map(|copy| Resume {
             epoch: copy.epoch.clone(),
             revision: copy.revision,
-            at: copy.at,
+            token: copy.token.clone(),
         });
         let newer = |copy: &StoredDashboard| copy.epoch == shown.epoch && copy.revision > shown.revision;
-        let StoredDashboard { epoch, revision, at, dashboard } = copy.filter(newer).unwrap_or(shown);
-        let replica = Replica::new(author, dashboard, user.clone()).at(epoch, revision, at);
+        let StoredDashboard { epoch, revision, token, dashboard } = copy.filter(newer).unwrap_or(shown);
+        let replica = Replica::new(author, dashboard, user.clone()).at(epoch, revision, token);
         let (keeping, queue) = Keeping::new(storage, own, kept, user);
         let (secret, replica, unsaved) = match queue {
             Some((secret, record)) => (secret, replica.with_queue(record.queue), record.unsaved),

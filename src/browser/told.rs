@@ -180,12 +180,37 @@ pub fn met(store: &DashboardStore, met: Vec<ConflictId>, me: &User) {
         }
         return;
     };
-    let Some(conflict) = open(only) else { return };
-    let (mine, theirs, mine_shows) = conflicts::sides(&conflict, &me.id);
+    if let Some(conflict) = open(only) {
+        store.show_toast(both(store, &conflict, me));
+    }
+}
+
+/// Asks anew where others wrote on while a question stood open: it names what there is to choose from now.
+pub fn ask_anew(store: &DashboardStore, me: &User) {
+    let asked = store.toasts.with_untracked(|toasts| {
+        let questions =
+            toasts.iter().filter(|toast| matches!(toast.actions[..], [ToastAction::Edit { .. }, ..]));
+        let questions = questions.filter(|toast| toast.stays).cloned();
+        questions.collect::<Vec<_>>()
+    });
+    for old in asked {
+        let [about] = &old.about[..] else { continue };
+        let open = store.conflict(about).filter(|conflict| conflict.settled.is_none());
+        let Some(new) = open.map(|conflict| both(store, &conflict, me)) else { continue };
+        if (&new.text, &new.actions) != (&old.text, &old.actions) {
+            store.dismiss(old.id);
+            store.show_toast(new);
+        }
+    }
+}
+
+/// What is said of an own value and another that met.
+fn both(store: &DashboardStore, conflict: &Arc<Conflict>, me: &User) -> Toast {
+    let (mine, theirs, mine_shows) = conflicts::sides(conflict, &me.id);
     let asks = !mine_shows && store.strategy() == Strategy::Ask;
     let choose = |side, choose| {
         let ops = vec![Op::SettleConflict { conflict: conflict.id.clone(), choose }];
-        ToastAction::Edit { label: conflicts::choice(&conflict, side, &me.id), ops }
+        ToastAction::Edit { label: conflicts::choice(conflict, side, &me.id), ops }
     };
     let mut actions = Vec::new();
     if !mine_shows {
@@ -195,8 +220,8 @@ pub fn met(store: &DashboardStore, met: Vec<ConflictId>, me: &User) {
         true => choose(theirs, Choice::Kept),
         false => ToastAction::Conflicts { label: "Show" },
     });
-    let text = conflicts::met(&conflict, widget_of(store, &conflict).as_deref(), &me.id, asks);
-    store.show_toast(Toast { text, actions, about: vec![only.clone()], stays: asks, ..Toast::default() });
+    let text = conflicts::met(conflict, widget_of(store, conflict).as_deref(), &me.id, asks);
+    Toast { text, actions, about: vec![conflict.id.clone()], stays: asks, ..Toast::default() }
 }
 
 /// Says what became of the edits that waited while this tab was cut off: all of it at once.
@@ -236,5 +261,6 @@ fn restored(store: &DashboardStore, missing: u64, changes: &[Change]) {
     if kept {
         line.push_str(" What you wrote is kept here, under “Not saved”.");
     }
-    store.summary.set(Some(line));
+    let actions = kept.then_some(ToastAction::Unsaved).into_iter().collect();
+    store.show_toast(Toast { text: line, actions, stays: true, ..Toast::default() });
 }

@@ -87,7 +87,7 @@ pub async fn read(
     State(state): State<AppState>,
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<Json<Snapshot>, ApiError> {
-    let Read { epoch, revision, dashboard } = state.rooms.snapshot(&id?.0).await?;
+    let Read { epoch, revision, dashboard, .. } = state.rooms.snapshot(&id?.0).await?;
     Ok(Json(Snapshot { epoch, revision, dashboard }))
 }
 

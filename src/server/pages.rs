@@ -56,9 +56,9 @@ pub async fn dashboard(
     let visit = Visit::new(guest, headers);
     let Ok(id) = DashboardId::new(&id) else { return failed(&state, visit, ApiError::no_such_dashboard()) };
     match state.rooms.snapshot(&id).await {
-        Ok(Read { epoch, revision, dashboard }) => {
+        Ok(Read { epoch, revision, token, dashboard }) => {
             let dashboard = Dashboard::clone(&dashboard);
-            page(&state, visit, StatusCode::OK, Page::Dashboard { id, epoch, revision, dashboard })
+            page(&state, visit, StatusCode::OK, Page::Dashboard { id, epoch, revision, token, dashboard })
         }
         Err(error) => failed(&state, visit, error.into()),
     }

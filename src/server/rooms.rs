@@ -6,9 +6,10 @@ pub mod outbound;
 
 mod feed;
 mod live;
+mod resume_token;
 mod tail;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 
 use self::input::{Input, Read};
 use self::live::Live;
+use self::resume_token::ResumeTokens;
 use super::clock::now_ms;
 use super::data::RoomData;
 use super::limits::Limits;
@@ -63,8 +65,6 @@ struct Shared {
     tasks: Mutex<JoinSet<()>>,
     sessions: AtomicUsize,
     draining: AtomicBool,
-    /// Logs that began, or took another name, since the server started: none of them has been put back.
-    fresh: Mutex<HashSet<DashboardId>>,
     /// Told when a room opened or went, and when a session went.
     changed: Notify,
     /// Set at the end of draining: when sessions that are in no room come back.
@@ -120,7 +120,6 @@ impl Rooms {
             tasks: Mutex::default(),
             sessions: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
-            fresh: Mutex::default(),
             changed: Notify::new(),
             goodbye: watch::Sender::new(None),
         }))
@@ -194,7 +193,8 @@ impl Rooms {
 
     async fn start(&self, id: &DashboardId, slot: &Arc<Slot>) -> Result<RoomHandle, RoomError> {
         let opened = self.0.store.open(id).await?.ok_or(RoomError::NotFound)?;
-        let live = Live::new(id.clone(), self.clone(), slot.clone(), opened).map_err(|error| {
+        let tokens = ResumeTokens::new(&self.0.store.secret(resume_token::SECRET).await?, id);
+        let live = Live::new(id.clone(), self.clone(), slot.clone(), opened, tokens).map_err(|error| {
             tracing::error!(dashboard = %id, %error, "a stored dashboard does not read");
             RoomError::Spoilt
         })?;
@@ -255,7 +255,6 @@ impl Rooms {
         };
         let state = frames::json(&Room::new(epoch.clone(), dashboard).state()).into();
         self.0.store.create(NewDashboard { id: id.clone(), epoch, state, listing }).await?;
-        self.fresh().insert(id.clone());
         Ok(id)
     }
 
@@ -263,7 +262,6 @@ impl Rooms {
     pub async fn delete(&self, id: &DashboardId) -> Result<(), RoomError> {
         // Through the room, so that nothing is judged between the removal and its end.
         let deleted = self.ask(id, Input::Delete).await??;
-        self.fresh().remove(id);
         if deleted { Ok(()) } else { Err(RoomError::NotFound) }
     }
 
@@ -336,11 +334,6 @@ impl Rooms {
             self.0.metrics.rooms.fetch_sub(1, Relaxed);
             self.0.changed.notify_waiters();
         }
-    }
-
-    pub(super) fn fresh(&self) -> MutexGuard<'_, HashSet<DashboardId>> {
-        // One insert or removal at a time leaves it whole.
-        self.0.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<DashboardId, Arc<Slot>>> {

@@ -61,10 +61,9 @@ pub struct Refused {
 pub struct Resume {
     pub epoch: String,
     pub revision: u64,
-    /// The time of the commit at that revision, where the client knows it: one of another time there is
-    /// of another history.
+    /// What the server gave with that revision: by it, it knows whether its log went back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<u64>,
+    pub token: Option<String>,
 }
 
 /// What a frame from a client says.
@@ -129,6 +128,9 @@ pub enum ServerMessage {
         /// The dashboard's digest after the last of these commits, now and then (S11).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digest: Option<String>,
+        /// What to give back on resuming from the last of them; only with those that come in turn.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
         /// Answers a change that came again and whose commit is not kept any more: the log has all of
         /// this client's up to this `seq`, and cannot say what became of them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,9 +172,9 @@ pub struct Joined {
     pub role: Role,
     pub epoch: String,
     pub revision: u64,
-    /// The time of the commit at that revision; absent where there is none.
+    /// What to give back on resuming from that revision; absent where it has no commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<u64>,
+    pub token: Option<String>,
     /// The highest `seq` of this client in the log.
     pub last_seq: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -41,8 +41,8 @@ pub struct Replica {
     /// How many logs it has followed before this one.
     log: u32,
     revision: u64,
-    /// The time of the commit at that revision, where it is known.
-    made_at: Option<u64>,
+    /// What the server gave with that revision, to resume from it.
+    token: Option<String>,
     /// False where the copy is spoilt: the next join takes a snapshot.
     resumable: bool,
     /// True from `joined` until the connection is gone.
@@ -116,7 +116,7 @@ impl Replica {
             epoch: None,
             log: 0,
             revision: 0,
-            made_at: None,
+            token: None,
             resumable: false,
             live: false,
             view: dashboard.clone(),
@@ -135,12 +135,12 @@ impl Replica {
         }
     }
 
-    /// Says that the dashboard it began with is this revision of this log, whose commit there is of that
-    /// time, so that the first join can resume from it.
-    pub fn at(mut self, epoch: String, revision: u64, made_at: Option<u64>) -> Self {
+    /// Says that the dashboard it began with is this revision of this log, for which the server gave that
+    /// token, so that the first join can resume from it.
+    pub fn at(mut self, epoch: String, revision: u64, token: Option<String>) -> Self {
         self.epoch = Some(epoch);
         self.revision = revision;
-        self.made_at = made_at;
+        self.token = token;
         self.resumable = true;
         self
     }
@@ -179,7 +179,7 @@ impl Replica {
     /// What a `join` says of where this copy is.
     pub fn resume(&self) -> Option<Resume> {
         let epoch = self.epoch.clone().filter(|_| self.resumable)?;
-        Some(Resume { epoch, revision: self.revision, at: self.made_at })
+        Some(Resume { epoch, revision: self.revision, token: self.token.clone() })
     }
 
     /// Takes the answer to a `join` (S7). `client` is this tab's public id.
@@ -212,7 +212,7 @@ impl Replica {
         }
         self.epoch = Some(joined.epoch);
         self.revision = joined.revision;
-        self.made_at = joined.at;
+        self.token = joined.token;
         self.resumable = true;
         self.live = true;
         if !same_log {
@@ -229,10 +229,13 @@ impl Replica {
     }
 
     /// Takes commits from the socket.
-    pub fn commits(&mut self, commits: Vec<Commit>, digest: Option<&str>) -> Taken {
+    pub fn commits(&mut self, commits: Vec<Commit>, digest: Option<&str>, token: Option<String>) -> Taken {
         let mut changes = Changes::default();
         let last = commits.last().map(|commit| commit.revision);
         let mut lost = self.take(commits, &mut changes).err();
+        if token.is_some() && last == Some(self.revision) {
+            self.token = token;
+        }
         self.rebase(&mut changes);
         if lost.is_none()
             && let Some(digest) = digest
@@ -353,7 +356,7 @@ impl Replica {
                 self.confirmed.conflicts.insert(conflict.id.clone(), conflict.clone());
             }
             self.revision = commit.revision;
-            self.made_at = Some(commit.at);
+            self.token = None;
             for conflict in commit.conflicts.iter().filter(|conflict| conflict.settled.is_none()) {
                 self.met(conflict, mine, changes);
             }

@@ -279,7 +279,7 @@ impl World {
         let client = &mut self.clients[n];
         let taken = match message {
             Down::Joined(joined) => client.replica.joined(&client.author.client, &client.author.by, *joined),
-            Down::Commits(commits, digest) => client.replica.commits(commits, digest.as_deref()),
+            Down::Commits(commits, digest) => client.replica.commits(commits, digest.as_deref(), None),
             Down::Forgotten(seq) => Taken { changes: client.replica.forgotten(seq), lost: None },
             Down::Rejected(seq, code, reason, expected) => {
                 assert_eq!(code, Code::OutOfOrder, "{reason}");
@@ -317,7 +317,7 @@ impl World {
             role: Role::Editor,
             epoch: self.room.epoch().to_owned(),
             revision: self.room.revision(),
-            at: self.room.at(),
+            token: None,
             last_seq: self.room.last_seq(&client.author.client),
             snapshot: tail.is_none().then(|| self.room.dashboard().clone()),
             commits: tail,

@@ -261,7 +261,7 @@ impl World {
             false => (Vec::new(), Some(seq)),
         };
         let dashboard = dashboard_id();
-        self.say(conn, ServerMessage::Commits { dashboard, commits, digest: None, forgotten });
+        self.say(conn, ServerMessage::Commits { dashboard, commits, digest: None, token: None, forgotten });
     }
 
     fn join(&mut self, conn: ConnId, resume: Option<Resume>) {
@@ -288,7 +288,7 @@ impl World {
             role: self.tabs[tab].role,
             epoch,
             revision,
-            at: room.at(),
+            token: None,
             last_seq: room.last_seq(&self.tabs[tab].author.client),
             snapshot: tail.is_none().then(|| room.dashboard().clone()),
             commits: tail,

@@ -100,8 +100,8 @@ impl World {
         }
         let user = tab.author.by.clone();
         let replica = match dashboard {
-            Some(StoredDashboard { epoch, revision, at, dashboard }) => {
-                Replica::new(author, dashboard, user).at(epoch, revision, at)
+            Some(StoredDashboard { epoch, revision, token, dashboard }) => {
+                Replica::new(author, dashboard, user).at(epoch, revision, token)
             }
             None => Replica::new(author, Default::default(), user),
         };
@@ -274,7 +274,7 @@ impl World {
                 if let Some(epoch) = life.replica.stored_dashboard().map(|stored| stored.epoch) {
                     self.ledger.seen(&epoch, &commits);
                 }
-                let mut taken = life.replica.commits(commits, digest.as_deref());
+                let mut taken = life.replica.commits(commits, digest.as_deref(), None);
                 if let Some(seq) = forgotten {
                     taken.changes = life.replica.forgotten(seq);
                 }

@@ -2,6 +2,8 @@
 
 use crate::app::dynamic::{attr, memo};
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlInputElement;
 
 use super::icon::{Glyph, Icon};
 use super::popup::Popup;
@@ -41,6 +43,14 @@ fn ConflictStrategies(store: DashboardStore) -> impl IntoView {
         let choose = move |_| {
             let op = Op::SetDashboard { field: "conflicts".to_owned(), value: name.into() };
             store.edit(vec![op]);
+            // What was not taken has said why by itself; what is pressed is what holds.
+            let holds = store.strategy();
+            if let Some((_, name)) = STRATEGIES.into_iter().find(|(known, _)| *known == holds)
+                && let Ok(Some(input)) = document().query_selector(&format!("[data-testid=strategy-{name}]"))
+                && let Ok(input) = input.dyn_into::<HtmlInputElement>()
+            {
+                input.set_checked(true);
+            }
         };
         view! {
             <label class="choice">

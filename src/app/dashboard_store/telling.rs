@@ -16,7 +16,7 @@ pub struct Toast {
     pub actions: Vec<ToastAction>,
     /// The conflicts that it is about, if it is about any: it goes when none of them is open.
     pub about: Vec<ConflictId>,
-    /// True for a question, which waits for its answer.
+    /// True for what waits until it was answered or put away.
     pub stays: bool,
 }
 

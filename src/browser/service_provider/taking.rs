@@ -35,8 +35,8 @@ impl Services {
                 let changes = self.replica.forgotten(seq);
                 self.hear(changes);
             }
-            ServerMessage::Commits { commits, digest, .. } => {
-                let Taken { changes, lost } = self.replica.commits(commits, digest.as_deref());
+            ServerMessage::Commits { commits, digest, token, .. } => {
+                let Taken { changes, lost } = self.replica.commits(commits, digest.as_deref(), token);
                 self.hear(changes);
                 return self.lost(lost);
             }
@@ -177,8 +177,11 @@ impl Services {
     /// or after an absence once all that waited has landed.
     fn hear(&mut self, changes: Changes) {
         let met = told::newly_met(&self.store, &changes);
-        let landed = changes.landed;
+        let (landed, written) = (changes.landed, changes.rest);
         self.show(changes);
+        if written {
+            told::ask_anew(&self.store, &self.user);
+        }
         let Some(coming) = &mut self.coming_back else {
             if !met.is_empty() {
                 told::met(&self.store, met, &self.user);

@@ -75,28 +75,40 @@ pub fn frame(message: &ServerMessage) -> Frame {
 }
 
 /// A `commits` frame of encoded commits.
-pub fn commits(dashboard: &DashboardId, bodies: &[Arc<str>], digest: Option<&str>) -> Frame {
+pub fn commits(
+    dashboard: &DashboardId,
+    bodies: &[Arc<str>],
+    digest: Option<&str>,
+    token: Option<&str>,
+) -> Frame {
     let bytes: usize = bodies.iter().map(|body| body.len() + 1).sum();
-    let mut out = String::with_capacity(bytes + 160);
+    let mut out = String::with_capacity(bytes + 224);
     out.push_str("{\"type\":\"commits\",\"dashboard\":\"");
-    // Ids have no character that JSON escapes, nor has a digest.
+    // Ids have no character that JSON escapes.
     out.push_str(dashboard.as_str());
     out.push_str("\",\"commits\":[");
     join(&mut out, bodies);
     out.push(']');
-    if let Some(digest) = digest {
-        out.push_str(",\"digest\":\"");
-        out.push_str(digest);
-        out.push('"');
+    for (name, text) in [("digest", digest), ("token", token)] {
+        if let Some(text) = text {
+            push_text(&mut out, name, text);
+        }
     }
     out.push('}');
     out.into()
 }
 
+/// One more field. Its text has no character that JSON escapes, as digests and tokens have none.
+fn push_text(out: &mut String, name: &str, text: &str) {
+    for part in [",\"", name, "\":\"", text, "\""] {
+        out.push_str(part);
+    }
+}
+
 /// The answer to a change that came again and whose commit is not kept any more.
 pub fn forgotten(dashboard: &DashboardId, seq: u64) -> Frame {
     let (dashboard, commits) = (dashboard.clone(), Vec::new());
-    frame(&ServerMessage::Commits { dashboard, commits, digest: None, forgotten: Some(seq) })
+    frame(&ServerMessage::Commits { dashboard, commits, digest: None, token: None, forgotten: Some(seq) })
 }
 
 /// What a `joined` frame says, with its large part encoded already.
@@ -105,7 +117,7 @@ pub struct JoinedParts<'a> {
     pub role: Role,
     pub epoch: &'a str,
     pub revision: u64,
-    pub at: Option<u64>,
+    pub token: Option<&'a str>,
     pub last_seq: u64,
     pub content: Content,
     pub peers: &'a Peers,
@@ -132,9 +144,8 @@ pub fn joined(parts: &JoinedParts<'_>) -> Frame {
     out.push_str(&json(&parts.epoch));
     out.push_str(",\"revision\":");
     out.push_str(&parts.revision.to_string());
-    if let Some(at) = parts.at {
-        out.push_str(",\"at\":");
-        out.push_str(&at.to_string());
+    if let Some(token) = parts.token {
+        push_text(&mut out, "token", token);
     }
     out.push_str(",\"last_seq\":");
     out.push_str(&parts.last_seq.to_string());
@@ -194,9 +205,10 @@ mod tests {
             json(&Commit { revision, client, seq: 1, by, at: 5, ops, refused, conflicts }).into()
         };
         let read = |frame: Frame| -> ServerMessage { serde_json::from_str(frame.text()).expect("reads") };
-        match read(commits(&id, &[body(1), body(2)], Some("ab"))) {
-            ServerMessage::Commits { dashboard, commits, digest, .. } => {
-                assert_eq!((dashboard, commits.len(), digest.as_deref()), (id.clone(), 2, Some("ab")));
+        match read(commits(&id, &[body(1), body(2)], Some("ab"), Some("5.c"))) {
+            ServerMessage::Commits { dashboard, commits, digest, token, .. } => {
+                assert_eq!((dashboard, commits.len()), (id.clone(), 2));
+                assert_eq!((digest.as_deref(), token.as_deref()), (Some("ab"), Some("5.c")));
             }
             other => panic!("{other:?}"),
         }
@@ -209,7 +221,7 @@ mod tests {
                 role: Role::Editor,
                 epoch: "e\"1",
                 revision: 3,
-                at: Some(5),
+                token: Some("5.c"),
                 last_seq: 1,
                 content,
                 peers: &peers,
@@ -217,7 +229,7 @@ mod tests {
             match read(joined(&parts)) {
                 ServerMessage::Joined(joined) => {
                     assert_eq!((joined.snapshot.is_some(), joined.commits.is_some()), (!tail, tail));
-                    assert_eq!(joined.at, Some(5));
+                    assert_eq!(joined.token.as_deref(), Some("5.c"));
                     assert_eq!(joined.epoch, "e\"1");
                 }
                 other => panic!("{other:?}"),

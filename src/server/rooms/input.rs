@@ -77,5 +77,7 @@ pub struct Bad {
 pub struct Read {
     pub epoch: String,
     pub revision: u64,
+    /// To resume from that revision; `None` where it has no commit.
+    pub token: Option<String>,
     pub dashboard: Arc<Dashboard>,
 }

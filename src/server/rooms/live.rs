@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use self::log::Judged;
 use super::feed::Feed;
 use super::input::{Input, Member, Pushed, Read};
+use super::resume_token::ResumeTokens;
 use super::tail::Tail;
 use super::{Rooms, Slot, frames};
 use crate::dashboard::{DashboardId, SessionId};
@@ -70,6 +71,7 @@ pub(super) struct Live {
     presence: PresenceSet,
     feed: Feed,
     tail: Tail,
+    tokens: ResumeTokens,
     /// The dashboard encoded, until the next commit.
     snapshot: Option<Arc<str>>,
     /// The last revision that everybody here was told of.
@@ -100,6 +102,7 @@ impl Live {
         rooms: Rooms,
         slot: Arc<Slot>,
         opened: Opened,
+        tokens: ResumeTokens,
     ) -> Result<Self, serde_json::Error> {
         let limits = rooms.limits().clone();
         let saved_revision = opened.revision;
@@ -118,6 +121,7 @@ impl Live {
             joining: None,
             presence: PresenceSet::new(),
             tail,
+            tokens,
             snapshot: None,
             judged: Vec::new(),
             judged_bytes: 0,
@@ -220,9 +224,9 @@ impl Live {
             Input::Read(answer) => {
                 self.flush().await?;
                 let (epoch, revision) = (self.room.epoch().to_owned(), self.room.revision());
-                let dashboard = Arc::new(self.room.dashboard().clone());
+                let (token, dashboard) = (self.token(), Arc::new(self.room.dashboard().clone()));
                 // Whoever asked may be gone.
-                let _ = answer.send(Read { epoch, revision, dashboard });
+                let _ = answer.send(Read { epoch, revision, token, dashboard });
             }
             Input::Delete(answer) => {
                 self.flush().await?;

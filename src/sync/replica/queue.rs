@@ -243,7 +243,7 @@ mod tests {
             role: Role::Editor,
             epoch: room.epoch().to_owned(),
             revision: 0,
-            at: None,
+            token: None,
             last_seq: 0,
             snapshot: Some(room.dashboard().clone()),
             commits: None,
@@ -263,7 +263,7 @@ mod tests {
         let mut aside = Vec::new();
         for (seq, answer) in answers {
             let changes = match answer {
-                Verdict::Committed(commit) => replica.commits(vec![*commit], None).changes,
+                Verdict::Committed(commit) => replica.commits(vec![*commit], None, None).changes,
                 Verdict::Rejected { code, reason, expected } => replica.rejected(seq, code, reason, expected),
                 Verdict::Again => continue,
             };

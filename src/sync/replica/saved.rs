@@ -65,7 +65,7 @@ mod tests {
             role: Role::Editor,
             epoch: room.epoch().to_owned(),
             revision: room.revision(),
-            at: room.at(),
+            token: None,
             last_seq: room.last_seq(&author().client),
             snapshot: Some(room.dashboard().clone()),
             commits: None,
@@ -84,7 +84,7 @@ mod tests {
     fn push(room: &mut Room, replica: &mut Replica) {
         for change in replica.to_push() {
             let Verdict::Committed(commit) = room.judge(&author(), &change, 1) else { panic!("{change:?}") };
-            replica.commits(vec![*commit], None);
+            replica.commits(vec![*commit], None, None);
         }
     }
 

@@ -207,7 +207,7 @@ mod tests {
         let (seq, by) = (revision, User::default());
         let commit =
             Commit { revision, client, seq, by, at: 0, ops, refused: Vec::new(), conflicts: Vec::new() };
-        assert_eq!(replica.commits(vec![commit], None).lost, None);
+        assert_eq!(replica.commits(vec![commit], None, None).lost, None);
     }
 
     #[test]

@@ -24,9 +24,9 @@ use super::{Changes, Replica};
 pub struct StoredDashboard {
     pub epoch: String,
     pub revision: u64,
-    /// The time of the commit at that revision, where it is known.
+    /// What the server gave with that revision, to resume from it.
     #[serde(default)]
-    pub at: Option<u64>,
+    pub token: Option<String>,
     pub dashboard: Dashboard,
 }
 
@@ -112,8 +112,8 @@ impl Replica {
     /// What is to be kept of the log; `None` while it is not known to be right.
     pub fn stored_dashboard(&self) -> Option<StoredDashboard> {
         let epoch = self.epoch.clone().filter(|_| self.resumable)?;
-        let (revision, at, dashboard) = (self.revision, self.made_at, self.confirmed.clone());
-        Some(StoredDashboard { epoch, revision, at, dashboard })
+        let (revision, token, dashboard) = (self.revision, self.token.clone(), self.confirmed.clone());
+        Some(StoredDashboard { epoch, revision, token, dashboard })
     }
 
     /// What is to be kept of the own changes.
@@ -194,7 +194,7 @@ mod tests {
                 role: Role::Editor,
                 epoch: self.room.epoch().to_owned(),
                 revision: self.room.revision(),
-                at: self.room.at(),
+                token: None,
                 last_seq: self.room.last_seq(&self.author.client),
                 snapshot: Some(self.room.dashboard().clone()),
                 commits: None,
@@ -375,8 +375,9 @@ mod tests {
         let mut replica = world.load(StoredQueue::default());
         assert_eq!(replica.stored_dashboard(), None);
         world.join(&mut replica);
-        let StoredDashboard { epoch, revision, at, dashboard } = replica.stored_dashboard().expect("joined");
-        let again = Replica::new(8, dashboard, User::default()).at(epoch, revision, at);
+        let StoredDashboard { epoch, revision, token, dashboard } =
+            replica.stored_dashboard().expect("joined");
+        let again = Replica::new(8, dashboard, User::default()).at(epoch, revision, token);
         assert_eq!(again.resume(), replica.resume());
         assert_eq!(again.view().title, "Start");
     }

@@ -81,7 +81,10 @@ impl World {
         let joined: Vec<ConnId> = joined.map(|(conn, _)| *conn).collect();
         for conn in joined {
             let (dashboard, commits, digest) = (dashboard_id(), commits.clone(), digest.clone());
-            self.say(conn, ServerMessage::Commits { dashboard, commits, digest, forgotten: None });
+            self.say(
+                conn,
+                ServerMessage::Commits { dashboard, commits, digest, token: None, forgotten: None },
+            );
         }
     }
 

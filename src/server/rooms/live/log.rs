@@ -123,7 +123,7 @@ impl Live {
             None => self.rooms.store().find(&self.id, client, seq).await,
         };
         let frame = match found {
-            Ok(Some(body)) => frames::commits(&self.id, &[body], None),
+            Ok(Some(body)) => frames::commits(&self.id, &[body], None, None),
             // The log does not reach back that far.
             Ok(None) => frames::forgotten(&self.id, seq),
             Err(error) => {
@@ -221,6 +221,13 @@ impl Live {
         self.rooms.limits().outbound_bytes / BATCH_PART
     }
 
+    /// What a client gives back that resumes from here; `None` where the log has no commit.
+    pub(super) fn token(&self) -> Option<String> {
+        let at = self.room.at()?;
+        Some(self.tokens.token(self.room.epoch(), self.room.revision(), at))
+    }
+
+    /// Sends the commits up to the log's end to everybody.
     pub(super) fn send_commits(&mut self, bodies: &[Arc<str>], digest: Option<&str>) {
         let delivered = bodies.len() * self.members.len();
         self.rooms.metrics().deliveries_total.fetch_add(delivered as u64, Relaxed);
@@ -233,8 +240,11 @@ impl Live {
                 bytes <= most
             });
             let (now, later) = rest.split_at(fits.count().max(1));
-            let digest = digest.filter(|_| later.is_empty());
-            self.send_all(&frames::commits(&self.id, now, digest));
+            let (digest, token) = match later.is_empty() {
+                true => (digest, self.token()),
+                false => (None, None),
+            };
+            self.send_all(&frames::commits(&self.id, now, digest, token.as_deref()));
             rest = later;
         }
     }

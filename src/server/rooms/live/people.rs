@@ -57,7 +57,7 @@ impl Live {
             role: member.author.role,
             epoch: self.room.epoch(),
             revision: self.room.revision(),
-            at: self.room.at(),
+            token: self.token().as_deref(),
             last_seq: self.room.last_seq(&member.author.client),
             content,
             peers: &self.presence.peers(),

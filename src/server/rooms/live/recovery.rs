@@ -117,6 +117,7 @@ mod tests {
     use crate::server::metrics::Metrics;
     use crate::server::rooms::input::{Member, Seat};
     use crate::server::rooms::outbound::Outbound;
+    use crate::server::rooms::resume_token::ResumeTokens;
     use crate::server::rooms::{Rooms, Slot};
     use crate::server::store::memory::MemoryStore;
     use crate::sync::protocol::{Change, Role, Series};
@@ -146,7 +147,9 @@ mod tests {
         let rooms = Rooms::new(store, limits.clone(), Arc::new(Metrics::default()), Arc::new(NoData));
         let id = rooms.create_with(Dashboard::new("Start")).await.expect("made");
         let opened = rooms.store().open(&id).await.expect("opens").expect("is there");
-        let mut live = Live::new(id, rooms.clone(), Arc::new(Slot::default()), opened).expect("reads");
+        let tokens = ResumeTokens::new(&[0; 32], &id);
+        let slot = Arc::new(Slot::default());
+        let mut live = Live::new(id, rooms.clone(), slot, opened, tokens).expect("reads");
         let author =
             Author { client: ClientId::new("c1").expect("an id"), by: User::default(), role: Role::Editor };
         let (session, outbound) = (SessionId::new("s1").expect("an id"), Arc::new(Outbound::new(&limits)));

@@ -1,5 +1,6 @@
 //! An older state of the log was put in its place while the server was away. Only those who saw what came
-//! after can tell: by a revision that the log does not have, or whose commit is another.
+//! after can tell: by the server's own word for a revision that the log does not have, or whose commit is
+//! another.
 
 use serde::Deserialize;
 
@@ -20,14 +21,18 @@ impl Live {
     /// have is of another log (S7).
     pub(super) async fn check_history(&mut self, resume: Option<Resume>) -> Result<Option<Resume>, Ended> {
         let Some(resume) = resume else { return Ok(None) };
-        if resume.epoch != self.room.epoch() || self.has(&resume).await {
+        if resume.epoch != self.room.epoch() {
             return Ok(Some(resume));
         }
-        // While the server runs, its logs do not go back: whoever says so is wrong.
-        if self.rooms.fresh().contains(&self.id) {
-            return Ok(None);
-        }
         let (revision, said) = (self.room.revision(), resume.revision);
+        let token = resume.token.as_deref();
+        let Some(at) = token.and_then(|token| self.tokens.read(&resume.epoch, said, token)) else {
+            // Without the server's word for it, what the log does not have is only said.
+            return Ok((said <= revision).then_some(resume));
+        };
+        if self.has(said, at).await {
+            return Ok(Some(resume));
+        }
         tracing::warn!(dashboard = %self.id, revision, said, "an older state of this log was restored");
         self.end_saving().await;
         let renewed = self.rooms.store().renew(&self.id, &random_id()).await;
@@ -35,27 +40,23 @@ impl Live {
             tracing::error!(dashboard = %self.id, %error, "a restored log could not be named anew");
             Ended::Failed
         })?;
-        self.rooms.fresh().insert(self.id.clone());
         Err(Ended::Restored)
     }
 
-    /// Whether the log has the history that a client followed, as far as can be told.
-    async fn has(&self, resume: &Resume) -> bool {
-        let (end, at) = (self.room.revision(), self.room.at());
-        if resume.revision >= end {
-            let same = resume.at.zip(at).is_none_or(|(theirs, ours)| theirs == ours);
-            return resume.revision == end && same;
+    /// Whether the log has a commit of that revision and time, as far as can be told.
+    async fn has(&self, revision: u64, at: u64) -> bool {
+        if revision >= self.room.revision() {
+            return revision == self.room.revision() && self.room.at() == Some(at);
         }
-        let Some(theirs) = resume.at else { return true };
-        let body = match self.tail.get(resume.revision) {
+        let body = match self.tail.get(revision) {
             Some(body) => Some(body),
             None => {
-                let (before, most) = (resume.revision.saturating_sub(1), Most::commits(1));
+                let (before, most) = (revision.saturating_sub(1), Most::commits(1));
                 let found = self.rooms.store().tail(&self.id, before, most).await.unwrap_or_default();
-                found.into_iter().find(|commit| commit.revision == resume.revision).map(|commit| commit.body)
+                found.into_iter().find(|commit| commit.revision == revision).map(|commit| commit.body)
             }
         };
         let ours = body.and_then(|body| serde_json::from_str(&body).ok());
-        ours.is_none_or(|MadeAt { at: ours }| ours == theirs)
+        ours.is_none_or(|MadeAt { at: ours }| ours == at)
     }
 }
