@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::settings_in_words as settings;
 use super::{conflicts, format};
-use crate::dashboard::{Conflict, ConflictId, Op, Strategy, User, UserId, Widget, WidgetId};
+use crate::dashboard::settings::{ANNOTATION, RANGE};
+use crate::dashboard::{Conflict, ConflictId, Op, Settings, Strategy, User, UserId, Widget, WidgetId};
 
 /// Lines that are kept. More than anybody reads; the history has the rest.
 pub const MAX_ACTIVITY: usize = 200;
@@ -58,6 +60,7 @@ impl Absence {
 pub struct Telling<'a> {
     known: &'a dyn Fn(&WidgetId) -> Option<Arc<Widget>>,
     conflict: &'a dyn Fn(&ConflictId) -> Option<Arc<Conflict>>,
+    settings: Settings,
     titles: BTreeMap<WidgetId, String>,
 }
 
@@ -67,7 +70,13 @@ impl<'a> Telling<'a> {
         known: &'a dyn Fn(&WidgetId) -> Option<Arc<Widget>>,
         conflict: &'a dyn Fn(&ConflictId) -> Option<Arc<Conflict>>,
     ) -> Self {
-        Self { known, conflict, titles: BTreeMap::new() }
+        Self { known, conflict, settings: Settings::new(), titles: BTreeMap::new() }
+    }
+
+    /// Also tells of settings as they are before these changes.
+    pub fn knowing(mut self, settings: &Settings) -> Self {
+        self.settings = settings.clone();
+        self
     }
 
     /// What a change did, a thing once. Widgets that only made room for others are left out.
@@ -122,6 +131,15 @@ impl<'a> Telling<'a> {
             Op::SetDashboard { field, value } if field == "conflicts" => {
                 let strategy = value.as_str().and_then(Strategy::parse).unwrap_or_default();
                 format!("set what shows in a conflict to “{}”", conflicts::label(strategy))
+            }
+            Op::SetDashboard { field, value } if field == RANGE => {
+                let words = format!("set the time to {}", settings::in_words(field, value));
+                self.settings.insert(field.clone(), value.clone());
+                words
+            }
+            Op::SetDashboard { field, value } if field.starts_with(ANNOTATION) => {
+                let before = self.settings.insert(field.clone(), value.clone()).unwrap_or_default();
+                settings::marked(&before, value)
             }
             Op::SetDashboard { .. } => "changed the settings of the dashboard".to_owned(),
             Op::SettleConflict { conflict, choose } => {

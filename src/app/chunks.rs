@@ -10,6 +10,7 @@ use super::PageData;
 use super::components::{ActivityList, CommandPalette, ConflictInbox, Inspector, UnsavedList};
 use super::dashboard_store::DashboardStore;
 use super::dynamic::live;
+use super::time::{ChartMoments, MarkDialog, MarksList, Moments, OwnTime, RangePicker};
 use crate::fetched;
 
 pub use crate::fetched::pages;
@@ -27,6 +28,13 @@ pub enum Part {
     Activity,
     Commands,
     Unsaved,
+    /// The choice of the time that shows.
+    TimeRange,
+    OwnTime,
+    /// What stands over the points of a chart: the [`ChartMoments`] in the context says which.
+    Moments,
+    Mark,
+    Marks,
 }
 
 /// The code of all [`Part`]s.
@@ -39,6 +47,10 @@ pub struct Parts {
 impl Parts {
     pub fn new() -> Self {
         Self { code: RwSignal::new(fetched::at_once()), failed: RwSignal::new(false) }
+    }
+
+    pub fn here() -> Self {
+        use_context().expect("the dashboard page provides its parts")
     }
 
     /// Does something once the code is there: at once where it is, else after fetching it.
@@ -76,6 +88,11 @@ impl Parts {
             .into_any(),
         })
     }
+
+    /// The part, once its code is there for another reason: nobody waits for this one.
+    pub fn show_later(self, part: Part) -> AnyView {
+        live(move || self.code.get().map(|show| show(part)))
+    }
 }
 
 impl Default for Parts {
@@ -93,5 +110,13 @@ pub fn show_part(part: Part) -> AnyView {
         Part::Activity => view! { <ActivityList store/> }.into_any(),
         Part::Commands => view! { <CommandPalette/> }.into_any(),
         Part::Unsaved => view! { <UnsavedList store/> }.into_any(),
+        Part::TimeRange => view! { <RangePicker store/> }.into_any(),
+        Part::OwnTime => view! { <OwnTime store/> }.into_any(),
+        Part::Moments => {
+            let ChartMoments { id, place } = use_context().expect("the chart provides where it stands");
+            view! { <Moments id place store/> }.into_any()
+        }
+        Part::Mark => view! { <MarkDialog store/> }.into_any(),
+        Part::Marks => view! { <MarksList store/> }.into_any(),
     }
 }

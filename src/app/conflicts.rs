@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::format::{self, count, field_label};
-use super::unsaved;
+use super::{settings_in_words, unsaved};
 use crate::dashboard::op::REMOVED;
 use crate::dashboard::{Choice, Conflict, Op, Side, Strategy, UserId, Widget};
 use crate::sync::replica::Landed;
@@ -61,7 +61,10 @@ pub fn about(conflict: &Conflict, widget: Option<&Widget>) -> String {
         }
         (true, field) => format!("“{}” of {}", field_label(field), name()),
         (false, "title") => "the title of this dashboard".to_owned(),
-        (false, field) => format!("“{}”", field_label(field)),
+        (false, field) => {
+            let Conflict { base, kept, other, .. } = conflict;
+            settings_in_words::about(field, [base, &kept.value, &other.value])
+        }
     }
 }
 
@@ -114,10 +117,8 @@ fn plain(value: &Value) -> String {
 
 /// A value as the cell of a conflict shows it.
 pub fn reads(conflict: &Conflict, value: &Value) -> String {
-    match conflict.cell.id.is_none() && conflict.cell.field == "conflicts" {
-        true => label(value.as_str().and_then(Strategy::parse).unwrap_or_default()).to_owned(),
-        false => plain(value),
-    }
+    let setting = conflict.cell.id.is_none().then(|| settings_in_words::reads(&conflict.cell.field, value));
+    setting.flatten().unwrap_or_else(|| plain(value))
 }
 
 /// A value in the middle of a sentence.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use super::activity::{Absence, Activity};
+use super::time::ShownTime;
 use super::unsaved::Unsaved;
 use crate::dashboard::{
     Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, Widget, WidgetId,
@@ -246,6 +247,8 @@ pub struct DashboardStore {
     pub absence: RwSignal<Option<Absence>>,
     /// How far the server's clock is ahead of this device's, in milliseconds, once it is known.
     pub server_ahead_ms: StoredValue<Option<i64>>,
+    /// The time that the page shows.
+    pub time: ShownTime,
     widgets: StoredValue<HashMap<WidgetId, WidgetSignals>>,
     /// The widgets that went, as they were.
     removed: StoredValue<BTreeMap<WidgetId, Arc<Removed>>>,
@@ -258,10 +261,12 @@ pub struct DashboardStore {
 impl DashboardStore {
     /// A store that shows a dashboard as it is, without a live handle.
     pub fn new(id: DashboardId, dashboard: &Dashboard, me: User) -> Self {
+        let settings = RwSignal::new(dashboard.settings.clone());
+        let server_ahead_ms = StoredValue::new(None);
         let store = Self {
             id: StoredValue::new(id),
             title: RwSignal::new(dashboard.title.clone()),
-            settings: RwSignal::new(dashboard.settings.clone()),
+            settings,
             order: RwSignal::new(Vec::new()),
             conflicts: RwSignal::new(Vec::new()),
             settled: RwSignal::new(Vec::new()),
@@ -284,7 +289,8 @@ impl DashboardStore {
             renaming: RwSignal::new(false),
             activity: RwSignal::new(Vec::new()),
             absence: RwSignal::new(None),
-            server_ahead_ms: StoredValue::new(None),
+            server_ahead_ms,
+            time: ShownTime::new(settings, server_ahead_ms),
             widgets: StoredValue::new(HashMap::new()),
             removed: StoredValue::new(BTreeMap::new()),
             live: StoredValue::new_local(None),

@@ -13,12 +13,14 @@ pub mod format;
 pub mod json;
 pub mod pages;
 pub mod shell;
+pub mod time;
 pub mod unsaved;
 pub mod widgets;
 
 mod clock;
 mod dom;
 mod dynamic;
+mod settings_in_words;
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};

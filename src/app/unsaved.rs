@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::format::{field_label, title};
+use super::settings_in_words;
 use crate::dashboard::text::Update;
 use crate::dashboard::{Choice, NoteText, Op, Widget, WidgetId};
 
@@ -50,9 +51,10 @@ pub fn describe(op: &Op, widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>) -> O
             (format!("Place of {}", of(id)), format!("Column {x}, row {y}, {w} wide, {h} high"))
         }
         Op::Set { id, field, value } => (format!("{} of {}", field_label(field), of(id)), in_words(value)),
-        Op::SetDashboard { field, value } => {
-            (format!("{} of the dashboard", field_label(field)), in_words(value))
-        }
+        Op::SetDashboard { field, value } => match settings_in_words::reads(field, value) {
+            Some(content) => (title_case(&settings_in_words::about(field, [value])), content),
+            None => (format!("{} of the dashboard", field_label(field)), in_words(value)),
+        },
         Op::EditText { id, update } => {
             let base = widget(id).and_then(|widget| widget.text.clone()).unwrap_or_default();
             let (content, typed) = match typing(update, &base) {
@@ -73,6 +75,11 @@ pub fn describe(op: &Op, widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>) -> O
         }
     };
     Some(Wrote { what, content, typed: false })
+}
+
+fn title_case(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Lists an edit as the newest, within [`MAX_UNSAVED`] entries and without dropping any content.

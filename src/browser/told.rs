@@ -10,7 +10,8 @@ use leptos::prelude::*;
 use super::clock::wall_ms;
 use crate::app::activity::{self, Deed};
 use crate::app::dashboard_store::{DashboardStore, Review, SyncState, Toast, ToastAction};
-use crate::app::{conflicts, format};
+use crate::app::{conflicts, format, time};
+use crate::dashboard::settings::RANGE;
 use crate::dashboard::{Choice, Conflict, ConflictId, Op, Strategy, User, Widget, WidgetId};
 use crate::sync::protocol::Change;
 use crate::sync::replica::{Changes, Landed, Notice};
@@ -37,8 +38,13 @@ pub fn before(store: &DashboardStore, changes: &Changes) {
     }
     for commit in &changes.foreign {
         for op in &commit.ops {
-            if let Op::SettleConflict { conflict, choose } = op {
-                settled(store, &commit.by, conflict, choose);
+            match op {
+                Op::SettleConflict { conflict, choose } => settled(store, &commit.by, conflict, choose),
+                // All charts are about to show something else.
+                Op::SetDashboard { field, value } if live && field == RANGE => {
+                    store.toast(time::told(&commit.by.name, value, store), None);
+                }
+                _ => {}
             }
         }
         let removed = commit.ops.iter().filter_map(|op| match op {

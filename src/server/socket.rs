@@ -21,6 +21,7 @@ use self::decode::{Decoded, decode};
 use self::session::Session;
 use self::wire::{Heard, NoUpgrade, Wire};
 use super::auth::{Guest, clean_name};
+use super::clock::now_ms;
 use super::errors::ApiError;
 use super::origin::Origins;
 use super::rooms::outbound::{End, Outbound};
@@ -183,6 +184,7 @@ async fn welcome(
         user: user.clone(),
         heartbeat_ms: HEARTBEAT_MS,
         build: sockets.build.to_string(),
+        now: Some(now_ms()),
     }));
     Session::new(sockets.rooms.clone(), admission, session, client, user, outbound).run(wire).await;
 }

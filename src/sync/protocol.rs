@@ -120,6 +120,9 @@ pub enum ServerMessage {
         user: User,
         heartbeat_ms: u64,
         build: String,
+        /// The server's clock, Unix milliseconds: points and commits are stamped by it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        now: Option<u64>,
     },
     Joined(Box<Joined>),
     Commits {

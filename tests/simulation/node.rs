@@ -149,6 +149,7 @@ impl World {
                     user: tab.author.by.clone(),
                     heartbeat_ms: 10_000,
                     build: String::new(),
+                    now: None,
                 };
                 self.say(conn, welcome);
             }

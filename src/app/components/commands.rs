@@ -13,7 +13,9 @@ use super::theming::Theming;
 use super::widget_container;
 use super::widget_title::UNTITLED;
 use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::time::{self, words};
 use crate::app::{Theme, dom};
+use crate::dashboard::range::TimeRange;
 use crate::dashboard::{Kind, UserId, WidgetId};
 
 /// Something that can be done on a dashboard page.
@@ -44,6 +46,9 @@ enum Act {
     Theme(Option<Theme>),
     Connect,
     Go(&'static str),
+    Time(TimeRange),
+    OwnTime(Option<TimeRange>),
+    Mark,
 }
 
 /// What can be done now, the likeliest first. Read once, so that nothing moves under a finger.
@@ -90,6 +95,13 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
     if waits {
         add("Connect now".to_owned(), "", Icon::Redo, true, Act::Connect);
     }
+    if store.time.own.read_untracked().is_some() {
+        let label = "Back to the time that everybody sees".to_owned();
+        add(label, "T", Icon::Clock, true, Act::OwnTime(None));
+    }
+    if !read_only {
+        add("Mark this moment on every chart".to_owned(), "M", Icon::Flag, true, Act::Mark);
+    }
     let conflicts = match store.conflicts.with_untracked(Vec::len) {
         0 => "Show conflicts".to_owned(),
         n => format!("Show conflicts ({n})"),
@@ -97,6 +109,7 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
     add(conflicts, "", Icon::Fork, true, Act::Open(Panel::Conflicts));
     add("Settings of this dashboard".to_owned(), "", Icon::Sliders, true, Act::Settings);
     add("Show activity: who changed what".to_owned(), "", Icon::Clock, true, Act::Open(Panel::Activity));
+    add("Show the marked moments".to_owned(), "", Icon::Flag, true, Act::Open(Panel::Marks));
     if store.following.read_untracked().is_some() {
         add("Stop following".to_owned(), "Esc", Icon::Eye, true, Act::Follow(None));
     }
@@ -112,6 +125,13 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
     }
     add("Go to all dashboards".to_owned(), "", Icon::Tiles, true, Act::Go("/"));
     add("Go to the status of all services".to_owned(), "", Icon::Chart, true, Act::Go("/status"));
+    for range in words::OFFERED {
+        let of = words::of(range, 0);
+        if !read_only {
+            add(format!("Time for everybody: {of}"), "", Icon::Clock, false, Act::Time(range));
+        }
+        add(format!("Time only for me: {of}"), "", Icon::Clock, false, Act::OwnTime(Some(range)));
+    }
     for id in &order {
         add(format!("Go to “{}”", title(id)), "", Icon::Search, false, Act::Look(id.clone()));
         if !read_only && selected.as_ref() != Some(id) {
@@ -190,6 +210,9 @@ impl Command {
             Act::Theme(theme) => theming.choose(theme),
             Act::Connect => store.live(|live| live.retry()),
             Act::Go(url) => dom::go(url),
+            Act::Time(range) => store.edit(vec![store.time.share(range)]),
+            Act::OwnTime(range) => store.time.own.set(range),
+            Act::Mark => time::begin_mark(store, None),
         }
     }
 }

@@ -8,8 +8,9 @@ use web_sys::{DomRect, HtmlElement};
 use super::dashboard_container::{CANVAS, element_id};
 use super::people::People;
 use crate::app::clock::Clock;
+use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
-use crate::dashboard::SessionId;
+use crate::dashboard::{SessionId, WidgetId};
 use crate::sync::protocol::Cursor;
 
 /// Cursors drawn at once; more would hide the page that they point at.
@@ -19,7 +20,7 @@ const STILL_MS: u64 = 10_000;
 
 /// Draws the cursors over the grid.
 #[component]
-pub fn CursorTracker(grid: NodeRef<Div>) -> impl IntoView {
+pub fn CursorTracker(store: DashboardStore, grid: NodeRef<Div>) -> impl IntoView {
     let people = People::here();
     let sessions = memo(move || people.cursors.read().keys().take(MOST).cloned().collect::<Vec<_>>());
     // All of them at once, and every measure before any style: in turns, the browser would lay the page
@@ -29,8 +30,9 @@ pub fn CursorTracker(grid: NodeRef<Div>) -> impl IntoView {
         let cursors = people.cursors.read();
         let shown = cursors.iter().take(MOST);
         let origin = grid.get_bounding_client_rect();
-        let spots: Vec<_> =
-            shown.filter_map(|(session, (_, cursor))| Some((session, spot(cursor, &origin)?))).collect();
+        let spots: Vec<_> = shown
+            .filter_map(|(session, (_, cursor))| Some((session, spot(store, cursor, &origin)?)))
+            .collect();
         for (session, spot) in spots {
             if let Some(drawn) = dom::by_id(&cursor_id(session)) {
                 put(&drawn, spot);
@@ -42,14 +44,14 @@ pub fn CursorTracker(grid: NodeRef<Div>) -> impl IntoView {
             {each(
                 move || sessions.get(),
                 SessionId::clone,
-                move |session| view! { <PeerCursor session grid/> },
+                move |session| view! { <PeerCursor store session grid/> },
             )}
         </div>
     }
 }
 
 #[component]
-fn PeerCursor(session: SessionId, grid: NodeRef<Div>) -> impl IntoView {
+fn PeerCursor(store: DashboardStore, session: SessionId, grid: NodeRef<Div>) -> impl IntoView {
     let people = People::here();
     let clock = Clock::here();
     let id = cursor_id(&session);
@@ -61,7 +63,7 @@ fn PeerCursor(session: SessionId, grid: NodeRef<Div>) -> impl IntoView {
     // Where it comes in; from then on all are put in their places together.
     effect(move || {
         if let (Some(drawn), Some(grid), Some((_, cursor))) = (drawn.get(), grid.get(), mine.get_untracked())
-            && let Some(spot) = spot(&cursor, &grid.get_bounding_client_rect())
+            && let Some(spot) = spot(store, &cursor, &grid.get_bounding_client_rect())
         {
             put(&drawn, spot);
         }
@@ -107,13 +109,15 @@ fn put(drawn: &HtmlElement, (x, y): (f64, f64)) {
 }
 
 /// Where a cursor is, in CSS pixels from the grid's corner; `None` where its widget is not on screen.
-fn spot(cursor: &Cursor, grid: &DomRect) -> Option<(f64, f64)> {
+fn spot(store: DashboardStore, cursor: &Cursor, grid: &DomRect) -> Option<(f64, f64)> {
     let widget = match &*cursor.on {
         CANVAS => None,
         id => Some(dom::by_id(&element_id(id))?.get_bounding_client_rect()),
     };
     let area = widget.as_ref().unwrap_or(grid);
-    let x = area.left() - grid.left() + f64::from(cursor.x) * area.width();
+    // On a chart it points at its moment, however wide that chart is here.
+    let at_moment = || store.time.charts.x_of(&WidgetId::new(&cursor.on).ok()?, cursor.at?);
+    let x = at_moment().unwrap_or_else(|| area.left() + f64::from(cursor.x) * area.width()) - grid.left();
     let y = area.top() - grid.top() + f64::from(cursor.y) * area.height();
     Some((x, y))
 }

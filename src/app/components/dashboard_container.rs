@@ -15,6 +15,7 @@ use super::people::People;
 use super::widget_container::WidgetContainer;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
+use crate::app::time::Pointed;
 use crate::dashboard::{Frame, User, WidgetId};
 use crate::sync::protocol::Cursor;
 
@@ -88,12 +89,23 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
             style:--rows=attr(move || rows.get().to_string())
             class:arranging=attr(move || arranging.held.read().is_some())
             on:pointermove=move |event| {
-                if event.pointer_type() != "touch" {
-                    let cursor = grid.get_untracked().and_then(|grid| cursor_at(&event, &grid));
+                if event.pointer_type() != "touch" && !is_on(&event, ".mark-this") {
+                    let cursor = grid.get_untracked().and_then(|grid| cursor_at(store, &event, &grid));
+                    point(store, cursor.as_ref());
                     store.live(|live| live.cursor(cursor));
                 }
             }
-            on:pointerleave=move |_| store.live(|live| live.cursor(None))
+            on:pointerleave=move |_| {
+                point(store, None);
+                store.live(|live| live.cursor(None));
+            }
+            on:pointerdown=move |event| {
+                // A finger shows its moment by a tap; it has no place of its own before.
+                if event.pointer_type() == "touch" {
+                    let cursor = grid.get_untracked().and_then(|grid| cursor_at(store, &event, &grid));
+                    point(store, cursor.as_ref());
+                }
+            }
             on:focusout=move |_| dom::soon(move || show_order(store, shown, grid))
             on:click=move |event| {
                 // A click beside every widget lets the selection go.
@@ -109,7 +121,7 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
                 |tile| tile.1,
                 move |(id, _)| view! { <WidgetContainer id store/> },
             )}
-            <CursorTracker grid/>
+            <CursorTracker store grid/>
         </div>
     }
 }
@@ -158,8 +170,14 @@ fn show_order(store: DashboardStore, shown: RwSignal<Vec<Tile>>, grid: NodeRef<D
     }
 }
 
+/// True where a pointer is on something: what follows it waits there to be pressed.
+fn is_on(event: &PointerEvent, what: &str) -> bool {
+    let under: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
+    under.is_some_and(|under| matches!(under.closest(what), Ok(Some(_))))
+}
+
 /// Where a pointer is, in the unit square of the widget under it or of the grid.
-fn cursor_at(event: &PointerEvent, grid: &Element) -> Option<Cursor> {
+fn cursor_at(store: DashboardStore, event: &PointerEvent, grid: &Element) -> Option<Cursor> {
     let under: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
     let widget = under.and_then(|under| under.closest("[data-widget]").ok().flatten());
     let on = widget.as_ref().and_then(|widget| widget.get_attribute("data-widget"));
@@ -167,13 +185,25 @@ fn cursor_at(event: &PointerEvent, grid: &Element) -> Option<Cursor> {
     if area.width() < 1.0 || area.height() < 1.0 {
         return None;
     }
+    let (x, y) = (f64::from(event.client_x()), f64::from(event.client_y()));
+    let id = on.as_ref().and_then(|on| WidgetId::new(on).ok());
+    let at = id.and_then(|id| store.time.charts.time_at(&id, x, y));
     let within = |at: f64, from: f64, size: f64| ((at - from) / size).clamp(0.0, 1.0) as f32;
     Some(Cursor {
         on: on.unwrap_or_else(|| CANVAS.to_owned()),
-        x: within(f64::from(event.client_x()), area.left(), area.width()),
-        y: within(f64::from(event.client_y()), area.top(), area.height()),
-        at: None,
+        x: within(x, area.left(), area.width()),
+        y: within(y, area.top(), area.height()),
+        at,
     })
+}
+
+/// Shows the moment under the pointer, if it is over one, on all charts.
+fn point(store: DashboardStore, cursor: Option<&Cursor>) {
+    let pointed =
+        cursor.and_then(|cursor| Some(Pointed { at: cursor.at?, on: WidgetId::new(&cursor.on).ok()? }));
+    if store.time.pointed.with_untracked(|old| *old != pointed) {
+        store.time.pointed.set(pointed);
+    }
 }
 
 /// Finds the widget at the top of the screen, for those who follow.

@@ -14,6 +14,7 @@ use super::sync_status_indicator::SyncStatusIndicator;
 use super::theming::ThemeToggle;
 use super::widget_title::EditableTitle;
 use crate::app::dashboard_store::{DashboardStore, Live};
+use crate::app::time::RangeButton;
 
 #[component]
 pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
@@ -40,6 +41,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
             <span class="grow"></span>
             <CollaborativeIndicators store/>
             <span class="rule hide-narrow" aria-hidden="true"></span>
+            <RangeButton store/>
             <span class="steps" role="group" aria-label="Steps and theme">
                 <StepButton store icon=Icon::Undo label="Undo" keys="Ctrl+Z" can=store.can_undo step=|live| live.undo()/>
                 <StepButton store icon=Icon::Redo label="Redo" keys="Ctrl+Shift+Z" can=store.can_redo step=|live| live.redo()/>

@@ -26,6 +26,7 @@ pub enum Icon {
     Note,
     Fork,
     Eye,
+    Flag,
     Clock,
     Tiles,
 }
@@ -77,6 +78,7 @@ impl Icon {
             }
             Self::Tiles => "M3 3h4v4H3zM9 3h4v4H9zM3 9h4v4H3zM9 9h4v4H9z",
             Self::Clock => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 4.8V8l2.2 1.6",
+            Self::Flag => "M4 14V2.5M4 3h8l-2 2.8L12 8.6H4",
             Self::Eye => {
                 "M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8ZM8 10a2 2 0 1 0 0-4 2 2 0 0 0 0 4Z"
             }

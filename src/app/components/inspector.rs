@@ -38,6 +38,7 @@ pub enum Panel {
     Widget,
     Conflicts,
     Activity,
+    Marks,
 }
 
 /// The side panel of the page.

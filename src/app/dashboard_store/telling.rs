@@ -125,7 +125,7 @@ impl DashboardStore {
     pub fn deeds(&self, changes: &[&[Op]]) -> Vec<Vec<Deed>> {
         let known = |id: &WidgetId| self.known(id);
         let conflict = |id: &ConflictId| self.conflict(id);
-        let mut telling = Telling::new(&known, &conflict);
+        let mut telling = Telling::new(&known, &conflict).knowing(&self.settings.read_untracked());
         changes.iter().map(|ops| telling.deeds(ops)).collect()
     }
 

@@ -11,7 +11,7 @@ use crate::app::components::{
     DashboardContainer, DashboardHeader, FollowBar, Notices, Palette, Panel, Panels, Popups, Toasts, remove,
 };
 use crate::app::dashboard_store::{DashboardStore, SyncState};
-use crate::app::dom;
+use crate::app::{dom, time};
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 #[component]
@@ -20,6 +20,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     let parts = Parts::new();
     let panels = Panels::new(store, parts);
     provide_context(store);
+    provide_context(parts);
     provide_context(panels);
     provide_context(Popups::new());
     provide_context(People::new(store));
@@ -49,6 +50,8 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
             parts.when_there(|| ());
         }
     });
+    time::keep(store);
+    let marking = memo(move || store.time.marking.read().is_some());
     let empty = memo(move || store.order.read().is_empty());
     view! {
         <DashboardHeader store/>
@@ -66,11 +69,13 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
                 Panel::Widget => Part::Inspector,
                 Panel::Conflicts => Part::Conflicts,
                 Panel::Activity => Part::Activity,
+                Panel::Marks => Part::Marks,
             })))}
         </div>
         <FollowBar store/>
         <Toasts store/>
         {live(move || palette.is_open().then(|| parts.show(Part::Commands)))}
+        {live(move || marking.get().then(|| parts.show(Part::Mark)))}
     }
 }
 
@@ -90,7 +95,10 @@ fn keys(event: &KeyboardEvent, store: DashboardStore, panels: Panels) {
         "Escape" => {
             if store.following.read_untracked().is_some() {
                 store.following.set(None);
-            } else if matches!(panels.open.get_untracked(), Some(Panel::Conflicts | Panel::Activity)) {
+            } else if matches!(
+                panels.open.get_untracked(),
+                Some(Panel::Conflicts | Panel::Activity | Panel::Marks)
+            ) {
                 panels.leave();
             } else if store.selected.read_untracked().is_some() {
                 if panels.open.get_untracked() == Some(Panel::Widget) {
@@ -104,6 +112,11 @@ fn keys(event: &KeyboardEvent, store: DashboardStore, panels: Panels) {
                 event.prevent_default();
                 remove(store, &id);
             }
+        }
+        "t" | "T" if !typing && !with_control && !event.alt_key() => store.time.own.set(None),
+        "m" | "M" if !typing && !with_control && !event.alt_key() => {
+            event.prevent_default();
+            time::begin_mark(store, None);
         }
         _ => {}
     }

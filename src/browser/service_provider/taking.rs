@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 
+use crate::app::activity;
 use crate::sync::protocol::{Code, Joined, Peers, ServerMessage, close};
 use crate::sync::replica::{Changes, Lost, Taken};
 
@@ -20,7 +21,12 @@ impl Services {
     pub(super) fn take(&mut self, message: ServerMessage) -> bool {
         let now = monotonic_ms();
         match message {
-            ServerMessage::Welcome { client, session, user, build, .. } => {
+            ServerMessage::Welcome { client, session, user, build, now: server_ms, .. } => {
+                if let Some(server_ms) = server_ms {
+                    let ahead = self.store.server_ahead_ms.get_value();
+                    let (_, ahead) = activity::here_at(server_ms, wall_ms(), ahead, true);
+                    self.store.server_ahead_ms.set_value(ahead);
+                }
                 self.store.outdated.set(build != self.build);
                 self.link.welcomed(now);
                 self.client = Some(client);

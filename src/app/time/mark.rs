@@ -1,0 +1,163 @@
+//! The dialog in which a moment is marked: what happened then, in a line.
+
+use leptos::html::{Dialog, Input};
+use leptos::prelude::*;
+
+use super::{Mark, mark_field, words};
+use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dom;
+use crate::app::dynamic::{attr, effect, live};
+use crate::dashboard::Op;
+use crate::dashboard::settings::{Annotation, MAX_ANNOTATION_CHARS};
+use crate::sync::replica::Seen;
+
+/// A mark while it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Marking {
+    /// The mark that is changed; `None` for a new one.
+    pub id: Option<String>,
+    /// Unix milliseconds.
+    pub at: u64,
+    pub text: String,
+    /// When it was begun.
+    began: Seen,
+}
+
+/// Begins to mark a moment: the one given, else the one under the pointer, else the present or the end of what
+/// shows.
+pub fn begin(store: DashboardStore, at: Option<u64>) {
+    if matches!(*store.sync.read_untracked(), SyncState::ReadOnly) {
+        return;
+    }
+    let time = store.time;
+    let at = at.or_else(|| time.pointed.read_untracked().as_ref().map(|pointed| pointed.at));
+    let at = at.unwrap_or_else(|| time.window().1.min(time.now()));
+    time.marking.set(Some(Marking { id: None, at, text: String::new(), began: store.seen() }));
+}
+
+/// Begins to change a mark.
+pub fn change(store: DashboardStore, mark: Mark) {
+    let Mark { id, at, text } = mark;
+    store.time.marking.set(Some(Marking { id: Some(id), at, text, began: store.seen() }));
+}
+
+/// Removes a mark.
+pub fn remove(store: DashboardStore, id: &str) {
+    store.edit(vec![Op::SetDashboard { field: mark_field(id), value: serde_json::Value::Null }]);
+}
+
+#[component]
+pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
+    let marking = store.time.marking;
+    let dialog = NodeRef::<Dialog>::new();
+    let (text, moment) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let wrong = RwSignal::new(None::<&'static str>);
+    let shown = marking.get_untracked();
+    let (at, words_before, new) = match &shown {
+        Some(shown) => (shown.at, shown.text.clone(), shown.id.is_none()),
+        None => (0, String::new(), true),
+    };
+    let moment_before = words::for_input(at);
+    let known = StoredValue::new((moment_before.clone(), shown));
+    effect(move || {
+        if let Some(dialog) = dialog.get() {
+            // Fails only for a dialog that is not in the document.
+            let _ = dialog.show_modal();
+            if let Some(text) = text.get_untracked() {
+                dom::focus_and_select(&text);
+            }
+        }
+    });
+    // What is open closes by itself and gives the keyboard back; then nothing is written any more.
+    let close = move || match dialog.get_untracked().filter(|dialog| dialog.open()) {
+        Some(dialog) => dialog.close(),
+        None => marking.set(None),
+    };
+    let save = move || {
+        let (Some(text), Some(moment)) = (text.get_untracked(), moment.get_untracked()) else { return };
+        let (moment_before, Some(shown)) = known.get_value() else { return };
+        let says: String = text.value().trim().chars().take(MAX_ANNOTATION_CHARS).collect();
+        if says.is_empty() {
+            wrong.set(Some("Write what happened."));
+            dom::focus_quietly(&text);
+            return;
+        }
+        // The input holds whole seconds; a moment that nobody changed stays as fine as it was.
+        let at = match moment.value() == moment_before {
+            true => Some(shown.at),
+            false => words::from_input(&moment.value()),
+        };
+        let Some(at) = at else {
+            wrong.set(Some("Give a day and a time."));
+            dom::focus_quietly(&moment);
+            return;
+        };
+        if (at, &says) != (shown.at, &shown.text) || shown.id.is_none() {
+            let field = mark_field(&shown.id.unwrap_or_else(dom::random_id));
+            let value = serde_json::to_value(Annotation { at, text: says }).unwrap_or_default();
+            store.edit_begun(Op::SetDashboard { field, value }, shown.began);
+        }
+        close();
+    };
+    let let_go = move |_| {
+        if let Some(id) = known.get_value().1.and_then(|shown| shown.id) {
+            remove(store, &id);
+        }
+        close();
+    };
+    view! {
+        <dialog
+            class="mark-dialog"
+            node_ref=dialog
+            data-testid="mark-dialog"
+            aria-label=if new { "Mark a moment" } else { "Change a mark" }
+            // What is typed here is no key of the page. Esc is the dialog's own.
+            on:keydown=|event| event.stop_propagation()
+            on:close=move |_| marking.set(None)
+        >
+            <form on:submit=move |event| { event.prevent_default(); save(); }>
+                <h2>{if new { "Mark this moment" } else { "A marked moment" }}</h2>
+                <label class="field">
+                    <span class="label">"What happened"</span>
+                    <input
+                        type="text"
+                        node_ref=text
+                        data-testid="mark-text"
+                        value=words_before
+                        maxlength=MAX_ANNOTATION_CHARS.to_string()
+                        placeholder="Deployed 4.2"
+                        autocomplete="off"
+                        on:input=move |_| wrong.set(None)
+                    />
+                </label>
+                <label class="field">
+                    <span class="label">"When"</span>
+                    <input
+                        type="datetime-local"
+                        step="1"
+                        node_ref=moment
+                        data-testid="mark-at"
+                        value=moment_before
+                        on:input=move |_| wrong.set(None)
+                    />
+                </label>
+                <p class="quiet">"Everybody sees it on every chart of this dashboard."</p>
+                <p class="wrong" role="alert">{live(move || wrong.get())}</p>
+                <div class="row">
+                    <button
+                        type="button"
+                        class="button danger"
+                        class:hidden=attr(move || new)
+                        data-testid="mark-remove"
+                        on:click=let_go
+                    >
+                        "Remove"
+                    </button>
+                    <span class="grow"></span>
+                    <button type="button" class="button" on:click=move |_| close()>"Cancel"</button>
+                    <button type="submit" class="button primary" data-testid="mark-save">"Save"</button>
+                </div>
+            </form>
+        </dialog>
+    }
+}
