@@ -1,5 +1,8 @@
 //! The program over HTTP: what each address answers, what is refused, how it starts and stops.
 
+#[path = "http/documents.rs"]
+mod documents;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;

@@ -2,6 +2,8 @@
 //!
 //! Pure: no IO, no clock, no randomness, no framework. Imports nothing of this crate.
 
+pub mod export;
+pub mod grafana;
 pub mod id;
 pub mod layout;
 pub mod op;

@@ -27,7 +27,7 @@ impl Dashboard {
         asks.then(|| Query {
             source: source.to_owned(),
             text: with_variables(&self.settings, text),
-            legend: widget.text_option("legend").to_owned(),
+            legend: with_variables(&self.settings, widget.text_option("legend")),
         })
     }
 }

@@ -139,6 +139,24 @@ impl NoteText {
         empty.apply(&update).unwrap_or(empty)
     }
 
+    /// A note that reads `plain` however long it is, as much of it as a note takes; and whether that is all.
+    pub fn from_long_plain(plain: &str, author: u64) -> (Self, bool) {
+        /// Characters of one piece: in any script an update of it is small enough.
+        const PIECE: usize = 8 * 1024;
+        let mut text = Self::default();
+        let mut rest = plain;
+        while !rest.is_empty() {
+            let end = rest.char_indices().nth(PIECE).map_or(rest.len(), |(at, _)| at);
+            let (update, _) = text.splice(author, text.len_utf16(), 0, &rest[..end]);
+            match text.apply(&update) {
+                Ok(longer) => text = longer,
+                Err(_) => return (text, false),
+            }
+            rest = &rest[end..];
+        }
+        (text, true)
+    }
+
     /// How it reads.
     pub fn plain(&self) -> &str {
         &self.plain

@@ -168,6 +168,7 @@ limits! {
     hidden_silence_ms, "limit_hidden_silence_ms", "The same for a tab that is hidden";
     rooms, "limit_rooms", "Dashboards that are open at once";
     dashboards, "limit_dashboards", "Dashboards that are kept";
+    import_bytes, "limit_import_bytes", "Bytes of a document that is imported";
     presence_per_s, "limit_presence_per_s", "Presence frames a second of one session; more are merged";
     room_idle_ms, "limit_room_idle_ms", "Milliseconds that a dashboard stays open without sessions";
     room_inbox, "limit_room_inbox", "Inputs that wait for one dashboard";

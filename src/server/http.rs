@@ -1,5 +1,7 @@
 //! The HTTP interface: dashboards, the guest's name, and how the server is.
 
+pub mod documents;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -52,6 +54,9 @@ pub async fn cards(state: &AppState) -> Result<Vec<DashboardCard>, ApiError> {
 #[derive(Deserialize)]
 pub struct Create {
     title: String,
+    /// The dashboard that the new one begins as; `None` for an empty one.
+    #[serde(default)]
+    copy_of: Option<DashboardId>,
 }
 
 #[derive(Serialize)]
@@ -59,19 +64,22 @@ pub struct Created {
     id: DashboardId,
 }
 
-/// `POST /api/v1/dashboards` `{"title":"..."}`, 1 to 200 characters: 201 `{"id":"..."}`.
+/// `POST /api/v1/dashboards` `{"title":"...","copy_of":"..."}`, 1 to 200 characters: 201 `{"id":"..."}`.
 pub async fn create(
     State(state): State<AppState>,
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Created>), ApiError> {
-    let Json(Create { title }) = body?;
+    let Json(Create { title, copy_of }) = body?;
     let title = title.trim();
     let fits = (1..=MAX_TITLE_CHARS).contains(&title.chars().count()) && !title.chars().any(char::is_control);
     if !fits {
         let reason = format!("A title has 1 to {MAX_TITLE_CHARS} characters, on one line.");
         return Err(ApiError::new(Code::Invalid, reason));
     }
-    let id = state.rooms.create(title).await?;
+    let id = match copy_of {
+        None => state.rooms.create(title).await?,
+        Some(original) => state.rooms.copy(&original, title).await?,
+    };
     Ok((StatusCode::CREATED, Json(Created { id })))
 }
 

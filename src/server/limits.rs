@@ -36,6 +36,8 @@ pub struct Limits {
     pub rooms: usize,
     /// Dashboards that are kept: their list is one page, and nobody fills the disk with a loop.
     pub dashboards: usize,
+    /// Bytes of a document that is imported: the largest public dashboards are a quarter of it.
+    pub import_bytes: usize,
     /// Presence frames a second that one session may send. What comes faster is coalesced, never an error.
     pub presence_per_s: u32,
     /// Milliseconds that a room stays open without sessions: a reload comes back within it.
@@ -67,6 +69,7 @@ impl Default for Limits {
             hidden_silence_ms: 120_000,
             rooms: 10_000,
             dashboards: 10_000,
+            import_bytes: 2 * 1024 * 1024,
             presence_per_s: 30,
             room_idle_ms: 60_000,
             room_inbox: 1_024,

@@ -235,6 +235,14 @@ impl Rooms {
         self.create_with(Dashboard::new(title)).await
     }
 
+    /// Makes a dashboard with another title that begins as one is now. What was removed there, and its
+    /// conflicts, stay behind.
+    pub async fn copy(&self, id: &DashboardId, title: &str) -> Result<DashboardId, RoomError> {
+        let Read { dashboard, .. } = self.snapshot(id).await?;
+        let (settings, widgets) = (dashboard.settings.clone(), dashboard.widgets.clone());
+        self.create_with(Dashboard { settings, widgets, ..Dashboard::new(title) }).await
+    }
+
     /// Makes a dashboard that begins as this one.
     pub async fn create_with(&self, dashboard: Dashboard) -> Result<DashboardId, RoomError> {
         if self.is_draining() {

@@ -8,10 +8,11 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use tower_http::trace::TraceLayer;
 
 use super::errors::ApiError;
+use super::http::documents;
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
@@ -32,6 +33,11 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/ws", get(socket::upgrade))
         .route("/api/v1/dashboards", get(http::list).post(http::create))
         .route("/api/v1/dashboards/{id}", get(http::read).delete(http::delete))
+        .route("/api/v1/dashboards/{id}/export", get(documents::export))
+        .route(
+            "/api/v1/dashboards/import",
+            post(documents::import).layer(DefaultBodyLimit::max(state.rooms.limits().import_bytes)),
+        )
         .route("/api/v1/me", put(http::rename))
         .route("/api/v1/status", get(http::status))
         .route("/healthz", get(http::healthz))

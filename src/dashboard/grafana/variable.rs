@@ -1,0 +1,238 @@
+//! Grafana's template variables as variables here.
+
+use serde_json::{Value, json};
+
+use super::super::export::Report;
+use super::super::settings::{
+    CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, VARIABLE, ValuesOf, Variable, is_variable_name,
+};
+use super::{Lost, text_of};
+
+/// What stands for every value, in a matcher of label values.
+const ALL: &str = ".*";
+
+/// Reads one variable into its settings: what can be chosen, and what is. `source` is what its values, and
+/// a variable that stands for a source, come from.
+pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String, Value)> {
+    let text = |name: &str| text_of(document, name);
+    let name = text("name");
+    if !is_variable_name(&name) {
+        report.say(
+            format!("Variable “{name}”"),
+            "This is no name that a variable can have here. It was left out.",
+        );
+        return Vec::new();
+    }
+    let what = format!("Variable ${name}");
+    let mut lost = Lost::default();
+    let mut variable = Variable { label: text("label").trim().to_owned(), ..Variable::default() };
+    let kind = text("type");
+    let query = query_of(document);
+    match kind.as_str() {
+        "constant" => variable.choices = vec![query.clone()],
+        "textbox" => {
+            variable.choices = vec![query.clone()];
+            lost.say("free text is chosen from a list here, which can be edited");
+        }
+        "datasource" => variable.choices = vec![source.to_owned()],
+        "custom" | "interval" => variable.choices = choices(&query, &mut lost),
+        "query" => match label_values(&query) {
+            Some((of, label)) => {
+                variable.values_of = Some(ValuesOf { source: source.to_owned(), label, of });
+            }
+            None => {
+                let why = match query.is_empty() {
+                    true => {
+                        "It has no query. Only label_values(…) is known here. It was left out.".to_owned()
+                    }
+                    false => format!("Only label_values(…) is known here, not “{query}”. It was left out."),
+                };
+                report.say(what, why);
+                return Vec::new();
+            }
+        },
+        other => {
+            report.say(what, format!("There are no variables of the type “{other}” here. It was left out."));
+            return Vec::new();
+        }
+    }
+    let flag = |name: &str| document.get(name).and_then(Value::as_bool).unwrap_or(false);
+    let all = text("allValue");
+    let all = if all.is_empty() { ALL.to_owned() } else { all };
+    if flag("includeAll") {
+        variable.choices.insert(0, all.clone());
+    }
+    if flag("multi") {
+        lost.say("several values at once (here one is chosen, or all)");
+    }
+    if flag("auto") {
+        lost.say("the automatic interval");
+    }
+    if !text("regex").is_empty() && kind == "query" {
+        lost.say("the regex that picks from its values");
+    }
+    let long = |choice: &String| choice.chars().count() > MAX_CHOICE_CHARS;
+    if variable.choices.iter().any(long) || variable.choices.len() > MAX_CHOICES {
+        lost.say(format!("choices beyond {MAX_CHOICES}, or longer than {MAX_CHOICE_CHARS} characters"));
+        variable.choices.retain(|choice| !long(choice));
+        variable.choices.truncate(MAX_CHOICES);
+    }
+    let mut settings = Vec::new();
+    let chosen = match kind.as_str() {
+        // The choice there names another server's source.
+        "datasource" | "constant" => None,
+        _ => chosen(document, &all, &mut lost),
+    };
+    if let Ok(value) = serde_json::to_value(&variable) {
+        settings.push((format!("{VARIABLE}{name}"), value));
+    }
+    if let Some(chosen) =
+        chosen.filter(|chosen| variable.values_of.is_some() || variable.choices.contains(chosen))
+    {
+        settings.push((format!("{CHOSEN}{name}"), json!(chosen)));
+    }
+    lost.tell(&what, report);
+    settings
+}
+
+/// The query, which is a text or an object with one.
+fn query_of(document: &Value) -> String {
+    let text = text_of(document, "query");
+    if !text.is_empty() {
+        return text;
+    }
+    let query = document.get("query");
+    let inner = query.map(|query| text_of(query, "query")).unwrap_or_default();
+    match (inner.is_empty(), query) {
+        // Written by the form for label values.
+        (true, Some(query)) if !text_of(query, "label").is_empty() => {
+            format!("label_values({}, {})", text_of(query, "metric"), text_of(query, "label"))
+        }
+        _ => inner,
+    }
+}
+
+/// `a, b, Label : value` as its values; a comma after a backslash is part of a value.
+fn choices(query: &str, lost: &mut Lost) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let hidden = query.replace("\\,", "\u{0}");
+    let mut labelled = false;
+    for part in hidden.split(',') {
+        let part = part.replace('\u{0}', ",");
+        let value = match part.split_once(" : ") {
+            Some((_, value)) => {
+                labelled = true;
+                value.trim().to_owned()
+            }
+            None => part.trim().to_owned(),
+        };
+        if !value.is_empty() && value != "auto" && !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    if labelled {
+        lost.say("labels of its choices (the values show)");
+    }
+    all
+}
+
+/// `label_values(of, label)` or `label_values(label)` as `(of, label)`.
+fn label_values(query: &str) -> Option<(String, String)> {
+    let inner = query.trim().strip_prefix("label_values(")?.strip_suffix(')')?;
+    // What counts may have commas itself; a label has none.
+    let (of, label) = inner.rsplit_once(',').unwrap_or(("", inner));
+    let label = label.trim().trim_matches(['"', '\'']);
+    let is_label = !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_label.then(|| (of.trim().to_owned(), label.to_owned()))
+}
+
+/// What was chosen, as one text.
+fn chosen(document: &Value, all: &str, lost: &mut Lost) -> Option<String> {
+    let value = document.pointer("/current/value")?;
+    let one = match value {
+        Value::String(one) => one.clone(),
+        Value::Array(several) => {
+            if several.len() > 1 {
+                lost.say("all but the first of the values that were chosen");
+            }
+            several.first()?.as_str()?.to_owned()
+        }
+        _ => return None,
+    };
+    match one.as_str() {
+        "$__all" => Some(all.to_owned()),
+        "" | "$__auto" => None,
+        _ if one.starts_with("$__auto_interval") => None,
+        _ if one.chars().count() > MAX_CHOICE_CHARS => None,
+        _ => Some(one),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(document: Value) -> (Vec<(String, Value)>, String) {
+        let mut report = Report::default();
+        let settings = read(&document, "main", &mut report);
+        let said: Vec<String> = report.done().into_iter().map(|one| one.why).collect();
+        (settings, said.join(" "))
+    }
+
+    #[test]
+    fn constants_and_choices_come_over() {
+        let (settings, said) =
+            of(json!({ "name": "env", "type": "constant", "query": "prod", "label": "Env" }));
+        let expected = json!({ "label": "Env", "choices": ["prod"] });
+        assert_eq!((settings, said), (vec![("variable.env".to_owned(), expected)], String::new()));
+        let (settings, said) = of(json!({
+            "name": "q", "type": "custom", "query": "a, b\\,c, Best : 9", "current": { "value": "9" },
+        }));
+        assert_eq!(settings[0].1, json!({ "choices": ["a", "b,c", "9"] }));
+        assert_eq!(settings[1], ("value.q".to_owned(), json!("9")));
+        assert!(said.contains("labels of its choices"), "{said}");
+        let (settings, said) =
+            of(json!({ "name": "i", "type": "interval", "query": "auto,1m,5m", "auto": true }));
+        assert_eq!(settings[0].1, json!({ "choices": ["1m", "5m"] }));
+        assert!(said.contains("automatic interval"), "{said}");
+        let (settings, _) = of(json!({ "name": "ds", "type": "datasource", "query": "prometheus" }));
+        assert_eq!(settings[0].1, json!({ "choices": ["main"] }));
+    }
+
+    #[test]
+    fn label_values_are_asked_of_the_source() {
+        for (query, label, series) in [
+            (json!("label_values(up, instance)"), "instance", "up"),
+            (json!({ "query": "label_values(up{a=\"x\",b=~\"$b\"},job)" }), "job", "up{a=\"x\",b=~\"$b\"}"),
+            (json!("label_values(job)"), "job", ""),
+            (json!({ "qryType": 1, "label": "pod", "metric": "up" }), "pod", "up"),
+        ] {
+            let (settings, said) = of(json!({ "name": "v", "type": "query", "query": query }));
+            let values: ValuesOf =
+                serde_json::from_value(settings[0].1["values_of"].clone()).expect("values");
+            assert_eq!((&*values.source, &*values.label, &*values.of), ("main", label, series));
+            assert_eq!(said, "");
+        }
+        let (settings, said) = of(json!({
+            "name": "v", "type": "query", "query": "label_values(up, job)", "multi": true, "includeAll": true,
+            "regex": "/a/", "current": { "value": ["$__all"] },
+        }));
+        assert_eq!(settings[0].1["choices"], json!([".*"]));
+        assert_eq!(settings[1].1, json!(".*"));
+        assert!(said.contains("several values") && said.contains("regex"), "{said}");
+    }
+
+    #[test]
+    fn what_is_not_known_is_said() {
+        for document in [
+            json!({ "name": "a b", "type": "custom", "query": "a" }),
+            json!({ "name": "a", "type": "adhoc" }),
+            json!({ "name": "a", "type": "query", "query": "query_result(up)" }),
+            json!({ "name": "a", "type": "query" }),
+            json!(7),
+        ] {
+            let (settings, said) = of(document);
+            assert!(settings.is_empty() && said.contains("left out"), "{said}");
+        }
+    }
+}
