@@ -16,10 +16,11 @@ use super::people::{Editor, People};
 use super::popup::{MenuItem, Popup};
 use super::widget_title::EditableTitle;
 use crate::app::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
+use crate::app::time::begin_mark;
 use crate::app::widgets::{Content, Freshness};
 use crate::app::{clock::Clock, dom, format};
 use crate::dashboard::layout::COLUMNS;
-use crate::dashboard::{Frame, User, WidgetId};
+use crate::dashboard::{Frame, Kind, User, WidgetId};
 
 /// How long a widget shows that somebody else changed it.
 const GLOW: Duration = Duration::from_secs(2);
@@ -164,7 +165,7 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
                 {live(move || disputed.get().then(|| view! { <Disputed/> }))}
                 <span class="tools">
                     <DragHandle id=id.clone() pressed title/>
-                    <WidgetMenu id=id.clone() store title renaming/>
+                    <WidgetMenu id=id.clone() store title renaming kind/>
                 </span>
             </header>
             <div class="body"><Content id=id.clone() kind signals store/></div>
@@ -344,6 +345,7 @@ fn WidgetMenu(
     store: DashboardStore,
     title: Memo<String>,
     renaming: RwSignal<bool>,
+    kind: Kind,
 ) -> impl IntoView {
     let panels = Panels::here();
     let key = StoredValue::new(id.clone());
@@ -363,6 +365,9 @@ fn WidgetMenu(
             >
                 <MenuItem label="Rename" icon=Icon::Pencil testid="widget-rename" choose=move |()| renaming.set(true)/>
                 <MenuItem label="Options" icon=Icon::Sliders testid="widget-options" choose=options/>
+                {(kind == Kind::Timeseries).then(|| view! {
+                    <MenuItem label="Mark a moment" icon=Icon::Flag testid="widget-mark" choose=move |()| begin_mark(store, None)/>
+                })}
                 <MenuItem
                     label="Remove"
                     icon=Icon::Trash

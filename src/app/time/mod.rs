@@ -18,7 +18,7 @@ use leptos::prelude::*;
 use super::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
 use super::dom;
 use super::dynamic::{effect, memo};
-use crate::dashboard::range::TimeRange;
+use crate::dashboard::range::{MIN_RANGE_MS, TimeRange};
 use crate::dashboard::settings::{self, ANNOTATION, RANGE, Settings};
 use crate::dashboard::{Op, WidgetId};
 use crate::sync::protocol::DataFrame;
@@ -114,6 +114,12 @@ impl ShownTime {
         Op::SetDashboard { field: RANGE.to_owned(), value: range.to_string().into() }
     }
 
+    /// Shows this person what they chose with a drag over a chart, from one moment to another in Unix seconds;
+    /// with `None` again what everybody sees.
+    pub fn zoom(self, chosen: Option<(f64, f64)>) {
+        self.own.set(chosen.and_then(chosen_range));
+    }
+
     /// Takes what came for a widget of the time that everybody sees. True where it shows here.
     pub fn take(self, signals: WidgetSignals, frame: DataFrame, now_ms: u64) -> bool {
         let range = self.shared.get_untracked();
@@ -128,6 +134,15 @@ impl ShownTime {
         signals.data.update_untracked(|data| data.take(frame, range, now_ms));
         true
     }
+}
+
+/// The time from one Unix second to another, at the least as long as a chart can show.
+fn chosen_range((from, to): (f64, f64)) -> Option<TimeRange> {
+    let (from, to) = ((from * 1000.0) as u64, (to * 1000.0) as u64);
+    let lacks = MIN_RANGE_MS.saturating_sub(to.checked_sub(from)?);
+    let from = from.saturating_sub(lacks / 2);
+    let text = TimeRange::Fixed(from, to.max(from + MIN_RANGE_MS)).to_string();
+    text.parse().ok()
 }
 
 /// The time that one pixel of the widest chart stands for, at least a second.
@@ -160,4 +175,53 @@ pub fn keep(store: DashboardStore) {
     });
     own_time::remember(store);
     crosshair::keep_moving(store);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Dashboard, DashboardId, Frame, Kind, User, Widget};
+    use crate::sync::protocol::Series;
+
+    #[test]
+    fn what_is_dragged_over_is_shown_and_never_less_than_can_be() {
+        let at = 1_795_341_753.25;
+        assert_eq!(
+            chosen_range((at, at + 90.0)),
+            Some(TimeRange::Fixed(1_795_341_753_250, 1_795_341_843_250))
+        );
+        assert_eq!(
+            chosen_range((at, at + 1.0)),
+            Some(TimeRange::Fixed(1_795_341_723_750, 1_795_341_783_750))
+        );
+        assert_eq!(chosen_range((at, at - 1.0)), None);
+        assert_eq!(chosen_range((0.0, f64::MAX)), None);
+    }
+
+    #[test]
+    fn what_comes_while_somebody_looks_elsewhere_is_put_aside() {
+        let owner = Owner::new();
+        owner.set();
+        let (id, widget) = (DashboardId::new("d").expect("an id"), WidgetId::new("w").expect("an id"));
+        let mut dashboard = Dashboard::new("Orders");
+        let chart = Widget::new(Kind::Timeseries, "", Frame::default());
+        dashboard.apply(&chart.add_op(widget.clone()), &Default::default());
+        let store = DashboardStore::new(id, &dashboard, User::default());
+        let signals = store.widget(&widget).expect("it is there");
+        let frame = |at: u64| DataFrame {
+            widget: widget.clone(),
+            reset: false,
+            series: vec![Series { name: "a".to_owned(), points: vec![(at, Some(1.0))], tags: Vec::new() }],
+            error: None,
+            every_ms: None,
+        };
+        let shown = || signals.data.with_untracked(|data| data.series[0].points.len());
+        assert!(store.time.take(signals, frame(1), 1));
+        own_time::put_aside(store);
+        assert!(!store.time.take(signals, frame(2), 2));
+        assert_eq!(shown(), 1);
+        own_time::take_back(store, |_| ());
+        assert_eq!(shown(), 2, "it went on meanwhile");
+        assert!(store.time.take(signals, frame(3), 3));
+    }
 }

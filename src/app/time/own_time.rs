@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::picker::label;
-use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetData};
+use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetData, WidgetSignals};
 use crate::app::drawing::draw_soon;
 use crate::app::dynamic::{attr, effect, live};
 use crate::app::{dom, json};
@@ -78,7 +78,7 @@ pub fn OwnTime(store: DashboardStore) -> impl IntoView {
 fn fetch(store: DashboardStore, failed: RwSignal<Option<String>>) {
     let time = store.time;
     put_aside(store);
-    on_cleanup(move || bring_back(store));
+    on_cleanup(move || take_back(store, draw_soon));
     let wanted = Memo::new(move |before: Option<&Vec<_>>| match before {
         // The server answers by what it has; what is on its way to it may change the answer.
         Some(before) if store.pending.get() > 0 => before.clone(),
@@ -186,7 +186,8 @@ async fn points(store: DashboardStore, id: &WidgetId, (from, to): (u64, u64)) ->
     json::read(&text).map_err(|_| "The server answered something else; reload the page.".to_owned())
 }
 
-fn put_aside(store: DashboardStore) {
+/// Keeps what everybody sees apart from what is shown, as it goes on.
+pub(super) fn put_aside(store: DashboardStore) {
     let widgets = store.order.get_untracked().into_iter();
     let data = widgets.filter_map(|id| {
         let data = store.widget(&id)?.data.get_untracked();
@@ -195,13 +196,14 @@ fn put_aside(store: DashboardStore) {
     store.time.aside.set_value(Some(data.collect()));
 }
 
-fn bring_back(store: DashboardStore) {
+/// Shows again what everybody sees.
+pub(super) fn take_back(store: DashboardStore, draw: impl Fn(WidgetSignals)) {
     let Some(Some(mut aside)) = store.time.aside.try_update_value(Option::take) else { return };
     for id in store.order.get_untracked() {
         let Some(signals) = store.widget(&id) else { continue };
         let data = aside.remove(&id).unwrap_or_else(WidgetData::default);
         signals.data.update_untracked(|shown| *shown = data);
-        draw_soon(signals);
+        draw(signals);
     }
 }
 
