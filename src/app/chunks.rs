@@ -1,6 +1,6 @@
 //! Code that the browser fetches apart from the rest of the page: what a visit may never show.
 //!
-//! Built with the feature `split`, the WebAssembly is cut at the two functions of `chunks/apart.rs`: what
+//! Built with the feature `split`, the WebAssembly is cut at the functions of `chunks/apart.rs`: what
 //! only they reach stands in files of its own. In any other build, and on the server, all is there at once.
 
 use leptos::prelude::*;
@@ -8,17 +8,21 @@ use leptos::task::spawn_local;
 
 use super::PageData;
 use super::components::{ActivityList, CommandPalette, ConflictInbox, Inspector, UnsavedList};
-use super::dashboard_store::DashboardStore;
+use super::dashboard_store::{DashboardStore, WidgetSignals};
 use super::dynamic::live;
 use super::time::{ChartMoments, MarkDialog, MarksList, Moments, OwnTime, RangePicker};
+use crate::dashboard::{Dashboard, Kind, WidgetId};
 use crate::fetched;
 
-pub use crate::fetched::pages;
+pub use crate::fetched::{contents, pages};
 
 /// Shows a page, given its data.
 pub type ShowPage = fn(PageData) -> AnyView;
 /// Shows a part, given which.
 pub type ShowPart = fn(Part) -> AnyView;
+
+/// Shows the content of a widget whose kind [`comes_apart`].
+pub type ShowContent = fn(WidgetId, Kind, WidgetSignals, DashboardStore) -> AnyView;
 
 /// A part of the dashboard page that is not there when the page opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,83 @@ impl Parts {
 }
 
 impl Default for Parts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// True for kinds whose contents are code of their own.
+pub const fn comes_apart(kind: Kind) -> bool {
+    !matches!(kind, Kind::Stat | Kind::Timeseries | Kind::Note)
+}
+
+/// True where a dashboard cannot be shown without that code.
+pub fn needs_contents(dashboard: &Dashboard) -> bool {
+    dashboard.widgets.values().any(|widget| comes_apart(widget.kind))
+}
+
+/// The code of contents that was fetched before the page was made.
+#[derive(Clone, Copy)]
+pub struct FetchedContents(pub Option<ShowContent>);
+
+/// The code of the contents of kinds that [`comes_apart`].
+#[derive(Clone, Copy)]
+pub struct Contents {
+    code: RwSignal<Option<ShowContent>>,
+    failed: RwSignal<bool>,
+}
+
+impl Contents {
+    pub fn new() -> Self {
+        let there = use_context::<FetchedContents>().and_then(|fetched| fetched.0);
+        let code = RwSignal::new(there.or_else(fetched::contents_at_once));
+        Self { code, failed: RwSignal::new(false) }
+    }
+
+    pub fn here() -> Self {
+        use_context().expect("the dashboard page provides the contents")
+    }
+
+    /// Fetches the code, if it is not there.
+    pub fn fetch(self) {
+        if self.code.with_untracked(Option::is_some) {
+            return;
+        }
+        self.failed.set(false);
+        spawn_local(async move {
+            let code = contents().await;
+            // The page may be gone by then.
+            match code {
+                Some(_) => {
+                    self.code.try_set(code);
+                }
+                None => {
+                    self.failed.try_set(true);
+                }
+            }
+        });
+    }
+
+    /// The content of a widget, as soon as its code is there.
+    pub fn show(self, id: WidgetId, kind: Kind, signals: WidgetSignals, store: DashboardStore) -> AnyView {
+        self.fetch();
+        live(move || {
+            match (self.code.get(), self.failed.get()) {
+            (Some(show), _) => show(id.clone(), kind, signals, store),
+            (None, false) => view! { <div class="coming" aria-busy="true"></div> }.into_any(),
+            (None, true) => view! {
+                <p class="hint-empty">
+                    <span>"This content could not be fetched."</span>
+                    <button type="button" class="button line" on:click=move |_| self.fetch()>"Try again"</button>
+                </p>
+            }
+            .into_any(),
+        }
+        })
+    }
+}
+
+impl Default for Contents {
     fn default() -> Self {
         Self::new()
     }

@@ -5,6 +5,7 @@
 //! socket.
 
 mod telling;
+mod widget_signals;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -19,10 +20,11 @@ use crate::dashboard::{
     Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, Widget, WidgetId,
 };
 use crate::sync::link::Ended;
-use crate::sync::protocol::{Cursor, Dragging, Editing, Peer, Series};
+use crate::sync::protocol::{Cursor, Dragging, Editing, Peer};
 use crate::sync::replica::Seen;
 
 pub use telling::{Review, Toast, ToastAction};
+pub use widget_signals::{Draft, Drafts, Glow, WidgetData, WidgetSignals};
 
 /// What a browser does for the page: edits, typing, presence, undo. Mounted by `browser`.
 ///
@@ -164,40 +166,6 @@ impl ServiceState {
             Self::Down => "down",
         }
     }
-}
-
-/// What somebody else did to a widget, for glow and glide; gone after its animation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Glow {
-    pub by: User,
-    /// Counts up, so that the same person's next change starts the animation anew.
-    pub count: u32,
-}
-
-/// The signals of one widget.
-#[derive(Clone, Copy)]
-pub struct WidgetSignals {
-    pub widget: RwSignal<Arc<Widget>>,
-    /// The last change by somebody else that still shows.
-    pub glow: RwSignal<Option<Glow>>,
-    /// The data that it shows.
-    pub data: RwSignal<WidgetData>,
-    /// True while its content is on the screen or close to it.
-    pub seen: RwSignal<bool>,
-    /// True while its title is edited here; setting it begins.
-    pub renaming: RwSignal<bool>,
-    /// True once it has left the dashboard, for the moment in which it fades.
-    pub gone: RwSignal<bool>,
-    /// Tells these signals from those of the same widget before it went and came back.
-    pub born: u32,
-}
-
-/// The points of a widget and when the last came.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WidgetData {
-    pub series: Vec<Series>,
-    /// By this browser's clock, Unix milliseconds; 0 before the first.
-    pub received_at: u64,
 }
 
 /// Everything that a dashboard page shows. `Copy`: all of it are handles.
@@ -361,15 +329,7 @@ impl DashboardStore {
                 }
                 (Some(widget), None) => {
                     let (owner, born) = (self.owner.get_value(), self.new_id());
-                    let signals = owner.with(|| WidgetSignals {
-                        widget: RwSignal::new(widget.clone()),
-                        glow: RwSignal::new(None),
-                        data: RwSignal::new(WidgetData::default()),
-                        seen: RwSignal::new(false),
-                        renaming: RwSignal::new(false),
-                        gone: RwSignal::new(false),
-                        born,
-                    });
+                    let signals = owner.with(|| WidgetSignals::new(widget.clone(), born));
                     self.widgets.update_value(|all| {
                         all.insert(id.clone(), signals);
                     });

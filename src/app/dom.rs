@@ -414,3 +414,8 @@ pub fn custom_property(name: &str) -> String {
         .map(|value| value.trim().to_owned())
         .unwrap_or_default()
 }
+
+/// This server, as others reach it: `http://127.0.0.1:3000`.
+pub fn origin() -> String {
+    window().location().origin().unwrap_or_default()
+}

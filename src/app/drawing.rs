@@ -99,15 +99,9 @@ mod tests {
     use crate::dashboard::{Frame, Kind, Widget};
 
     fn widget(seen: bool) -> WidgetSignals {
-        WidgetSignals {
-            widget: RwSignal::new(Widget::new(Kind::Stat, "", Frame::default()).into()),
-            glow: RwSignal::new(None),
-            data: RwSignal::default(),
-            seen: RwSignal::new(seen),
-            renaming: RwSignal::new(false),
-            gone: RwSignal::new(false),
-            born: 0,
-        }
+        let signals = WidgetSignals::new(Widget::new(Kind::Stat, "", Frame::default()).into(), 0);
+        signals.seen.set(seen);
+        signals
     }
 
     #[test]

@@ -11,7 +11,9 @@ pub mod dashboard_store;
 pub mod drawing;
 pub mod format;
 pub mod json;
+pub mod options;
 pub mod pages;
+pub mod pasted;
 pub mod shell;
 pub mod time;
 pub mod unsaved;
@@ -156,6 +158,8 @@ pub fn App(
 ) -> impl IntoView {
     let data = use_context::<PageData>().expect("whoever renders the app provides the page's data");
     clock::provide();
+    // Until here it reads as the server wrote it.
+    effect(format::locale::follow);
     let theming = components::Theming::new(data.theme);
     provide_context(theming);
     if let Page::Offline = data.page {

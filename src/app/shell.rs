@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{App, PAGE_DATA, Page, PageData, Theme, pages};
+use super::{App, PAGE_DATA, Page, PageData, Theme, chunks, pages};
 
 /// The addresses of what a page loads, and the nonce of its inline script.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Assets {
     pub loader: Option<String>,
     /// The part that shows every page but that of a dashboard.
     pub pages: Option<String>,
+    /// The part that shows what is in widgets of kinds that come apart.
+    pub contents: Option<String>,
     pub nonce: String,
 }
 
@@ -30,10 +32,14 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
     // `<` never stands in the text of a script element as itself, so no title can close it.
     let json = serde_json::to_string(data).expect("page data has string keys only").replace('<', "\\u003c");
     let charts = matches!(data.page, Page::Dashboard { .. } | Page::Offline);
-    let Assets { css, js, wasm, charts_js, charts_css, loader, pages, nonce } = assets.clone();
+    let Assets { css, js, wasm, charts_js, charts_css, loader, pages, contents, nonce } = assets.clone();
     // The loader asks for the script by the name that it was built with.
     let names = serde_json::json!({ "imports": { "/pkg/lockstep.js": js } }).to_string();
     let pages = pages.filter(|_| !matches!(data.page, Page::Dashboard { .. }));
+    let contents = contents.filter(|_| match &data.page {
+        Page::Dashboard { dashboard, .. } => chunks::needs_contents(dashboard),
+        _ => false,
+    });
     let start = format!(
         "import init, {{ hydrate }} from {};\nawait init({{ module_or_path: {} }});\nhydrate();\n",
         serde_json::Value::from(js.as_str()),
@@ -60,9 +66,9 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                 <link rel="modulepreload" href=js nonce=nonce.clone()/>
                 {loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce.clone()/> })}
                 <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
-                {pages.map(|pages| view! {
-                    <link rel="preload" href=pages r#as="fetch" r#type="application/wasm" crossorigin=""/>
-                })}
+                {pages.into_iter().chain(contents).map(|part| view! {
+                    <link rel="preload" href=part r#as="fetch" r#type="application/wasm" crossorigin=""/>
+                }).collect_view()}
                 {charts.then(|| view! {
                     <link rel="stylesheet" href=charts_css/>
                     <script defer src=charts_js nonce=nonce.clone()></script>

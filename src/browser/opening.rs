@@ -6,6 +6,7 @@ use leptos::task::spawn_local;
 
 use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
+use crate::app::format::locale;
 use crate::app::{App, DashboardCard, Page, PageData, ServerStatus, Theme, ThisTab, chunks, pages};
 use crate::dashboard::DashboardId;
 use crate::sync::replica::StoredDashboard;
@@ -89,15 +90,29 @@ async fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
             None => return leptos::logging::error!("The code of this page could not be fetched."),
         },
     };
+    let contents = match &data.page {
+        Page::Dashboard { dashboard, .. } if chunks::needs_contents(dashboard) => chunks::contents().await,
+        _ => None,
+    };
+    // What cannot be woken as it was rendered is made anew.
+    let lacks = |page: &Page| match page {
+        Page::Dashboard { dashboard, .. } => contents.is_none() && chunks::needs_contents(dashboard),
+        _ => false,
+    };
+    let anew = from_device || lacks(&data.page);
     if from_device {
         data.theme = Theming::remembered();
+    }
+    if anew {
         make_room(data.theme);
     }
+    locale::begin();
     let app = move || {
         let tab =
             ThisTab { services: RwSignal::new(Vec::new()), waiting: RwSignal::new(Vec::new()), from_device };
         service_worker::start(tab);
         provide_context(tab);
+        provide_context(chunks::FetchedContents(contents));
         if let Page::Dashboards { .. } = &data.page {
             spawn_local(async move {
                 // A store that cannot be read has nothing to tell here.
@@ -126,7 +141,7 @@ async fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
         provide_context(data);
         view! { <App show/> }
     };
-    if from_device { leptos::mount::mount_to_body(app) } else { leptos::mount::hydrate_body(app) }
+    if anew { leptos::mount::mount_to_body(app) } else { leptos::mount::hydrate_body(app) }
 }
 
 /// Takes away what the shell says of itself.

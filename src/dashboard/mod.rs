@@ -11,6 +11,7 @@ pub mod query;
 pub mod range;
 pub mod settings;
 pub mod splice;
+pub mod table;
 pub mod text;
 pub mod widget;
 

@@ -26,6 +26,8 @@ const WASM: &str = "/pkg/lockstep.wasm";
 const LOADER_PREFIX: &str = "/pkg/__wasm_split";
 /// The part that shows every page but that of a dashboard.
 const PAGES: &str = "/pkg/split_pages.wasm";
+/// The part that shows the contents of the kinds that come apart.
+const CONTENTS: &str = "/pkg/split_contents.wasm";
 const CSS: &str = "/pkg/lockstep.css";
 const CHARTS_JS: &str = "/vendor/uPlot.iife.min.js";
 const CHARTS_CSS: &str = "/vendor/uPlot.min.css";
@@ -147,6 +149,7 @@ impl Site {
                 .find(|name| name.starts_with(LOADER_PREFIX))
                 .map(|name| self.address(name)),
             pages: self.versions.contains_key(PAGES).then(|| self.address(PAGES)),
+            contents: self.versions.contains_key(CONTENTS).then(|| self.address(CONTENTS)),
             nonce,
         }
     }

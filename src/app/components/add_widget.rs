@@ -49,13 +49,17 @@ pub fn add(store: DashboardStore, panels: Panels, kind: Kind) {
     let frames: Vec<_> = ids.iter().filter_map(frame).collect();
     let (w, h) = kind.size();
     let mut widget = Widget::new(kind, kind.label(), free_place(frames.iter().copied(), w, h));
-    if kind != Kind::Note {
-        // Something that lives at once; the options say what else there is.
-        widget.options.insert("query".to_owned(), "server.cpu".into());
-        widget.options.insert("unit".to_owned(), "%".into());
+    // Something that lives at once; the options say what else there is.
+    let starts: Vec<(&str, &str)> = match kind {
+        Kind::Note | Kind::Checklist => Vec::new(),
+        Kind::Table => vec![("query", "server.cpu, server.memory, server.sessions, server.commits")],
+        _ => vec![("query", "server.cpu"), ("unit", "%")],
+    };
+    for (name, value) in starts {
+        widget.options.insert(name.to_owned(), value.into());
     }
     store.edit(vec![widget.add_op(id.clone())]);
-    if kind != Kind::Note {
+    if kind.asks() {
         panels.inspect();
     }
     look_at(store, id);

@@ -24,6 +24,11 @@ pub enum Icon {
     Number,
     Chart,
     Note,
+    Bars,
+    Gauge,
+    Table,
+    Checklist,
+    Copy,
     Fork,
     Eye,
     Flag,
@@ -38,7 +43,10 @@ impl Icon {
             Kind::Stat => Self::Number,
             Kind::Timeseries => Self::Chart,
             Kind::Note => Self::Note,
-            Kind::Bar | Kind::Gauge | Kind::Table | Kind::Checklist => Self::Tiles,
+            Kind::Bar => Self::Bars,
+            Kind::Gauge => Self::Gauge,
+            Kind::Table => Self::Table,
+            Kind::Checklist => Self::Checklist,
         }
     }
 
@@ -73,6 +81,11 @@ impl Icon {
             Self::Number => "M6.5 2.5 5 13.5M11 2.5 9.5 13.5M2.8 6h11M2.2 10h11",
             Self::Chart => "M2.5 2.5v11h11M4.8 10l2.7-3.2 2.2 1.8L13 4.5",
             Self::Note => "M3 3h10v7l-3 3H3zM10 13v-3h3M5.5 6h5M5.5 8.5h2.5",
+            Self::Bars => "M2.5 2.5v11M5 4.5h7.5M5 8h4.5M5 11.5h6",
+            Self::Gauge => "M3 12.2a6 6 0 1 1 10 0M8 9.2l2.6-3.4M8 9.2h.01",
+            Self::Table => "M2.5 3h11v10h-11zM2.5 6.3h11M2.5 9.6h11M6.5 6.3V13",
+            Self::Checklist => "m2.5 4.5 1.2 1.2L6 3.2M2.5 11l1.2 1.2L6 9.7M8.5 4.8h5M8.5 11.2h5",
+            Self::Copy => "M5.5 5.5h8v8h-8zM3.5 10.5h-1v-8h8v1",
             Self::Fork => {
                 "M4.5 5.5a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm7 0a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm-3.5 8a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3ZM4.5 5.5c0 3 3.5 2 3.5 5 0-3 3.5-2 3.5-5"
             }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::app::dynamic::{attr, live, memo};
 use leptos::html::Input;
 use leptos::prelude::*;
-use serde_json::Value;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
@@ -15,6 +14,7 @@ use super::people::{Editor, People};
 use crate::app::chunks::Parts;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::dom;
+use crate::app::options::{as_text, parse};
 use crate::dashboard::widget::{Field, Takes, check_value};
 use crate::dashboard::{Kind, Op, WidgetId};
 use crate::sync::protocol::Editing;
@@ -89,12 +89,12 @@ impl Panels {
     }
 
     /// As [`Self::inspect`], a moment after a click, so that what was clicked does not move away under a
-    /// double click. A note is for typing: its options open from its menu only.
+    /// double click. A note or a checklist is for typing: its options open from its menu only.
     pub fn open_after_click(self, kind: Kind) {
         const DOUBLE_CLICK: Duration = Duration::from_millis(240);
         self.clicks.update_value(|clicks| *clicks += 1);
         let click = self.clicks.get_value();
-        if kind == Kind::Note || self.open.get_untracked() == Some(Panel::Widget) {
+        if !kind.asks() || self.open.get_untracked() == Some(Panel::Widget) {
             return;
         }
         set_timeout(
@@ -379,49 +379,5 @@ fn placeholder(field: &str) -> &'static str {
         "decimals" | "min" | "max" => "automatic",
         "warn_at" | "alert_at" => "never",
         _ => "",
-    }
-}
-
-fn as_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Reads what somebody typed. An empty field unsets the option; a title is never unset.
-pub fn parse(takes: Takes, text: &str) -> Result<Value, String> {
-    let text = text.trim();
-    match takes {
-        Takes::Text(_) => Ok(Value::from(text)),
-        _ if text.is_empty() => Ok(Value::Null),
-        Takes::OneOf(_) => Ok(Value::from(text)),
-        Takes::Flag => Ok(Value::from(text == "true")),
-        Takes::Whole(..) => {
-            text.parse::<i64>().map(Value::from).map_err(|_| "This takes a whole number.".to_owned())
-        }
-        Takes::Number => match text.replace(',', ".").parse::<f64>() {
-            Ok(number) if number.is_finite() && number.fract() == 0.0 && number.abs() < 1e15 => {
-                Ok(Value::from(number as i64))
-            }
-            Ok(number) if number.is_finite() => Ok(Value::from(number)),
-            _ => Err("This takes a number, as 12 or 0.5.".to_owned()),
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_people_type_becomes_values() {
-        assert_eq!(parse(Takes::Number, " 80 "), Ok(Value::from(80)));
-        assert_eq!(parse(Takes::Number, "0,5"), Ok(Value::from(0.5)));
-        assert_eq!(parse(Takes::Number, ""), Ok(Value::Null));
-        assert!(parse(Takes::Number, "a lot").is_err());
-        assert!(parse(Takes::Whole(0, 6), "1.5").is_err());
-        assert_eq!(parse(Takes::Text(9), " a "), Ok(Value::from("a")));
     }
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use crate::app::dynamic::{effect, memo};
 use leptos::prelude::*;
 
-use crate::app::dashboard_store::DashboardStore;
+use crate::app::dashboard_store::{DashboardStore, Draft};
+use crate::app::options::parse;
 use crate::dashboard::{Frame, SessionId, User, UserId, WidgetId};
 use crate::sync::protocol::{Cursor, Editing, Peer};
 
@@ -64,6 +65,8 @@ impl People {
             set_if_new(selections, selections_of(&peers));
             set_if_new(drags, drags_of(&peers));
         });
+        let previewed = StoredValue::new(Vec::<WidgetId>::new());
+        effect(move || editors.with(|editors| preview(store, editors, previewed)));
         let cursors = memo(move || {
             let peers = peers.read();
             let cursor = |(session, peer): (&SessionId, &Peer)| {
@@ -102,6 +105,38 @@ impl People {
     /// Somebody's draft of a field, while it is typed.
     pub fn draft_of(editors: &[Editor], field: &str) -> Option<String> {
         editors.iter().find(|editor| editor.editing.field == field)?.editing.draft.clone()
+    }
+}
+
+/// Lets widgets look as the others' drafts of their options would have them, and as they are again where
+/// nobody writes any more.
+fn preview(
+    store: DashboardStore,
+    editors: &BTreeMap<Option<WidgetId>, Vec<Editor>>,
+    previewed: StoredValue<Vec<WidgetId>>,
+) {
+    let draft = |id: &WidgetId, editor: &Editor| -> Option<Draft> {
+        let Editing { field, draft, .. } = &editor.editing;
+        let kind = store.widget(id)?.widget.with_untracked(|widget| widget.kind);
+        Some((field.clone(), parse(kind.field(field)?.takes, draft.as_deref()?).ok()?))
+    };
+    let drafts: Vec<(&WidgetId, Draft)> = editors
+        .iter()
+        .filter_map(|(id, editors)| {
+            let id = id.as_ref()?;
+            Some((id, editors.iter().find_map(|editor| draft(id, editor))?))
+        })
+        .collect();
+    let now: Vec<WidgetId> = drafts.iter().map(|(id, _)| (*id).clone()).collect();
+    let before = previewed.try_update_value(|ids| std::mem::replace(ids, now)).unwrap_or_default();
+    let over = before.iter().filter(|id| drafts.iter().all(|(still, _)| still != id));
+    for signals in over.filter_map(|id| store.widget(id)) {
+        signals.preview(|drafts| drafts.theirs = None);
+    }
+    for (id, draft) in drafts {
+        if let Some(signals) = store.widget(id) {
+            signals.preview(|drafts| drafts.theirs = Some(draft));
+        }
     }
 }
 

@@ -161,7 +161,7 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
                         element_id=heading
                     />
                 </h2>
-                <Freshness kind signals/>
+                <Freshness kind signals store/>
                 {live(move || disputed.get().then(|| view! { <Disputed/> }))}
                 <span class="tools">
                     <DragHandle id=id.clone() pressed title/>

@@ -4,7 +4,7 @@ use crate::app::dynamic::{attr, effect, live, memo};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
-use crate::app::chunks::{Part, Parts};
+use crate::app::chunks::{Contents, Part, Parts};
 use crate::app::components::arranging::Arranging;
 use crate::app::components::people::People;
 use crate::app::components::{
@@ -19,8 +19,10 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     let store = use_context::<DashboardStore>().unwrap_or_else(|| DashboardStore::new(id, &dashboard, user));
     let parts = Parts::new();
     let panels = Panels::new(store, parts);
+    let contents = Contents::new();
     provide_context(store);
     provide_context(parts);
+    provide_context(contents);
     provide_context(panels);
     provide_context(Popups::new());
     provide_context(People::new(store));
@@ -48,6 +50,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     effect(move || {
         if *store.sync.read() == SyncState::Saved {
             parts.when_there(|| ());
+            contents.fetch();
         }
     });
     time::keep(store);

@@ -4,8 +4,8 @@ use crate::app::dashboard_store::WidgetData;
 use crate::dashboard::range::TimeRange;
 use crate::sync::protocol::{DataFrame, Series};
 
-/// Series of one widget.
-const MAX_SERIES: usize = 20;
+/// Series of one widget: the rows of a table. The server sends charts far fewer.
+const MAX_SERIES: usize = 1_000;
 /// Points of one series: beyond, those that fall on the same pixel of any screen become fewer.
 const MAX_POINTS: usize = 6_000;
 /// Stretches of time that are told apart where points become fewer; each keeps its least, its greatest and
@@ -18,6 +18,8 @@ impl WidgetData {
     /// Takes what came at a moment, by this browser's clock in Unix milliseconds, for the time that is shown.
     pub fn take(&mut self, frame: DataFrame, range: TimeRange, now_ms: u64) {
         self.received_at = now_ms;
+        self.error = frame.error;
+        self.every_ms = frame.every_ms.or(self.every_ms);
         if frame.reset {
             self.series = frame.series;
         } else {

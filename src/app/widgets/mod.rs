@@ -1,56 +1,50 @@
 //! What widgets show, one file per kind.
 
+mod bar;
+mod checklist;
+mod columns;
+mod empty;
+mod freshness;
+mod gauge;
+mod items;
 mod markdown;
 mod note;
+mod sheet;
 mod stat;
+mod table;
 mod timeseries;
 mod uplot;
+mod values;
 
-use crate::app::dynamic::{attr, live, memo};
 use leptos::prelude::*;
 
-use crate::app::clock::Clock;
+use crate::app::chunks::{Contents, comes_apart};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
-use crate::app::format;
 use crate::dashboard::{Kind, WidgetId};
 
-/// A source gives a point a second; this much without one is late.
-const LATE_MS: u64 = 5_000;
+pub use freshness::Freshness;
 
 /// The content of a widget by its kind.
 #[component]
 pub fn Content(id: WidgetId, kind: Kind, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     match kind {
-        Kind::Stat => view! { <stat::Stat signals/> }.into_any(),
-        Kind::Timeseries => view! { <timeseries::Timeseries signals/> }.into_any(),
+        Kind::Stat => view! { <stat::Stat signals store/> }.into_any(),
+        Kind::Timeseries => view! { <timeseries::Timeseries signals store/> }.into_any(),
         Kind::Note => view! { <note::Note id signals store/> }.into_any(),
-        Kind::Bar | Kind::Gauge | Kind::Table | Kind::Checklist => ().into_any(),
+        kind => {
+            debug_assert!(comes_apart(kind));
+            Contents::here().show(id, kind, signals, store)
+        }
     }
 }
 
-/// How fresh a widget's data is, as a dot and, where it is not live, in words.
-#[component]
-pub fn Freshness(kind: Kind, signals: WidgetSignals) -> impl IntoView {
-    if !kind.asks() {
-        return ().into_any();
+/// The content of a widget whose kind comes apart; nothing for any other.
+pub fn apart(id: WidgetId, kind: Kind, signals: WidgetSignals, store: DashboardStore) -> AnyView {
+    match kind {
+        Kind::Bar => view! { <bar::Bars signals store/> }.into_any(),
+        Kind::Gauge => view! { <gauge::Gauges signals store/> }.into_any(),
+        Kind::Table => view! { <table::Table signals store/> }.into_any(),
+        Kind::Checklist => view! { <checklist::Checklist id signals store/> }.into_any(),
+        _ => ().into_any(),
     }
-    let clock = Clock::here();
-    let state = memo(move || {
-        let now = clock.now();
-        let received = signals.data.read().received_at;
-        match (now, received) {
-            (0, _) => ("waiting", String::new()),
-            (_, 0) => ("none", "no data".to_owned()),
-            (now, received) if now.saturating_sub(received) < LATE_MS => ("live", String::new()),
-            (now, received) => ("late", format!("late {}", format::span(now - received))),
-        }
-    });
-    view! {
-        <span class="freshness" data-fresh=attr(move || state.read().0) title=attr(move || if state.read().0 == "live" { "live" } else { "" })>
-            <small>{live(move || state.read().1.clone())}</small>
-            <span class="sr-only">{live(move || (state.read().0 == "live").then_some("live"))}</span>
-            <i aria-hidden="true"></i>
-        </span>
-    }
-    .into_any()
 }

@@ -4,10 +4,13 @@ use crate::app::dynamic::{attr, live, memo};
 use leptos::html::Div;
 use leptos::prelude::*;
 
-use crate::app::dashboard_store::WidgetSignals;
+use super::empty::Empty;
+use super::values;
+use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::dom;
 use crate::app::format::{self, Figure};
-use crate::dashboard::Widget;
+use crate::app::pasted::Pasted;
+use crate::app::time::words;
 
 /// Points of the sparkline; more than this many pixels are not there to draw them.
 const SPARK_POINTS: usize = 120;
@@ -16,18 +19,29 @@ const SPARK_POINTS: usize = 120;
 const SPARK: (f64, f64) = (3000.0, 380.0);
 
 #[component]
-pub fn Stat(signals: WidgetSignals) -> impl IntoView {
+pub fn Stat(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     let value = memo(move || {
-        let data = signals.data.read();
-        data.series.first().and_then(|series| series.points.iter().rev().find_map(|(_, value)| *value))
+        let shows = signals.shown.with(|widget| widget.text_option("shows").to_owned());
+        signals.series(|series| values::value(&series.first()?.points, &shows))
     });
-    let figure = memo(move || {
-        let Some(value) = value.get() else {
-            return Figure { number: format::NO_VALUE.to_owned(), unit: String::new() };
+    let figure = memo(move || match value.get() {
+        Some(value) => signals
+            .shown
+            .with(|widget| format::figure(value, widget.text_option("unit"), values::decimals(widget))),
+        None => Figure { number: format::NO_VALUE.to_owned(), unit: String::new() },
+    });
+    let level = memo(move || signals.shown.with(|widget| values::level(value.get(), widget)));
+    let delta = memo(move || {
+        let (wanted, unit) = signals
+            .shown
+            .with(|widget| (widget.value("delta") == true, widget.text_option("unit").to_owned()));
+        let change = wanted.then(|| signals.series(|series| change(&series.first()?.points, &unit)))??;
+        let over = match *signals.pasted.read() {
+            Pasted::No => format!("in {}", words::length(store.time.range.get().length())),
+            _ => "from first to last".to_owned(),
         };
-        signals.widget.with(|widget| format::figure(value, widget.text_option("unit"), decimals(widget)))
+        Some((change, over))
     });
-    let level = memo(move || signals.widget.with(|widget| level(value.get(), widget)));
     // The course is for the eye: off the screen only the number is kept true.
     let place = NodeRef::<Div>::new();
     dom::watch_screen(place, signals.seen);
@@ -35,22 +49,23 @@ pub fn Stat(signals: WidgetSignals) -> impl IntoView {
         if !signals.seen.get() {
             return was.cloned().flatten();
         }
-        let data = signals.data.read();
-        let points = data.series.first().map(|series| series.points.as_slice()).unwrap_or_default();
         let (min, max) =
-            signals.widget.with(|widget| (widget.number_option("min"), widget.number_option("max")));
-        spark_path(points, min, max)
+            signals.shown.with(|widget| (widget.number_option("min"), widget.number_option("max")));
+        signals.series(|series| spark_path(series.first().map_or(&[][..], |first| &first.points), min, max))
     });
+    let empty = memo(move || value.read().is_none());
     view! {
         <div class="stat" node_ref=place data-level=level>
+            {live(move || empty.get().then(|| view! { <Empty signals store/> }))}
             <p class="figure">
                 <span class="number">{live(move || figure.read().number.clone())}</span>
                 " "
                 <span class="unit">{live(move || figure.read().unit.clone())}</span>
-                <span class="sr-only">
-                    {live(move || match level.get() { "warn" => ", past the warning", "alert" => ", past the alert", _ => "" })}
-                </span>
+                <span class="sr-only">{live(move || values::level_words(level.get()))}</span>
             </p>
+            {live(move || delta.get().map(|(change, over)| view! {
+                <p class="delta" data-testid="stat-delta">{change}" "<small>{over}</small></p>
+            }))}
             <svg class="spark" viewBox="0 0 3000 380" preserveAspectRatio="none" aria-hidden="true">
                 <path class="area" d=attr(move || spark.read().as_ref().map(|line| format!("{line}L3000 380L0 380Z")))></path>
                 <path class="line" d=attr(move || spark.get())></path>
@@ -59,22 +74,28 @@ pub fn Stat(signals: WidgetSignals) -> impl IntoView {
     }
 }
 
-/// The digits that a widget asks for.
-pub fn decimals(widget: &Widget) -> Option<usize> {
-    widget.options.get("decimals").and_then(serde_json::Value::as_u64).map(|decimals| decimals as usize)
+/// How a series changed from its first value to its last: `▲ 12 %`. What is in percent itself, and what
+/// began with nothing, changed by so much rather than by so many percent.
+fn change(points: &values::Points, unit: &str) -> Option<String> {
+    let mut all = points.iter().filter_map(|(_, value)| *value);
+    let (first, last) = (all.next()?, all.next_back()?);
+    let by = last - first;
+    let sign = match by {
+        by if by > 0.0 => "▲",
+        by if by < 0.0 => "▼",
+        _ => "=",
+    };
+    let percent = matches!(unit, "%" | "percent" | "0-1" | "percentunit");
+    let words = match percent || first == 0.0 {
+        true => format::in_words(Some(by.abs()), unit, None),
+        false => format::in_words(Some(rounded(by.abs() / first.abs() * 100.0)), "%", None),
+    };
+    Some(format!("{sign} {words}"))
 }
 
-/// `ok`, `warn` or `alert`, by the widget's thresholds.
-fn level(value: Option<f64>, widget: &Widget) -> &'static str {
-    let past =
-        |field: &str| matches!((value, widget.number_option(field)), (Some(value), Some(at)) if value >= at);
-    if past("alert_at") {
-        "alert"
-    } else if past("warn_at") {
-        "warn"
-    } else {
-        "ok"
-    }
+/// Two significant digits are all that a change in percent is good for.
+fn rounded(percent: f64) -> f64 {
+    if percent >= 10.0 { percent.round() } else { (percent * 10.0).round() / 10.0 }
 }
 
 /// An SVG path through the last points; `None` with fewer than two.
@@ -107,18 +128,16 @@ fn spark_path(points: &[(u64, Option<f64>)], min: Option<f64>, max: Option<f64>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{Frame, Kind};
 
     #[test]
-    fn thresholds_colour_the_number() {
-        let mut widget = Widget::new(Kind::Stat, "", Frame::default());
-        assert_eq!(level(Some(9.0), &widget), "ok");
-        widget.options.insert("warn_at".to_owned(), 5.into());
-        widget.options.insert("alert_at".to_owned(), 9.into());
-        assert_eq!(level(Some(4.9), &widget), "ok");
-        assert_eq!(level(Some(5.0), &widget), "warn");
-        assert_eq!(level(Some(9.0), &widget), "alert");
-        assert_eq!(level(None, &widget), "ok");
+    fn a_change_is_told_in_percent_where_that_says_something() {
+        let change = |first, last, unit| change(&[(0, Some(first)), (1, None), (2, Some(last))], unit);
+        assert_eq!(change(100.0, 112.4, "ms").as_deref(), Some("▲ 12 %"));
+        assert_eq!(change(-100.0, -104.24, "").as_deref(), Some("▼ 4.20 %"));
+        assert_eq!(change(0.42, 0.37, "%").as_deref(), Some("▼ 0.050 %"));
+        assert_eq!(change(0.0, 7.0, "orders").as_deref(), Some("▲ 7 orders"));
+        assert_eq!(change(3.0, 3.0, "").as_deref(), Some("= 0 %"));
+        assert_eq!(super::change(&[(0, Some(1.0))], ""), None);
     }
 
     #[test]

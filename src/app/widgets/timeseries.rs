@@ -1,29 +1,68 @@
-//! Lines over time, drawn by uPlot; the last values stand below, and in a table for screen readers.
+//! Courses over time, drawn by uPlot, with a legend below that is their table too.
 
-use crate::app::dynamic::{effect, memo};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use crate::app::dynamic::{attr, each, effect, live, memo};
 use leptos::html::Div;
 use leptos::prelude::*;
 
+use super::columns::align;
+use super::empty::Empty;
 use super::uplot::{Chart, Colors, Look, loaded};
+use super::values;
 use crate::app::clock::Clock;
 use crate::app::components::Theming;
-use crate::app::dashboard_store::WidgetSignals;
+use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::{dom, format};
+use crate::dashboard::Widget;
+use crate::sync::protocol::Series;
 
-/// The custom properties of the series' colours, in turn.
-const SERIES_COLORS: [&str; 4] = ["--s1", "--s2", "--s3", "--s4"];
+/// Series of one chart: more lines than these nobody tells apart.
+const MAX_SERIES: usize = 20;
+
+/// A line of the legend: what a series comes down to, in words.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Line {
+    name: String,
+    last: String,
+    min: String,
+    max: String,
+    mean: String,
+}
+
+impl Line {
+    fn of(series: &Series, widget: &Widget) -> Self {
+        let words = |shows: &str| {
+            let value = values::value(&series.points, shows);
+            format::in_words(value, widget.text_option("unit"), values::decimals(widget))
+        };
+        Self {
+            name: series.name.clone(),
+            last: words("last"),
+            min: words("min"),
+            max: words("max"),
+            mean: words("mean"),
+        }
+    }
+}
 
 #[component]
-pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
+pub fn Timeseries(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     let clock = Clock::here();
     let theming = Theming::here();
     let plot = NodeRef::<Div>::new();
     let chart = StoredValue::new_local(None::<Chart>);
-    let names =
-        memo(move || signals.data.read().series.iter().map(|series| series.name.clone()).collect::<Vec<_>>());
+    // What this person does not want to see; the names, so that it holds whatever comes and goes.
+    let hidden = RwSignal::new(BTreeSet::<String>::new());
+    let names = memo(move || {
+        let name = |series: &Series| series.name.clone();
+        signals.series(|series| series.iter().take(MAX_SERIES).map(name).collect::<Vec<_>>())
+    });
     let look = memo(move || {
-        let (names, dark) = (names.get(), theming.is_dark());
-        signals.widget.with(|widget| Look::of(widget, names, dark))
+        let (names, hidden, dark) = (names.read(), hidden.read(), theming.is_dark());
+        let shown = names.iter().cloned().zip(0..).filter(|(name, _)| !hidden.contains(name)).collect();
+        signals.shown.with(|widget| Look::of(widget, shown, dark))
     });
     // The script may come after the page: then this looks again with each tick.
     let ready = Memo::new(move |was: Option<&bool>| was == Some(&true) || (clock.now() > 0 && loaded()));
@@ -31,31 +70,35 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
     dom::watch_screen(plot, signals.seen);
     let on_screen = signals.seen;
     let was_seen = Memo::new(move |was: Option<&bool>| was == Some(&true) || on_screen.get());
+    let columns = move |series: &[Series], look: &Look| {
+        let shown = series.iter().zip(0..).filter(|(_, n)| look.series.iter().any(|(_, place)| place == n));
+        align(shown.map(|(series, _)| series), look.stacked)
+    };
     effect(move || {
         let look = look.get();
         let Some(target) = plot.get() else { return };
         chart.update_value(|chart| *chart = None);
-        if !ready.get() || !was_seen.get() || look.names.is_empty() {
+        if !ready.get() || !was_seen.get() || look.series.is_empty() {
             return;
         }
         let colors = Colors {
-            series: SERIES_COLORS.map(dom::custom_property).to_vec(),
+            series: values::SERIES_COLORS.map(dom::custom_property).to_vec(),
             text: dom::custom_property("--text-3"),
             line: dom::custom_property("--line"),
             warn: dom::custom_property("--warn"),
             bad: dom::custom_property("--bad"),
         };
-        let data = signals.data.read_untracked();
-        chart.set_value(Chart::new(&target, &look, &colors, &data.series));
+        let data = signals.series_untracked(|series| columns(series, &look));
+        chart.set_value(Chart::new(&target, &look, &colors, &data, Rc::new(|_| false)));
     });
     effect(move || {
         if !on_screen.get() {
             return;
         }
-        let data = signals.data.read();
+        let data = signals.series(|series| look.with_untracked(|look| columns(series, look)));
         chart.with_value(|chart| {
             if let Some(chart) = chart {
-                chart.show(&data.series);
+                chart.show(&data);
             }
         });
     });
@@ -63,42 +106,71 @@ pub fn Timeseries(signals: WidgetSignals) -> impl IntoView {
         // What is disposed of already has taken its chart along.
         let _ = chart.try_update_value(|chart| *chart = None);
     });
-    let last = memo(move || {
-        let data = signals.data.read();
-        signals.widget.with(|widget| {
-            let value = |series: &crate::sync::protocol::Series| {
-                let last = series.points.iter().rev().find_map(|(_, value)| *value);
-                let words = format::in_words(last, widget.text_option("unit"), super::stat::decimals(widget));
-                (series.name.clone(), words)
-            };
-            data.series.iter().map(value).collect::<Vec<_>>()
+    let lines = memo(move || {
+        signals.shown.with(|widget| {
+            let line = |series: &Series| Line::of(series, widget);
+            signals.series(|series| series.iter().take(MAX_SERIES).map(line).collect::<Vec<_>>())
         })
     });
-    let legend = move || {
-        let entry = |(n, (name, value)): (usize, (String, String))| {
-            let color = format!("var({})", SERIES_COLORS[n % SERIES_COLORS.len()]);
-            view! { <li style:--series=color><i></i>{name}<b>{value}</b></li> }
+    let empty = memo(move || lines.read().iter().all(|line| line.last == format::NO_VALUE));
+    let row = move |(n, name): (usize, String)| {
+        let line = memo(move || lines.read().get(n).cloned().unwrap_or_default());
+        let (key, toggled) = (StoredValue::new(name.clone()), name.clone());
+        let shows = memo(move || key.with_value(|name| !hidden.read().contains(name)));
+        let toggle = move |event: leptos::ev::MouseEvent| {
+            event.stop_propagation();
+            hidden.update(|hidden| {
+                if !hidden.remove(&toggled) {
+                    hidden.insert(toggled.clone());
+                }
+            });
         };
-        last.get().into_iter().enumerate().map(entry).collect_view()
+        view! {
+            <tr class:off=attr(move || !shows.get())>
+                <th scope="row">
+                    <button
+                        type="button"
+                        data-testid="legend-series"
+                        aria-pressed=attr(move || if shows.get() { "true" } else { "false" })
+                        title="Show or hide, for you"
+                        on:click=toggle
+                    >
+                        <i style=format!("background:{}", values::color(n))></i>
+                        <span>{name}</span>
+                    </button>
+                </th>
+                <td class="last">{live(move || line.read().last.clone())}</td>
+                <td>{live(move || line.read().min.clone())}</td>
+                <td>{live(move || line.read().max.clone())}</td>
+                <td>{live(move || line.read().mean.clone())}</td>
+            </tr>
+        }
     };
-    let rows = move || {
-        let row = |(name, value)| view! { <tr><th scope="row">{name}</th><td>{value}</td></tr> };
-        last.get().into_iter().map(row).collect_view()
-    };
-    // An empty chart says why, once there has been time for a value to come.
-    let empty = move || {
-        let named = !last.read().is_empty() && last.read().iter().all(|(_, value)| value == format::NO_VALUE);
-        named.then(|| view! { <p class="none">"No values in this time yet"</p> })
-    };
+    let several = memo(move || names.read().len() > 1);
     view! {
-        <div class="timeseries">
-            {empty}
-            <div class="plot" node_ref=plot aria-hidden="true"></div>
-            <ul class="legend" aria-hidden="true">{legend}</ul>
-            <table class="sr-only">
-                <caption>"Last values"</caption>
-                <tbody>{rows}</tbody>
-            </table>
+        <div class="timeseries" class:several=several>
+            {live(move || empty.get().then(|| view! { <Empty signals store/> }))}
+            <div class="plot" node_ref=plot aria-hidden="true" class:hidden-plot=empty></div>
+            <div class="legend" tabindex="0" role="region" aria-label="Series" class:hidden=empty>
+                <table>
+                    <thead>
+                        <tr>
+                            <th scope="col"><span class="sr-only">"Series"</span></th>
+                            <th scope="col">"Last"</th>
+                            <th scope="col">"Min"</th>
+                            <th scope="col">"Max"</th>
+                            <th scope="col">"Avg"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {each(
+                            move || names.get().into_iter().enumerate().collect(),
+                            |(n, name)| format!("{n} {name}"),
+                            row,
+                        )}
+                    </tbody>
+                </table>
+            </div>
         </div>
     }
 }

@@ -1,13 +1,17 @@
 //! Bindings to uPlot, which the page loads as a script of its own.
 
-use js_sys::{Array, Function, Object, Reflect};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use js_sys::{Array, Float64Array, Function, Object, Reflect};
 use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
 use web_sys::{CanvasRenderingContext2d, HtmlElement, ResizeObserver};
 
+use super::columns::{Column, Columns};
 use crate::app::format;
+use crate::app::time::words;
 use crate::dashboard::widget::Widget;
-use crate::sync::protocol::Series;
 
 #[wasm_bindgen]
 extern "C" {
@@ -17,9 +21,15 @@ extern "C" {
     #[wasm_bindgen(constructor, js_class = "uPlot", catch)]
     fn new(options: &JsValue, data: &JsValue, target: &HtmlElement) -> Result<UPlot, JsValue>;
     #[wasm_bindgen(method, js_name = setData)]
-    fn set_data(this: &UPlot, data: &JsValue);
+    fn set_data(this: &UPlot, data: &JsValue, reset_scales: bool);
     #[wasm_bindgen(method, js_name = setSize)]
     fn set_size(this: &UPlot, size: &JsValue);
+    #[wasm_bindgen(method, js_name = setScale)]
+    fn set_scale(this: &UPlot, name: &str, limits: &JsValue);
+    #[wasm_bindgen(method, js_name = setSelect)]
+    fn set_select(this: &UPlot, area: &JsValue, tell: bool);
+    #[wasm_bindgen(method, js_name = posToVal)]
+    fn pos_to_val(this: &UPlot, pos: f64, scale: &str) -> f64;
     #[wasm_bindgen(method)]
     fn destroy(this: &UPlot);
 }
@@ -29,32 +39,46 @@ pub fn loaded() -> bool {
     Reflect::has(&window(), &"uPlot".into()).unwrap_or(false)
 }
 
+/// How the values of a chart are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    #[default]
+    Area,
+    Line,
+    Bars,
+}
+
 /// What a chart is drawn from, beside its points. A change of it draws the chart anew.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Look {
-    pub names: Vec<String>,
+    /// The series that show: their names, and the places of their colours.
+    pub series: Vec<(String, usize)>,
     pub unit: String,
-    pub decimals: Option<usize>,
     pub min: Option<f64>,
     pub max: Option<f64>,
     pub warn_at: Option<f64>,
     pub alert_at: Option<f64>,
-    pub filled: bool,
+    pub style: Style,
+    pub stacked: bool,
     pub dark: bool,
 }
 
 impl Look {
     /// What a widget asks for.
-    pub fn of(widget: &Widget, names: Vec<String>, dark: bool) -> Self {
+    pub fn of(widget: &Widget, series: Vec<(String, usize)>, dark: bool) -> Self {
         Self {
-            names,
+            series,
             unit: widget.text_option("unit").to_owned(),
-            decimals: super::stat::decimals(widget),
             min: widget.number_option("min"),
             max: widget.number_option("max"),
             warn_at: widget.number_option("warn_at"),
             alert_at: widget.number_option("alert_at"),
-            filled: widget.text_option("style") != "line",
+            style: match widget.text_option("style") {
+                "line" => Style::Line,
+                "bars" => Style::Bars,
+                _ => Style::Area,
+            },
+            stacked: widget.value("stacked") == true,
             dark,
         }
     }
@@ -69,10 +93,18 @@ pub struct Colors {
     pub bad: String,
 }
 
+/// Hears of the time that somebody chose with a drag, in Unix seconds, and of `None` where they want all of it
+/// back. Answers true where it sees to that; else the chart shows that time itself.
+pub type Zoomed = Rc<dyn Fn(Option<(f64, f64)>) -> bool>;
+
 /// A chart on the page. Dropping it takes it away.
 pub struct Chart {
     plot: UPlot,
     observer: Option<ResizeObserver>,
+    /// True while the chart shows less than its data.
+    zoomed: Rc<Cell<bool>>,
+    /// For each series the places of values that stand alone.
+    alone: Rc<RefCell<Vec<Array>>>,
     /// What uPlot and the observer call, alive as long as they may.
     _callbacks: Vec<Box<dyn std::any::Any>>,
 }
@@ -88,16 +120,24 @@ impl Drop for Chart {
 
 impl Chart {
     /// Draws a chart into an element and keeps it as large as that. `None` where uPlot refuses.
-    pub fn new(target: &HtmlElement, look: &Look, colors: &Colors, data: &[Series]) -> Option<Self> {
+    pub fn new(
+        target: &HtmlElement,
+        look: &Look,
+        colors: &Colors,
+        data: &Columns,
+        on_zoom: Zoomed,
+    ) -> Option<Self> {
         let mut callbacks: Vec<Box<dyn std::any::Any>> = Vec::new();
         let times = Closure::<dyn Fn(JsValue, Array, JsValue, JsValue, JsValue) -> Array>::new(
             |_, splits: Array, _, _, step: JsValue| time_labels(&splits, step.as_f64().unwrap_or(60.0)),
         );
-        let (unit, decimals) = (look.unit.clone(), look.decimals);
+        let unit = look.unit.clone();
         let values = Closure::<dyn Fn(JsValue, Array) -> Array>::new(move |_, splits: Array| {
-            let label = |value: JsValue| JsValue::from(format::in_words(value.as_f64(), &unit, decimals));
-            splits.iter().map(label).collect()
+            // Where two labels would touch, uPlot leaves the one out.
+            let splits: Vec<f64> = splits.iter().filter_map(|split| split.as_f64()).collect();
+            format::axis(&splits, &unit).into_iter().map(JsValue::from).collect()
         });
+        let wide = Closure::<dyn Fn(JsValue, JsValue) -> f64>::new(|_, labels| width_of(&labels));
         let lines = [(look.warn_at, colors.warn.clone()), (look.alert_at, colors.bad.clone())];
         let draw = Closure::<dyn Fn(JsValue)>::new(move |plot: JsValue| {
             for (at, color) in &lines {
@@ -106,26 +146,54 @@ impl Chart {
                 }
             }
         });
-        let alone =
-            Closure::<dyn Fn(JsValue, u32) -> Array>::new(|plot: JsValue, series| isolated(&plot, series));
+        let alone: Rc<RefCell<Vec<Array>>> = Rc::default();
+        let known = alone.clone();
+        let lonely = Closure::<dyn Fn(JsValue, usize) -> Array>::new(move |_, series: usize| {
+            known.borrow().get(series.wrapping_sub(1)).cloned().unwrap_or_default()
+        });
+        let zoomed = Rc::new(Cell::new(false));
+        let (zooms, hears) = (zoomed.clone(), on_zoom.clone());
+        let selected = Closure::<dyn Fn(UPlot)>::new(move |plot: UPlot| select(&plot, &zooms, &hears));
+        // uPlot gives its own way of showing all when it asks what a double click is to do.
+        let whole: Rc<RefCell<Option<Function>>> = Rc::default();
+        let (zooms, hears, shows_all) = (zoomed.clone(), on_zoom, whole.clone());
+        let pressed = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
+            zooms.set(false);
+            if !hears(None)
+                && let Some(whole) = &*shows_all.borrow()
+            {
+                // What it throws, it would have thrown without anybody between.
+                let _ = whole.call1(&JsValue::NULL, &event);
+            }
+        });
+        let answer: JsValue = pressed.as_ref().clone();
+        let reset = Closure::<dyn Fn(JsValue, JsValue, Function) -> JsValue>::new(move |_, _, all| {
+            whole.replace(Some(all));
+            answer.clone()
+        });
         let calls = Calls {
             times: times.as_ref(),
             values: values.as_ref(),
+            wide: wide.as_ref(),
             draw: draw.as_ref(),
-            alone: alone.as_ref(),
+            alone: lonely.as_ref(),
+            selected: selected.as_ref(),
+            reset: reset.as_ref(),
         };
         let options = options(target, look, colors, &calls);
-        let plot = UPlot::new(&options, &aligned(data), target).ok()?;
-        callbacks.push(Box::new(times));
-        callbacks.push(Box::new(values));
-        callbacks.push(Box::new(draw));
-        callbacks.push(Box::new(alone));
+        alone.replace(places(data));
+        let plot = UPlot::new(&options, &columns(data), target).ok()?;
+        callbacks.push(Box::new((times, values, wide)));
+        callbacks.push(Box::new((draw, lonely, selected)));
+        callbacks.push(Box::new((pressed, reset)));
         let observer = observe(target, &plot, &mut callbacks);
-        Some(Self { plot, observer, _callbacks: callbacks })
+        Some(Self { plot, observer, zoomed, alone, _callbacks: callbacks })
     }
 
-    pub fn show(&self, data: &[Series]) {
-        self.plot.set_data(&aligned(data));
+    /// Shows other points of the same series.
+    pub fn show(&self, data: &Columns) {
+        self.alone.replace(places(data));
+        self.plot.set_data(&columns(data), !self.zoomed.get());
     }
 }
 
@@ -144,28 +212,51 @@ fn observe(
     observer
 }
 
-/// Series of their own times as uPlot's columns: one of all times, then one of values for each series.
-fn aligned(data: &[Series]) -> JsValue {
-    let mut times: Vec<u64> =
-        data.iter().flat_map(|series| series.points.iter().map(|(at, _)| *at)).collect();
-    times.sort_unstable();
-    times.dedup();
-    let columns = Array::new();
-    columns.push(&times.iter().map(|at| JsValue::from(*at as f64 / 1000.0)).collect::<Array>());
-    for series in data {
-        let mut points = series.points.iter().peekable();
-        let value = |at: &u64| {
-            while points.next_if(|(point, _)| point < at).is_some() {}
-            match points.next_if(|(point, _)| point == at) {
-                Some((_, Some(value))) => JsValue::from(*value),
-                // A gap is drawn; a time that only another series has is passed over.
-                Some((_, None)) => JsValue::NULL,
-                None => JsValue::UNDEFINED,
-            }
-        };
-        columns.push(&times.iter().map(value).collect::<Array>());
+/// Takes a drag over the chart as a choice of time.
+fn select(plot: &UPlot, zoomed: &Cell<bool>, hears: &Zoomed) {
+    let number = |name: &str| {
+        let area = Reflect::get(plot, &"select".into()).ok()?;
+        Reflect::get(&area, &name.into()).ok()?.as_f64()
+    };
+    let (Some(left), Some(width)) = (number("left"), number("width")) else { return };
+    if width < 1.0 {
+        return;
     }
-    columns.into()
+    let (from, to) = (plot.pos_to_val(left, "x"), plot.pos_to_val(left + width, "x"));
+    let none = ["left", "top", "width", "height"].map(|side| (side, JsValue::from(0)));
+    plot.set_select(&object(&none), false);
+    if !hears(Some((from, to))) {
+        zoomed.set(true);
+        plot.set_scale("x", &object(&[("min", from.into()), ("max", to.into())]));
+    }
+}
+
+/// Columns as uPlot takes them: memory of this program is copied in one piece, and single values only where
+/// there are gaps.
+fn columns(data: &Columns) -> JsValue {
+    let all = Array::new();
+    all.push(&Float64Array::from(data.times.as_slice()));
+    for Column { values, gaps, absent, .. } in &data.series {
+        let values = Float64Array::from(values.as_slice());
+        if gaps.is_empty() && absent.is_empty() {
+            all.push(&values);
+            continue;
+        }
+        let values = Array::from(&values);
+        for gap in gaps {
+            values.set(*gap, JsValue::NULL);
+        }
+        // A gap is drawn; a time that only another series has is passed over.
+        for (from, end) in absent {
+            values.fill(&JsValue::UNDEFINED, *from, *end);
+        }
+        all.push(&values);
+    }
+    all.into()
+}
+
+fn places(data: &Columns) -> Vec<Array> {
+    data.series.iter().map(|column| column.alone.iter().map(|n| JsValue::from(*n)).collect()).collect()
 }
 
 fn size(target: &HtmlElement) -> JsValue {
@@ -188,101 +279,160 @@ fn list(values: &[JsValue]) -> Array {
     values.iter().collect()
 }
 
-/// The indices of points with a gap on both sides, of which no line would tell.
-fn isolated(plot: &JsValue, series: u32) -> Array {
-    let found = Array::new();
-    let column = Reflect::get(plot, &"data".into()).and_then(|data| Reflect::get_u32(&data, series));
-    let Ok(column) = column.map(JsCast::unchecked_into::<Array>) else { return found };
-    // What only another series has is `undefined` here, and no gap.
-    let own: Vec<(u32, bool)> = (0..column.length())
-        .map(|n| (n, column.get(n)))
-        .filter(|(_, value)| !value.is_undefined())
-        .map(|(n, value)| (n, !value.is_null()))
-        .collect();
-    for (n, (index, there)) in own.iter().enumerate() {
-        let neighbour = |n: Option<usize>| n.and_then(|n| own.get(n)).is_some_and(|(_, there)| *there);
-        if *there && !neighbour(n.checked_sub(1)) && !neighbour(Some(n + 1)) {
-            found.push(&JsValue::from(*index));
-        }
-    }
-    found
-}
-
-/// What uPlot calls while it draws.
+/// What uPlot calls while it draws, and when somebody chooses a time.
 struct Calls<'a> {
     times: &'a JsValue,
     values: &'a JsValue,
+    wide: &'a JsValue,
     draw: &'a JsValue,
     alone: &'a JsValue,
+    selected: &'a JsValue,
+    reset: &'a JsValue,
 }
 
 fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>) -> JsValue {
     let off = || object(&[("show", false.into())]);
     let grid = || object(&[("stroke", colors.line.as_str().into()), ("width", 1.into())]);
-    let axis = |labels: &JsValue, size: f64, more: &[(&str, JsValue)]| {
+    let axis = |labels: &JsValue, size: JsValue, more: &[(&str, JsValue)]| {
         let all = [
             ("stroke", colors.text.as_str().into()),
             ("font", "10.5px ui-sans-serif, system-ui, sans-serif".into()),
             ("grid", grid()),
             ("ticks", off()),
             ("values", labels.clone()),
-            ("size", size.into()),
+            ("size", size),
             ("gap", 4.into()),
         ];
         object(&[&all, more].concat())
     };
     // No label twice: they tell seconds, and are as wide as this.
-    let seconds = [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+    let seconds =
+        [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 604_800];
     let seconds: Array = seconds.into_iter().map(JsValue::from).collect();
-    let times = axis(calls.times, 22.0, &[("incrs", seconds.into()), ("space", 72.into())]);
-    let series = list(&[object(&[])]);
-    for (n, name) in look.names.iter().enumerate() {
-        let color = colors.series.get(n % colors.series.len().max(1)).cloned().unwrap_or_default();
-        let fill = if look.filled { JsValue::from(format!("{color}1c")) } else { JsValue::UNDEFINED };
-        series.push(&object(&[
-            ("label", name.as_str().into()),
-            ("stroke", color.into()),
-            ("width", 1.6.into()),
-            ("fill", fill),
-            ("points", object(&[("show", true.into()), ("size", 4.into()), ("filter", calls.alone.clone())])),
-            ("spanGaps", false.into()),
-        ]));
+    let times = axis(calls.times, 22.0.into(), &[("incrs", seconds.into()), ("space", 72.into())]);
+    let mut steps = vec![("space", 34.into())];
+    if let Some(own) = format::axis_steps(&look.unit) {
+        steps.push(("incrs", own.into_iter().map(JsValue::from).collect::<Array>().into()));
     }
-    let mut y = Vec::new();
-    if look.min.is_some() || look.max.is_some() {
-        let edge = |limit: Option<f64>| match limit {
-            Some(at) => {
-                object(&[("pad", 0.into()), ("hard", at.into()), ("soft", at.into()), ("mode", 1.into())])
-            }
-            None => object(&[("pad", 0.1.into()), ("soft", 0.into()), ("mode", 3.into())]),
-        };
-        y.push(("range", object(&[("min", edge(look.min)), ("max", edge(look.max))])));
-    }
+    let values = axis(calls.values, calls.wide.clone(), &steps);
     let area = size(target);
     let side = |name: &str| Reflect::get(&area, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    let drag = object(&[("x", true.into()), ("y", false.into()), ("setScale", false.into())]);
+    let cursor = [
+        ("y", false.into()),
+        ("drag", drag),
+        ("bind", object(&[("dblclick", calls.reset.clone())])),
+        ("points", off()),
+    ];
     object(&[
         ("width", side("width")),
         ("height", side("height")),
         ("padding", list(&[6.into(), 8.into(), 0.into(), 0.into()]).into()),
         ("legend", off()),
+        ("cursor", object(&cursor)),
+        ("scales", object(&[("y", scale(look))])),
+        ("axes", list(&[times, values]).into()),
+        ("series", lines(look, colors, calls).into()),
+        ("bands", bands(look).into()),
         (
-            "cursor",
-            object(&[("y", false.into()), ("drag", object(&[("x", false.into()), ("y", false.into())]))]),
+            "hooks",
+            object(&[
+                ("draw", list(std::slice::from_ref(calls.draw)).into()),
+                ("setSelect", list(std::slice::from_ref(calls.selected)).into()),
+            ]),
         ),
-        ("scales", object(&[("y", object(&y))])),
-        ("axes", list(&[times, axis(calls.values, 54.0, &[])]).into()),
-        ("series", series.into()),
-        ("hooks", object(&[("draw", list(std::slice::from_ref(calls.draw)).into())])),
     ])
 }
 
-/// Clock times of this browser's place, with seconds where the steps are that small.
+/// The series as uPlot draws them: the times first.
+fn lines(look: &Look, colors: &Colors, calls: &Calls<'_>) -> Array {
+    let series = list(&[object(&[])]);
+    let bars = (look.style == Style::Bars).then(bars).flatten();
+    for (name, place) in &look.series {
+        let color = colors.series.get(place % colors.series.len().max(1)).cloned().unwrap_or_default();
+        let fill = match (look.style, look.stacked) {
+            (Style::Bars, true) => Some(""),
+            (Style::Bars, false) => Some("b0"),
+            (Style::Area, false) => Some("1c"),
+            (_, true) => Some("60"),
+            (Style::Line, false) => None,
+        };
+        let fill = fill.map_or(JsValue::UNDEFINED, |opacity| format!("{color}{opacity}").into());
+        let mut line = vec![
+            ("label", name.as_str().into()),
+            ("stroke", color.into()),
+            ("width", if bars.is_some() { 0.into() } else { 1.6.into() }),
+            ("fill", fill),
+            ("spanGaps", false.into()),
+        ];
+        match &bars {
+            Some(paths) => {
+                line.extend([("paths", paths.clone()), ("points", object(&[("show", false.into())]))])
+            }
+            None => {
+                let points = [("show", true.into()), ("size", 4.into()), ("filter", calls.alone.clone())];
+                line.push(("points", object(&points)));
+            }
+        }
+        series.push(&object(&line));
+    }
+    series
+}
+
+/// Fills between what is stacked; bars stand before those that reach higher.
+fn bands(look: &Look) -> Array {
+    let fills = look.stacked && look.style != Style::Bars;
+    let pairs = if fills { 1..look.series.len().max(1) } else { 0..0 };
+    pairs.map(|n| object(&[("series", list(&[(n as f64).into(), (n as f64 + 1.0).into()]).into())])).collect()
+}
+
+/// What draws bars; `None` where uPlot has no such thing.
+fn bars() -> Option<JsValue> {
+    let get = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
+    let make: Function = get(&get(&get(&window(), "uPlot")?, "paths")?, "bars")?.dyn_into().ok()?;
+    let size = list(&[0.8.into(), 60.into()]);
+    make.call1(&JsValue::NULL, &object(&[("size", size.into())])).ok()
+}
+
+/// The vertical scale: what the widget says, else what holds the values; what stands on zero shows zero.
+fn scale(look: &Look) -> JsValue {
+    let grounded = look.stacked || look.style == Style::Bars;
+    if look.min.is_none() && look.max.is_none() && !grounded {
+        return object(&[]);
+    }
+    let edge = |limit: Option<f64>| match limit {
+        Some(at) => {
+            object(&[("pad", 0.into()), ("hard", at.into()), ("soft", at.into()), ("mode", 1.into())])
+        }
+        None => {
+            let mode = if grounded { 1 } else { 3 };
+            object(&[("pad", 0.1.into()), ("soft", 0.into()), ("mode", mode.into())])
+        }
+    };
+    object(&[("range", object(&[("min", edge(look.min)), ("max", edge(look.max))]))])
+}
+
+/// As wide as the longest label of an axis, in CSS pixels.
+fn width_of(labels: &JsValue) -> f64 {
+    /// A digit in the font of the axes.
+    const CHARACTER: f64 = 6.4;
+    // There are none before the scale is known.
+    let labels = labels.dyn_ref::<Array>().cloned().unwrap_or_default();
+    let longest = labels.iter().filter_map(|label| Some(label.as_string()?.chars().count())).max();
+    (longest.unwrap_or(0) as f64 * CHARACTER + 10.0).max(30.0)
+}
+
+/// Clock times of this browser's place: with seconds where the steps are that small, and days where they are
+/// that large.
 fn time_labels(splits: &Array, step_s: f64) -> Array {
     let label = |at: JsValue| {
-        let date = js_sys::Date::new(&JsValue::from(at.as_f64().unwrap_or(0.0) * 1000.0));
-        let (h, m, s) = (date.get_hours(), date.get_minutes(), date.get_seconds());
-        let text = if step_s < 60.0 { format!("{h:02}:{m:02}:{s:02}") } else { format!("{h:02}:{m:02}") };
-        JsValue::from(text)
+        let at = (at.as_f64().unwrap_or(0.0).max(0.0) * 1000.0) as u64;
+        let time = words::clock(at);
+        JsValue::from(match step_s {
+            step if step < 60.0 => words::clock_s(at),
+            step if step >= 86_400.0 || (step >= 3_600.0 && time == "00:00") => words::day(at),
+            _ => time,
+        })
     };
     splits.iter().map(label).collect()
 }

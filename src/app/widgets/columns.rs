@@ -1,0 +1,259 @@
+//! Series of their own times as a chart's columns: one of all times, and one of values for each series.
+
+use crate::sync::protocol::Series;
+
+/// Times of one chart, where series have different ones; a wide screen has fewer pixels.
+const MAX_TIMES: usize = 4_000;
+/// Times that are left of more than that.
+const SNAPPED: u64 = 2_000;
+
+/// What a chart draws.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Columns {
+    /// Unix seconds, in order.
+    pub times: Vec<f64>,
+    pub series: Vec<Column>,
+}
+
+/// The values of one series, one for each time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Column {
+    /// Zero where there is none.
+    pub values: Vec<f64>,
+    /// Places at which the series says that it has no value: drawn as gaps.
+    pub gaps: Vec<u32>,
+    /// Places, first and end, of times that only other series have: passed over.
+    pub absent: Vec<(u32, u32)>,
+    /// Places of values with a gap on both sides, of which no line would tell.
+    pub alone: Vec<u32>,
+}
+
+type Points = Vec<(u64, Option<f64>)>;
+
+/// Aligns series. Stacked, each lies on top of those after it, so that the first is the highest.
+pub fn align<'a>(series: impl Iterator<Item = &'a Series>, stacked: bool) -> Columns {
+    let all: Vec<&[(u64, Option<f64>)]> = series.map(|series| series.points.as_slice()).collect();
+    let Some(longest) = all.iter().max_by_key(|points| points.len()) else { return Columns::default() };
+    let same = |points: &&[(u64, Option<f64>)]| {
+        points.len() == longest.len() && points.iter().zip(*longest).all(|(one, other)| one.0 == other.0)
+    };
+    let mut columns = if all.iter().all(same) {
+        Columns {
+            times: longest.iter().map(|(at, _)| seconds(*at)).collect(),
+            series: all.iter().map(|points| Column::whole(points)).collect(),
+        }
+    } else {
+        let mut times = union(&all);
+        let pace = if stacked { all.iter().filter_map(|points| pace(points)).max() } else { None };
+        let crowded = times.len() > MAX_TIMES && times.len() > 2 * longest.len();
+        let long = times.last().unwrap_or(&0) - times.first().unwrap_or(&0);
+        let step = pace.or(crowded.then(|| (long / SNAPPED).max(1)));
+        let snapped: Vec<Points> =
+            step.map_or_else(Vec::new, |step| all.iter().map(|p| snap(p, step)).collect());
+        let all: Vec<&[(u64, Option<f64>)]> =
+            if step.is_some() { snapped.iter().map(Vec::as_slice).collect() } else { all };
+        if step.is_some() {
+            times = union(&all);
+        }
+        Columns {
+            series: all.iter().map(|points| Column::among(points, &times)).collect(),
+            times: times.into_iter().map(seconds).collect(),
+        }
+    };
+    if stacked {
+        stack(&mut columns.series);
+    }
+    columns
+}
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+fn union(all: &[&[(u64, Option<f64>)]]) -> Vec<u64> {
+    let mut times: Vec<u64> = all.iter().flat_map(|points| points.iter().map(|(at, _)| *at)).collect();
+    times.sort_unstable();
+    times.dedup();
+    times
+}
+
+/// Milliseconds from point to point, on average.
+fn pace(points: &[(u64, Option<f64>)]) -> Option<u64> {
+    let (first, last) = (points.first()?, points.last()?);
+    (points.len() > 1).then(|| ((last.0 - first.0) / (points.len() as u64 - 1)).max(1))
+}
+
+/// The last point of each step.
+fn snap(points: &[(u64, Option<f64>)], step: u64) -> Points {
+    let mut snapped: Points = Vec::new();
+    for (at, value) in points {
+        let at = at / step * step;
+        match snapped.last_mut() {
+            Some(last) if last.0 == at => last.1 = *value,
+            _ => snapped.push((at, *value)),
+        }
+    }
+    snapped
+}
+
+/// Adds to each series what lies below it.
+fn stack(series: &mut [Column]) {
+    for n in (1..series.len()).rev() {
+        let (above, below) = series.split_at_mut(n);
+        for (value, under) in above[n - 1].values.iter_mut().zip(&below[0].values) {
+            *value += under;
+        }
+    }
+}
+
+impl Column {
+    /// A series that has every time.
+    fn whole(points: &[(u64, Option<f64>)]) -> Self {
+        let mut column = Self::default();
+        column.values.reserve(points.len());
+        for (_, value) in points {
+            column.push(*value);
+        }
+        column.lonely();
+        column
+    }
+
+    /// A series among the times of all.
+    fn among(points: &[(u64, Option<f64>)], times: &[u64]) -> Self {
+        let mut column = Self::default();
+        column.values.reserve(times.len());
+        let mut points = points.iter().peekable();
+        for at in times {
+            match points.next_if(|(point, _)| point == at) {
+                Some((_, value)) => column.push(*value),
+                None => {
+                    let n = column.values.len() as u32;
+                    match column.absent.last_mut() {
+                        Some((_, end)) if *end == n => *end += 1,
+                        _ => column.absent.push((n, n + 1)),
+                    }
+                    column.values.push(0.0);
+                }
+            }
+        }
+        column.lonely();
+        column
+    }
+
+    fn push(&mut self, value: Option<f64>) {
+        if value.is_none() {
+            self.gaps.push(self.values.len() as u32);
+        }
+        self.values.push(value.unwrap_or(0.0));
+    }
+
+    /// Finds the values with a gap, or nothing more, on both sides.
+    fn lonely(&mut self) {
+        let mut absent = self.absent.iter().peekable();
+        let mut gaps = self.gaps.iter().peekable();
+        // The last own value, and whether it has no neighbour before it.
+        let mut last: Option<(u32, bool)> = None;
+        let (mut n, mut first) = (0, true);
+        while (n as usize) < self.values.len() {
+            if let Some((_, end)) = absent.next_if(|(from, _)| *from == n) {
+                n = *end;
+                continue;
+            }
+            if gaps.next_if(|gap| **gap == n).is_some() {
+                if let Some((at, true)) = last.take() {
+                    self.alone.push(at);
+                }
+                first = true;
+            } else {
+                last = Some((n, first));
+                first = false;
+            }
+            n += 1;
+        }
+        if let Some((at, true)) = last {
+            self.alone.push(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn series(points: &[(u64, Option<f64>)]) -> Series {
+        Series { name: String::new(), points: points.to_vec(), tags: Vec::new() }
+    }
+
+    #[test]
+    fn a_gap_is_told_from_a_time_of_another_series() {
+        let a = series(&[(1_000, Some(1.0)), (2_000, None), (3_000, Some(3.0)), (4_000, None)]);
+        let b = series(&[(1_000, Some(5.0)), (2_500, Some(6.0)), (4_000, Some(7.0))]);
+        let columns = align([&a, &b].into_iter(), false);
+        assert_eq!(columns.times, [1.0, 2.0, 2.5, 3.0, 4.0]);
+        assert_eq!(columns.series[0].gaps, [1, 4]);
+        assert_eq!(columns.series[0].absent, [(2, 3)]);
+        assert_eq!(columns.series[0].alone, [0, 3], "between gaps, whatever other series have there");
+        assert_eq!(columns.series[1].values, [5.0, 0.0, 6.0, 0.0, 7.0]);
+        assert_eq!(columns.series[1].absent, [(1, 2), (3, 4)]);
+        assert_eq!(columns.series[1].alone, Vec::<u32>::new());
+        assert_eq!(align([].into_iter(), true), Columns::default());
+    }
+
+    #[test]
+    fn a_stack_has_the_first_on_top() {
+        let a = series(&[(1_000, Some(1.0)), (2_000, Some(2.0))]);
+        let b = series(&[(1_000, Some(10.0)), (2_000, None)]);
+        let columns = align([&a, &b].into_iter(), true);
+        assert_eq!(columns.series[0].values, [11.0, 2.0]);
+        assert_eq!(
+            (columns.series[1].values.clone(), columns.series[1].gaps.clone()),
+            (vec![10.0, 0.0], vec![1])
+        );
+        // Points that are not made at the same moments lie in the same steps.
+        let b = series(&[(1_400, Some(10.0)), (2_400, Some(20.0))]);
+        let columns = align([&a, &b].into_iter(), true);
+        assert_eq!((columns.times, columns.series[0].values.clone()), (vec![1.0, 2.0], vec![11.0, 22.0]));
+    }
+
+    #[test]
+    fn series_of_all_times_there_are_stay_drawable() {
+        let all: Vec<Series> = (0..20)
+            .map(|n| series(&(0..5_000).map(|i| (i * 1_000 + n * 37, Some(i as f64))).collect::<Vec<_>>()))
+            .collect();
+        let columns = align(all.iter(), false);
+        assert!(columns.times.len() <= MAX_TIMES, "{}", columns.times.len());
+        assert!(columns.series.iter().all(|column| column.values.len() == columns.times.len()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_stands_at_its_time(
+            all in prop::collection::vec(prop::collection::btree_map(0u64..60, prop::option::of(-9i32..9), 0..40), 0..5)
+        ) {
+            let all: Vec<Series> = all.iter()
+                .map(|points| series(&points.iter().map(|(at, v)| (at * 1_000, v.map(f64::from))).collect::<Vec<_>>()))
+                .collect();
+            let columns = align(all.iter(), false);
+            prop_assert!(columns.times.windows(2).all(|pair| pair[0] < pair[1]));
+            for (one, column) in all.iter().zip(&columns.series) {
+                prop_assert_eq!(column.values.len(), columns.times.len());
+                let mut read = Vec::new();
+                for (n, at) in columns.times.iter().enumerate() {
+                    let n = n as u32;
+                    if !column.absent.iter().any(|(from, end)| (*from..*end).contains(&n)) {
+                        let value = (!column.gaps.contains(&n)).then(|| column.values[n as usize]);
+                        read.push(((at * 1000.0) as u64, value));
+                    }
+                }
+                prop_assert_eq!(&read, &one.points);
+                for n in &column.alone {
+                    let at = read.iter().position(|(at, _)| *at == (columns.times[*n as usize] * 1000.0) as u64).expect("its own");
+                    prop_assert!(read[at].1.is_some());
+                    let there = |n: Option<usize>| n.and_then(|n| read.get(n)).is_some_and(|(_, value)| value.is_some());
+                    prop_assert!(!there(at.checked_sub(1)) && !there(Some(at + 1)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! How fresh a widget's data is, so that what is old never looks live.
+
+use crate::app::dynamic::{attr, live, memo};
+use leptos::prelude::*;
+
+use super::{items, values};
+use crate::app::clock::Clock;
+use crate::app::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
+use crate::app::format;
+use crate::app::pasted::Pasted;
+use crate::app::time::words;
+use crate::dashboard::Kind;
+
+/// Where points come more often than this, one that is this much behind is not late yet.
+const LATE_MS: u64 = 5_000;
+/// Where nobody knows how often points come, this much without one is late.
+const LATE_UNKNOWN_MS: u64 = 60_000;
+/// This much without a point is not late any more: nothing comes.
+const SILENT_MS: u64 = 5 * 60_000;
+/// Points by which a series shows how often it gets one.
+const RECENT: usize = 10;
+
+/// How fresh data is.
+#[derive(Clone, Debug, PartialEq)]
+enum Fresh {
+    /// Nobody knows yet.
+    Waiting,
+    /// It does not change with the time.
+    Still,
+    /// There is none.
+    Nothing,
+    Live,
+    /// The newest point is so many milliseconds old.
+    Late(u64),
+    /// The newest point is of so long ago, in Unix milliseconds, that nothing seems to come.
+    Silent(u64),
+    /// The source says why nothing comes.
+    Down(String),
+}
+
+impl Fresh {
+    /// The value of `data-fresh`.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Still => "still",
+            Self::Nothing => "none",
+            Self::Live => "live",
+            Self::Late(_) => "late",
+            Self::Silent(_) => "silent",
+            Self::Down(_) => "down",
+        }
+    }
+}
+
+/// How fresh data is by a clock that the points were made by.
+fn fresh(data: &WidgetData, now: u64) -> Fresh {
+    if let Some(error) = &data.error {
+        return Fresh::Down(error.clone());
+    }
+    let newest = |series: &crate::sync::protocol::Series| {
+        series.points.iter().rev().find(|(_, value)| value.is_some()).map(|(at, _)| *at)
+    };
+    let Some(newest) = data.series.iter().filter_map(newest).max() else {
+        return if data.received_at == 0 { Fresh::Waiting } else { Fresh::Nothing };
+    };
+    let every = data.every_ms.or_else(|| data.series.iter().filter_map(|series| pace(&series.points)).min());
+    let late = every.map_or(LATE_UNKNOWN_MS, |every| (every * 5 / 2).max(LATE_MS));
+    match now.saturating_sub(newest) {
+        age if age < late => Fresh::Live,
+        age if age < SILENT_MS.max(late * 4) => Fresh::Late(age),
+        _ => Fresh::Silent(newest),
+    }
+}
+
+/// Milliseconds from one of the last points to the next, on average.
+fn pace(points: &values::Points) -> Option<u64> {
+    let recent = &points[points.len().saturating_sub(RECENT)..];
+    let (first, last) = (recent.first()?, recent.last()?);
+    (recent.len() > 1).then(|| (last.0 - first.0) / (recent.len() as u64 - 1))
+}
+
+/// How fresh a widget's data is, as a dot and, where it is not live, in words.
+#[component]
+pub fn Freshness(kind: Kind, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
+    if kind == Kind::Checklist {
+        return view! { <Progress signals/> }.into_any();
+    }
+    if !kind.asks() {
+        return ().into_any();
+    }
+    let clock = Clock::here();
+    let state = memo(move || {
+        let now = clock.now();
+        if *signals.pasted.read() != Pasted::No || !store.time.range.get().moves() {
+            return Fresh::Still;
+        }
+        let data = signals.data.read();
+        match now {
+            0 => Fresh::Waiting,
+            now => fresh(&data, now.saturating_add_signed(store.server_ahead_ms.get_value().unwrap_or(0))),
+        }
+    });
+    let says = memo(move || match &*state.read() {
+        Fresh::Waiting | Fresh::Still | Fresh::Live => String::new(),
+        Fresh::Nothing => "no data".to_owned(),
+        Fresh::Late(age) => format!("late {}", format::span(*age)),
+        Fresh::Silent(since) => format!("no data since {}", words::moment(*since, clock.now())),
+        Fresh::Down(why) => format!("source down: {why}"),
+    });
+    let title = move || match &*state.read() {
+        Fresh::Live => "live".to_owned(),
+        _ => says.get(),
+    };
+    view! {
+        <span class="freshness" data-testid="freshness" data-fresh=attr(move || state.read().name()) title=attr(title)>
+            <small>{live(move || says.get())}</small>
+            <span class="sr-only">{live(move || (*state.read() == Fresh::Live).then_some("live"))}</span>
+            <i aria-hidden="true"></i>
+        </span>
+    }
+    .into_any()
+}
+
+/// How far a checklist has come: that is its news.
+#[component]
+fn Progress(signals: WidgetSignals) -> impl IntoView {
+    let progress = memo(move || signals.shown.with(|widget| items::progress(widget)));
+    let says = move || {
+        let (done, all) = progress.get();
+        (all > 0).then(|| format!("{done} of {all}"))
+    };
+    view! { <span class="freshness progress" data-testid="checklist-progress"><small>{live(says)}</small></span> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::protocol::Series;
+
+    fn data(times: &[u64]) -> WidgetData {
+        let points = times.iter().map(|at| (*at, Some(1.0))).collect();
+        let series = vec![Series { name: String::new(), points, tags: Vec::new() }];
+        WidgetData { series, received_at: 1, ..WidgetData::default() }
+    }
+
+    #[test]
+    fn what_is_old_never_looks_live() {
+        let (second, minute) = (1_000, 60_000);
+        let each_second = data(&[8 * second, 9 * second, 10 * second]);
+        assert_eq!(fresh(&each_second, 12 * second), Fresh::Live);
+        assert_eq!(fresh(&each_second, 50 * second), Fresh::Late(40 * second));
+        assert_eq!(fresh(&each_second, 10 * minute), Fresh::Silent(10 * second));
+        let each_minute = data(&[minute, 2 * minute, 3 * minute]);
+        assert_eq!(fresh(&each_minute, 5 * minute), Fresh::Live);
+        assert_eq!(fresh(&each_minute, 6 * minute), Fresh::Late(3 * minute));
+        assert_eq!(fresh(&data(&[minute]), 2 * minute - 1), Fresh::Live, "one point shows no pace");
+        let said = WidgetData { every_ms: Some(30 * second), ..data(&[minute]) };
+        assert_eq!(fresh(&said, 2 * minute + 30 * second), Fresh::Late(90 * second));
+    }
+
+    #[test]
+    fn a_source_that_is_down_says_why() {
+        let down = WidgetData { error: Some("it refused".to_owned()), ..data(&[1]) };
+        assert_eq!(fresh(&down, 2), Fresh::Down("it refused".to_owned()));
+        assert_eq!(fresh(&WidgetData::default(), 2), Fresh::Waiting);
+        assert_eq!(fresh(&WidgetData { received_at: 1, ..WidgetData::default() }, 2), Fresh::Nothing);
+    }
+}

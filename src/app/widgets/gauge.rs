@@ -1,0 +1,201 @@
+//! One value on a scale, as an arc with the bands of its thresholds around it.
+
+use crate::app::dynamic::{attr, each, live, memo};
+use leptos::prelude::*;
+
+use super::empty::Empty;
+use super::values;
+use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
+use crate::app::format::{self, Figure};
+use crate::dashboard::Widget;
+use crate::sync::protocol::Series;
+
+/// Gauges of one widget: smaller than these nobody reads them.
+const MAX_GAUGES: usize = 12;
+/// The arc begins at the lower left, a third of a turn is left open below.
+const BEGINS: f64 = 150.0;
+const TURNS: f64 = 240.0;
+/// The middle of the arc in the picture's own units.
+const MIDDLE: (f64, f64) = (100.0, 96.0);
+/// Radius of the value's arc, and of the bands around it.
+const ARC: f64 = 76.0;
+const BANDS: f64 = 90.0;
+
+/// One gauge, as it is drawn.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Gauge {
+    name: String,
+    figure: Figure,
+    /// How much of the arc is full, in percent.
+    full: f64,
+    value: Option<f64>,
+    min: f64,
+    max: f64,
+    /// What stands at the ends of the scale.
+    ends: (String, String),
+    level: &'static str,
+    bands: Vec<Band>,
+}
+
+/// A part of the scale, in percent, and the level of the values in it.
+#[derive(Clone, Debug, PartialEq)]
+struct Band {
+    from: f64,
+    to: f64,
+    level: &'static str,
+}
+
+fn gauges(series: &[Series], widget: &Widget) -> Vec<Gauge> {
+    let shows = widget.text_option("shows");
+    let (unit, decimals) = (widget.text_option("unit"), values::decimals(widget));
+    let values: Vec<Option<f64>> =
+        series.iter().take(MAX_GAUGES).map(|one| values::value(&one.points, shows)).collect();
+    let thresholds = [widget.number_option("warn_at"), widget.number_option("alert_at")];
+    let reach = values.iter().chain(&thresholds).flatten().copied();
+    let (min, max) = values::scale(reach, widget);
+    let at = |value: f64| ((value - min) / (max - min) * 100.0).clamp(0.0, 100.0);
+    let ends = (format::in_words(Some(min), unit, None), format::in_words(Some(max), unit, None));
+    let bands = bands(thresholds.map(|at_value| at_value.map(at)));
+    let gauge = |(one, value): (&Series, &Option<f64>)| Gauge {
+        name: one.name.clone(),
+        figure: format::figure(value.unwrap_or(f64::NAN), unit, decimals),
+        full: value.map_or(0.0, at),
+        value: *value,
+        min,
+        max,
+        ends: ends.clone(),
+        level: values::level(*value, widget),
+        bands: bands.clone(),
+    };
+    series.iter().zip(&values).map(gauge).collect()
+}
+
+/// The bands between thresholds in percent of the scale; none where there are no thresholds.
+fn bands([warn, alert]: [Option<f64>; 2]) -> Vec<Band> {
+    if warn.is_none() && alert.is_none() {
+        return Vec::new();
+    }
+    let alert_at = alert.unwrap_or(100.0);
+    let warn_at = warn.unwrap_or(alert_at).min(alert_at);
+    let all = [(0.0, warn_at, "ok"), (warn_at, alert_at, "warn"), (alert_at, 100.0, "alert")];
+    let band = |(from, to, level)| (to > from).then_some(Band { from, to, level });
+    all.into_iter().filter_map(band).collect()
+}
+
+/// An SVG path along the arc, between two percents of the scale.
+fn arc(radius: f64, from: f64, to: f64) -> String {
+    let point = |percent: f64| {
+        let angle = (BEGINS + TURNS * percent / 100.0).to_radians();
+        (MIDDLE.0 + radius * angle.cos(), MIDDLE.1 + radius * angle.sin())
+    };
+    let ((x0, y0), (x1, y1)) = (point(from), point(to));
+    let large = u8::from((to - from) / 100.0 * TURNS > 180.0);
+    format!("M{x0:.2} {y0:.2}A{radius} {radius} 0 {large} 1 {x1:.2} {y1:.2}")
+}
+
+/// How large the number is written, so that it fits between the arms of the arc.
+fn letters(figure: &Figure) -> &'static str {
+    match figure.number.chars().count() + figure.unit.chars().count() / 2 {
+        0..=5 => "38",
+        6..=7 => "31",
+        8..=9 => "25",
+        _ => "19",
+    }
+}
+
+#[component]
+pub fn Gauges(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
+    let all = memo(move || signals.shown.with(|widget| signals.series(|series| gauges(series, widget))));
+    let names = memo(move || all.read().iter().map(|one| one.name.clone()).enumerate().collect::<Vec<_>>());
+    let alone = memo(move || names.read().len() < 2);
+    view! {
+        <div class="gauges" class:alone=alone>
+            <Empty signals store/>
+            {each(
+                move || names.get(),
+                |(n, name)| format!("{n} {name}"),
+                move |(n, name)| {
+                    let gauge = memo(move || all.read().get(n).cloned().unwrap_or_default());
+                    view! { <One gauge name/> }
+                },
+            )}
+        </div>
+    }
+}
+
+#[component]
+fn One(gauge: Memo<Gauge>, name: String) -> impl IntoView {
+    let label = name.clone();
+    let says = move || {
+        let gauge = gauge.read();
+        let Figure { number, unit } = &gauge.figure;
+        format!("{number} {unit}{}", values::level_words(gauge.level))
+    };
+    let band = |band: Band| {
+        let level = band.level;
+        view! { <path class="band" data-level=level d=arc(BANDS, band.from, band.to)></path> }
+    };
+    let bands = memo(move || gauge.read().bands.clone());
+    view! {
+        <div
+            class="gauge"
+            role="meter"
+            aria-label=label
+            aria-valuemin=attr(move || gauge.read().min.to_string())
+            aria-valuemax=attr(move || gauge.read().max.to_string())
+            aria-valuenow=attr(move || { let gauge = gauge.read(); gauge.value.unwrap_or(gauge.min).to_string() })
+            aria-valuetext=attr(says)
+            data-level=attr(move || gauge.read().level)
+        >
+            <svg viewBox="0 0 200 158" aria-hidden="true">
+                {live(move || bands.get().into_iter().map(band).collect_view())}
+                <path class="scale" d=arc(ARC, 0.0, 100.0)></path>
+                <path
+                    class="full"
+                    d=arc(ARC, 0.0, 100.0)
+                    pathLength="100"
+                    stroke-dasharray=attr(move || format!("{:.2} 200", gauge.read().full))
+                ></path>
+                <text class="number" x="100" y="104" text-anchor="middle" font-size=attr(move || letters(&gauge.read().figure))>
+                    {live(move || gauge.read().figure.number.clone())}
+                    <tspan class="unit" dx="4" font-size="17">{live(move || gauge.read().figure.unit.clone())}</tspan>
+                </text>
+                <text class="end" x="34" y="154" text-anchor="middle">{live(move || gauge.read().ends.0.clone())}</text>
+                <text class="end" x="166" y="154" text-anchor="middle">{live(move || gauge.read().ends.1.clone())}</text>
+            </svg>
+            <p class="name" aria-hidden="true">{name}</p>
+        </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Frame, Kind};
+
+    #[test]
+    fn the_bands_of_thresholds_fill_the_scale() {
+        let band = |from, to, level| Band { from, to, level };
+        assert_eq!(bands([None, None]), []);
+        assert_eq!(
+            bands([Some(70.0), Some(90.0)]),
+            [band(0.0, 70.0, "ok"), band(70.0, 90.0, "warn"), band(90.0, 100.0, "alert")]
+        );
+        assert_eq!(bands([None, Some(50.0)]), [band(0.0, 50.0, "ok"), band(50.0, 100.0, "alert")]);
+        assert_eq!(bands([Some(0.0), None]), [band(0.0, 100.0, "warn")]);
+        assert_eq!(bands([Some(90.0), Some(50.0)]), [band(0.0, 50.0, "ok"), band(50.0, 100.0, "alert")]);
+    }
+
+    #[test]
+    fn a_value_fills_its_part_of_the_arc() {
+        let series = Series { name: "a".to_owned(), points: vec![(0, Some(50.0))], tags: Vec::new() };
+        let mut widget = Widget::new(Kind::Gauge, "", Frame::default());
+        widget.options.insert("max".to_owned(), 200.into());
+        let all = gauges(std::slice::from_ref(&series), &widget);
+        assert_eq!((all[0].full, all[0].min, all[0].max), (25.0, 0.0, 200.0));
+        assert_eq!(arc(76.0, 0.0, 100.0), "M34.18 134.00A76 76 0 1 1 165.82 134.00");
+        let none = Series { points: Vec::new(), ..series };
+        let all = gauges(&[none], &widget);
+        assert_eq!((all[0].full, &*all[0].figure.number), (0.0, "–"));
+    }
+}

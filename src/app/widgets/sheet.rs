@@ -1,0 +1,257 @@
+//! What a table shows, however many rows: columns, an order, and the window of rows that is on the screen.
+
+use std::cmp::Ordering;
+
+use super::values;
+use crate::app::format;
+use crate::dashboard::Widget;
+use crate::dashboard::table::{Entry, Table};
+use crate::sync::protocol::Series;
+
+/// Height of a row in CSS pixels; `style/table.css` says the same.
+pub const ROW_PX: usize = 30;
+/// Rows beyond the edges of the screen that are there already when somebody scrolls.
+const AHEAD: usize = 12;
+/// Rows by which the width of a column is told.
+const SAMPLE: usize = 200;
+/// The widest column, in characters; what is longer is cut off, and whole in its title.
+const WIDEST: usize = 44;
+
+/// Rows and columns, with the numbers in their columns' units.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sheet {
+    pub columns: Vec<Column>,
+    rows: Vec<Vec<Entry>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Column {
+    pub name: String,
+    /// True where only numbers stand in it: they stand to the right.
+    pub numeric: bool,
+    unit: String,
+    decimals: Option<usize>,
+    /// In characters.
+    pub width: usize,
+}
+
+/// A column to sort by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sort {
+    pub column: String,
+    pub descending: bool,
+}
+
+impl Sort {
+    /// What the option `sort` says: a column's name, with a minus before it for the largest first.
+    pub fn of(option: &str) -> Option<Self> {
+        let (column, descending) = match option.strip_prefix('-') {
+            Some(column) => (column, true),
+            None => (option, false),
+        };
+        (!column.is_empty()).then(|| Self { column: column.to_owned(), descending })
+    }
+}
+
+impl Sheet {
+    /// A table as it was pasted.
+    pub fn of_table(table: &Table, widget: &Widget) -> Self {
+        let numeric = |n: usize| table.numbers(n).is_some();
+        Self::new(
+            table.columns.iter().enumerate().map(|(n, name)| (name.clone(), numeric(n))),
+            table.rows.clone(),
+            widget,
+        )
+    }
+
+    /// A row for each series: a column for each of their labels, else their names, and their last value.
+    pub fn of_series(series: &[Series], widget: &Widget) -> Self {
+        if series.is_empty() {
+            return Self::default();
+        }
+        let mut labels: Vec<&str> = Vec::new();
+        for (label, _) in series.iter().flat_map(|one| &one.tags) {
+            if !labels.contains(&label.as_str()) {
+                labels.push(label);
+            }
+        }
+        let named = labels.is_empty() || series.iter().any(|one| one.tags.is_empty());
+        let mut columns: Vec<(String, bool)> = Vec::new();
+        if named {
+            columns.push(("Name".to_owned(), false));
+        }
+        columns.extend(labels.iter().map(|label| ((*label).to_owned(), false)));
+        columns.push(("Value".to_owned(), true));
+        let row = |one: &Series| {
+            let text = |text: &str| if text.is_empty() { Entry::Empty } else { Entry::Text(text.to_owned()) };
+            let mut row = Vec::with_capacity(columns.len());
+            if named {
+                row.push(text(&one.name));
+            }
+            for label in &labels {
+                let tag = one.tags.iter().find(|(name, _)| name == label);
+                row.push(tag.map_or(Entry::Empty, |(_, value)| text(value)));
+            }
+            row.push(values::value(&one.points, "last").map_or(Entry::Empty, Entry::Number));
+            row
+        };
+        let rows = series.iter().map(row).collect();
+        Self::new(columns.into_iter(), rows, widget)
+    }
+
+    fn new(columns: impl Iterator<Item = (String, bool)>, rows: Vec<Vec<Entry>>, widget: &Widget) -> Self {
+        let column = |(name, numeric): (String, bool)| {
+            let own = widget.text_option(&format!("unit.{name}"));
+            let unit = if own.is_empty() { widget.text_option("unit") } else { own };
+            Column { unit: unit.to_owned(), decimals: values::decimals(widget), name, numeric, width: 0 }
+        };
+        let mut sheet = Self { columns: columns.map(column).collect(), rows };
+        let every = sheet.rows.len().div_ceil(SAMPLE).max(1);
+        let width = |n: usize| {
+            let cells = sheet.rows.iter().step_by(every).map(|row| sheet.words(row, n).chars().count());
+            let name = sheet.columns[n].name.chars().count() + 2;
+            cells.chain([name]).max().unwrap_or(0).clamp(5, WIDEST) + 3
+        };
+        let widths: Vec<usize> = (0..sheet.columns.len()).map(width).collect();
+        for (column, width) in sheet.columns.iter_mut().zip(widths) {
+            column.width = width;
+        }
+        sheet
+    }
+
+    fn words(&self, row: &[Entry], column: usize) -> String {
+        let Column { unit, decimals, numeric, .. } = &self.columns[column];
+        match row.get(column) {
+            Some(Entry::Number(value)) if *numeric => format::in_words(Some(*value), unit, *decimals),
+            Some(entry) => entry.to_string(),
+            None => String::new(),
+        }
+    }
+
+    /// What stands in a row, as it reads; nothing for one that is not there.
+    pub fn row(&self, n: usize) -> Vec<String> {
+        let Some(row) = self.rows.get(n) else { return Vec::new() };
+        (0..self.columns.len()).map(|column| self.words(row, column)).collect()
+    }
+
+    /// The rows in their order by a column: numbers before texts, and what is empty last either way.
+    pub fn order(&self, sort: Option<&Sort>) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
+        let column = sort.and_then(|sort| {
+            Some((self.columns.iter().position(|column| column.name == sort.column)?, sort.descending))
+        });
+        let Some((column, descending)) = column else { return order };
+        let keys: Vec<Key> = self.rows.iter().map(|row| Key::of(&row[column])).collect();
+        order.sort_by(|a, b| {
+            let (a, b) = (&keys[*a as usize], &keys[*b as usize]);
+            match (a, b) {
+                (Key::Empty, _) | (_, Key::Empty) => a.compare(b),
+                _ if descending => b.compare(a),
+                _ => a.compare(b),
+            }
+        });
+        order
+    }
+}
+
+/// What rows are sorted by.
+enum Key {
+    Number(f64),
+    Text(String),
+    Empty,
+}
+
+impl Key {
+    fn of(entry: &Entry) -> Self {
+        match entry {
+            Entry::Number(number) => Self::Number(*number),
+            Entry::Text(text) => Self::Text(text.to_lowercase()),
+            Entry::Empty => Self::Empty,
+        }
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Empty, Self::Empty) => Ordering::Equal,
+            (Self::Number(_), _) | (_, Self::Empty) => Ordering::Less,
+            (_, Self::Number(_)) | (Self::Empty, _) => Ordering::Greater,
+        }
+    }
+}
+
+/// The rows to draw, first and end, of so many: those on the screen and some around them. It moves in steps,
+/// so that a turn of the wheel does not make a row at a time.
+pub fn window(rows: usize, scrolled_px: f64, height_px: f64) -> (usize, usize) {
+    const STEP: usize = AHEAD / 2;
+    let first = (scrolled_px.max(0.0) as usize / ROW_PX) / STEP * STEP;
+    let fit = (height_px.max(0.0) as usize).div_ceil(ROW_PX);
+    let from = first.saturating_sub(AHEAD).min(rows);
+    (from, (first + STEP + fit + AHEAD).min(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Frame, Kind};
+
+    fn sheet(text: &str, options: &[(&str, &str)]) -> Sheet {
+        let mut widget = Widget::new(Kind::Table, "", Frame::default());
+        for (name, value) in options {
+            widget.options.insert((*name).to_owned(), (*value).into());
+        }
+        Sheet::of_table(&Table::read(text).expect("fits"), &widget)
+    }
+
+    fn firsts(sheet: &Sheet, sort: &str) -> Vec<String> {
+        sheet.order(Sort::of(sort).as_ref()).iter().map(|n| sheet.row(*n as usize)[0].clone()).collect()
+    }
+
+    #[test]
+    fn rows_sort_by_a_column_and_what_is_empty_comes_last() {
+        let sheet = sheet("name,n\nb,2\nA,10\nc,\nd,1", &[]);
+        assert_eq!(firsts(&sheet, ""), ["b", "A", "c", "d"]);
+        assert_eq!(firsts(&sheet, "name"), ["A", "b", "c", "d"]);
+        assert_eq!(firsts(&sheet, "n"), ["d", "b", "A", "c"]);
+        assert_eq!(firsts(&sheet, "-n"), ["A", "b", "d", "c"]);
+        assert_eq!(firsts(&sheet, "nowhere"), ["b", "A", "c", "d"]);
+    }
+
+    #[test]
+    fn each_column_has_its_unit() {
+        let sheet = sheet("path,p95,size\n/a,412,2048", &[("unit", "ms"), ("unit.size", "bytes")]);
+        assert_eq!(sheet.row(0), ["/a", "412 ms", "2 KiB"]);
+        assert!(!sheet.columns[0].numeric && sheet.columns[1].numeric);
+        assert_eq!(sheet.row(1), Vec::<String>::new());
+    }
+
+    #[test]
+    fn series_are_rows_by_their_labels() {
+        let series = |name: &str, tags: &[(&str, &str)], value| Series {
+            name: name.to_owned(),
+            points: vec![(1, Some(value))],
+            tags: tags.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect(),
+        };
+        let widget = Widget::new(Kind::Table, "", Frame::default());
+        let all = [series("a", &[("host", "x")], 1.0), series("b", &[("host", "y"), ("env", "prod")], 2.0)];
+        let sheet = Sheet::of_series(&all, &widget);
+        assert_eq!(
+            sheet.columns.iter().map(|column| &*column.name).collect::<Vec<_>>(),
+            ["host", "env", "Value"]
+        );
+        assert_eq!(sheet.row(0), ["x", "", "1"]);
+        let sheet = Sheet::of_series(&[series("a", &[], 1.0)], &widget);
+        assert_eq!(sheet.row(0), ["a", "1"]);
+    }
+
+    #[test]
+    fn only_the_rows_around_the_screen_are_drawn() {
+        assert_eq!(window(5_000, 0.0, 300.0), (0, 28));
+        let (from, to) = window(5_000, 30_000.0, 300.0);
+        assert!(from <= 1_000 - AHEAD / 2 && to >= 1_010 + AHEAD && to - from < 50, "{from} {to}");
+        assert_eq!(window(5_000, 1e9, 300.0), (5_000, 5_000));
+        assert_eq!(window(3, 0.0, 300.0), (0, 3));
+        assert_eq!(window(9, -5.0, -1.0), (0, 9));
+    }
+}

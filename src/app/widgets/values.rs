@@ -1,0 +1,116 @@
+//! The one value that a series comes down to, and what it means to a widget.
+
+use crate::dashboard::Widget;
+
+/// Points of a series.
+pub type Points = [(u64, Option<f64>)];
+
+/// The custom properties of the series' colours, in turn.
+pub const SERIES_COLORS: [&str; 10] =
+    ["--s1", "--s2", "--s3", "--s4", "--s5", "--s6", "--s7", "--s8", "--s9", "--s10"];
+
+/// The colour of a series, by its place.
+pub fn color(n: usize) -> String {
+    format!("var({})", SERIES_COLORS[n % SERIES_COLORS.len()])
+}
+
+/// What a series comes down to: `mean`, `min`, `max`, `sum`, and its last value for anything else.
+pub fn value(points: &Points, shows: &str) -> Option<f64> {
+    let mut values = points.iter().filter_map(|(_, value)| *value);
+    match shows {
+        "mean" => {
+            let (count, sum) = values.fold((0u32, 0.0), |(count, sum), value| (count + 1, sum + value));
+            (count > 0).then(|| sum / f64::from(count))
+        }
+        "min" => values.reduce(f64::min),
+        "max" => values.reduce(f64::max),
+        "sum" => values.reduce(|sum, value| sum + value),
+        _ => values.next_back(),
+    }
+}
+
+/// The digits that a widget asks for.
+pub fn decimals(widget: &Widget) -> Option<usize> {
+    widget.options.get("decimals").and_then(serde_json::Value::as_u64).map(|decimals| decimals as usize)
+}
+
+/// `ok`, `warn` or `alert`, by the widget's thresholds.
+pub fn level(value: Option<f64>, widget: &Widget) -> &'static str {
+    let past =
+        |field: &str| matches!((value, widget.number_option(field)), (Some(value), Some(at)) if value >= at);
+    if past("alert_at") {
+        "alert"
+    } else if past("warn_at") {
+        "warn"
+    } else {
+        "ok"
+    }
+}
+
+/// What a level is to those who do not see its colour.
+pub fn level_words(level: &str) -> &'static str {
+    match level {
+        "warn" => ", past the warning",
+        "alert" => ", past the alert",
+        _ => "",
+    }
+}
+
+/// The ends of a widget's scale: what its options say, and else what holds nothing and all of the values.
+pub fn scale(values: impl Iterator<Item = f64>, widget: &Widget) -> (f64, f64) {
+    let (least, most) =
+        values.fold((0.0, 0.0), |(least, most): (f64, f64), value| (least.min(value), most.max(value)));
+    let percent = match widget.text_option("unit") {
+        "%" | "percent" if most <= 100.0 => Some(100.0),
+        "0-1" | "percentunit" if most <= 1.0 => Some(1.0),
+        _ => None,
+    };
+    let min = widget.number_option("min").unwrap_or(least);
+    let max = widget.number_option("max").or(percent.filter(|_| least >= 0.0)).unwrap_or(most);
+    if max > min { (min, max) } else { (min, min + 1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Frame, Kind};
+
+    #[test]
+    fn a_series_comes_down_to_what_is_asked() {
+        let points = [(0, Some(2.0)), (1, None), (2, Some(6.0)), (3, Some(1.0)), (4, None)];
+        for (shows, expected) in
+            [("", 1.0), ("last", 1.0), ("mean", 3.0), ("min", 1.0), ("max", 6.0), ("sum", 9.0)]
+        {
+            assert_eq!(value(&points, shows), Some(expected), "{shows}");
+            assert_eq!(value(&[(0, None)], shows), None, "{shows}");
+        }
+    }
+
+    #[test]
+    fn thresholds_colour_the_number() {
+        let mut widget = Widget::new(Kind::Stat, "", Frame::default());
+        assert_eq!(level(Some(9.0), &widget), "ok");
+        widget.options.insert("warn_at".to_owned(), 5.into());
+        widget.options.insert("alert_at".to_owned(), 9.into());
+        assert_eq!(level(Some(4.9), &widget), "ok");
+        assert_eq!(level(Some(5.0), &widget), "warn");
+        assert_eq!(level(Some(9.0), &widget), "alert");
+        assert_eq!(level(None, &widget), "ok");
+    }
+
+    #[test]
+    fn a_scale_holds_zero_and_every_value() {
+        let mut widget = Widget::new(Kind::Bar, "", Frame::default());
+        let of = |widget: &Widget, values: &[f64]| scale(values.iter().copied(), widget);
+        assert_eq!(of(&widget, &[3.0, 8.0]), (0.0, 8.0));
+        assert_eq!(of(&widget, &[-3.0, -8.0]), (-8.0, 0.0));
+        assert_eq!(of(&widget, &[]), (0.0, 1.0));
+        widget.options.insert("unit".to_owned(), "%".into());
+        assert_eq!(of(&widget, &[30.0]), (0.0, 100.0));
+        assert_eq!(of(&widget, &[130.0]), (0.0, 130.0));
+        widget.options.insert("min".to_owned(), 50.into());
+        assert_eq!(of(&widget, &[30.0]), (50.0, 100.0));
+        widget.options.insert("max".to_owned(), 40.into());
+        assert_eq!(of(&widget, &[30.0]), (50.0, 51.0));
+    }
+}
