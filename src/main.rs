@@ -8,7 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use lockstep::server::config::{Config, ConfigError, LogFormat};
+use lockstep::server::data::local::SeriesByName;
+use lockstep::server::data::prometheus::Prometheus;
+use lockstep::server::data::series::{Bounds, SeriesStore};
+use lockstep::server::data::sources::Sources;
 use lockstep::server::data::this_server::{Load, ThisServer};
+use lockstep::server::data::{Source, SourceError};
+use lockstep::server::limits::Limits;
 use lockstep::server::metrics::Metrics;
 use lockstep::server::rooms::{RoomError, Rooms};
 use lockstep::server::state::AppState;
@@ -20,6 +26,8 @@ use tracing_subscriber::EnvFilter;
 
 /// The database's file in the data directory.
 const DATABASE: &str = "lockstep.db";
+/// The pushed points', apart from it, so that neither waits for the other.
+const SERIES: &str = "series.db";
 
 /// Bytes of each worker's stack: what strangers send is bounded in depth before it is followed, and
 /// where a bound was missed this is room to fail in order instead of with the process.
@@ -34,6 +42,8 @@ enum StartError {
     DataDir { path: PathBuf, error: std::io::Error },
     #[error("data_dir: the database in {} cannot be opened: {error}", path.display())]
     Store { path: PathBuf, error: StoreError },
+    #[error("prometheus: {0}")]
+    Source(SourceError),
     #[error("the sample dashboard could not be made: {0}")]
     Sample(RoomError),
     #[error("addr: {addr} cannot be listened on: {error}")]
@@ -84,13 +94,15 @@ async fn run(config: Config) -> Result<(), StartError> {
     let site = Site::open(config.site_root.as_deref(), &std::env::current_exe()?)?;
     let (store, is_new) = open_store(&config).await?;
     let metrics = Arc::new(Metrics::default());
-    let source = Arc::new(ThisServer::default());
+    let series = Arc::new(open_series(&config).await?);
+    let source = Arc::new(ThisServer::new(series.memory().clone()));
     let limits = Arc::new(config.limits.clone());
-    let rooms = Rooms::new(store, limits, metrics.clone(), source.clone());
+    let sources = sources(&config, &series, &limits).map_err(StartError::Source)?;
+    let rooms = Rooms::new(store, limits, metrics.clone(), sources);
     if is_new {
         rooms.create_with(sample::dashboard()).await.map_err(StartError::Sample)?;
     }
-    let state = AppState::new(&config, rooms, source.clone(), site).await;
+    let state = AppState::new(&config, rooms, source.clone(), series, site).await;
     let state = state.map_err(|error| StartError::Store { path: config.data_dir.clone(), error })?;
     let listener = tokio::net::TcpListener::bind(config.addr).await;
     let listener = listener.map_err(|error| StartError::Bind { addr: config.addr, error })?;
@@ -112,6 +124,22 @@ async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, bool), StartErro
     let is_new = !file.exists();
     let store = SqliteStore::open(&file).await.map_err(|error| StartError::Store { path, error })?;
     Ok((Arc::new(store), is_new))
+}
+
+/// Opens the file of pushed points, made where there is none yet.
+async fn open_series(config: &Config) -> Result<SeriesStore, StartError> {
+    let bounds = Bounds::new(&config.limits, config.series_hours);
+    let opened = SeriesStore::open(&config.data_dir.join(SERIES), bounds).await;
+    opened.map_err(|error| StartError::Store { path: config.data_dir.clone(), error })
+}
+
+/// All that a widget can ask: series by name, and what the settings name.
+fn sources(config: &Config, series: &SeriesStore, limits: &Arc<Limits>) -> Result<Sources, SourceError> {
+    let mut all: Vec<Arc<dyn Source>> = vec![Arc::new(SeriesByName::new(series.memory().clone()))];
+    for server in &config.prometheus {
+        all.push(Arc::new(Prometheus::new(server, limits.answer_bytes)?));
+    }
+    Ok(Sources::new(all, limits.clone()))
 }
 
 /// Says where the server is, on one line, for people and programs alike.

@@ -20,7 +20,7 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// The time that charts show. Written as `15m`, `6h`, `7d`, or as two Unix times in milliseconds with a
 /// slash between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimeRange {
     /// Up to now, and moving with it: this many milliseconds.
     Last(u64),

@@ -3,6 +3,8 @@
 //! A setting has one name in three spellings: `--data-dir`, `LOCKSTEP_DATA_DIR`, and `data_dir` in the
 //! table `[lockstep]`. A value that does not fit stops the start and says which setting and what fits.
 
+mod prometheus;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -13,6 +15,7 @@ use axum::http::Uri;
 use clap::{Arg, ArgMatches, Command};
 use tracing_subscriber::EnvFilter;
 
+pub use self::prometheus::{Access, Prometheus, Secret};
 use super::limits::Limits;
 
 /// What the server was told.
@@ -31,6 +34,12 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Whether everyone who can reach an address beyond this machine may read and edit.
     pub allow_open_access_on_network: bool,
+    /// What whoever brings points has to know; `None` lets everybody who reaches the server.
+    pub ingest_token: Option<Secret>,
+    /// How long pushed points are kept.
+    pub series_hours: u64,
+    /// The Prometheus servers that may be asked.
+    pub prometheus: Vec<Prometheus>,
     pub limits: Limits,
 }
 
@@ -88,7 +97,7 @@ struct Setting {
     default: &'static str,
 }
 
-const SETTINGS: [Setting; 7] = [
+const SETTINGS: [Setting; 10] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -121,9 +130,26 @@ const SETTINGS: [Setting; 7] = [
         help: "Everyone who can reach an address beyond this machine may read and edit every dashboard",
         default: "false",
     },
+    Setting {
+        name: INGEST_TOKEN,
+        value: "TOKEN",
+        help: "What whoever brings points has to send, as `Authorization: Bearer TOKEN`",
+        default: "none: whoever reaches the server",
+    },
+    Setting { name: "series_hours", value: "HOURS", help: "How long pushed points are kept", default: "24" },
+    Setting {
+        name: PROMETHEUS,
+        value: "NAME=URL",
+        help: "Prometheus servers that may be asked, separated by commas",
+        default: "none",
+    },
 ];
 
 const OPEN: &str = "allow_open_access_on_network";
+const INGEST_TOKEN: &str = "ingest_token";
+const PROMETHEUS: &str = "prometheus";
+/// Settings whose values are never shown.
+const SECRET: [&str; 2] = [INGEST_TOKEN, PROMETHEUS];
 /// The file that is read where it is there.
 const FILE: &str = "Leptos.toml";
 const PREFIX: &str = "LOCKSTEP_";
@@ -174,6 +200,13 @@ limits! {
     room_inbox, "limit_room_inbox", "Inputs that wait for one dashboard";
     tail_commits, "limit_tail_commits", "Commits of a dashboard kept in memory for those who resume";
     tail_bytes, "limit_tail_bytes", "Bytes of the same";
+    ingest_bytes, "limit_ingest_bytes", "Bytes of one request that brings points, also once unpacked";
+    series, "limit_series", "Series that are pushed";
+    points_per_series, "limit_points_per_series", "Points kept of one series";
+    points, "limit_points", "Points kept of all series together";
+    queries, "limit_queries", "Queries of sources that run at the same time";
+    query_idle_ms, "limit_query_idle_ms", "Milliseconds that a query goes on for nobody";
+    answer_bytes, "limit_answer_bytes", "Bytes of one answer of a source";
 }
 
 impl Config {
@@ -249,6 +282,15 @@ impl Found {
                     _ => None,
                 })?
                 .unwrap_or(false),
+            ingest_token: self.parse(INGEST_TOKEN, "a token without spaces", |text| {
+                (!text.contains(char::is_whitespace)).then(|| Secret::new(text))
+            })?,
+            series_hours: self
+                .parse("series_hours", "a whole number of hours from 1 to 8760", |text| {
+                    text.parse().ok().filter(|hours| (1..=8760).contains(hours))
+                })?
+                .unwrap_or(24),
+            prometheus: self.prometheus()?,
             limits,
         };
         if !config.addr.ip().is_loopback() && !config.allow_open_access_on_network {
@@ -265,9 +307,24 @@ impl Found {
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, ConfigError> {
         let Some((place, text)) = self.get(name) else { return Ok(None) };
+        let shown = if SECRET.contains(&name) { "what is set there".to_owned() } else { text.clone() };
         let bad =
-            || ConfigError::Value { place: place.clone(), value: text.clone(), wants: wants.to_owned() };
+            || ConfigError::Value { place: place.clone(), value: shown.clone(), wants: wants.to_owned() };
         read(text.trim()).ok_or_else(bad).map(Some)
+    }
+
+    /// The servers by name: out of the tables of the file where nothing else says so.
+    fn prometheus(&self) -> Result<Vec<Prometheus>, ConfigError> {
+        const WANTS: &str = "servers such as main=http://127.0.0.1:9090, separated by commas; a name has up to \
+                             64 letters, digits, _ and -, and is not one of this server's own sources";
+        let elsewhere = self.get(PROMETHEUS).filter(|(place, _)| !matches!(place, Place::File { .. }));
+        match self.file.get(PROMETHEUS).filter(|_| elsewhere.is_none()) {
+            Some(toml::Value::Table(servers)) => prometheus::read_tables(servers).map_err(|wants| {
+                let place = Place::File { name: PROMETHEUS, path: self.path.clone() };
+                ConfigError::Value { place, value: "what is set there".to_owned(), wants }
+            }),
+            _ => Ok(self.parse(PROMETHEUS, WANTS, prometheus::read_list)?.unwrap_or_default()),
+        }
     }
 
     fn get(&self, name: &'static str) -> Option<(Place, String)> {

@@ -64,6 +64,8 @@ pub async fn serve(
     tell.send_replace(true);
     let ending = async {
         let (served, ()) = tokio::join!(&mut serving, state.rooms.drain(COME_BACK_MS));
+        state.rooms.sources().close().await;
+        state.series.close().await;
         state.store.close().await;
         served
     };

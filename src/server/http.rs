@@ -1,8 +1,10 @@
 //! The HTTP interface: dashboards, the guest's name, and how the server is.
 
+pub mod data;
 pub mod documents;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -159,7 +161,16 @@ pub async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, ApiEr
 
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(State(state): State<AppState>) -> Response {
-    let text = state.metrics.prometheus_text();
+    let mut text = state.metrics.prometheus_text();
+    text.push_str(&state.rooms.sources().prometheus_text());
+    let size = state.series.memory().size();
+    for (name, help, value) in [
+        ("lockstep_series", "Series that are pushed.", size.series),
+        ("lockstep_series_points", "Points kept of them.", size.points),
+        ("lockstep_series_bytes", "Bytes of memory that these take, about.", size.bytes),
+    ] {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
@@ -171,8 +182,20 @@ pub async fn status(State(state): State<AppState>) -> Json<ServerStatus> {
 /// The state of the server's own services.
 pub async fn server_status(state: &AppState) -> ServerStatus {
     let uptime_ms = u64::try_from(state.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let services =
+    let mut services =
         vec![store_service(state).await, rooms_service(state), bus_service(), source_service(state)];
+    services.extend(state.rooms.sources().all().map(|source| {
+        let is = source.state();
+        let name = if source.name().is_empty() { "pushed" } else { source.name() };
+        ServerService {
+            name: format!("source-{name}"),
+            state: is.state.to_owned(),
+            says: is.says,
+            last_error: is.last_error,
+            latency_ms: is.latency_ms,
+            queue: None,
+        }
+    }));
     ServerStatus { build: BUILD.to_owned(), uptime_ms, services }
 }
 

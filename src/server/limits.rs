@@ -48,6 +48,21 @@ pub struct Limits {
     pub tail_commits: usize,
     /// Bytes of the same.
     pub tail_bytes: usize,
+    /// Bytes of one request that brings points, packed and unpacked: what a collector sends after a
+    /// night without a network, in parts.
+    pub ingest_bytes: usize,
+    /// Series that are pushed: a mistake that makes a series of each request ends here.
+    pub series: usize,
+    /// Points kept of one series: a point a second over a day, with room.
+    pub points_per_series: usize,
+    /// Points kept of all series together: at some six bytes each a quarter of a small machine's memory.
+    pub points: usize,
+    /// Queries of sources that run at the same time, each for however many people.
+    pub queries: usize,
+    /// Milliseconds that a query goes on for nobody: a reload comes back within it.
+    pub query_idle_ms: u64,
+    /// Bytes of one answer of a source: 20 series of years, and not what a mistaken query brings.
+    pub answer_bytes: usize,
 }
 
 impl Default for Limits {
@@ -75,6 +90,13 @@ impl Default for Limits {
             room_inbox: 1_024,
             tail_commits: 5_000,
             tail_bytes: 16 * 1024 * 1024,
+            ingest_bytes: 10 * 1024 * 1024,
+            series: 10_000,
+            points_per_series: 100_000,
+            points: 50_000_000,
+            queries: 5_000,
+            query_idle_ms: 30_000,
+            answer_bytes: 16 * 1024 * 1024,
         }
     }
 }

@@ -49,6 +49,16 @@ pub struct Metrics {
     pub digest_differs: AtomicU64,
     /// Panics that a room caught and healed.
     pub panics_caught: AtomicU64,
+    /// Requests that brought points.
+    pub ingest_requests: AtomicU64,
+    /// Of those, the ones of which nothing was taken.
+    pub ingest_failed: AtomicU64,
+    /// Points that were taken.
+    pub ingest_points: AtomicU64,
+    /// Points, lines and items that did not fit.
+    pub ingest_refused: AtomicU64,
+    /// Fields whose value is a text, passed over.
+    pub ingest_texts: AtomicU64,
     rejected: [AtomicU64; CODES.len()],
     appends: Histogram,
 }
@@ -140,6 +150,11 @@ impl Metrics {
             ("lockstep_conflicts_total", "Conflict records made.", &self.conflicts_total),
             ("lockstep_digest_differs_total", "Copies that differed from the room.", &self.digest_differs),
             ("lockstep_panics_caught_total", "Panics that a room caught and healed.", &self.panics_caught),
+            ("lockstep_ingest_requests_total", "Requests that brought points.", &self.ingest_requests),
+            ("lockstep_ingest_failed_total", "Of those, the ones turned down whole.", &self.ingest_failed),
+            ("lockstep_ingest_points_total", "Points taken.", &self.ingest_points),
+            ("lockstep_ingest_refused_total", "Points and lines that did not fit.", &self.ingest_refused),
+            ("lockstep_ingest_texts_total", "Text fields passed over.", &self.ingest_texts),
         ];
         for (name, help, value) in counters {
             let _ =

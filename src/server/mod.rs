@@ -7,6 +7,7 @@ pub mod data;
 pub mod drain;
 pub mod errors;
 pub mod http;
+pub mod ingest;
 pub mod limits;
 pub mod metrics;
 pub mod origin;

@@ -4,7 +4,7 @@ pub mod frames;
 pub mod input;
 pub mod outbound;
 
-mod feed;
+pub(super) mod feed;
 mod live;
 mod resume_token;
 mod tail;
@@ -24,7 +24,7 @@ use self::input::{Input, Read};
 use self::live::Live;
 use self::resume_token::ResumeTokens;
 use super::clock::now_ms;
-use super::data::RoomData;
+use super::data::sources::Sources;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::store::{Listed, Listing, NewDashboard, Store, StoreError};
@@ -60,7 +60,7 @@ struct Shared {
     store: Arc<dyn Store>,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
-    data: Arc<dyn RoomData>,
+    sources: Sources,
     slots: Mutex<HashMap<DashboardId, Arc<Slot>>>,
     tasks: Mutex<JoinSet<()>>,
     sessions: AtomicUsize,
@@ -105,17 +105,12 @@ impl RoomHandle {
 }
 
 impl Rooms {
-    pub fn new(
-        store: Arc<dyn Store>,
-        limits: Arc<Limits>,
-        metrics: Arc<Metrics>,
-        data: Arc<dyn RoomData>,
-    ) -> Self {
+    pub fn new(store: Arc<dyn Store>, limits: Arc<Limits>, metrics: Arc<Metrics>, sources: Sources) -> Self {
         Self(Arc::new(Shared {
             store,
             limits,
             metrics,
-            data,
+            sources,
             slots: Mutex::default(),
             tasks: Mutex::default(),
             sessions: AtomicUsize::new(0),
@@ -137,8 +132,9 @@ impl Rooms {
         &self.0.metrics
     }
 
-    pub(super) fn data(&self) -> &Arc<dyn RoomData> {
-        &self.0.data
+    /// Where the figures of the widgets come from.
+    pub fn sources(&self) -> &Sources {
+        &self.0.sources
     }
 
     /// True once [`Rooms::drain`] was called: nobody is let in any more.
@@ -402,14 +398,13 @@ pub(super) fn random_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::data::this_server::ThisServer;
     use crate::server::store::memory::MemoryStore;
 
     #[tokio::test(start_paused = true)]
     async fn draining_does_not_wait_for_a_room_whose_task_died() {
-        let source = Arc::new(ThisServer::default());
+        let sources = Sources::new([], Arc::default());
         let store = Arc::new(MemoryStore::default());
-        let rooms = Rooms::new(store, Arc::default(), Arc::default(), source);
+        let rooms = Rooms::new(store, Arc::default(), Arc::default(), sources);
         let id = rooms.create("Orders").await.expect("made");
         let room = rooms.open(&id).await.expect("opens");
         let mut tasks = std::mem::take(&mut *rooms.0.tasks.lock().expect("no panic"));

@@ -16,7 +16,7 @@ use super::http::documents;
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
-use super::{http, pages, socket};
+use super::{http, ingest, pages, socket};
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
@@ -39,6 +39,15 @@ pub fn router(state: AppState) -> Router {
             post(documents::import).layer(DefaultBodyLimit::max(state.rooms.limits().import_bytes)),
         )
         .route("/api/v1/me", put(http::rename))
+        .route("/api/v1/dashboards/{id}/data", get(http::data::data))
+        .route("/api/v1/sources", get(http::data::sources))
+        .route("/api/v1/sources/{name}/values", get(http::data::values))
+        // The source of series by name has none.
+        .route("/api/v1/sources//values", get(http::data::values))
+        .route("/api/v1/series", get(http::data::series).post(ingest::json::write))
+        .route("/api/v2/write", post(ingest::influx::write))
+        .route("/health", get(ingest::influx::health))
+        .route("/ping", get(ingest::influx::ping))
         .route("/api/v1/status", get(http::status))
         .route("/healthz", get(http::healthz))
         .route("/readyz", get(http::readyz))

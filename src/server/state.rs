@@ -7,8 +7,10 @@ use std::time::Instant;
 use axum::extract::FromRef;
 
 use super::auth::Guests;
-use super::config::Config;
+use super::config::{Config, Secret};
+use super::data::series::SeriesStore;
 use super::data::this_server::ThisServer;
+use super::ingest::Ingest;
 use super::metrics::Metrics;
 use super::origin::Origins;
 use super::rooms::Rooms;
@@ -23,6 +25,8 @@ pub struct AppState {
     pub rooms: Rooms,
     pub metrics: Arc<Metrics>,
     pub source: Arc<ThisServer>,
+    pub series: Arc<SeriesStore>,
+    pub ingest: Ingest,
     pub guests: Guests,
     pub origins: Arc<Origins>,
     pub site: Site,
@@ -37,6 +41,7 @@ impl AppState {
         config: &Config,
         rooms: Rooms,
         source: Arc<ThisServer>,
+        series: Arc<SeriesStore>,
         site: Site,
     ) -> Result<Self, StoreError> {
         let store = rooms.store().clone();
@@ -44,8 +49,23 @@ impl AppState {
         let origins = Arc::new(Origins::new(config));
         let sockets = Sockets::new(rooms.clone(), origins.clone(), site.build()).await?;
         let metrics = rooms.metrics().clone();
+        let token = config.ingest_token.as_ref().map(Secret::reveal);
+        let ingest = Ingest::new(series.clone(), metrics.clone(), token, config.limits.ingest_bytes);
         let (started, draining) = (Instant::now(), Arc::default());
-        Ok(Self { store, rooms, metrics, source, guests, origins, site, sockets, started, draining })
+        Ok(Self {
+            store,
+            rooms,
+            metrics,
+            source,
+            series,
+            ingest,
+            guests,
+            origins,
+            site,
+            sockets,
+            started,
+            draining,
+        })
     }
 
     /// Says that the server stops: from now on it is not ready.
@@ -61,5 +81,11 @@ impl AppState {
 impl FromRef<AppState> for Sockets {
     fn from_ref(state: &AppState) -> Self {
         state.sockets.clone()
+    }
+}
+
+impl FromRef<AppState> for Ingest {
+    fn from_ref(state: &AppState) -> Self {
+        state.ingest.clone()
     }
 }

@@ -302,6 +302,9 @@ pub struct DataFrame {
     /// themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_ms: Option<u64>,
+    /// A word about what is not here, such as series beyond those that are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A named run of points.

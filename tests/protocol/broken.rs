@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use lockstep::dashboard::{ClientId, DashboardId};
+use lockstep::server::data::series::{Bounds, SeriesStore};
+use lockstep::server::data::sources::Sources;
 use lockstep::server::data::this_server::ThisServer;
 use lockstep::server::limits::Limits;
 use lockstep::server::rooms::Rooms;
@@ -156,14 +158,13 @@ async fn s3_a_room_in_which_something_panicked_is_opened_anew_with_all_that_was_
     let server = Server::start(Limits::default()).await;
     let id = server.dashboard().await;
     let mut ada = server.joined("ada", &id).await;
-    let query = json!({"op": "set", "id": "w1", "field": "query", "value": "poison"});
-    ada.push(&id, json!([change(1, "acked"), {"seq": 2, "base": 0, "ops": [query]}])).await;
-    while ada.commits().await.last().is_none_or(|commit| commit["seq"] != 2) {}
+    let mut grace = server.joined("grace", &id).await;
+    ada.push(&id, json!([change(1, "acked")])).await;
+    ada.commits().await;
     server.points.poison(true);
-    let mut grace = server.connect().await;
-    grace.hello("grace").await;
-    grace.send(json!({"type": "join", "dashboard": id})).await;
-    // Neither the one who came nor the one who only watches stays in a room that is no more.
+    let query = json!({"op": "set", "id": "w1", "field": "query", "value": "poison"});
+    ada.push(&id, json!([{"seq": 2, "base": 0, "ops": [query]}])).await;
+    // Neither the one who did it nor the one who only watches stays in a room that is no more.
     assert_eq!((grace.closed().await, ada.closed().await), (4503, 4503));
     server.points.poison(false);
     let mut again = server.connect().await;
@@ -182,12 +183,14 @@ async fn a_page_that_the_store_does_not_give_says_so_in_plain_words() {
     std::fs::create_dir_all(site.join("pkg")).expect("a directory");
     std::fs::write(site.join("pkg/lockstep.js"), "").expect("a file");
     let config = support::config(dir.path(), Limits::default());
-    let source = Arc::new(ThisServer::default());
     let limits = Arc::new(Limits::default());
-    let rooms = Rooms::new(store.clone(), limits, Arc::default(), source.clone());
+    let series = SeriesStore::open(&dir.path().join("series.db"), Bounds::new(&limits, 24)).await;
+    let series = Arc::new(series.expect("opens"));
+    let source = Arc::new(ThisServer::new(series.memory().clone()));
+    let rooms = Rooms::new(store.clone(), limits.clone(), Arc::default(), Sources::new([], limits));
     let id = rooms.create("Orders").await.expect("made");
     let site = Site::open(Some(&site), Path::new("")).expect("a site");
-    let state = AppState::new(&config, rooms, source, site).await.expect("secrets");
+    let state = AppState::new(&config, rooms, source, series, site).await.expect("secrets");
     let listener = tokio::net::TcpListener::bind(config.addr).await.expect("a port");
     let addr = listener.local_addr().expect("an address");
     let serving = tokio::spawn(async move { axum::serve(listener, router::router(state)).await });

@@ -290,7 +290,9 @@ async fn widgets_get_the_points_that_they_ask_for() {
     let before = ada.until("commits").await;
     assert!(before.iter().all(|frame| frame["type"] != "data"), "nobody asks: {before:?}");
     let frames = |frame: Value| frame["frames"].clone();
-    let points = |from: u64, to: u64| (from..=to).map(|n| json!([n, n as f64])).collect::<Vec<_>>();
+    let points = |from: u64, to: u64| {
+        (from..=to).map(|n| json!([server.points.begin + n, n as f64])).collect::<Vec<_>>()
+    };
     let series = |from, to| json!([{"name": "cpu", "points": points(from, to)}]);
     assert_eq!(
         frames(ada.expect_data().await),

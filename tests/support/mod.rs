@@ -11,8 +11,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use futures::{SinkExt, StreamExt};
+use lockstep::server::clock::now_ms;
 use lockstep::server::config::{Config, LogFormat};
-use lockstep::server::data::RoomData;
+use lockstep::server::data::sources::Sources;
+use lockstep::server::data::{Answer, Ask, Curve, Source, SourceError, SourceState};
 use lockstep::server::limits::Limits;
 use lockstep::server::metrics::Metrics;
 use lockstep::server::origin::Origins;
@@ -20,7 +22,6 @@ use lockstep::server::rooms::Rooms;
 use lockstep::server::socket::{self, Sockets};
 use lockstep::server::store::Store;
 use lockstep::server::store::sqlite::SqliteStore;
-use lockstep::sync::protocol::Series;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -54,7 +55,9 @@ impl Server {
     pub async fn start_with(store: Arc<dyn Store>, dir: tempfile::TempDir, limits: Limits) -> Self {
         let (metrics, points) = (Arc::new(Metrics::default()), Arc::new(Points::default()));
         let config = config(dir.path(), limits.clone());
-        let rooms = Rooms::new(store, Arc::new(limits), metrics.clone(), points.clone());
+        let limits = Arc::new(limits);
+        let sources = Sources::new([points.clone() as Arc<dyn Source>], limits.clone());
+        let rooms = Rooms::new(store, limits, metrics.clone(), sources);
         let origins = Arc::new(Origins::new(&config));
         let sockets = Sockets::new(rooms.clone(), origins, "of the test").await.expect("a secret");
         let router = Router::new().route("/api/v1/ws", get(socket::upgrade)).with_state(sockets);
@@ -102,6 +105,9 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         log_format: LogFormat::Text,
         allowed_origins: Vec::new(),
         allow_open_access_on_network: false,
+        ingest_token: None,
+        series_hours: 24,
+        prometheus: Vec::new(),
         limits,
     }
 }
@@ -113,18 +119,20 @@ pub fn stat(title: &str) -> Value {
 
 /// A source of points that the test feeds.
 pub struct Points {
+    /// The time of the point before the first, Unix milliseconds.
+    pub begin: u64,
     count: watch::Sender<u64>,
     poisoned: AtomicBool,
 }
 
 impl Default for Points {
     fn default() -> Self {
-        Self { count: watch::Sender::new(0), poisoned: AtomicBool::new(false) }
+        Self { begin: now_ms(), count: watch::Sender::new(0), poisoned: AtomicBool::new(false) }
     }
 }
 
 impl Points {
-    /// One more point of every query; its time and its value are its number.
+    /// One more point of every query; its value is its number, its time so many milliseconds after `begin`.
     pub fn add(&self) {
         self.count.send_modify(|count| *count += 1);
     }
@@ -135,15 +143,42 @@ impl Points {
     }
 }
 
-impl RoomData for Points {
-    fn subscribe(&self) -> watch::Receiver<u64> {
-        self.count.subscribe()
+#[async_trait::async_trait]
+impl Source for Points {
+    fn name(&self) -> &str {
+        ""
     }
 
-    fn since(&self, query: &str, after_ms: u64) -> Vec<Series> {
+    fn kind(&self) -> &'static str {
+        "test"
+    }
+
+    fn is_here(&self) -> bool {
+        true
+    }
+
+    fn news(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.count.subscribe())
+    }
+
+    fn every_ms(&self) -> u64 {
+        250
+    }
+
+    async fn ask(&self, ask: &Ask) -> Result<Answer, SourceError> {
         assert!(!self.poisoned.load(SeqCst), "poisoned by the test");
-        let points = (after_ms + 1..=*self.count.borrow()).map(|n| (n, Some(n as f64))).collect();
-        vec![Series { name: query.to_owned(), points, tags: Vec::new() }]
+        let known = ask.known.get(&ask.text).map_or(0, |known| known - self.begin);
+        let points = (known + 1..=*self.count.borrow()).map(|n| (self.begin + n, Some(n as f64))).collect();
+        let curve = Curve { name: ask.text.clone(), points, ..Curve::default() };
+        Ok(Answer { curves: vec![curve], count: 1, stamp: 0 })
+    }
+
+    async fn values(&self, _: &str, _: &str) -> Result<Vec<String>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    fn state(&self) -> SourceState {
+        SourceState::default()
     }
 }
 
@@ -212,6 +247,17 @@ impl Client {
             match self.got().await {
                 Got::Frame(frame) if frame["type"] == kind => return frame,
                 Got::Frame(frame) if frame["type"] == "presence" || frame["type"] == "data" => {}
+                other => panic!("{kind} wanted, got {other:?}"),
+            }
+        }
+    }
+
+    /// The next frame of a type; whatever comes in between is passed over.
+    pub async fn expect_any(&mut self, kind: &str) -> Value {
+        loop {
+            match self.got().await {
+                Got::Frame(frame) if frame["type"] == kind => return frame,
+                Got::Frame(_) => {}
                 other => panic!("{kind} wanted, got {other:?}"),
             }
         }

@@ -1,22 +1,165 @@
-//! Where live figures come from: a source answers a widget's query with named series.
+//! Where live figures come from: sources that answer queries, each asked once for all who look.
 
+pub mod legend;
+pub mod local;
+pub mod prometheus;
+pub mod series;
+pub mod sources;
+pub mod standing;
 pub mod this_server;
 
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::sync::protocol::Series;
+/// Points of a chart's line: more than it has pixels for tell nobody more.
+pub const WANTED_POINTS: u64 = 1_000;
+/// Series of an answer that is drawn over time: more lines nobody tells apart.
+pub const MOST_SERIES: usize = 20;
+/// Series of an answer of which only the latest point counts: the rows of a table.
+pub const MOST_ROWS: usize = 1_000;
+/// Values of a label in one answer.
+pub const MOST_VALUES: usize = 1_000;
 
-/// A source of live figures that rooms read from. All calls return at once.
-pub trait RoomData: Send + Sync {
-    /// Counts up whenever there are new points.
-    fn subscribe(&self) -> watch::Receiver<u64>;
+/// Unix milliseconds and a value; `None` for a gap.
+pub type Point = (u64, Option<f64>);
 
-    /// Everything that is kept for a query, in the query's order. A name that the source does not
-    /// know gives a series without points.
-    fn window(&self, query: &str) -> Vec<Series> {
-        self.since(query, 0)
+/// A source of live figures.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// What a widget's `source` says; empty for series by name.
+    fn name(&self) -> &str;
+
+    /// What it is: `series`, `prometheus` ...
+    fn kind(&self) -> &'static str;
+
+    /// True where it answers out of memory, at the first poll.
+    fn is_here(&self) -> bool {
+        false
     }
 
-    /// As [`RoomData::window`], but only points later than `after_ms` (Unix milliseconds).
-    fn since(&self, query: &str, after_ms: u64) -> Vec<Series>;
+    /// Counts up whenever there are new points; `None` for a source that has to be asked again and again.
+    fn news(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
+
+    /// The shortest time between two points that is worth asking for, in milliseconds; and how often it is
+    /// asked where a dashboard does not say.
+    fn every_ms(&self) -> u64;
+
+    /// Answers a query. Errors say in words why not.
+    async fn ask(&self, ask: &Ask) -> Result<Answer, SourceError>;
+
+    /// The values that a label has, in order; all series count where `of` is empty.
+    async fn values(&self, label: &str, of: &str) -> Result<Vec<String>, SourceError>;
+
+    /// How it is.
+    fn state(&self) -> SourceState;
+}
+
+/// What a source is asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ask {
+    /// In the source's own language; a query on each line.
+    pub text: String,
+    /// Unix milliseconds, both included.
+    pub from: u64,
+    pub to: u64,
+    /// Milliseconds from one point to the next, as far as the source has a say in it.
+    pub step: u64,
+    /// Only the latest point of each series.
+    pub latest: bool,
+    /// By series, the time of the last point that is known already: earlier ones are not wanted again.
+    pub known: BTreeMap<String, u64>,
+}
+
+/// What a source answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// In the source's order, as many as fit.
+    pub curves: Vec<Curve>,
+    /// How many series there are.
+    pub count: usize,
+    /// Another value than before tells that points have changed which were told already.
+    pub stamp: u64,
+}
+
+/// One series of an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// The source's own name of it; no two curves of a query's line have the same.
+    pub name: String,
+    /// Without its labels.
+    pub base: String,
+    /// In the order of the labels.
+    pub tags: Vec<(String, String)>,
+    /// Which line of the query it answers, from 0.
+    pub line: usize,
+    /// In time order.
+    pub points: Vec<Point>,
+}
+
+/// Why there is no answer, in words for people. It never says where a source is or what lets us in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub String);
+
+/// How a source is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceState {
+    /// `ok`, `waiting` or `down`.
+    pub state: &'static str,
+    /// In words.
+    pub says: String,
+    pub last_error: Option<String>,
+    pub latency_ms: Option<f64>,
+    /// Queries that it was asked so far, and how many of them failed; `None` where asking costs nothing.
+    pub asked: Option<(u64, u64)>,
+}
+
+/// A step that people would choose, not shorter than this: 1, 2, 5, 10, 15, 20, 30 of a unit of time.
+pub fn round_step(least_ms: u64) -> u64 {
+    const STEPS: [u64; 27] = [
+        250,
+        500,
+        1_000,
+        2_000,
+        5_000,
+        10_000,
+        15_000,
+        20_000,
+        30_000,
+        60_000,
+        120_000,
+        300_000,
+        600_000,
+        900_000,
+        1_200_000,
+        1_800_000,
+        3_600_000,
+        7_200_000,
+        10_800_000,
+        14_400_000,
+        21_600_000,
+        28_800_000,
+        43_200_000,
+        86_400_000,
+        172_800_000,
+        432_000_000,
+        864_000_000,
+    ];
+    STEPS.into_iter().find(|step| *step >= least_ms).unwrap_or(least_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round() {
+        for (range, step) in [(60_000, 250), (900_000, 1_000), (3_600_000, 5_000), (86_400_000, 120_000)] {
+            assert_eq!(round_step(range / WANTED_POINTS), step);
+        }
+    }
 }

@@ -1,17 +1,15 @@
 //! The built-in source "this server": what the process itself does, sampled once per second.
 
-use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
-use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::RoomData;
+use super::series::memory::Memory;
 use crate::server::clock::now_ms;
-use crate::sync::protocol::Series;
 
 /// Percent of one core that this process used in the last second.
 pub const CPU: &str = "server.cpu";
@@ -24,11 +22,6 @@ pub const COMMITS: &str = "server.commits";
 /// Milliseconds to make a commit durable, the mean of the last second; a gap where there was none.
 pub const COMMIT_LATENCY: &str = "server.commit_latency";
 
-/// The names that a query can ask for.
-pub const NAMES: [&str; 5] = [CPU, MEMORY, SESSIONS, COMMITS, COMMIT_LATENCY];
-
-/// Points kept of each series: 15 minutes.
-pub const KEPT: usize = 900;
 /// From one sample to the next.
 const EVERY: Duration = Duration::from_secs(1);
 /// Processor time is a difference of two readings; sooner than this the second one says nothing.
@@ -45,22 +38,18 @@ pub struct Load {
     pub commit_latency_ms: Option<f64>,
 }
 
-/// The points of each of [`NAMES`].
-type Kept = [VecDeque<(u64, Option<f64>)>; NAMES.len()];
-
-/// The source. Made once; [`ThisServer::run`] feeds it.
+/// The one who samples. Made once; [`ThisServer::run`] does it. The points go where the pushed ones are, but
+/// not into the file: after a restart they begin anew.
 pub struct ThisServer {
-    kept: Mutex<Kept>,
-    tick: watch::Sender<u64>,
-}
-
-impl Default for ThisServer {
-    fn default() -> Self {
-        Self { kept: Mutex::default(), tick: watch::Sender::new(0) }
-    }
+    memory: Arc<Memory>,
+    last: AtomicU64,
 }
 
 impl ThisServer {
+    pub fn new(memory: Arc<Memory>) -> Self {
+        Self { memory, last: AtomicU64::new(0) }
+    }
+
     /// Samples once per second, for as long as it is polled. `load` is asked at each sample.
     pub async fn run(&self, mut load: impl FnMut() -> Load) -> Infallible {
         let mut process = Process::new();
@@ -74,57 +63,24 @@ impl ThisServer {
             let (cpu, memory) = process.usage();
             let commits = load.commits.saturating_sub(commits_before);
             commits_before = load.commits;
-            let (sessions, commits) = (load.sessions as f64, commits as f64);
-            self.push(now_ms(), [cpu, memory, Some(sessions), Some(commits), load.commit_latency_ms]);
+            let now = now_ms();
+            self.memory.record(
+                now,
+                [
+                    (CPU, cpu),
+                    (MEMORY, memory),
+                    (SESSIONS, Some(load.sessions as f64)),
+                    (COMMITS, Some(commits as f64)),
+                    (COMMIT_LATENCY, load.commit_latency_ms),
+                ],
+            );
+            self.last.store(now, Relaxed);
         }
     }
 
     /// When the last sample was taken, Unix milliseconds.
     pub fn last_sample(&self) -> Option<u64> {
-        self.kept()[0].back().map(|(at, _)| *at)
-    }
-
-    /// Keeps one value for each of [`NAMES`].
-    fn push(&self, at: u64, values: [Option<f64>; NAMES.len()]) {
-        let mut kept = self.kept();
-        for (points, value) in kept.iter_mut().zip(values) {
-            // The system's clock may be set back; the points stay in time order.
-            let at = points.back().map_or(at, |(last, _)| at.max(last + 1));
-            points.push_back((at, value.filter(|value| value.is_finite())));
-            if points.len() > KEPT {
-                points.pop_front();
-            }
-        }
-        drop(kept);
-        self.tick.send_modify(|tick| *tick += 1);
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl RoomData for ThisServer {
-    fn subscribe(&self) -> watch::Receiver<u64> {
-        self.tick.subscribe()
-    }
-
-    fn since(&self, query: &str, after_ms: u64) -> Vec<Series> {
-        let kept = self.kept();
-        // A name counts once, which bounds an answer by what is kept, however long the query.
-        let mut seen = BTreeSet::new();
-        let names = query.split(',').map(str::trim).filter(|name| !name.is_empty());
-        names
-            .filter(|name| seen.insert(*name))
-            .map(|name| {
-                let points = NAMES.iter().position(|known| *known == name).map(|index| {
-                    let points = &kept[index];
-                    let first = points.partition_point(|(at, _)| *at <= after_ms);
-                    points.range(first..).copied().collect()
-                });
-                Series { name: name.to_owned(), points: points.unwrap_or_default(), tags: Vec::new() }
-            })
-            .collect()
+        Some(self.last.load(Relaxed)).filter(|at| *at > 0)
     }
 }
 
@@ -154,62 +110,26 @@ impl Process {
 
 #[cfg(test)]
 mod tests {
+    use super::super::series::Bounds;
+    use super::super::series::key::selectors;
     use super::*;
-
-    fn filled(samples: u64) -> ThisServer {
-        let source = ThisServer::default();
-        for n in 1..=samples {
-            source.push(n * 1000, [Some(n as f64), Some(5.0), Some(0.0), None, Some(f64::NAN)]);
-        }
-        source
-    }
-
-    #[test]
-    fn a_query_names_series_in_its_own_order_and_each_once() {
-        let source = filled(2);
-        let series = source.window(" server.memory, server.cpu,server.memory,, nobody");
-        let names: Vec<_> = series.iter().map(|series| series.name.as_str()).collect();
-        assert_eq!(names, ["server.memory", "server.cpu", "nobody"]);
-        assert_eq!(series[1].points, [(1000, Some(1.0)), (2000, Some(2.0))]);
-        assert!(series[2].points.is_empty());
-        assert!(source.window("").is_empty());
-    }
-
-    #[test]
-    fn only_what_came_after_is_told() {
-        let source = filled(3);
-        assert_eq!(source.since(CPU, 2000)[0].points, [(3000, Some(3.0))]);
-        assert!(source.since(CPU, 3000)[0].points.is_empty());
-    }
-
-    #[test]
-    fn what_has_no_number_is_a_gap() {
-        assert_eq!(filled(1).window("server.commits, server.commit_latency")[1].points, [(1000, None)]);
-    }
-
-    #[test]
-    fn fifteen_minutes_are_kept_in_time_order_whatever_the_clock_does() {
-        let source = filled(KEPT as u64 + 10);
-        source.push(5, [Some(1.0); NAMES.len()]);
-        let points = &source.window(CPU)[0].points;
-        assert_eq!(points.len(), KEPT);
-        assert!(points.is_sorted_by(|a, b| a.0 < b.0));
-        assert_eq!(*source.subscribe().borrow(), KEPT as u64 + 11);
-    }
 
     #[tokio::test]
     async fn the_first_sample_is_true_and_comes_within_a_second() {
-        let source = ThisServer::default();
-        let mut ticks = source.subscribe();
+        let bounds = Bounds { series: 1, points_per_series: 10, points: 100, kept_ms: 1_000 };
+        let memory = Arc::new(Memory::new(bounds));
+        let source = ThisServer::new(memory.clone());
+        let mut ticks = memory.subscribe();
         let first = async { ticks.changed().await.expect("the source lives") };
         tokio::select! {
             never = source.run(|| Load { sessions: 3, ..Load::default() }) => match never {},
             () = first => {}
             () = tokio::time::sleep(EVERY) => panic!("no sample within a second"),
         }
-        let value = |name| source.window(name)[0].points[0].1;
+        let value = |name| memory.find(&selectors(name)[0], 1, |_| 0, u64::MAX).0[0].last.map(|last| last.1);
         assert_eq!(value(SESSIONS), Some(3.0));
         assert!(value(MEMORY).is_some_and(|bytes| bytes > 1e6));
         assert!(value(CPU).is_some_and(|percent| percent >= 0.0));
+        assert!(value(COMMIT_LATENCY).is_some_and(f64::is_nan), "a gap where there was none");
     }
 }

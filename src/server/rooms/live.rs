@@ -111,7 +111,7 @@ impl Live {
         let now = Instant::now();
         let listed = (room.dashboard().title.clone(), room.dashboard().widgets.len());
         let mut live = Self {
-            feed: Feed::new(rooms.data().clone()),
+            feed: Feed::new(rooms.sources().clone()),
             id,
             rooms,
             slot,

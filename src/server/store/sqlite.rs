@@ -254,7 +254,7 @@ fn spoilt(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// What an error of sqlx means here.
-fn failed(error: sqlx::Error) -> StoreError {
+pub(in crate::server) fn failed(error: sqlx::Error) -> StoreError {
     const SQLITE_FULL: &str = "13";
     match &error {
         sqlx::Error::PoolClosed => StoreError::Closed,

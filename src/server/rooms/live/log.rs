@@ -198,23 +198,22 @@ impl Live {
         self.send_commits(&bodies, digest.as_deref());
         let metrics = self.rooms.metrics().clone();
         let count = |counter: &std::sync::atomic::AtomicU64, by: usize| counter.fetch_add(by as u64, Relaxed);
-        let (mut windows, mut touched) = (Vec::new(), false);
+        let ops = judged.iter().flat_map(|judged| &judged.commit.ops);
+        let windows = self.feed.changed(self.room.dashboard(), ops);
+        let mut touched = false;
         for Judged { commit, body, .. } in judged {
             count(&metrics.refused_total, commit.refused.len());
             let settles = commit.ops.iter().any(|op| matches!(op, Op::SettleConflict { .. }));
             touched |= settles || !commit.conflicts.is_empty();
             let made = commit.conflicts.iter().filter(|conflict| made_in(&conflict.id, commit.revision));
             count(&metrics.conflicts_total, made.count());
-            windows.extend(self.feed.changed(self.room.dashboard(), &commit.ops));
             let author = Some((commit.client, commit.seq));
             self.tail.push(TailCommit { revision: commit.revision, author, body });
         }
         if touched {
             self.count_open_conflicts();
         }
-        if !windows.is_empty() {
-            self.send_all(&frames::data(&self.id, windows));
-        }
+        self.send_data(windows);
     }
 
     fn batch_bytes(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::dashboard::{SessionId, User};
 use crate::server::rooms::outbound::Outbound;
 use crate::server::store::{KEEP_COMMITS, Most};
 use crate::sync::presence;
-use crate::sync::protocol::{Code, Presence, Resume, Role, close};
+use crate::sync::protocol::{Code, DataFrame, Presence, Resume, Role, close};
 
 impl Live {
     /// Takes a session in, or tells it why not.
@@ -27,15 +27,15 @@ impl Live {
             return;
         }
         // Those who were here get the points up to now first; then all have the same ones.
-        self.send_news();
+        let (news, windows) = self.feed.join(&self.id, self.room.dashboard());
+        self.send_data(news);
         let content = self.content_for(resume).await;
         if !rejoins {
             self.presence.set(&member.session, &member.author.by, Presence::default(), now_ms);
         }
         member.outbound.answer(self.joined_frame(&member, content));
-        let windows = self.feed.windows(self.room.dashboard());
-        if !windows.is_empty() {
-            member.outbound.answer(frames::data(&self.id, windows));
+        if let Some(windows) = windows {
+            member.outbound.answer(windows);
         }
         self.members.insert(member.session.clone(), member);
         self.publish_people();
@@ -82,6 +82,9 @@ impl Live {
         if self.members.remove(session).is_some() {
             self.presence.withdraw(session);
             self.empty_since = Instant::now();
+            if self.members.is_empty() {
+                self.feed.pause();
+            }
             self.publish_people();
             self.presence_changed();
         }
@@ -155,17 +158,32 @@ impl Live {
 
     /// Sends the points that came since the last time.
     pub(super) fn send_news(&mut self) {
-        let news = self.feed.news(self.room.dashboard());
-        if !news.is_empty() {
-            self.send_all(&frames::data(&self.id, news));
+        let news = self.feed.news();
+        self.send_data(news);
+    }
+
+    /// Sends points to everybody.
+    pub(super) fn send_data(&mut self, data: Vec<DataFrame>) {
+        if data.is_empty() {
+            return;
         }
+        let windows = data.iter().any(|frame| frame.reset);
+        let frame = frames::data(&self.id, data);
+        // Windows cannot be cut into parts, and come because somebody here asked for them.
+        self.send_each(
+            |outbound| if windows { outbound.answer(frame.clone()) } else { outbound.send(frame.clone()) },
+        );
     }
 
     /// Queues one frame for everybody; it is never encoded again.
     pub(super) fn send_all(&mut self, frame: &frames::Frame) {
+        self.send_each(|outbound| outbound.send(frame.clone()));
+    }
+
+    fn send_each(&mut self, send: impl Fn(&Outbound) -> bool) {
         let mut ended = Vec::new();
         for member in self.members.values() {
-            if !member.outbound.send(frame.clone()) {
+            if !send(&member.outbound) {
                 ended.push(member.session.clone());
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::log::{self, Judged};
-use super::{Ended, FAILED_RETRY_MS, Live, frames};
+use super::{Ended, FAILED_RETRY_MS, Live};
 use crate::dashboard::{ClientId, SessionId};
 use crate::server::rooms::input::Bad;
 use crate::server::rooms::tail::Tail;
@@ -94,10 +94,8 @@ impl Live {
         }
         self.tail = tail;
         self.heard = self.room.revision();
-        let windows = self.feed.windows(self.room.dashboard());
-        if !windows.is_empty() {
-            self.send_all(&frames::data(&self.id, windows));
-        }
+        let windows = self.feed.rebuilt(self.room.dashboard());
+        self.send_data(windows);
         self.count_open_conflicts();
         Ok(())
     }
@@ -112,28 +110,15 @@ impl Live {
 mod tests {
     use super::*;
     use crate::dashboard::{Dashboard, Op, User};
-    use crate::server::data::RoomData;
+    use crate::server::data::sources::Sources;
     use crate::server::limits::Limits;
-    use crate::server::metrics::Metrics;
     use crate::server::rooms::input::{Member, Seat};
     use crate::server::rooms::outbound::Outbound;
     use crate::server::rooms::resume_token::ResumeTokens;
     use crate::server::rooms::{Rooms, Slot};
     use crate::server::store::memory::MemoryStore;
-    use crate::sync::protocol::{Change, Role, Series};
+    use crate::sync::protocol::{Change, Role};
     use crate::sync::room::{Author, Verdict};
-
-    struct NoData;
-
-    impl RoomData for NoData {
-        fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
-            tokio::sync::watch::Sender::new(0).subscribe()
-        }
-
-        fn since(&self, _: &str, _: u64) -> Vec<Series> {
-            Vec::new()
-        }
-    }
 
     fn title(seq: u64, value: &str) -> Change {
         let op = Op::SetDashboard { field: "title".to_owned(), value: value.into() };
@@ -144,7 +129,7 @@ mod tests {
     async fn s3_nothing_half_applied_is_kept_or_told_after_a_panic() {
         let limits = Arc::new(Limits::default());
         let store = Arc::new(MemoryStore::default());
-        let rooms = Rooms::new(store, limits.clone(), Arc::new(Metrics::default()), Arc::new(NoData));
+        let rooms = Rooms::new(store, limits.clone(), Arc::default(), Sources::new([], limits.clone()));
         let id = rooms.create_with(Dashboard::new("Start")).await.expect("made");
         let opened = rooms.store().open(&id).await.expect("opens").expect("is there");
         let tokens = ResumeTokens::new(&[0; 32], &id);

@@ -1,0 +1,258 @@
+//! How a series is called: a name with tags, as `orders{host=a}`.
+
+use std::fmt::Write as _;
+
+/// Bytes of a whole name with its tags: longer than any that people read.
+pub const MAX_KEY_BYTES: usize = 1_000;
+/// Tags of one series.
+pub const MAX_TAGS: usize = 32;
+/// What the names of this server's own series begin with.
+pub const RESERVED: &str = "server.";
+/// The label of a series' name, as Prometheus calls it.
+pub const NAME_LABEL: &str = "__name__";
+
+/// The name and the tags of a series. Equal where the whole names are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The whole name, tags in order; two series have it never in common.
+    whole: String,
+    name: String,
+    tags: Vec<(String, String)>,
+}
+
+impl Key {
+    /// A series' key. Errors say what is wrong with it, in words.
+    pub fn new(name: &str, mut tags: Vec<(String, String)>) -> Result<Self, String> {
+        let fits =
+            |text: &str| !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control);
+        if !fits(name) {
+            return Err(
+                "a name has no control characters and no space at its ends, and is not empty".to_owned()
+            );
+        }
+        if name.starts_with(RESERVED) {
+            return Err(format!("names that begin with `{RESERVED}` are this server's own"));
+        }
+        if let Some((tag, _)) =
+            tags.iter().find(|(tag, value)| !fits(tag) || !fits(value) || tag == NAME_LABEL)
+        {
+            return Err(format!(
+                "the tag {tag:?}: tags and their values have no control characters, no space at their ends, and are not empty"
+            ));
+        }
+        if tags.len() > MAX_TAGS {
+            return Err(format!("a series has at most {MAX_TAGS} tags"));
+        }
+        tags.sort();
+        if let Some(twice) = tags.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(format!("the tag {:?} is there twice", twice[0].0));
+        }
+        let key = Self::own(name, tags);
+        if key.whole.len() > MAX_KEY_BYTES {
+            return Err(format!("a name with its tags has at most {MAX_KEY_BYTES} bytes"));
+        }
+        Ok(key)
+    }
+
+    /// A key that is known to fit; its tags are in order.
+    pub fn own(name: &str, tags: Vec<(String, String)>) -> Self {
+        let mut whole = escaped(name);
+        if !tags.is_empty() {
+            let all: Vec<String> =
+                tags.iter().map(|(tag, value)| format!("{}={}", escaped(tag), escaped(value))).collect();
+            let _ = write!(whole, "{{{}}}", all.join(","));
+        }
+        Self { whole, name: name.to_owned(), tags }
+    }
+
+    /// Reads a whole name as [`Key::whole`] gives it; `None` where it is none.
+    pub fn read(whole: &str) -> Option<Self> {
+        let mut selectors = selectors(whole);
+        let selector = selectors.pop().filter(|_| selectors.is_empty())?;
+        Some(Self::own(&selector.name, selector.tags)).filter(|key| key.whole == whole)
+    }
+
+    pub fn whole(&self) -> &str {
+        &self.whole
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// In the order of the tags.
+    pub fn tags(&self) -> &[(String, String)] {
+        &self.tags
+    }
+
+    pub fn tag(&self, tag: &str) -> Option<&str> {
+        self.tags.iter().find(|(known, _)| known == tag).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Which series are meant: all of a name, with these tags at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector {
+    /// As it was written.
+    pub text: String,
+    pub name: String,
+    /// A value of `*` stands for any.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Selector {
+    pub fn matches(&self, key: &Key) -> bool {
+        let has = |(tag, wanted): &(String, String)| {
+            key.tag(tag).is_some_and(|value| wanted == value || wanted == "*")
+        };
+        self.name == key.name() && self.tags.iter().all(has)
+    }
+}
+
+/// Reads selectors with commas between them: `orders, latency{host=a}, "a, b"` is three. Empty ones are
+/// passed over.
+pub fn selectors(text: &str) -> Vec<Selector> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = end_of(rest, b",", true);
+        let one = rest[..end].trim();
+        rest = rest.get(end + 1..).unwrap_or_default();
+        if one.is_empty() {
+            continue;
+        }
+        let name_end = end_of(one, b"{", false);
+        let inner = one.get(name_end + 1..).unwrap_or_default();
+        let inner = &inner[..end_of(inner, b"}", false)];
+        let mut tags: Vec<(String, String)> = Vec::new();
+        let mut pairs = inner;
+        while !pairs.is_empty() {
+            let end = end_of(pairs, b",", false);
+            let pair = &pairs[..end];
+            pairs = pairs.get(end + 1..).unwrap_or_default();
+            let middle = end_of(pair, b"=", false);
+            let (tag, value) = (plain(&pair[..middle]), plain(pair.get(middle + 1..).unwrap_or_default()));
+            if !tag.is_empty() {
+                tags.push((tag, value));
+            }
+        }
+        tags.sort();
+        found.push(Selector { text: one.to_owned(), name: plain(&one[..name_end]), tags });
+    }
+    found
+}
+
+/// Where one of the bytes stands that is not escaped, in quotes or, if so wanted, in braces; else the end.
+fn end_of(text: &str, wanted: &[u8], braces: bool) -> usize {
+    let (mut quoted, mut deep, mut escape) = (false, 0_u32, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escape => escape = false,
+            b'\\' => escape = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            byte if deep == 0 && wanted.contains(&byte) => return at,
+            b'{' if braces => deep += 1,
+            b'}' if braces => deep = deep.saturating_sub(1),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Without quotes and escapes.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.trim().chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => out.extend(chars.next()),
+            '"' => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, ',' | '{' | '}' | '=' | '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(name: &str, tags: &[(&str, &str)]) -> Result<Key, String> {
+        Key::new(name, tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_reads_as_it_is_written(name in ".{1,20}", tags in prop::collection::btree_map(".{1,9}", ".{1,9}", 0..4)) {
+            if let Ok(key) = Key::new(&name, tags.into_iter().collect()) {
+                prop_assert_eq!(Key::read(key.whole()), Some(key.clone()));
+                let found = selectors(&format!("{}, other", key.whole()));
+                prop_assert_eq!(found.len(), 2);
+                prop_assert!(found[0].matches(&key));
+            }
+        }
+
+        #[test]
+        fn no_query_panics(text in ".{0,60}") {
+            selectors(&text);
+            Key::read(&text);
+        }
+    }
+
+    #[test]
+    fn tags_stand_in_order() {
+        let orders = key("orders", &[("host", "b"), ("area", "eu")]).unwrap();
+        assert_eq!(orders.whole(), "orders{area=eu,host=b}");
+        assert_eq!(key("a,b", &[("x y", "1=2")]).unwrap().whole(), "a\\,b{x y=1\\=2}");
+    }
+
+    #[test]
+    fn what_no_series_can_be_called_is_refused_in_words() {
+        for (name, tags) in [
+            ("", &[][..]),
+            (" a", &[]),
+            ("a\n", &[]),
+            ("server.cpu", &[]),
+            ("a", &[("", "1")]),
+            ("a", &[("t", "")]),
+            ("a", &[("t", "1"), ("t", "2")]),
+            ("a", &[("__name__", "b")]),
+        ] {
+            assert!(key(name, tags).is_err(), "{name:?} {tags:?}");
+        }
+        assert!(key(&"x".repeat(MAX_KEY_BYTES + 1), &[]).is_err());
+    }
+
+    #[test]
+    fn selectors_choose_by_name_and_tags() {
+        let a = key("orders", &[("host", "a"), ("area", "eu")]).unwrap();
+        for (text, matches) in [
+            ("orders", true),
+            ("orders{}", true),
+            ("orders{host=a}", true),
+            ("orders{ host = \"a\" , area=eu }", true),
+            ("orders{host=*}", true),
+            ("orders{zone=*}", false),
+            ("orders{host=b}", false),
+            ("order", false),
+        ] {
+            assert_eq!(selectors(text)[0].matches(&a), matches, "{text}");
+        }
+        let names: Vec<String> =
+            selectors(" a, b{x=1,y=2},, \"c,d\" ").into_iter().map(|one| one.name).collect();
+        assert_eq!(names, ["a", "b", "c,d"]);
+    }
+}

@@ -1,0 +1,414 @@
+//! The series in memory: which there are, and their points.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::watch;
+
+use super::key::{Key, NAME_LABEL, Selector};
+use super::points::{Point, Points, View};
+use super::{Bounds, Run};
+
+/// A series' number in the file.
+pub type Id = u32;
+
+/// All series. Calls return at once; none waits for the disk.
+pub struct Memory {
+    bounds: Bounds,
+    kept: RwLock<Kept>,
+    /// Counts up whenever there are new points.
+    tick: watch::Sender<u64>,
+    /// When the last pushed points came, Unix milliseconds; 0 before the first.
+    pub last_push: AtomicU64,
+    /// Points let go of before their time, because there were too many of all series.
+    pub early: AtomicU64,
+    points: AtomicUsize,
+    pushed: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Kept {
+    by_key: HashMap<Arc<Key>, Id>,
+    /// By name and then by whole name, which is the order in which they are shown.
+    by_name: BTreeMap<String, BTreeMap<String, Id>>,
+    all: BTreeMap<Id, Series>,
+    next: Id,
+}
+
+struct Series {
+    key: Arc<Key>,
+    points: Points,
+    /// How often points came that were not later than all before.
+    late: u64,
+    /// False until the file has its name, and for ever where it is not for the file.
+    stored: bool,
+    /// This server's own: not for the file, and not counted.
+    own: bool,
+}
+
+/// One series as of one moment.
+#[derive(Debug)]
+pub struct Found {
+    pub key: Arc<Key>,
+    pub view: View,
+    pub last: Option<Point>,
+    /// Counts up when what was there already has changed.
+    pub late: u64,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    pub series: usize,
+    pub points: usize,
+    pub bytes: usize,
+}
+
+impl Memory {
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            kept: RwLock::default(),
+            tick: watch::Sender::new(0),
+            last_push: AtomicU64::new(0),
+            early: AtomicU64::new(0),
+            points: AtomicUsize::new(0),
+            pushed: AtomicUsize::new(0),
+        }
+    }
+
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Counts up whenever there are new points.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.tick.subscribe()
+    }
+
+    /// Keeps one value for each name of this server's own; `None` for a gap.
+    pub fn record<'a>(&self, at: u64, values: impl IntoIterator<Item = (&'a str, Option<f64>)>) {
+        let mut kept = self.write();
+        for (name, value) in values {
+            let id = kept.id_of(Key::own(name, Vec::new()), true);
+            let series = kept.all.get_mut(&id).expect("it was just found or made");
+            let before = series.points.count();
+            // The system's clock may be set back; the points stay in time order.
+            let at = series.points.last().map_or(at, |(last, _)| at.max(last + 1));
+            series.points.extend(&[(at, value.filter(|value| value.is_finite()).unwrap_or(f64::NAN))]);
+            self.points.fetch_add(series.points.count() - before, Relaxed);
+        }
+        drop(kept);
+        self.tick.send_modify(|tick| *tick += 1);
+    }
+
+    /// A number for each series, made where there is room. `None` for one that is one too many.
+    pub(super) fn ids(&self, keys: impl IntoIterator<Item = Key>) -> Vec<Option<Id>> {
+        let mut kept = self.write();
+        let mut id = |key: Key| {
+            if let Some(id) = kept.by_key.get(&key) {
+                return Some(*id);
+            }
+            (self.pushed.load(Relaxed) < self.bounds.series).then(|| {
+                self.pushed.fetch_add(1, Relaxed);
+                kept.id_of(key, false)
+            })
+        };
+        keys.into_iter().map(&mut id).collect()
+    }
+
+    /// Puts a series back that the file knows by a number.
+    pub(super) fn restore(&self, id: Id, key: Key) {
+        let mut kept = self.write();
+        self.pushed.fetch_add(1, Relaxed);
+        kept.insert(id, key, false);
+        if let Some(series) = kept.all.get_mut(&id) {
+            series.stored = true;
+        }
+    }
+
+    /// The next number is later than this one.
+    pub(super) fn number_after(&self, id: Id) {
+        let mut kept = self.write();
+        kept.next = kept.next.max(id + 1);
+    }
+
+    /// Those of the series whose names the file has not.
+    pub(super) fn not_stored(&self, ids: impl IntoIterator<Item = Id>) -> Vec<(Id, Arc<Key>)> {
+        let kept = self.read();
+        let mut new: BTreeMap<Id, Arc<Key>> = BTreeMap::new();
+        for id in ids {
+            if let Some(series) = kept.all.get(&id).filter(|series| !series.stored) {
+                new.insert(id, series.key.clone());
+            }
+        }
+        new.into_iter().collect()
+    }
+
+    /// Takes points that are on the disk, and the names that are with them.
+    pub(super) fn apply<'a>(
+        &self,
+        runs: impl IntoIterator<Item = (Id, &'a [Point])>,
+        names: impl IntoIterator<Item = Id>,
+    ) {
+        let mut kept = self.write();
+        for id in names {
+            if let Some(series) = kept.all.get_mut(&id) {
+                series.stored = true;
+            }
+        }
+        for (id, points) in runs {
+            let Some(series) = kept.all.get_mut(&id) else { continue };
+            let before = series.points.count();
+            if series.points.extend(points) {
+                series.late += 1;
+            }
+            self.points.fetch_add(series.points.count() - before, Relaxed);
+            if series.points.count() >= self.bounds.points_per_series + 2 * super::points::BLOCK {
+                let before = series.points.count();
+                series.points.trim(0, self.bounds.points_per_series);
+                self.points.fetch_sub(before - series.points.count(), Relaxed);
+            }
+        }
+        if self.points.load(Relaxed) > self.bounds.points {
+            self.shed(&mut kept);
+        }
+        drop(kept);
+        self.tick.send_modify(|tick| *tick += 1);
+    }
+
+    /// Lets the oldest of all go, until a sixteenth of the room is free again.
+    fn shed(&self, kept: &mut Kept) {
+        let enough = self.bounds.points - self.bounds.points / 16;
+        let mut oldest: BTreeSet<(u64, Id)> =
+            kept.all.iter().filter_map(|(id, series)| Some((series.points.oldest_block()?, *id))).collect();
+        while self.points.load(Relaxed) > enough
+            && let Some((_, id)) = oldest.pop_first()
+        {
+            let Some(series) = kept.all.get_mut(&id) else { continue };
+            let dropped = series.points.drop_oldest_block();
+            self.points.fetch_sub(dropped, Relaxed);
+            self.early.fetch_add(dropped as u64, Relaxed);
+            oldest.extend(series.points.oldest_block().map(|last| (last, id)));
+        }
+    }
+
+    /// Lets go of what is too old, and of series that have nothing left. The numbers of those.
+    pub(super) fn sweep(&self, now: u64) -> Vec<Id> {
+        let before = now.saturating_sub(self.bounds.kept_ms);
+        let mut kept = self.write();
+        let mut gone = Vec::new();
+        for (id, series) in &mut kept.all {
+            let count = series.points.count();
+            series.points.trim(before, self.bounds.points_per_series);
+            self.points.fetch_sub(count - series.points.count(), Relaxed);
+            if series.points.count() == 0 {
+                gone.push(*id);
+            }
+        }
+        for id in &gone {
+            kept.remove(*id);
+        }
+        self.pushed.store(kept.all.values().filter(|series| !series.own).count(), Relaxed);
+        gone
+    }
+
+    /// The pushed series from a number on, whole: up to so many points of them, and the number after them.
+    pub(super) fn whole_from(&self, from: Id, points: usize) -> (Vec<(Id, View)>, Option<Id>) {
+        let kept = self.read();
+        let (mut all, mut count) = (Vec::new(), 0);
+        for (id, series) in kept.all.range(from..).filter(|(_, series)| series.stored) {
+            if count >= points {
+                return (all, Some(*id));
+            }
+            count += series.points.count();
+            all.push((*id, series.points.view(0, u64::MAX)));
+        }
+        (all, None)
+    }
+
+    /// The series that a selector means, in the order of their names, up to so many; and how many there are.
+    pub fn find(
+        &self,
+        selector: &Selector,
+        most: usize,
+        mut from: impl FnMut(&str) -> u64,
+        to: u64,
+    ) -> (Vec<Found>, usize) {
+        let kept = self.read();
+        let (mut found, mut count) = (Vec::new(), 0);
+        for id in kept.by_name.get(&selector.name).into_iter().flat_map(|named| named.values()) {
+            let Some(series) = kept.all.get(id).filter(|series| selector.matches(&series.key)) else {
+                continue;
+            };
+            // A series that was named in a batch which the disk did not take.
+            let Some(last) = series.points.last() else { continue };
+            count += 1;
+            if found.len() < most {
+                let view = series.points.view(from(series.key.whole()), to);
+                found.push(Found { key: series.key.clone(), view, last: Some(last), late: series.late });
+            }
+        }
+        (found, count)
+    }
+
+    /// Whole names that contain a text, in order.
+    pub fn names(&self, part: &str, most: usize) -> Vec<String> {
+        let part = part.to_lowercase();
+        let kept = self.read();
+        let all = kept.by_name.values().flat_map(|named| named.keys());
+        all.filter(|whole| whole.to_lowercase().contains(&part)).take(most).cloned().collect()
+    }
+
+    /// The values that a tag has, in order. Without selectors all series count.
+    pub fn values(&self, label: &str, of: &[Selector], most: usize) -> Vec<String> {
+        let kept = self.read();
+        let mut values = BTreeSet::new();
+        for series in kept.all.values() {
+            if !of.is_empty() && !of.iter().any(|selector| selector.matches(&series.key)) {
+                continue;
+            }
+            let value = if label == NAME_LABEL { Some(series.key.name()) } else { series.key.tag(label) };
+            values.extend(value.map(str::to_owned));
+        }
+        values.into_iter().take(most).collect()
+    }
+
+    /// Points of all series together.
+    pub fn points(&self) -> usize {
+        self.points.load(Relaxed)
+    }
+
+    /// Of the pushed series.
+    pub fn size(&self) -> Size {
+        let kept = self.read();
+        let pushed = kept.all.values().filter(|series| !series.own);
+        let add = |size: Size, series: &Series| Size {
+            series: size.series + 1,
+            points: size.points + series.points.count(),
+            bytes: size.bytes + series.points.bytes() + 2 * series.key.whole().len() + 256,
+        };
+        pushed.fold(Size::default(), add)
+    }
+
+    /// Notes when pushed points came.
+    pub(super) fn pushed_at(&self, now: u64) {
+        self.last_push.store(now, Relaxed);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Kept> {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Kept> {
+        self.kept.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn id_of(&mut self, key: Key, own: bool) -> Id {
+        if let Some(id) = self.by_key.get(&key) {
+            return *id;
+        }
+        // From 1, as the file's numbers.
+        let id = self.next.max(1);
+        self.insert(id, key, own);
+        id
+    }
+
+    fn insert(&mut self, id: Id, key: Key, own: bool) {
+        self.next = self.next.max(id + 1);
+        let key = Arc::new(key);
+        self.by_key.insert(key.clone(), id);
+        self.by_name.entry(key.name().to_owned()).or_default().insert(key.whole().to_owned(), id);
+        self.all.insert(id, Series { key, points: Points::default(), late: 0, stored: false, own });
+    }
+
+    fn remove(&mut self, id: Id) {
+        let Some(series) = self.all.remove(&id) else { return };
+        self.by_key.remove(&series.key);
+        if let Some(named) = self.by_name.get_mut(series.key.name()) {
+            named.remove(series.key.whole());
+            if named.is_empty() {
+                self.by_name.remove(series.key.name());
+            }
+        }
+    }
+}
+
+/// Puts runs of one batch into time order, each time once; of two of one time the later one counts.
+pub fn in_order(run: &mut Run) {
+    if run.points.windows(2).all(|pair| pair[0].0 < pair[1].0) {
+        return;
+    }
+    run.points.reverse();
+    run.points.sort_by_key(|(at, _)| *at);
+    run.points.dedup_by_key(|(at, _)| *at);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::selectors;
+    use super::*;
+
+    fn memory(series: usize, points_per_series: usize, points: usize) -> Memory {
+        Memory::new(Bounds { series, points_per_series, points, kept_ms: 1_000_000 })
+    }
+
+    fn key(whole: &str) -> Key {
+        Key::read(whole).expect("a key")
+    }
+
+    fn read(memory: &Memory, query: &str) -> Vec<(String, usize)> {
+        let (found, _) = memory.find(&selectors(query)[0], 9, |_| 0, u64::MAX);
+        found.into_iter().map(|one| (one.key.whole().to_owned(), one.view.at_most())).collect()
+    }
+
+    #[test]
+    fn s10_a_series_too_many_is_refused_and_the_others_are_taken() {
+        let memory = memory(2, 10, 100);
+        let ids = memory.ids(["a", "b", "c", "a"].map(key));
+        assert!(ids[0].is_some() && ids[1].is_some() && ids[2].is_none() && ids[3] == ids[0]);
+        let (a, b) = (ids[0].expect("made"), ids[1].expect("made"));
+        memory.apply([(a, &[(1, 1.0)][..])], []);
+        assert_eq!(memory.sweep(500), [b], "nothing came for it, and its place is free again");
+        assert!(memory.ids([key("c")])[0].is_some_and(|c| c != b), "a number is never used twice");
+    }
+
+    #[test]
+    fn a_name_stands_for_all_series_of_it_in_their_order() {
+        let memory = memory(9, 10, 100);
+        let ids = memory.ids(["up{host=b}", "up{host=a}", "upper"].map(key));
+        memory.apply(ids.into_iter().flatten().map(|id| (id, &[(5, 1.0)][..])), []);
+        memory.record(7, [("server.cpu", None)]);
+        assert_eq!(read(&memory, "up"), [("up{host=a}".to_owned(), 1), ("up{host=b}".to_owned(), 1)]);
+        assert_eq!(read(&memory, "up{host=b}").len(), 1);
+        assert_eq!(memory.names("UP{", 9), ["up{host=a}", "up{host=b}"]);
+        assert_eq!(memory.values("host", &selectors("up"), 9), ["a", "b"]);
+        assert_eq!(memory.values(NAME_LABEL, &[], 9), ["server.cpu", "up", "upper"]);
+        assert_eq!((memory.size().series, memory.size().points), (3, 3));
+    }
+
+    #[test]
+    fn s10_points_are_bounded_each_and_together() {
+        let memory = memory(9, 1_000, 3_000);
+        let ids: Vec<Id> = memory.ids(["a", "b", "c", "d"].map(key)).into_iter().flatten().collect();
+        let run = |from: u64, count: u64| (from..from + count).map(|n| (n, 0.0)).collect::<Vec<Point>>();
+        memory.apply([(ids[0], &run(0, 5_000)[..])], []);
+        assert!((744..=1_256).contains(&memory.size().points), "{:?}", memory.size());
+        for (n, id) in ids.iter().enumerate() {
+            memory.apply([(*id, &run(10_000 * (n as u64 + 1), 1_000)[..])], []);
+        }
+        assert!(memory.size().points <= 3_000 && memory.early.load(Relaxed) > 0);
+        assert_eq!(read(&memory, "d")[0].1, 1_000, "the oldest of all go first");
+    }
+
+    #[test]
+    fn of_two_values_of_one_time_the_later_one_counts() {
+        let points = vec![(3, 1.0), (1, 1.0), (3, 2.0), (2, 1.0)];
+        let mut run = Run { key: key("a"), points, place: 1 };
+        in_order(&mut run);
+        assert_eq!(run.points, [(1, 1.0), (2, 1.0), (3, 2.0)]);
+    }
+}

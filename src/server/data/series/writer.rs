@@ -1,0 +1,450 @@
+//! The one who writes pushed points: what waits of all requests goes into one transaction with one fsync.
+//!
+//! A batch is one row with everything in it; a row for each point would cost a hundred times as much. Rows
+//! go when all of their points are too old. Where they hold far more than is kept, because series have had
+//! their number of points, what is kept is written anew beside the others' batches, and the rows before go.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::memory::{Id, Memory};
+use super::points::{Point, decode, encode, read_number, write_number};
+use super::{Key, Run, Taken};
+use crate::server::clock::now_ms;
+use crate::server::store::StoreError;
+use crate::server::store::sqlite::failed;
+
+/// Batches in one transaction.
+const GROUP: usize = 64;
+/// Points above which a group is worked on beside the tasks of the server, which would wait.
+const MANY: usize = 10_000;
+/// From one look for what is too old to the next.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long to wait for another process that holds the file, such as a backup.
+const BUSY: Duration = Duration::from_secs(5);
+/// Points in a row when what is kept is written anew.
+const PART: usize = 64 * 1024;
+/// Points in the file, beyond twice those that are kept, at which it is written anew.
+const SLACK: u64 = 1_000_000;
+/// Rows removed at once.
+const ROWS: i64 = 500;
+
+/// What there is to write.
+pub(super) struct Waiting {
+    pub(super) runs: Vec<Run>,
+    pub(super) done: oneshot::Sender<Result<Taken, StoreError>>,
+}
+
+pub(super) struct Writer {
+    connection: SqliteConnection,
+    memory: Arc<Memory>,
+    /// Points in the file.
+    points: u64,
+    anew: Option<Anew>,
+}
+
+/// What is kept, on its way into new rows.
+struct Anew {
+    /// The series that comes next.
+    next: Id,
+    /// The last row of before.
+    before: i64,
+}
+
+/// A group with its series found.
+struct Group {
+    waiting: Vec<Waiting>,
+    /// By batch: each run's series, or `None` where there is no place for one more.
+    ids: Vec<Vec<Option<Id>>>,
+    names: Vec<(Id, Arc<Key>)>,
+    body: Vec<u8>,
+    points: u64,
+    newest: u64,
+}
+
+impl Writer {
+    /// Opens the file and reads what it keeps into memory.
+    pub(super) async fn open(file: &Path, memory: Arc<Memory>) -> Result<Self, StoreError> {
+        let mut connection = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Who was answered has it for good.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY)
+            .disable_statement_logging()
+            .connect()
+            .await
+            .map_err(failed)?;
+        sqlx::raw_sql(TABLES).execute(&mut connection).await.map_err(failed)?;
+        let mut writer = Self { connection, memory, points: 0, anew: None };
+        writer.load().await?;
+        writer.sweep().await?;
+        Ok(writer)
+    }
+
+    async fn load(&mut self) -> Result<(), StoreError> {
+        let last: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'series'")
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(failed)?;
+        self.memory.number_after(last.and_then(|last| Id::try_from(last).ok()).unwrap_or(0));
+        let mut names = sqlx::query("SELECT id, name FROM series").fetch(&mut self.connection);
+        while let Some(row) = names.try_next().await.map_err(failed)? {
+            let id: i64 = row.try_get(0).map_err(failed)?;
+            let name: &str = row.try_get(1).map_err(failed)?;
+            match (Id::try_from(id), Key::read(name)) {
+                (Ok(id), Some(key)) => self.memory.restore(id, key),
+                _ => tracing::warn!(id, "the name of a series does not read; its points are passed over"),
+            }
+        }
+        drop(names);
+        let mut rows =
+            sqlx::query("SELECT n, points, body FROM batches ORDER BY n").fetch(&mut self.connection);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            self.points += row.try_get::<i64, _>(1).map_err(failed)?.unsigned_abs();
+            let body: &[u8] = row.try_get(2).map_err(failed)?;
+            match read_body(body) {
+                Some(runs) => {
+                    self.memory.apply(runs.iter().map(|(id, points)| (*id, points.as_slice())), []);
+                }
+                None => {
+                    let n: i64 = row.try_get(0).map_err(failed)?;
+                    tracing::warn!(row = n, "a batch of points does not read; it is passed over");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes until nobody can bring anything any more.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Waiting>) {
+        let mut sweeps = interval(SWEEP_EVERY);
+        sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut group = Vec::new();
+        loop {
+            let work = tokio::select! {
+                count = inbox.recv_many(&mut group, GROUP) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.take(std::mem::take(&mut group)).await;
+                    Ok(())
+                }
+                // Between two groups, so that it keeps nobody waiting for long.
+                () = std::future::ready(()), if self.anew.is_some() => self.write_anew().await,
+                _ = sweeps.tick() => self.sweep().await,
+            };
+            if let Err(error) = work {
+                tracing::warn!(%error, "the file of series was not tidied up; it is tried again");
+                self.anew = None;
+            }
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "the file of series was not closed well; it mends itself at the next start");
+        }
+    }
+
+    /// Makes a group durable, shows it to those who ask, and answers.
+    async fn take(&mut self, waiting: Vec<Waiting>) {
+        let points: usize = waiting.iter().flat_map(|one| &one.runs).map(|run| run.points.len()).sum();
+        let memory = self.memory.clone();
+        let Some(group) = beside(points, move || Group::new(&memory, waiting)).await else { return };
+        let written = self.write(&group).await;
+        if written.is_ok() {
+            self.points += group.points;
+        }
+        let memory = self.memory.clone();
+        beside(points, move || group.finish(&memory, written)).await;
+        let kept = self.memory.points() as u64;
+        if self.anew.is_none() && self.points > 2 * kept + SLACK {
+            self.anew = self.begin_anew().await.ok();
+        }
+    }
+
+    /// One transaction.
+    async fn write(&mut self, group: &Group) -> Result<(), StoreError> {
+        if group.points == 0 {
+            return Ok(());
+        }
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        for (id, key) in &group.names {
+            sqlx::query("INSERT OR IGNORE INTO series (id, name) VALUES ($1, $2)")
+                .bind(i64::from(*id))
+                .bind(key.whole())
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+        }
+        insert(&mut transaction, group.newest, group.points, &group.body).await?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    /// Lets go of what is too old, in memory and in the file.
+    async fn sweep(&mut self) -> Result<(), StoreError> {
+        let now = now_ms();
+        let gone = self.memory.sweep(now);
+        let before = i64::try_from(now.saturating_sub(self.memory.bounds().kept_ms)).unwrap_or(i64::MAX);
+        loop {
+            let rows = sqlx::query(
+                "DELETE FROM batches WHERE n IN (SELECT n FROM batches WHERE newest < $1 LIMIT $2)
+                 RETURNING points",
+            )
+            .bind(before)
+            .bind(ROWS)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(failed)?;
+            self.forget(&rows)?;
+            if rows.is_empty() {
+                break;
+            }
+        }
+        for id in gone {
+            sqlx::query("DELETE FROM series WHERE id = $1")
+                .bind(i64::from(id))
+                .execute(&mut self.connection)
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn begin_anew(&mut self) -> Result<Anew, StoreError> {
+        let before: Option<i64> = sqlx::query_scalar("SELECT MAX(n) FROM batches")
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(failed)?;
+        Ok(Anew { next: 0, before: before.unwrap_or(0) })
+    }
+
+    /// Writes some more of what is kept; at the end, the rows of before go.
+    async fn write_anew(&mut self) -> Result<(), StoreError> {
+        let Some(Anew { next, before }) = self.anew.take() else { return Ok(()) };
+        if next != Id::MAX {
+            let memory = self.memory.clone();
+            let part = beside(PART, move || {
+                let (views, after) = memory.whole_from(next, PART);
+                let (mut body, mut points, mut newest) = (Vec::new(), 0, 0);
+                for (id, view) in &views {
+                    let (blocks, head) = view.parts();
+                    for block in blocks {
+                        write_run(*id, block.count(), block.bytes(), &mut body);
+                        newest = newest.max(block.last());
+                    }
+                    if let Some((last, _)) = head.last() {
+                        let mut bytes = Vec::new();
+                        encode(head, &mut bytes);
+                        write_run(*id, head.len(), &bytes, &mut body);
+                        newest = newest.max(*last);
+                    }
+                    points += view.at_most() as u64;
+                }
+                (body, points, newest, after)
+            });
+            let Some((body, points, newest, after)) = part.await else { return Ok(()) };
+            if points > 0 {
+                insert(&mut self.connection, newest, points, &body).await?;
+                self.points += points;
+            }
+            self.anew = Some(Anew { next: after.unwrap_or(Id::MAX), before });
+            return Ok(());
+        }
+        let rows = sqlx::query(
+            "DELETE FROM batches WHERE n IN (SELECT n FROM batches WHERE n <= $1 LIMIT $2) RETURNING points",
+        )
+        .bind(before)
+        .bind(ROWS)
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(failed)?;
+        self.forget(&rows)?;
+        if !rows.is_empty() {
+            self.anew = Some(Anew { next, before });
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, rows: &[sqlx::sqlite::SqliteRow]) -> Result<(), StoreError> {
+        for row in rows {
+            let points: i64 = row.try_get(0).map_err(failed)?;
+            self.points = self.points.saturating_sub(points.unsigned_abs());
+        }
+        Ok(())
+    }
+}
+
+impl Group {
+    fn new(memory: &Memory, waiting: Vec<Waiting>) -> Self {
+        let (mut ids, mut body, mut points, mut newest) = (Vec::new(), Vec::new(), 0, 0);
+        let mut bytes = Vec::new();
+        for one in &waiting {
+            let of_one = memory.ids(one.runs.iter().map(|run| run.key.clone()));
+            for (run, id) in one.runs.iter().zip(&of_one) {
+                let (Some(id), Some((last, _))) = (id, run.points.last()) else { continue };
+                bytes.clear();
+                encode(&run.points, &mut bytes);
+                write_run(*id, run.points.len(), &bytes, &mut body);
+                points += run.points.len() as u64;
+                newest = newest.max(*last);
+            }
+            ids.push(of_one);
+        }
+        let names = memory.not_stored(ids.iter().flatten().copied().flatten());
+        Self { waiting, ids, names, body, points, newest }
+    }
+
+    fn finish(self, memory: &Memory, written: Result<(), StoreError>) {
+        if written.is_ok() && self.points > 0 {
+            let runs = self.waiting.iter().zip(&self.ids).flat_map(|(one, ids)| one.runs.iter().zip(ids));
+            let runs = runs.filter_map(|(run, id)| Some(((*id)?, run.points.as_slice())));
+            memory.apply(runs, self.names.iter().map(|(id, _)| *id));
+            memory.pushed_at(now_ms());
+        }
+        for (one, ids) in self.waiting.into_iter().zip(self.ids) {
+            let mut taken = Taken::default();
+            for (run, id) in one.runs.iter().zip(ids) {
+                let count = run.points.len() as u64;
+                match id {
+                    Some(_) => taken.points += count,
+                    None => {
+                        let most = memory.bounds().series;
+                        let why = format!(
+                            "the series {:?} would be one more than the {most} that this server keeps",
+                            run.key.whole()
+                        );
+                        taken.refused.push((run.place, count, why));
+                    }
+                }
+            }
+            // Whoever asked may be gone; what is written stays written.
+            let _ = one.done.send(written.clone().map(|()| taken));
+        }
+    }
+}
+
+/// Does it here where it is little, else on a thread of its own; `None` where it panicked.
+async fn beside<T: Send + 'static>(points: usize, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    if points <= MANY {
+        return Some(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.inspect_err(|error| tracing::error!(%error, "a step of the writer of series panicked")).ok()
+}
+
+async fn insert(to: &mut SqliteConnection, newest: u64, points: u64, body: &[u8]) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO batches (newest, points, body) VALUES ($1, $2, $3)")
+        .bind(i64::try_from(newest).unwrap_or(i64::MAX))
+        .bind(i64::try_from(points).unwrap_or(i64::MAX))
+        .bind(body)
+        .execute(to)
+        .await
+        .map(drop)
+        .map_err(failed)
+}
+
+/// In a body: the series' number, how many points, how many bytes, and those.
+fn write_run(id: Id, count: usize, bytes: &[u8], out: &mut Vec<u8>) {
+    write_number(u64::from(id), out);
+    write_number(count as u64, out);
+    write_number(bytes.len() as u64, out);
+    out.extend(bytes);
+}
+
+/// The runs of a body; `None` where it is spoilt.
+fn read_body(mut body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
+    let mut runs = Vec::new();
+    while !body.is_empty() {
+        let id = Id::try_from(read_number(&mut body)?).ok()?;
+        let count = usize::try_from(read_number(&mut body)?).ok()?;
+        let length = usize::try_from(read_number(&mut body)?).ok()?;
+        let (bytes, rest) = body.split_at_checked(length)?;
+        let points: Vec<Point> = decode(bytes).collect();
+        if points.len() != count {
+            return None;
+        }
+        runs.push((id, points));
+        body = rest;
+    }
+    Some(runs)
+}
+
+const TABLES: &str = "
+-- A number is never used twice: old batches may still name a series that is gone.
+CREATE TABLE IF NOT EXISTS series (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE IF NOT EXISTS batches (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- The time of the newest point, Unix milliseconds.
+    newest INTEGER NOT NULL,
+    points INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS batches_newest ON batches (newest);
+";
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::selectors;
+    use super::super::{Bounds, SeriesStore};
+    use super::*;
+
+    fn run(whole: &str, from: u64, count: u64) -> Run {
+        let points = (from..from + count).map(|at| (at, (at % 1_000) as f64)).collect();
+        Run { key: Key::read(whole).expect("a key"), points, place: 1 }
+    }
+
+    fn bounds(points_per_series: usize) -> Bounds {
+        Bounds { series: 10, points_per_series, points: usize::MAX, kept_ms: 3_600_000 }
+    }
+
+    fn count(store: &SeriesStore, query: &str) -> usize {
+        let (found, _) = store.memory().find(&selectors(query)[0], 9, |_| 0, u64::MAX);
+        let mut count = 0;
+        found.iter().for_each(|one| one.view.each(|_| count += 1));
+        count
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_is_there_after_a_restart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("series.db");
+        let now = now_ms();
+        let store = SeriesStore::open(&file, bounds(100_000)).await.expect("opens");
+        let old = run("old", now - 3_700_000, 5);
+        let taken = store.push(vec![run("a{host=x}", now - 9_000, 600), old]).await.expect("taken");
+        assert_eq!((taken.points, taken.refused.len()), (605, 0));
+        store.push(vec![run("a{host=x}", now - 8_500, 200)]).await.expect("taken");
+        store.close().await;
+        assert_eq!(store.push(vec![run("a", now, 1)]).await, Err(StoreError::Closed));
+        let store = SeriesStore::open(&file, bounds(100_000)).await.expect("opens");
+        assert_eq!((count(&store, "a"), count(&store, "old")), (700, 0));
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn s10_the_file_stays_about_as_large_as_what_is_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("series.db");
+        let now = now_ms() - 3_000_000;
+        let store = SeriesStore::open(&file, bounds(1_000)).await.expect("opens");
+        for part in 0..30 {
+            store.push(vec![run("a", now + part * 100_000, 100_000)]).await.expect("taken");
+        }
+        store.push(vec![run("b", now, 1)]).await.expect("taken");
+        let expected = count(&store, "a");
+        store.close().await;
+        let writer = Writer::open(&file, Arc::new(Memory::new(bounds(1_000)))).await.expect("opens");
+        assert!(writer.points < 1_500_000, "{} points in the file", writer.points);
+        assert_eq!(writer.memory.size().points, expected + 1);
+    }
+}

@@ -1,0 +1,238 @@
+//! Points that come over HTTP: as JSON, and as the InfluxDB v2 write API takes them.
+//!
+//! What does not fit in a batch is named with its line, and the rest of the batch is taken.
+
+pub mod batch;
+pub mod influx;
+pub mod json;
+pub mod line;
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::{HeaderMap, Request, StatusCode};
+use futures::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::batch::{Batch, Refusals};
+use super::clock::now_ms;
+use super::data::series::SeriesStore;
+use super::metrics::Metrics;
+use super::store::StoreError;
+
+/// Bytes of requests that are worked on at once; more of them wait.
+const AT_ONCE: usize = 64 * 1024 * 1024;
+/// How long a request waits for its turn, and how long its body may take to come.
+const WAIT: Duration = Duration::from_secs(10);
+/// Bytes from which on a body is read beside the tasks of the server, which would wait.
+const LARGE: usize = 32 * 1024;
+
+/// The way in for points.
+#[derive(Clone)]
+pub struct Ingest(Arc<Shared>);
+
+struct Shared {
+    series: Arc<SeriesStore>,
+    metrics: Arc<Metrics>,
+    /// The hash of the token that whoever brings points has to know.
+    token: Option<[u8; 32]>,
+    most_bytes: usize,
+    at_once: Arc<Semaphore>,
+}
+
+/// Why nothing of a request was taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    #[error("This server takes points only from those who know its token.")]
+    NoToken,
+    #[error("The body has more than {0} bytes. Send it in parts.")]
+    TooLarge(usize),
+    #[error("The body unpacks to more than {0} bytes. Send it in parts.")]
+    UnpacksTooLarge(usize),
+    #[error("The body does not read as gzip.")]
+    NotGzip,
+    #[error("The content encoding {0:?} is not known here. It takes gzip, or none.")]
+    Encoding(String),
+    #[error("The body did not come.")]
+    Cut,
+    #[error("The server takes in as much as it can. Try again in a moment.")]
+    Busy,
+    #[error("{0}")]
+    Unreadable(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IngestError {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::TooLarge(_) | Self::UnpacksTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotGzip | Self::Cut | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
+            Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(StoreError::Full(_)) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Points that are kept, and on the disk.
+    pub accepted: u64,
+    pub refused: Refusals,
+}
+
+impl Ingest {
+    pub fn new(
+        series: Arc<SeriesStore>,
+        metrics: Arc<Metrics>,
+        token: Option<&str>,
+        most_bytes: usize,
+    ) -> Self {
+        let token = token.map(|token| Sha256::digest(token).into());
+        let at_once = Arc::new(Semaphore::new(AT_ONCE.max(most_bytes).div_ceil(1024)));
+        Self(Arc::new(Shared { series, metrics, token, most_bytes, at_once }))
+    }
+
+    /// Takes a request's points: all that `read` makes of its body.
+    async fn take(
+        &self,
+        request: Request<Body>,
+        read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
+    ) -> Result<Outcome, IngestError> {
+        let taken = self.try_take(request, read).await;
+        let metrics = &self.0.metrics;
+        metrics.ingest_requests.fetch_add(1, Relaxed);
+        match &taken {
+            Ok(outcome) => {
+                metrics.ingest_points.fetch_add(outcome.accepted, Relaxed);
+                metrics.ingest_refused.fetch_add(outcome.refused.count(), Relaxed);
+            }
+            Err(_) => {
+                metrics.ingest_failed.fetch_add(1, Relaxed);
+            }
+        }
+        taken
+    }
+
+    async fn try_take(
+        &self,
+        request: Request<Body>,
+        read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
+    ) -> Result<Outcome, IngestError> {
+        self.check_token(request.headers())?;
+        let gzip = is_gzip(request.headers())?;
+        let most = self.0.most_bytes;
+        let length =
+            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let mut body = request.into_body().into_data_stream();
+        if length.is_some_and(|length: usize| length > most) {
+            return Err(too_large(body, most).await);
+        }
+        // What comes packed may need all the room that there is for one.
+        let room = length.filter(|_| !gzip).unwrap_or(most);
+        let permit = self.turn(room).await?;
+        let gathered = tokio::time::timeout(WAIT, gather(&mut body, length.unwrap_or(0), most)).await;
+        let Some(gathered) = gathered.unwrap_or(Err(IngestError::Cut))? else {
+            return Err(too_large(body, most).await);
+        };
+        let kept_ms = self.0.series.memory().bounds().kept_ms;
+        let work = move |body: &[u8]| {
+            let unpacked = if gzip { Some(unpack(body, most)?) } else { None };
+            let batch = Batch::new(now_ms(), kept_ms);
+            read(unpacked.as_deref().unwrap_or(body), batch).map_err(IngestError::Unreadable)
+        };
+        let batch = if gathered.len() < LARGE && !gzip {
+            work(&gathered)?
+        } else {
+            let done = tokio::task::spawn_blocking(move || work(&gathered)).await;
+            done.map_err(|error| IngestError::Unreadable(error.to_string()))??
+        };
+        let (runs, mut refused, texts) = batch.finish();
+        self.0.metrics.ingest_texts.fetch_add(texts, Relaxed);
+        let taken = self.0.series.push(runs).await?;
+        drop(permit);
+        for (place, count, why) in taken.refused {
+            refused.add(place, count, why);
+        }
+        Ok(Outcome { accepted: taken.points, refused })
+    }
+
+    async fn turn(&self, bytes: usize) -> Result<OwnedSemaphorePermit, IngestError> {
+        let parts = u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
+        let turn = self.0.at_once.clone().acquire_many_owned(parts);
+        match tokio::time::timeout(WAIT, turn).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(IngestError::Busy),
+        }
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), IngestError> {
+        let Some(wanted) = &self.0.token else { return Ok(()) };
+        let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = said.and_then(|said| {
+            let (scheme, token) = said.split_once(' ')?;
+            ["token", "bearer"].contains(&scheme.to_ascii_lowercase().as_str()).then_some(token.trim())
+        });
+        // Hashes are compared: how long that takes tells nothing of the token.
+        let known = token.is_some_and(|token| <[u8; 32]>::from(Sha256::digest(token)) == *wanted);
+        if known { Ok(()) } else { Err(IngestError::NoToken) }
+    }
+}
+
+fn is_gzip(headers: &HeaderMap) -> Result<bool, IngestError> {
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(false) };
+    match encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "gzip" | "x-gzip" => Ok(true),
+        "" | "identity" => Ok(false),
+        other => Err(IngestError::Encoding(other.to_owned())),
+    }
+}
+
+/// The whole body; `None` where it has more than so many bytes.
+async fn gather(
+    body: &mut BodyDataStream,
+    expected: usize,
+    most: usize,
+) -> Result<Option<Vec<u8>>, IngestError> {
+    let mut gathered = Vec::with_capacity(expected);
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|_| IngestError::Cut)?;
+        if gathered.len() + part.len() > most {
+            return Ok(None);
+        }
+        gathered.extend(part);
+    }
+    Ok(Some(gathered))
+}
+
+/// Lets the rest of a body come, within reason: who is cut off while sending does not read why.
+async fn too_large(mut body: BodyDataStream, most: usize) -> IngestError {
+    let mut left = 4 * most;
+    let rest = async {
+        while let Some(Ok(part)) = body.next().await
+            && part.len() <= left
+        {
+            left -= part.len();
+        }
+    };
+    // What is slow or longer still is cut off.
+    let _ = tokio::time::timeout(WAIT, rest).await;
+    IngestError::TooLarge(most)
+}
+
+/// Unpacks as far as the bound, and not further.
+fn unpack(body: &[u8], most: usize) -> Result<Vec<u8>, IngestError> {
+    let mut out = Vec::with_capacity((body.len() * 8).min(most));
+    let reader = flate2::read::MultiGzDecoder::new(body);
+    reader.take(most as u64 + 1).read_to_end(&mut out).map_err(|_| IngestError::NotGzip)?;
+    if out.len() > most { Err(IngestError::UnpacksTooLarge(most)) } else { Ok(out) }
+}

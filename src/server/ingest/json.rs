@@ -1,0 +1,124 @@
+//! `POST /api/v1/series`: points as JSON.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::batch::Batch;
+use super::{Ingest, IngestError, Outcome};
+use crate::server::data::series::key::Key;
+use crate::sync::protocol::Code;
+
+/// One point.
+#[derive(Deserialize)]
+struct Item {
+    series: String,
+    value: f64,
+    /// Unix milliseconds; now where nothing is said.
+    #[serde(default)]
+    at: Option<i64>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    accepted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    /// Which of the items, from 1.
+    item: usize,
+    reason: String,
+}
+
+/// `POST /api/v1/series` with `{"series","value","at"?,"tags"?}` or an array of them: 200
+/// `{"accepted":n}` once they are on the disk. Where some do not fit, the others are taken all the same: 400
+/// with `refused`, by item.
+pub async fn write(State(ingest): State<Ingest>, request: Request) -> Response {
+    match ingest.take(request, read).await {
+        Ok(outcome) => answer(&outcome),
+        Err(error) => failed(&error),
+    }
+}
+
+fn read(body: &[u8], mut batch: Batch) -> Result<Batch, String> {
+    let wants = |error: serde_json::Error| {
+        format!("{error}. A point is written {{\"series\":\"orders\",\"value\":42}}, several as an array.")
+    };
+    let body = body.trim_ascii();
+    let items: Vec<&RawValue> = match body.first() {
+        Some(b'[') => serde_json::from_slice(body).map_err(wants)?,
+        _ => vec![serde_json::from_slice(body).map_err(wants)?],
+    };
+    for (item, place) in items.iter().zip(1..) {
+        if let Err(why) = add(item, place, &mut batch) {
+            batch.refused.add(place, 1, why);
+        }
+    }
+    Ok(batch)
+}
+
+fn add(item: &RawValue, place: usize, batch: &mut Batch) -> Result<(), String> {
+    let item: Item = serde_json::from_str(item.get()).map_err(|error| error.to_string())?;
+    let at = item.at.map_or(Ok(batch.now), |at| batch.check_time(at))?;
+    let key = Key::new(&item.series, item.tags.into_iter().collect())?;
+    let series = batch.series(key, place);
+    batch.add(series, at, item.value);
+    Ok(())
+}
+
+fn answer(outcome: &Outcome) -> Response {
+    let accepted = outcome.accepted;
+    if outcome.refused.is_empty() {
+        return Json(Answer { accepted, code: None, reason: None, refused: Vec::new() }).into_response();
+    }
+    let refused = outcome.refused.told().iter();
+    let body = Answer {
+        accepted,
+        code: Some(Code::Invalid),
+        reason: Some(format!("{accepted} taken, not these: {}.", outcome.refused.words("item"))),
+        refused: refused.map(|(item, reason)| Refused { item: *item, reason: reason.clone() }).collect(),
+    };
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+}
+
+fn failed(error: &IngestError) -> Response {
+    let code = match error {
+        IngestError::NoToken => Code::Forbidden,
+        IngestError::TooLarge(_) | IngestError::UnpacksTooLarge(_) => Code::TooLarge,
+        IngestError::Busy => Code::RateLimited,
+        IngestError::Store(_) => Code::Internal,
+        _ => Code::Invalid,
+    };
+    let body = Answer { accepted: 0, code: Some(code), reason: Some(error.to_string()), refused: Vec::new() };
+    with_headers(error, (error.status(), Json(body)).into_response())
+}
+
+/// What clients look for beside the status.
+pub(super) fn with_headers(error: &IngestError, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    match error {
+        IngestError::NoToken => {
+            headers.insert(WWW_AUTHENTICATE, axum::http::HeaderValue::from_static("Bearer"));
+        }
+        IngestError::Busy | IngestError::Store(_) => {
+            headers.insert(RETRY_AFTER, 2.into());
+        }
+        _ => {}
+    }
+    response
+}

@@ -1,0 +1,389 @@
+//! InfluxDB's line protocol: `measurement,tag=v field=1,other=2i 1795000000000000000`.
+//!
+//! Each field with a number is a series of its own, `measurement.field{tag=v}`; a field named `value` is
+//! called as the measurement alone. A value of true or false is 1 or 0; a text has no place in a chart and
+//! is passed over.
+
+use std::collections::HashMap;
+
+use memchr::memchr;
+
+use super::batch::Batch;
+use crate::server::data::series::key::Key;
+
+/// Units of the times, in one millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    Nanoseconds,
+    Microseconds,
+    Milliseconds,
+    Seconds,
+}
+
+impl Precision {
+    /// As the write API names them; nanoseconds where nothing is said.
+    pub fn read(name: Option<&str>) -> Option<Self> {
+        match name.unwrap_or("ns") {
+            "ns" | "n" | "" => Some(Self::Nanoseconds),
+            "us" | "u" => Some(Self::Microseconds),
+            "ms" => Some(Self::Milliseconds),
+            "s" => Some(Self::Seconds),
+            _ => None,
+        }
+    }
+
+    fn to_ms(self, time: i64) -> i64 {
+        match self {
+            Self::Nanoseconds => time.div_euclid(1_000_000),
+            Self::Microseconds => time.div_euclid(1_000),
+            Self::Milliseconds => time,
+            Self::Seconds => time.saturating_mul(1_000),
+        }
+    }
+}
+
+/// A series' place in the batch, or why there is none.
+type Place = Result<usize, String>;
+
+/// What is known of the text so far. A collector names the same few hundred series over and over: each is
+/// taken apart once.
+struct Lines<'a> {
+    batch: Batch,
+    precision: Precision,
+    /// By measurement and tags as they stand there.
+    heads: HashMap<&'a [u8], usize>,
+    /// The name and tags of each head.
+    read: Vec<Result<(String, Tags), String>>,
+    /// By head and field as it stands there.
+    series: HashMap<(usize, &'a [u8]), Place>,
+}
+
+type Tags = Vec<(String, String)>;
+
+/// Reads all lines into the batch.
+pub fn read(body: &[u8], precision: Precision, batch: Batch) -> Batch {
+    let mut lines =
+        Lines { batch, precision, heads: HashMap::new(), read: Vec::new(), series: HashMap::new() };
+    let (mut rest, mut number) = (body, 1);
+    // Values of one line, until its time is known.
+    let mut values: Vec<(usize, f64)> = Vec::new();
+    while !rest.is_empty() {
+        let skip = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
+        let line = &rest[skip..];
+        let end = match line.first() {
+            None | Some(b'\n' | b'#') => memchr(b'\n', line).unwrap_or(line.len()),
+            Some(_) => {
+                values.clear();
+                let (end, read) = lines.line(line, number, &mut values);
+                if let Err(why) = read {
+                    lines.batch.refused.add(number, 1, why);
+                }
+                end
+            }
+        };
+        // A text may go over several lines.
+        number += 1 + memchr::memchr_iter(b'\n', &line[..end]).count();
+        rest = line.get(end + 1..).unwrap_or_default();
+    }
+    lines.batch
+}
+
+impl<'a> Lines<'a> {
+    /// Reads the line that the text begins with; where it ends, and what is wrong with it.
+    fn line(
+        &mut self,
+        text: &'a [u8],
+        number: usize,
+        values: &mut Vec<(usize, f64)>,
+    ) -> (usize, Result<(), String>) {
+        let head_end = end_of(text, b" ");
+        let whole_line = || memchr(b'\n', text).unwrap_or(text.len());
+        if text.get(head_end) != Some(&b' ') {
+            return (whole_line(), Err(format!("{}: there are no fields", shown(text))));
+        }
+        let head = self.head(&text[..head_end]);
+        let mut at = head_end;
+        while text.get(at) == Some(&b' ') {
+            at += 1;
+        }
+        let mut texts = 0;
+        loop {
+            let name_end = at + end_of(&text[at..], b"= ,");
+            if text.get(name_end) != Some(&b'=') || name_end == at {
+                let line = whole_line().max(at.min(text.len()));
+                return (line, Err(format!("{}: a field is written name=value", shown(&text[..line]))));
+            }
+            let field = &text[at..name_end];
+            let begin = name_end + 1;
+            let end = if text.get(begin) == Some(&b'"') {
+                match end_of_text(&text[begin + 1..]) {
+                    Some(long) => begin + 1 + long,
+                    None => return (whole_line(), Err("a text has no closing quote".to_owned())),
+                }
+            } else {
+                begin
+                    + text[begin..]
+                        .iter()
+                        .take_while(|byte| !matches!(byte, b',' | b' ' | b'\n' | b'\r'))
+                        .count()
+            };
+            match value(&text[begin..end]) {
+                Ok(Some(value)) => match self.place(head, field, number) {
+                    Ok(place) => values.push((*place, value)),
+                    Err(why) => {
+                        let why = why.clone();
+                        return (end + rest_of_line(&text[end..]), Err(why));
+                    }
+                },
+                Ok(None) => texts += 1,
+                Err(why) => {
+                    let name = String::from_utf8_lossy(field).into_owned();
+                    return (end + rest_of_line(&text[end..]), Err(format!("the field {name:?}: {why}")));
+                }
+            }
+            at = end;
+            if text.get(at) != Some(&b',') {
+                break;
+            }
+            at += 1;
+        }
+        let end = at + rest_of_line(&text[at..]);
+        let time = text[at..end].trim_ascii();
+        let at = match (time.is_empty(), std::str::from_utf8(time).ok().and_then(|time| time.parse().ok())) {
+            (true, _) => Ok(self.batch.now),
+            (false, Some(time)) => self.batch.check_time(self.precision.to_ms(time)),
+            (false, None) => Err(format!("{} is not a time", shown(time))),
+        };
+        match at {
+            Ok(at) => {
+                values.iter().for_each(|(series, value)| self.batch.add(*series, at, *value));
+                self.batch.texts += texts;
+                (end, Ok(()))
+            }
+            Err(why) => (end, Err(why)),
+        }
+    }
+
+    fn head(&mut self, text: &'a [u8]) -> usize {
+        *self.heads.entry(text).or_insert_with(|| {
+            self.read.push(read_head(text));
+            self.read.len() - 1
+        })
+    }
+
+    fn place(&mut self, head: usize, field: &'a [u8], number: usize) -> &Place {
+        self.series.entry((head, field)).or_insert_with(|| {
+            let (measurement, tags) = self.read[head].as_ref().map_err(Clone::clone)?;
+            let field = unescaped(field)?;
+            let name = if field == "value" { measurement.clone() } else { format!("{measurement}.{field}") };
+            Ok(self.batch.series(Key::new(&name, tags.clone())?, number))
+        })
+    }
+}
+
+/// The measurement and the tags.
+fn read_head(text: &[u8]) -> Result<(String, Tags), String> {
+    let end = end_of(text, b",");
+    let name = unescaped(&text[..end])?;
+    let mut tags = Vec::new();
+    let mut rest = text.get(end + 1..).unwrap_or_default();
+    while !rest.is_empty() {
+        let end = end_of(rest, b",");
+        let pair = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        let middle = end_of(pair, b"=");
+        if middle == pair.len() {
+            return Err(format!("the tag {}: a tag is written name=value", shown(pair)));
+        }
+        tags.push((unescaped(&pair[..middle])?, unescaped(&pair[middle + 1..])?));
+    }
+    Ok((name, tags))
+}
+
+/// A value as a number; `None` for a text.
+fn value(text: &[u8]) -> Result<Option<f64>, String> {
+    let number = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
+    let whole = |digits: &[u8]| {
+        let fits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        if fits { number(digits) } else { None }
+    };
+    let read = match text {
+        [b'"', ..] => return Ok(None),
+        [b't' | b'T'] | b"true" | b"True" | b"TRUE" => Some(1.0),
+        [b'f' | b'F'] | b"false" | b"False" | b"FALSE" => Some(0.0),
+        [b'-', digits @ .., b'i'] => whole(digits).map(|number| -number),
+        [digits @ .., b'i' | b'u'] => whole(digits),
+        [b'0'..=b'9' | b'-' | b'+' | b'.', ..] => number(text),
+        other => {
+            let name = String::from_utf8_lossy(other).to_ascii_lowercase();
+            let known = ["nan", "inf", "infinity"].contains(&name.as_str());
+            return Err(if known { NOT_FINITE.to_owned() } else { not_a_value(text) });
+        }
+    };
+    match read {
+        Some(number) if number.is_finite() => Ok(Some(number)),
+        Some(_) => Err(NOT_FINITE.to_owned()),
+        None => {
+            let tail = String::from_utf8_lossy(text).to_ascii_lowercase();
+            Err(if tail.ends_with("inf") || tail.ends_with("nan") {
+                NOT_FINITE.to_owned()
+            } else {
+                not_a_value(text)
+            })
+        }
+    }
+}
+
+/// What is said of NaN and the infinities.
+pub const NOT_FINITE: &str = "only finite numbers are kept";
+
+fn not_a_value(text: &[u8]) -> String {
+    format!("{} is not a value", shown(text))
+}
+
+/// Where one of the bytes stands without a backslash before it, or the line ends.
+fn end_of(text: &[u8], wanted: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'\n' => return at,
+            byte if wanted.contains(byte) => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// Behind the closing quote.
+fn end_of_text(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match text.get(at)? {
+            b'\\' => at += 1,
+            b'"' => return Some(at + 1),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+fn rest_of_line(text: &[u8]) -> usize {
+    memchr(b'\n', text).unwrap_or(text.len())
+}
+
+/// Without the backslashes before commas, equal signs, spaces and backslashes.
+fn unescaped(text: &[u8]) -> Result<String, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "names are text in UTF-8".to_owned())?;
+    if !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let escapes =
+            c == '\\' && chars.peek().is_some_and(|next| matches!(next, ',' | '=' | ' ' | '\\' | '"'));
+        out.extend(if escapes { chars.next() } else { Some(c) });
+    }
+    Ok(out)
+}
+
+/// The beginning of a text, for people.
+fn shown(text: &[u8]) -> String {
+    let line = &text[..rest_of_line(text)];
+    let text: String = String::from_utf8_lossy(line).chars().take(60).collect();
+    format!("{:?}", text.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: u64 = 1_795_000_000_000;
+
+    fn lines(text: &str, precision: Precision) -> Batch {
+        read(text.as_bytes(), precision, Batch::new(NOW, 86_400_000))
+    }
+
+    /// Each point as `name time value`, and the lines that were refused.
+    fn taken(text: &str) -> (Vec<String>, Vec<usize>) {
+        let (runs, refused, _) = lines(text, Precision::Milliseconds).finish();
+        let mut points: Vec<String> = Vec::new();
+        for run in runs {
+            points.extend(run.points.iter().map(|(at, value)| format!("{} {at} {value}", run.key.whole())));
+        }
+        (points, refused.told().iter().map(|(line, _)| *line).collect())
+    }
+
+    #[test]
+    fn every_field_with_a_number_is_a_series() {
+        let (points, refused) = taken(
+            "cpu,host=a,core=0 idle=1.5,user=2i,on=t,name=\"x, y=1 \",off=false 1795000000001\n\
+             # a remark\n\n\
+             orders value=-7i,queue=3u 1795000000002\r\n  temp value=1e3",
+        );
+        assert_eq!(refused, [0; 0]);
+        assert_eq!(
+            points,
+            [
+                "cpu.idle{core=0,host=a} 1795000000001 1.5",
+                "cpu.user{core=0,host=a} 1795000000001 2",
+                "cpu.on{core=0,host=a} 1795000000001 1",
+                "cpu.off{core=0,host=a} 1795000000001 0",
+                "orders 1795000000002 -7",
+                "orders.queue 1795000000002 3",
+                "temp 1795000000000 1000",
+            ]
+        );
+        assert_eq!(lines("a t=\"x\"", Precision::Seconds).texts, 1);
+    }
+
+    #[test]
+    fn names_have_any_character_behind_a_backslash() {
+        let (points, _) = taken("disk\\ free\\,x,pa\\=th=/a\\ b\\,c left\\ over=1 1795000000001");
+        assert_eq!(points, ["disk free\\,x.left over{pa\\=th=/a b\\,c} 1795000000001 1"]);
+    }
+
+    #[test]
+    fn bad_lines_are_named_and_the_others_taken() {
+        let text = "a value=1\nb\nc value=\nd value=NaN\ne value=+Inf\nf value=1e999\ng value=x\nh value=1 soon\n\
+                    i value=1 5\nj value=1 1799999999999\nserver.cpu value=1\nk,t value=1\nl value=\"open\nm value=2,n\no value=3";
+        let (points, refused) = taken(text);
+        assert_eq!(points, ["a 1795000000000 1", "o 1795000000000 3"]);
+        assert_eq!(refused, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        let batch = lines("a value=1\nd value=NaN,other=1", Precision::Seconds);
+        assert_eq!(batch.refused.words("line"), "line 2: the field \"value\": only finite numbers are kept");
+    }
+
+    #[test]
+    fn a_text_may_have_a_line_break_and_the_lines_count_on() {
+        let (points, refused) = taken("a note=\"x\ny\",value=1\nbad\nb value=2");
+        assert_eq!((points.len(), refused), (2, vec![3]));
+    }
+
+    #[test]
+    fn times_come_in_four_precisions() {
+        for (precision, time) in [
+            (Precision::Nanoseconds, "1794999999999999999"),
+            (Precision::Microseconds, "1794999999999999"),
+            (Precision::Milliseconds, "1794999999999"),
+        ] {
+            let (runs, ..) = lines(&format!("a value=1 {time}"), precision).finish();
+            assert_eq!(runs[0].points, [(1_794_999_999_999, 1.0)], "{precision:?}");
+        }
+        let (runs, ..) = lines("a value=1 1795000000", Precision::Seconds).finish();
+        assert_eq!(runs[0].points, [(NOW, 1.0)]);
+        assert_eq!(Precision::read(Some("m")), None);
+        assert_eq!(Precision::read(None), Some(Precision::Nanoseconds));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(body in prop::collection::vec(prop::sample::select(b"a1=,\\ \"\n.ieE-+#t\xff".to_vec()), 0..80)) {
+            let (runs, refused, _) = read(&body, Precision::Seconds, Batch::new(NOW, u64::MAX)).finish();
+            prop_assert!(runs.len() + refused.told().len() <= body.len());
+        }
+    }
+}

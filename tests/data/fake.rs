@@ -1,0 +1,146 @@
+//! A small Prometheus that counts what it is asked and does as the test says.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// How it answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mode {
+    /// A value for each step: the step's time in seconds.
+    Good,
+    /// As a query that does not parse.
+    Wrong,
+    Unauthorised,
+    /// To an address of its own that must not be asked.
+    Redirect,
+    /// With more than anybody takes.
+    Large,
+    /// With so many series.
+    Many(usize),
+    NotJson,
+}
+
+#[derive(Default)]
+struct Seen {
+    queries: AtomicU64,
+    other: AtomicU64,
+    mode: Mutex<Option<Mode>>,
+    last: Mutex<Vec<(String, String)>>,
+    authorization: Mutex<String>,
+}
+
+/// The server; it ends with the test.
+pub struct Fake {
+    pub addr: SocketAddr,
+    seen: Arc<Seen>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Fake {
+    pub async fn start() -> Self {
+        let seen = Arc::new(Seen::default());
+        let router = Router::new().fallback(answer).with_state(seen.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
+        Self { addr, seen, task }
+    }
+
+    /// As the settings name it.
+    pub fn setting(&self) -> String {
+        format!("main=http://ada:s3cret@{}/", self.addr)
+    }
+
+    pub fn set(&self, mode: Mode) {
+        *self.seen.mode.lock().expect("no panic") = Some(mode);
+    }
+
+    /// Queries so far.
+    pub fn queries(&self) -> u64 {
+        self.seen.queries.load(SeqCst)
+    }
+
+    /// What came to addresses that nobody should ask.
+    pub fn others(&self) -> u64 {
+        self.seen.other.load(SeqCst)
+    }
+
+    pub fn authorization(&self) -> String {
+        self.seen.authorization.lock().expect("no panic").clone()
+    }
+
+    /// Waits until it has been asked more often than that.
+    pub async fn asked_more_than(&self, count: u64) {
+        while self.queries() <= count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    *seen.authorization.lock().expect("no panic") = header.unwrap_or_default().to_owned();
+    let body: Bytes = axum::body::to_bytes(request.into_body(), 1 << 20).await.expect("a body");
+    let form = form(&body);
+    if path == "/api/v1/label/job/values" {
+        return axum::Json(json!({"status": "success", "data": ["b", "a"]})).into_response();
+    }
+    if path != "/api/v1/query_range" && path != "/api/v1/query" {
+        seen.other.fetch_add(1, SeqCst);
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    seen.queries.fetch_add(1, SeqCst);
+    let mode = seen.mode.lock().expect("no panic").unwrap_or(Mode::Good);
+    *seen.last.lock().expect("no panic") = form.clone();
+    let value = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    let number = |name: &str| value(name).parse::<f64>().expect("a number");
+    match mode {
+        Mode::Wrong => {
+            let body = json!({"status": "error", "errorType": "bad_data", "error": "1:2: parse error: no"});
+            (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
+        }
+        Mode::Unauthorised => StatusCode::UNAUTHORIZED.into_response(),
+        Mode::Redirect => (StatusCode::FOUND, [("location", "/elsewhere")]).into_response(),
+        Mode::Large => "x".repeat(3 << 20).into_response(),
+        Mode::NotJson => "<html>".into_response(),
+        Mode::Good | Mode::Many(_) => {
+            let count = if let Mode::Many(count) = mode { count } else { 1 };
+            let metric = |n: usize| json!({"__name__": "up", "job": format!("j{n:04}")});
+            let result: Vec<Value> = if path == "/api/v1/query" {
+                (0..count).map(|n| json!({"metric": metric(n), "value": [number("time"), "7"]})).collect()
+            } else {
+                let (start, end, step) = (number("start"), number("end"), number("step"));
+                let steps = ((end - start) / step).round() as u64;
+                let at = |n: u64| start + n as f64 * step;
+                let values: Vec<Value> = (0..=steps).map(|n| json!([at(n), at(n).to_string()])).collect();
+                (0..count).map(|n| json!({"metric": metric(n), "values": values})).collect()
+            };
+            let kind = if path == "/api/v1/query" { "vector" } else { "matrix" };
+            axum::Json(json!({"status": "success", "data": {"resultType": kind, "result": result}}))
+                .into_response()
+        }
+    }
+}
+
+fn form(body: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(body);
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(key, value)| (key.to_owned(), value.replace('+', " "))).collect()
+}

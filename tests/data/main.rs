@@ -1,0 +1,10 @@
+//! Live data: what is pushed, what is asked for, and how often a source is asked.
+
+#![cfg(feature = "ssr")]
+
+mod fake;
+mod ingest;
+mod program;
+mod sources;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,307 @@
+//! Sources that are asked: once for all who look, only while somebody does, and never more than the settings
+//! allow.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::fake::{Fake, Mode};
+use crate::program::{Program, answer, now_ms};
+use crate::support::Client;
+
+/// A dashboard that asks the fake source with as many widgets.
+async fn dashboard(server: &Program, widgets: usize, settings: &[(&str, Value)]) -> String {
+    let made = server.post("/api/v1/dashboards").json(&json!({"title": "Asked"}));
+    let id = answer(made).await.1["id"].as_str().expect("an id").to_owned();
+    let mut ada = join(server, "maker", &id).await;
+    let mut ops: Vec<Value> = (0..widgets)
+        .map(|n| {
+            let options = json!({"source": "main", "query": "up", "legend": "{{job}}"});
+            let frame = json!({"x": 0, "y": n, "w": 6, "h": 4});
+            json!({"op": "add_widget", "id": format!("w{n}"), "widget": {"kind": "timeseries", "frame": frame, "options": options}})
+        })
+        .collect();
+    ops.extend(
+        settings.iter().map(|(field, value)| json!({"op": "set_dashboard", "field": field, "value": value})),
+    );
+    ada.push(&id, json!([{"seq": 1, "base": 0, "ops": ops}])).await;
+    ada.expect("commits").await;
+    id
+}
+
+async fn join(server: &Program, name: &str, id: &str) -> Client {
+    let mut client = Client::connect(server.addr).await;
+    client.hello(name).await;
+    client.join(id).await;
+    client
+}
+
+/// The next frame for a widget.
+async fn frame(client: &mut Client, widget: &str) -> Value {
+    loop {
+        let data = client.expect_any("data").await;
+        let frames = data["frames"].as_array().expect("frames").clone();
+        if let Some(frame) = frames.into_iter().find(|frame| frame["widget"] == widget) {
+            return frame;
+        }
+    }
+}
+
+fn points(frame: &Value) -> &Vec<Value> {
+    frame["series"][0]["points"].as_array().expect("points")
+}
+
+#[tokio::test]
+async fn two_hundred_viewers_are_one_query_an_interval() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let limits =
+        [("LOCKSTEP_PROMETHEUS", fake.setting()), ("LOCKSTEP_LIMIT_SESSIONS_PER_ROOM", "500".to_owned())];
+    let server = Program::start(dir.path(), &limits.each_ref().map(|(name, value)| (*name, value.as_str())));
+    // Two dashboards of ten widgets each ask the same.
+    let settings = [("refresh", json!(2)), ("range", json!("5m"))];
+    let (first, second) = (dashboard(&server, 10, &settings).await, dashboard(&server, 10, &settings).await);
+    let mut viewers = Vec::new();
+    for n in 0..200 {
+        viewers.push(join(&server, &format!("v{n}"), if n % 2 == 0 { &first } else { &second }).await);
+    }
+    for viewer in &mut viewers {
+        let window = frame(viewer, "w9").await;
+        assert_eq!((&window["reset"], &window["series"][0]["name"]), (&json!(true), &json!("j0000")));
+        assert_eq!(window["every_ms"], 2_000);
+        assert!(points(&window).len() >= 149, "{}", points(&window).len());
+    }
+    assert!(fake.authorization().starts_with("Basic "));
+    // From one whole interval on, and over three more.
+    let before = fake.queries();
+    fake.asked_more_than(before).await;
+    let (begun, counted) = (std::time::Instant::now(), fake.queries());
+    fake.asked_more_than(counted + 2).await;
+    let took = begun.elapsed();
+    assert!(took > Duration::from_secs(5), "three intervals of 2 s took {took:?}");
+    let asked = server.metric("lockstep_source_queries_total{source=\"main\"}").await;
+    assert!(asked < 20.0, "{asked} queries for 200 viewers of 20 widgets");
+    assert_eq!(server.metric("lockstep_standing_queries").await, 1.0);
+    let news = frame(&mut viewers[0], "w0").await;
+    assert_eq!((&news["reset"], points(&news).len()), (&json!(false), 1), "only what is new: {news}");
+    // Somebody who comes late has the window at once, without another query.
+    let before = fake.queries();
+    let mut late = join(&server, "late", &first).await;
+    let window = frame(&mut late, "w0").await;
+    assert_eq!(window["reset"], true);
+    assert!(points(&window).len() >= 149 && fake.queries() <= before + 1);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_nobody() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let set = [("LOCKSTEP_PROMETHEUS", setting.as_str()), ("LOCKSTEP_LIMIT_QUERY_IDLE_MS", "300")];
+    let server = Program::start(dir.path(), &set);
+    let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    frame(&mut ada, "w0").await;
+    drop(ada);
+    while server.metric("lockstep_standing_queries").await > 0.0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let before = fake.queries();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(fake.queries(), before, "it pauses");
+    let mut grace = join(&server, "grace", &id).await;
+    assert!(points(&frame(&mut grace, "w0").await).len() >= 149, "and goes on");
+}
+
+#[tokio::test]
+async fn errors_reach_the_widget_in_words_and_the_points_stay() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let set = [("LOCKSTEP_PROMETHEUS", setting.as_str()), ("LOCKSTEP_LIMIT_ANSWER_BYTES", "1048576")];
+    let server = Program::start(dir.path(), &set);
+    let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    frame(&mut ada, "w0").await;
+    let mut all_said = String::new();
+    for (mode, words) in [
+        (Mode::Wrong, "main does not take the query: 1:2: parse error: no"),
+        (Mode::Unauthorised, "main does not let this server in"),
+        (Mode::Redirect, "points to another address"),
+        (Mode::Large, "larger than 1 MiB"),
+        (Mode::NotJson, "not Prometheus' JSON"),
+    ] {
+        fake.set(mode);
+        let said = loop {
+            let frame = frame(&mut ada, "w0").await;
+            if let Some(error) = frame["error"].as_str() {
+                assert_eq!(frame["reset"], false, "the points stay");
+                break error.to_owned();
+            }
+        };
+        assert!(said.contains(words), "{mode:?}: {said}");
+        let mut late = join(&server, "late", &id).await;
+        let window = frame(&mut late, "w0").await;
+        assert!(window["error"].is_string() && points(&window).len() > 100, "{mode:?}: {window}");
+        all_said += &said;
+        all_said += &server.json("/api/v1/status").await.to_string();
+        fake.set(Mode::Good);
+        loop {
+            let frame = frame(&mut ada, "w0").await;
+            if frame["error"].is_null() && !points(&frame).is_empty() {
+                break;
+            }
+        }
+    }
+    assert_eq!(fake.others(), 0, "no redirect is followed");
+    for secret in ["s3cret", "ada:", &fake.addr.to_string(), "Basic"] {
+        assert!(!all_said.contains(secret), "{secret} in {all_said}");
+    }
+    let services = server.json("/api/v1/status").await["services"].clone();
+    let main = services.as_array().expect("a list").iter().find(|one| one["name"] == "source-main").cloned();
+    let main = main.expect("it is there");
+    assert_eq!(main["state"], "ok", "{main}");
+    assert!(main["latency_ms"].is_f64() && main["last_error"].is_string(), "{main}");
+}
+
+#[tokio::test]
+async fn only_what_the_settings_name_is_asked() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    frame(&mut ada, "w0").await;
+    for source in [format!("http://{}", fake.addr), "other".to_owned()] {
+        let before = fake.queries();
+        let seq = ada.seq + 1;
+        ada.seq = seq;
+        let op = json!({"op": "set", "id": "w0", "field": "source", "value": source});
+        ada.push(&id, json!([{"seq": seq, "base": 1, "ops": [op]}])).await;
+        let frame = frame(&mut ada, "w0").await;
+        let error = frame["error"].as_str().expect("words");
+        assert!(error.contains("no source that is called"), "{error}");
+        assert_eq!((&frame["reset"], frame["series"].as_array().map(Vec::len)), (&json!(true), Some(0)));
+        assert_eq!((fake.queries(), fake.others()), (before, 0));
+    }
+}
+
+#[tokio::test]
+async fn more_series_than_fit_have_a_word_and_tables_have_more_rows() {
+    let fake = Fake::start().await;
+    fake.set(Mode::Many(1_500));
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[("range", json!("5m"))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    let window = frame(&mut ada, "w0").await;
+    assert_eq!(window["series"].as_array().map(Vec::len), Some(20));
+    assert_eq!(window["note"], "Only the first 20 of 1500 series are shown.");
+    let table = json!({"kind": "table", "frame": {"x": 0, "y": 9, "w": 6, "h": 4}, "options": {"source": "main", "query": "up"}});
+    ada.push(&id, json!([{"seq": 1, "base": 1, "ops": [{"op": "add_widget", "id": "t", "widget": table}]}]))
+        .await;
+    let window = frame(&mut ada, "t").await;
+    assert_eq!(window["series"].as_array().map(Vec::len), Some(1_000));
+    assert_eq!(window["series"][7]["tags"], json!([["job", "j0007"]]));
+    assert_eq!(points(&window).len(), 1);
+}
+
+#[tokio::test]
+async fn a_time_of_ones_own_is_asked_once_for_all_who_want_it() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[]).await;
+    let before = fake.queries();
+    let to = now_ms() - 3_600_000;
+    let path = format!("/api/v1/dashboards/{id}/data?widget=w0&from={}&to={to}", to - 900_000);
+    let all = futures::future::join_all((0..200).map(|_| server.json(&path))).await;
+    for frame in &all {
+        assert_eq!(
+            (&frame["widget"], &frame["reset"], points(frame).len()),
+            (&json!("w0"), &json!(true), 91)
+        );
+    }
+    // The dashboard's own may have come in between.
+    assert!(fake.queries() <= before + 2, "{} queries", fake.queries() - before);
+    for (query, status) in
+        [("widget=w0&from=5&to=1", 400), ("widget=w0", 400), ("widget=none&from=0&to=90000", 404)]
+    {
+        let path = format!("/api/v1/dashboards/{id}/data?{query}");
+        assert_eq!(server.get(&path).await.status(), status, "{query}");
+    }
+    assert_eq!(
+        server.get(&format!("/api/v1/dashboards/none/data?widget=w&from=0&to=90000")).await.status(),
+        404
+    );
+    fake.set(Mode::Unauthorised);
+    let failed = server.json(&format!("/api/v1/dashboards/{id}/data?widget=w0&from=0&to=900000")).await;
+    assert!(failed["error"].as_str().expect("words").contains("does not let this server in"), "{failed}");
+}
+
+#[tokio::test]
+async fn sources_and_what_they_know_are_listed() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    assert_eq!(
+        server.push("/api/v2/write", "orders,host=b value=1\norders,host=a value=2,queue=3").await.0,
+        204
+    );
+    let sources = server.json("/api/v1/sources").await;
+    let kinds: Vec<(&Value, &Value)> =
+        sources.as_array().expect("a list").iter().map(|one| (&one["name"], &one["kind"])).collect();
+    assert_eq!(kinds, [(&json!(""), &json!("series")), (&json!("main"), &json!("prometheus"))]);
+    assert!(!sources.to_string().contains("s3cret"));
+    assert_eq!(server.json("/api/v1/sources/main/values?label=job&of=up").await, json!(["a", "b"]));
+    for name in ["series", ""] {
+        let path = format!("/api/v1/sources/{name}/values?label=host&of=orders");
+        assert_eq!(server.json(&path).await, json!(["a", "b"]), "{name:?}");
+    }
+    assert_eq!(server.get("/api/v1/sources/none/values?label=a").await.status(), 404);
+    assert_eq!(server.get("/api/v1/sources/main/values?label=a/../b").await.status(), 502);
+    assert_eq!(server.json("/api/v1/series?part=QUEUE").await, json!(["orders.queue{host=a}"]));
+}
+
+#[tokio::test]
+async fn another_time_or_variable_brings_other_points() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[("variable.job", json!({"choices": ["a", "b"]}))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    let window = frame(&mut ada, "w0").await;
+    let first = points(&window).len();
+    for op in [
+        json!({"op": "set_dashboard", "field": "range", "value": "1h"}),
+        json!({"op": "set", "id": "w0", "field": "query", "value": "up{job=\"$job\"}"}),
+        json!({"op": "set_dashboard", "field": "value.job", "value": "b"}),
+        json!({"op": "set", "id": "w0", "field": "legend", "value": "all"}),
+    ] {
+        ada.seq += 1;
+        let seq = ada.seq;
+        ada.push(&id, json!([{"seq": seq, "base": seq, "ops": [op]}])).await;
+        let window = loop {
+            let frame = frame(&mut ada, "w0").await;
+            if frame["reset"] == true {
+                break frame;
+            }
+        };
+        assert!(points(&window).len() > first, "an hour of points: {op}");
+    }
+    // What asks for nothing shows nothing.
+    let op = json!({"op": "set", "id": "w0", "field": "query", "value": ""});
+    ada.push(&id, json!([{"seq": 5, "base": 5, "ops": [op]}])).await;
+    let window = loop {
+        let frame = frame(&mut ada, "w0").await;
+        if frame["reset"] == true {
+            break frame;
+        }
+    };
+    assert_eq!(window["series"], json!([]));
+}
