@@ -233,10 +233,7 @@ async fn a_time_of_ones_own_is_asked_once_for_all_who_want_it() {
         let path = format!("/api/v1/dashboards/{id}/data?{query}");
         assert_eq!(server.get(&path).await.status(), status, "{query}");
     }
-    assert_eq!(
-        server.get(&format!("/api/v1/dashboards/none/data?widget=w&from=0&to=90000")).await.status(),
-        404
-    );
+    assert_eq!(server.get("/api/v1/dashboards/none/data?widget=w&from=0&to=90000").await.status(), 404);
     fake.set(Mode::Unauthorised);
     let failed = server.json(&format!("/api/v1/dashboards/{id}/data?widget=w0&from=0&to=900000")).await;
     assert!(failed["error"].as_str().expect("words").contains("does not let this server in"), "{failed}");

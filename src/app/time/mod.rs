@@ -214,6 +214,7 @@ mod tests {
             series: vec![Series { name: "a".to_owned(), points: vec![(at, Some(1.0))], tags: Vec::new() }],
             error: None,
             every_ms: None,
+            note: None,
         };
         let shown = || signals.data.with_untracked(|data| data.series[0].points.len());
         assert!(store.time.take(signals, frame(1), 1));

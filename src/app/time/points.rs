@@ -93,7 +93,7 @@ mod tests {
     fn frame(reset: bool, points: Vec<Point>) -> DataFrame {
         let series = vec![Series { name: "a".to_owned(), points, tags: Vec::new() }];
         let widget = WidgetId::new("w").expect("an id");
-        DataFrame { widget, reset, series, error: None, every_ms: None }
+        DataFrame { widget, reset, series, error: None, every_ms: None, note: None }
     }
 
     fn times(data: &WidgetData) -> Vec<u64> {

@@ -164,7 +164,8 @@ fn thin_stretch(stretch: &mut Vec<Point>, out: &mut Vec<Point>) {
     let least = values().min_by(|a, b| a.1.total_cmp(&b.1));
     let greatest = values().max_by(|a, b| a.1.total_cmp(&b.1));
     let gap = stretch.iter().rposition(|(_, value)| value.is_none());
-    let chosen = [least.map(|one| one.0), greatest.map(|one| one.0), values().last().map(|one| one.0), gap];
+    let chosen =
+        [least.map(|one| one.0), greatest.map(|one| one.0), values().next_back().map(|one| one.0), gap];
     let chosen: BTreeSet<usize> = chosen.into_iter().flatten().collect();
     out.extend(chosen.into_iter().map(|at| stretch[at]));
     stretch.clear();

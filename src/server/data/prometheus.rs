@@ -13,7 +13,7 @@ use reqwest::redirect::Policy;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use self::answer::{Matrix, Reply, Vector};
+use self::answer::{Latest, Matrix, Reply};
 use super::{Answer, Ask, Curve, MOST_VALUES, Source, SourceError, SourceState};
 use crate::server::clock::now_ms;
 use crate::server::config::{self, Access};
@@ -162,7 +162,7 @@ impl Prometheus {
         self.fetch(self.client.post(format!("{}/api/v1/query_range", self.url)).form(&form)).await
     }
 
-    async fn instant(&self, text: &str, at: u64) -> Result<Vector, SourceError> {
+    async fn instant(&self, text: &str, at: u64) -> Result<Latest, SourceError> {
         let at = seconds(at);
         let form = [("query", text), ("time", &at), ("timeout", "10s")];
         self.fetch(self.client.post(format!("{}/api/v1/query", self.url)).form(&form)).await

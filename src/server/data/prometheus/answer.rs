@@ -47,7 +47,7 @@ pub(super) struct Matrix {
 /// The answer of an instant query: series with a value each, or a single value.
 #[derive(Deserialize)]
 #[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
-pub(super) enum Vector {
+pub(super) enum Latest {
     Vector(Vec<One>),
     Scalar(Sample),
     /// What cannot be shown: the query asks for a range or for a text.
@@ -76,7 +76,7 @@ impl Matrix {
     }
 }
 
-impl Vector {
+impl Latest {
     pub(super) fn curves(self, line: usize, query: &str) -> Vec<Curve> {
         let all = match self {
             Self::Vector(all) => all,
@@ -141,13 +141,13 @@ mod tests {
     #[test]
     fn a_vector_gives_a_point_each_and_errors_have_words() {
         let text = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"job":"a"},"value":[1.5,"7"]}]}}"#;
-        let reply: Reply<Vector> = serde_json::from_str(text).expect("reads");
+        let reply: Reply<Latest> = serde_json::from_str(text).expect("reads");
         assert_eq!(reply.data.expect("data").curves(0, "q")[0].points, [(1_500, Some(7.0))]);
         let text = r#"{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}"#;
-        let reply: Reply<Vector> = serde_json::from_str(text).expect("reads");
+        let reply: Reply<Latest> = serde_json::from_str(text).expect("reads");
         assert_eq!(reply.data.expect("data").curves(0, "1+1")[0].name, "1+1");
         let text = r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#;
-        let reply: Reply<Vector> = serde_json::from_str(text).expect("reads");
+        let reply: Reply<Latest> = serde_json::from_str(text).expect("reads");
         assert!(reply.data.is_none() && reply.error.as_deref() == Some("parse error"));
     }
 }
