@@ -1,114 +1,26 @@
 //! Weighing an op against what others wrote meanwhile: is it a real conflict (S5, S6), and which
 //! value shows?
 
-use std::collections::HashMap;
+mod cells;
+mod records;
+
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::dashboard::op::{FRAME, REMOVED, TEXT};
+use crate::dashboard::op::{REMOVED, TEXT};
 use crate::dashboard::text::Update;
 use crate::dashboard::{
-    Cell, Choice, ClientId, Conflict, ConflictId, Dashboard, Op, OpError, Side, Stamp, Strategy, User,
-    WidgetId,
+    Cell, Choice, ClientId, Conflict, ConflictId, Dashboard, Op, OpError, Side, Stamp, Strategy, WidgetId,
 };
 
 use super::protocol::MAX_OP_BYTES;
 
+pub use cells::{CellLog, CellLogs};
+pub use records::{follow_writes, keep_covered, made_in, record_id};
+
 /// Open conflicts of one dashboard: more than a person can settle, and a bound on every snapshot.
 pub const MAX_OPEN_CONFLICTS: usize = 500;
-/// Earlier values kept for each cell, to tell what a writer started from.
-const MAX_PAST: usize = 16;
-
-/// Who wrote a cell last, and what it said before.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CellLog {
-    pub revision: u64,
-    pub client: ClientId,
-    pub by: User,
-    pub at: u64,
-    /// For each of the last writes its revision and the value before it, oldest first.
-    past: Vec<(u64, Value)>,
-}
-
-impl CellLog {
-    /// The value at a revision; the oldest known where that is longer ago.
-    fn value_at(&self, revision: u64) -> Option<&Value> {
-        self.past.iter().find(|(written, _)| *written > revision).map(|(_, before)| before)
-    }
-
-    /// True where another client wrote after `base`.
-    fn is_others_since(&self, base: u64, client: &ClientId) -> bool {
-        self.revision > base && self.client != *client
-    }
-}
-
-/// The last writer of each cell of a dashboard.
-#[derive(Clone, Debug, Default)]
-pub struct CellLogs(HashMap<Cell, CellLog>);
-
-impl CellLogs {
-    /// Notes a write, with the value before it.
-    pub fn write(&mut self, cell: Cell, before: Value, client: &ClientId, stamp: &Stamp) {
-        let past = self.0.get_mut(&cell).map(|log| std::mem::take(&mut log.past));
-        let mut past = past.unwrap_or_default();
-        // Several writes of one commit are one: what counts is the value before the commit.
-        if past.last().is_none_or(|(revision, _)| *revision != stamp.revision) {
-            past.push((stamp.revision, before));
-            let excess = past.len().saturating_sub(MAX_PAST);
-            past.drain(..excess);
-        }
-        let Stamp { by, at, revision } = stamp.clone();
-        self.0.insert(cell, CellLog { revision, client: client.clone(), by, at, past });
-    }
-
-    /// Forgets cells of widgets that are neither here nor among the tombstones.
-    pub fn retain_known(&mut self, dashboard: &Dashboard) {
-        self.0.retain(|cell, _| {
-            cell.id
-                .as_ref()
-                .is_none_or(|id| dashboard.widgets.contains_key(id) || dashboard.removed.contains_key(id))
-        });
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&Cell, &CellLog)> {
-        self.0.iter()
-    }
-
-    /// The last write of a cell where another client made it after `base`.
-    fn written_since(&self, cell: &Cell, base: u64, client: &ClientId) -> Option<&CellLog> {
-        self.0.get(cell).filter(|log| log.is_others_since(base, client))
-    }
-
-    /// The fields of a widget that others wrote after `base`, with their last writer.
-    fn edits_since(
-        &self,
-        dashboard: &Dashboard,
-        id: &WidgetId,
-        base: u64,
-        client: &ClientId,
-    ) -> Vec<(String, &CellLog)> {
-        if !dashboard.widgets.contains_key(id) {
-            return Vec::new();
-        }
-        let edited = self.0.iter().filter(|(cell, log)| {
-            cell.id.as_ref() == Some(id)
-                && ![FRAME, REMOVED].contains(&cell.field.as_str())
-                && log.is_others_since(base, client)
-        });
-        let mut edited: Vec<_> = edited.map(|(cell, log)| (cell.field.clone(), log)).collect();
-        // A map's own order differs from run to run.
-        edited.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        edited
-    }
-}
-
-impl FromIterator<(Cell, CellLog)> for CellLogs {
-    fn from_iter<T: IntoIterator<Item = (Cell, CellLog)>>(logs: T) -> Self {
-        Self(logs.into_iter().collect())
-    }
-}
 
 /// What is to be done with an op.
 #[derive(Debug)]
@@ -289,101 +201,10 @@ fn theirs(log: &CellLog, value: Value) -> Side {
     Side { value, by, client: Some(client), at, revision: Some(revision) }
 }
 
-/// Keeps what a choice wrote over in the record that it settled, for when that is opened again: edits that
-/// waited for a removed widget go, by it, onto one that somebody brought back and others may have edited.
-///
-/// Returns the ids of the records that changed.
-pub fn keep_covered(dashboard: &mut Dashboard, ops: &[Op], inverse: &[Op]) -> Vec<ConflictId> {
-    let mut kept = Vec::new();
-    for op in ops {
-        let Op::SettleConflict { conflict: id, choose: Choice::Other } = op else { continue };
-        let Some(conflict) = dashboard.conflicts.get_mut(id) else { continue };
-        if !conflict.kept.value.is_array() || !conflict.other.value.is_array() {
-            continue;
-        }
-        let widget = conflict.cell.id.as_ref();
-        let covered = inverse.iter().filter(|op| matches!(op, Op::Set { .. }) && op.widget_id() == widget);
-        let covered = covered.filter_map(|op| serde_json::to_value(op).ok()).collect();
-        Arc::make_mut(conflict).kept.value = Value::Array(covered);
-        kept.push(id.clone());
-    }
-    kept
-}
-
-/// Brings the open conflicts of cells that a commit wrote, and those that it opened again, to what shows
-/// now.
-///
-/// Returns the ids of the records that changed.
-pub fn follow_writes(
-    dashboard: &mut Dashboard,
-    ops: &[Op],
-    client: &ClientId,
-    stamp: &Stamp,
-) -> Vec<ConflictId> {
-    if dashboard.conflicts.is_empty() {
-        return Vec::new();
-    }
-    let now = |value: Value| {
-        let Stamp { by, at, revision } = stamp.clone();
-        Side { value, by, client: Some(client.clone()), at, revision: Some(revision) }
-    };
-    let touched = |conflict: &Conflict| {
-        ops.iter().any(|op| match op {
-            Op::Place { .. } | Op::EditText { .. } => false,
-            Op::SettleConflict { conflict: id, .. } => *id == conflict.id,
-            op => op.cell().as_ref() == Some(&conflict.cell),
-        })
-    };
-    let mut followed = Vec::new();
-    for conflict in dashboard.open_conflicts().filter(|conflict| touched(conflict)) {
-        let Conflict { cell, kept, other, .. } = &**conflict;
-        let sides = match &cell.id {
-            Some(id) if cell.field == REMOVED => {
-                let (gone, edited) = (!dashboard.widgets.contains_key(id), kept.value.is_array());
-                match (gone, edited) {
-                    // Brought back as it was; the edits go on waiting.
-                    (false, false) => Some((now(Value::Array(Vec::new())), other.clone())),
-                    // Removed after all: what was edited waits now, where edits do not wait already.
-                    (true, true) if other.value.is_array() => Some((now(Value::Bool(true)), other.clone())),
-                    (true, true) => Some((now(Value::Bool(true)), kept.clone())),
-                    _ => None,
-                }
-            }
-            // Of a widget that is gone no field says anything.
-            Some(id) if !dashboard.widgets.contains_key(id) => None,
-            _ => {
-                let value = dashboard.value(cell);
-                (kept.value != value).then(|| (now(value), other.clone()))
-            }
-        };
-        if let Some(sides) = sides {
-            followed.push((conflict.id.clone(), sides));
-        }
-    }
-    let set = |(id, (kept, other)): (ConflictId, (Side, Side))| {
-        if let Some(conflict) = dashboard.conflicts.get_mut(&id) {
-            let conflict = Arc::make_mut(conflict);
-            (conflict.kept, conflict.other) = (kept, Side { revision: None, ..other });
-        }
-        id
-    };
-    followed.into_iter().map(set).collect()
-}
-
-/// The id of the record that the op at `index` of a commit makes.
-pub fn record_id(revision: u64, index: usize) -> ConflictId {
-    ConflictId::new(format!("k{revision}-{index}")).expect("digits make an id")
-}
-
-/// True for a record that the commit of this revision made, and did not only find.
-pub fn made_in(id: &ConflictId, revision: u64) -> bool {
-    id.as_str().starts_with(&format!("k{revision}-"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{Frame, Kind, UserId, Widget};
+    use crate::dashboard::{Frame, Kind, User, UserId, Widget};
     use crate::sync::protocol::{Change, Commit, Role};
     use crate::sync::room::{Author, Room, Verdict};
 
