@@ -89,19 +89,22 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
             style:--rows=attr(move || rows.get().to_string())
             class:arranging=attr(move || arranging.held.read().is_some())
             on:pointermove=move |event| {
-                if event.pointer_type() != "touch" && !is_on(&event, ".mark-this") {
+                if event.pointer_type() != "touch" && !is_on(&event, ".moments button") {
                     let cursor = grid.get_untracked().and_then(|grid| cursor_at(store, &event, &grid));
                     point(store, cursor.as_ref());
                     store.live(|live| live.cursor(cursor));
                 }
             }
-            on:pointerleave=move |_| {
-                point(store, None);
+            on:pointerleave=move |event| {
+                // What a finger pointed at stays until it points elsewhere.
+                if event.pointer_type() != "touch" {
+                    point(store, None);
+                }
                 store.live(|live| live.cursor(None));
             }
             on:pointerdown=move |event| {
                 // A finger shows its moment by a tap; it has no place of its own before.
-                if event.pointer_type() == "touch" {
+                if event.pointer_type() == "touch" && !is_on(&event, ".moments button") {
                     let cursor = grid.get_untracked().and_then(|grid| cursor_at(store, &event, &grid));
                     point(store, cursor.as_ref());
                 }

@@ -15,6 +15,9 @@ const MOST_LINES: usize = 20;
 /// Marks closer to each other than this many pixels share a flag.
 const TOGETHER_PX: f64 = 9.0;
 
+/// How wide a flag is; it turns to the other side where it has no room.
+const FLAG_PX: f64 = 8.0;
+
 /// Marks that share a flag, and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 struct Flag {
@@ -99,6 +102,7 @@ fn FlagAt(
         <div
             class="mark"
             class:towards-start=attr(move || x() > place.read().map_or(0.0, |place| place.width) / 2.0)
+            class:at-end=attr(move || x() > place.read().map_or(0.0, |place| place.width) - FLAG_PX)
             data-testid="annotation"
             data-mark=name
             style:transform=attr(move || format!("translateX({:.1}px)", x()))

@@ -1,0 +1,197 @@
+// One time for all, one's own time, the moment under a pointer, and moments that people mark.
+import { expect, test } from "./fixtures.ts";
+import { box, type Person } from "./person.ts";
+import { push } from "./wall.ts";
+
+/** Two charts of this server's figures, which Ada added; Grace looks on through a window of another width. */
+async function charts(server: any, arrive: any, title: string): Promise<{ id: string; ada: Person; grace: Person }> {
+  const id = await server.dashboard(title);
+  const ada: Person = await arrive("Ada");
+  await ada.page.goto(`${server.url}/status`);
+  await push(ada.page, id, [
+    chart("c1", { x: 0, y: 0, w: 12, h: 8 }, "server.cpu"),
+    chart("c2", { x: 0, y: 8, w: 24, h: 8 }, "server.memory"),
+  ]);
+  const grace: Person = await arrive("Grace", { context: { viewport: { width: 1000, height: 800 } } });
+  for (const person of [ada, grace]) {
+    await person.open(id);
+    await expect(area(person, "c2")).toBeVisible();
+  }
+  return { id, ada, grace };
+}
+
+function chart(id: string, frame: object, query: string) {
+  return { op: "add_widget", id, widget: { kind: "timeseries", title: id, frame, options: { query } } };
+}
+
+const range = (person: Person) => person.page.getByTestId("time-range");
+const area = (person: Person, id: string) => person.widget(id).locator(".u-over");
+const setting = async (server: any, id: string, name: string) =>
+  (await server.read(id)).dashboard.settings[name];
+
+/** How far across a chart something stands, from 0 to 1. */
+async function across(person: Person, id: string, what: string): Promise<number> {
+  const chart = (await area(person, id).boundingBox())!;
+  const found = await person.widget(id).locator(what).boundingBox();
+  return found ? (found.x - chart.x) / chart.width : NaN;
+}
+
+/** Answers what a person's page asks for a time of its own, and tells what that was. */
+async function answers(person: Person): Promise<URL[]> {
+  const asked: URL[] = [];
+  await person.page.route(/\/api\/v1\/dashboards\/[^/]+\/data\?/, async (route) => {
+    const url = new URL(route.request().url());
+    asked.push(url);
+    const to = Number(url.searchParams.get("to"));
+    const series = [{ name: "answer", points: [[to - 60_000, 42], [to - 1_000, 43]] }];
+    await route.fulfill({ json: { widget: url.searchParams.get("widget"), reset: true, series } });
+  });
+  return asked;
+}
+
+async function point(person: Person, id: string, share: number) {
+  const chart = await box(area(person, id));
+  await person.page.mouse.move(chart.x + chart.width * share, chart.y + chart.height / 2, { steps: 3 });
+}
+
+test("the time of the dashboard is the same for everybody, with a name and a way back", async ({ server, arrive }) => {
+  const { id, ada, grace } = await charts(server, arrive, "Shared time");
+  await expect(range(ada)).toContainText("Last 15 min");
+
+  await range(ada).click();
+  await ada.page.getByTestId("time-range-6h").click();
+  await expect(range(ada)).toContainText("Last 6 h");
+  await expect(range(grace)).toContainText("Last 6 h");
+  await expect(grace.page.getByTestId("toast").first()).toContainText("Ada set the time to the last 6 h");
+  await ada.saved();
+  expect(await setting(server, id, "range")).toBe("6h");
+
+  await range(grace).click();
+  await grace.page.getByTestId("time-from").fill("2026-03-01T10:00:00");
+  await grace.page.getByTestId("time-to").fill("2026-03-01T09:00:00");
+  await grace.page.getByTestId("time-fixed").click();
+  await expect(grace.page.getByRole("alert").filter({ hasText: "not after" })).toBeVisible();
+  await grace.page.getByTestId("time-to").fill("2026-03-01T12:30:00");
+  await grace.page.getByTestId("time-fixed").click();
+  await expect(range(ada)).toContainText(/1 Mar (2026 )?10:00 – 12:30/);
+
+  await grace.page.getByTestId("undo").click();
+  await expect(range(grace)).toContainText("Last 6 h");
+  await expect(range(ada)).toContainText("Last 6 h");
+});
+
+test("a person looks at another time alone, keeps it over a reload, and goes back with a key", async ({
+  server,
+  arrive,
+}) => {
+  const { id, ada, grace } = await charts(server, arrive, "Own time");
+  const asked = await answers(ada);
+  const revision = (await server.read(id)).revision;
+  const own = ada.page.getByTestId("own-time");
+  const legend = ada.widget("c1").locator(".legend");
+
+  await range(ada).click();
+  await ada.page.getByTestId("time-only-me").click();
+  await ada.page.getByTestId("time-range-1h").click();
+  await expect(own).toContainText("Only for you");
+  await expect(range(ada)).toContainText("Last 1 h");
+  await expect(legend).toContainText("answer");
+  await expect(range(grace)).toContainText("Last 15 min");
+  const [from, to] = ["from", "to"].map((name) => Number(asked[0].searchParams.get(name)));
+  expect(to - from).toBe(3_600_000);
+
+  await ada.page.reload();
+  await ada.saved();
+  await expect(own).toBeVisible();
+  await expect(legend).toContainText("answer");
+
+  await ada.page.keyboard.press("t");
+  await expect(own).toHaveCount(0);
+  await expect(range(ada)).toContainText("Last 15 min");
+  await expect(legend).toContainText("server.cpu");
+  expect((await server.read(id)).revision).toBe(revision);
+
+  // What was looked at alone can become everybody's.
+  await range(ada).click();
+  await ada.page.getByTestId("time-only-me").click();
+  await ada.page.getByTestId("time-range-5m").click();
+  await ada.page.getByTestId("own-time-share").click();
+  await expect(own).toHaveCount(0);
+  await expect(range(grace)).toContainText("Last 5 min");
+});
+
+test("the moment under a pointer shows on all charts and on others' screens, by time", async ({ server, arrive }) => {
+  const { ada, grace } = await charts(server, arrive, "Crosshair");
+  await expect(grace.collaborator(ada)).toBeVisible();
+  await point(ada, "c1", 0.5);
+  for (const chart of ["c1", "c2"]) {
+    await expect(ada.widget(chart).getByTestId("my-crosshair")).toBeVisible();
+    await expect.poll(() => across(ada, chart, '[data-testid="my-crosshair"]')).toBeCloseTo(0.5, 1);
+    // Half as wide here, or as wide: it stands at the same share of the time.
+    await expect.poll(() => across(grace, chart, '[data-testid="crosshair"]')).toBeCloseTo(0.5, 1);
+  }
+  await expect(grace.widget("c2").getByTestId("crosshair")).toContainText("Ada");
+
+  // Of another length of time it is another share, and beyond it there is none.
+  await answers(grace);
+  const only = async (length: string) => {
+    await range(grace).click();
+    await grace.page.getByTestId("time-only-me").click();
+    await grace.page.getByTestId(`time-range-${length}`).click();
+  };
+  await only("1h");
+  await expect.poll(() => across(grace, "c2", '[data-testid="crosshair"]')).toBeCloseTo(1 - 0.5 / 4, 1);
+  await only("5m");
+  await expect(grace.widget("c2").getByTestId("crosshair")).toHaveCount(0);
+
+  await ada.page.mouse.move(5, 5);
+  await expect(ada.page.getByTestId("my-crosshair")).toHaveCount(0);
+});
+
+test("a marked moment stands on every chart for everybody, is changed, removed and brought back", async ({
+  server,
+  arrive,
+}) => {
+  const { id, ada, grace } = await charts(server, arrive, "Marks");
+  const marks = (person: Person, chart: string) => person.widget(chart).getByTestId("annotation");
+
+  await point(ada, "c1", 0.75);
+  await ada.widget("c1").getByTestId("mark-this").click();
+  await expect(ada.page.getByTestId("mark-text")).toBeFocused();
+  await ada.page.keyboard.type("Deployed 4.2");
+  await ada.page.keyboard.press("Enter");
+  await expect(ada.page.getByTestId("mark-dialog")).toHaveCount(0);
+  for (const person of [ada, grace]) {
+    for (const chart of ["c1", "c2"]) {
+      await expect(marks(person, chart)).toHaveCount(1);
+      await expect.poll(() => across(person, chart, '[data-testid="annotation"]')).toBeCloseTo(0.75, 1);
+    }
+  }
+  await marks(grace, "c2").getByRole("button").hover();
+  await expect(marks(grace, "c2").locator(".tip")).toContainText("Deployed 4.2");
+
+  // From the list, by keyboard.
+  await grace.page.keyboard.press("ControlOrMeta+k");
+  await grace.page.keyboard.type("marked moments");
+  await grace.page.keyboard.press("Enter");
+  const line = grace.page.getByTestId("mark");
+  await expect(line).toContainText("Deployed 4.2");
+  await line.getByTitle("Change it").focus();
+  await grace.page.keyboard.press("Enter");
+  await expect(grace.page.getByTestId("mark-text")).toBeFocused();
+  await grace.page.keyboard.type("Deployed 4.3");
+  await grace.page.keyboard.press("Enter");
+  await expect(line).toContainText("Deployed 4.3");
+  await expect(marks(ada, "c1").getByRole("button")).toHaveAccessibleName(/Deployed 4\.3/);
+  await grace.page.keyboard.press("Escape");
+
+  await marks(ada, "c1").getByRole("button").click();
+  await ada.page.getByTestId("mark-remove").click();
+  await expect(marks(grace, "c2")).toHaveCount(0);
+  await ada.page.getByTestId("undo").click();
+  await expect(marks(grace, "c2")).toHaveCount(1);
+  await ada.page.getByTestId("activity-open").click();
+  await expect(ada.page.getByTestId("activity-item").filter({ hasText: "changed the mark at" })).toHaveCount(1);
+  await ada.saved();
+  expect(Object.keys((await server.read(id)).dashboard.settings)).toHaveLength(1);
+});
