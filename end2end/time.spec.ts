@@ -120,6 +120,32 @@ test("a person looks at another time alone, keeps it over a reload, and goes bac
   await expect(range(grace)).toContainText("Last 5 min");
 });
 
+test("a drag over a chart shows that time on all charts, for oneself, and a double click goes back", async ({
+  server,
+  arrive,
+}) => {
+  const { ada, grace } = await charts(server, arrive, "Zoom");
+  const asked = await answers(ada);
+  const chart = await box(area(ada, "c1"));
+  const at = (share: number) => chart.x + chart.width * share;
+  await ada.page.mouse.move(at(0.4), chart.y + 60);
+  await ada.page.mouse.down();
+  await ada.page.mouse.move(at(0.6), chart.y + 70, { steps: 5 });
+  await ada.page.mouse.up();
+  await expect(ada.page.getByTestId("own-time")).toBeVisible();
+  await expect(range(ada)).toContainText(/\d\d:\d\d – \d\d:\d\d/);
+  await expect.poll(() => new Set(asked.map((url) => url.searchParams.get("widget"))).size).toBe(2);
+  const [from, to] = ["from", "to"].map((name) => Number(asked[0].searchParams.get(name)));
+  expect((to - from) / 60_000).toBeCloseTo(3, 0);
+  await expect(range(grace)).toContainText("Last 15 min");
+  // It was a drag, and no click on the widget.
+  await expect(ada.page.getByTestId("inspector")).toHaveCount(0);
+
+  await area(ada, "c1").dblclick();
+  await expect(ada.page.getByTestId("own-time")).toHaveCount(0);
+  await expect(range(ada)).toContainText("Last 15 min");
+});
+
 test("the moment under a pointer shows on all charts and on others' screens, by time", async ({ server, arrive }) => {
   const { ada, grace } = await charts(server, arrive, "Crosshair");
   await expect(grace.collaborator(ada)).toBeVisible();

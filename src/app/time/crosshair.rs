@@ -7,10 +7,11 @@ use leptos::prelude::*;
 use super::pixel_ms;
 use crate::app::clock::Clock;
 use crate::app::components::element_id;
-use crate::app::dashboard_store::DashboardStore;
+use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::dom;
 use crate::app::drawing::draw_soon;
 use crate::app::dynamic::effect;
+use crate::app::pasted::Pasted;
 use crate::dashboard::WidgetId;
 
 /// A chart that shows the present is drawn anew at the latest this long after the last time, where no points
@@ -122,23 +123,28 @@ impl Charts {
 pub(super) fn keep_moving(store: DashboardStore) {
     let time = store.time;
     let clock = Clock::here();
-    let draw = move |stale: &dyn Fn(ChartPlace) -> bool| {
+    let draw = move |stale: &dyn Fn(WidgetSignals, ChartPlace) -> bool| {
         for (id, place) in time.charts.all() {
-            if let Some(signals) = store.widget(&id).filter(|_| place.is_some_and(stale)) {
+            if let (Some(signals), Some(place)) = (store.widget(&id), place)
+                && stale(signals, place)
+            {
                 draw_soon(signals);
             }
         }
     };
     effect(move || {
         time.range.track();
-        draw(&|_| true);
+        draw(&|_, _| true);
     });
     effect(move || {
         let range = time.range.get_untracked();
         if clock.now() > 0 && range.moves() {
             let late = pixel_ms(range).max(STILL_MS);
             let now = time.now();
-            draw(&|place| place.to as u64 + late <= now);
+            draw(&|signals, place| {
+                // Data in the widget itself does not move.
+                place.to as u64 + late <= now && signals.pasted.with_untracked(|own| *own == Pasted::No)
+            });
         }
     });
 }

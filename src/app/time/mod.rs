@@ -18,6 +18,7 @@ use leptos::prelude::*;
 use super::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
 use super::dom;
 use super::dynamic::{effect, memo};
+use super::pasted::Pasted;
 use crate::dashboard::range::{MIN_RANGE_MS, TimeRange};
 use crate::dashboard::settings::{self, ANNOTATION, RANGE, Settings};
 use crate::dashboard::{Op, WidgetId};
@@ -106,6 +107,20 @@ impl ShownTime {
     pub fn window(self) -> (u64, u64) {
         let range = self.range.get_untracked();
         range.at(self.now().next_multiple_of(pixel_ms(range)))
+    }
+
+    /// The time that a chart shows if it is drawn now, in Unix seconds: what all show; or, for data in the widget
+    /// itself, which is of its own time, the time of all its points or what this person chose of it.
+    pub fn window_of(self, signals: WidgetSignals, points: (f64, f64)) -> (f64, f64) {
+        let own = || match self.own.get_untracked() {
+            Some(TimeRange::Fixed(from, to)) => Some((from as f64 / 1000.0, to as f64 / 1000.0)),
+            _ => None,
+        };
+        if points.1 > points.0 && signals.pasted.with_untracked(|pasted| *pasted != Pasted::No) {
+            return own().filter(|own| own.0 < points.1 && own.1 > points.0).unwrap_or(points);
+        }
+        let (from, to) = self.window();
+        (from as f64 / 1000.0, to as f64 / 1000.0)
     }
 
     /// Sets the time of the dashboard, for everybody.

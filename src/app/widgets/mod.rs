@@ -29,7 +29,7 @@ pub use freshness::Freshness;
 pub fn Content(id: WidgetId, kind: Kind, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     match kind {
         Kind::Stat => view! { <stat::Stat signals store/> }.into_any(),
-        Kind::Timeseries => view! { <timeseries::Timeseries signals store/> }.into_any(),
+        Kind::Timeseries => view! { <timeseries::Timeseries id signals store/> }.into_any(),
         Kind::Note => view! { <note::Note id signals store/> }.into_any(),
         kind => {
             debug_assert!(comes_apart(kind));

@@ -9,17 +9,22 @@ use leptos::prelude::*;
 
 use super::columns::align;
 use super::empty::Empty;
-use super::uplot::{Chart, Colors, Look, loaded};
+use super::uplot::{Chart, Colors, Look, OfTime, loaded};
 use super::values;
+use crate::app::chunks::{Part, Parts};
 use crate::app::clock::Clock;
 use crate::app::components::Theming;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
+use crate::app::time::{ChartMoments, ChartPlace, value_at};
 use crate::app::{dom, format};
-use crate::dashboard::Widget;
+use crate::dashboard::{Widget, WidgetId};
 use crate::sync::protocol::Series;
 
 /// Series of one chart: more lines than these nobody tells apart.
 const MAX_SERIES: usize = 20;
+
+/// A point this close to the moment under the pointer is what shows there.
+const NEAR_PX: f64 = 24.0;
 
 /// A line of the legend: what a series comes down to, in words.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +53,9 @@ impl Line {
 }
 
 #[component]
-pub fn Timeseries(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
+pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
+    let time = store.time;
+    let place = time.charts.enter(id.clone());
     let clock = Clock::here();
     let theming = Theming::here();
     let plot = NodeRef::<Div>::new();
@@ -78,6 +85,8 @@ pub fn Timeseries(signals: WidgetSignals, store: DashboardStore) -> impl IntoVie
         let look = look.get();
         let Some(target) = plot.get() else { return };
         chart.update_value(|chart| *chart = None);
+        // What replaces it says where it stands.
+        place.set(None);
         if !ready.get() || !was_seen.get() || look.series.is_empty() {
             return;
         }
@@ -89,7 +98,20 @@ pub fn Timeseries(signals: WidgetSignals, store: DashboardStore) -> impl IntoVie
             bad: dom::custom_property("--bad"),
         };
         let data = signals.series_untracked(|series| columns(series, &look));
-        chart.set_value(Chart::new(&target, &look, &colors, &data, Rc::new(|_| false)));
+        let within = target.clone();
+        let placed = move |at: ChartPlace| {
+            let (left, top) = (f64::from(within.offset_left()), f64::from(within.offset_top()));
+            let at = ChartPlace { left: at.left + left, top: at.top + top, ..at };
+            if place.try_get_untracked() != Some(Some(at)) {
+                place.try_set(Some(at));
+            }
+        };
+        let of_time = OfTime {
+            window: Box::new(move |points| time.window_of(signals, points)),
+            placed: Box::new(placed),
+            chosen: Rc::new(move |chosen| time.zoom(chosen)),
+        };
+        chart.set_value(Chart::new(&target, &look, &colors, &data, of_time));
     });
     effect(move || {
         if !on_screen.get() {
@@ -113,6 +135,26 @@ pub fn Timeseries(signals: WidgetSignals, store: DashboardStore) -> impl IntoVie
         })
     });
     let empty = memo(move || lines.read().iter().all(|line| line.last == format::NO_VALUE));
+    // Once it is drawn, what stands over its points.
+    let drawn = memo(move || place.read().is_some() && !empty.get());
+    let moments = live(move || {
+        drawn.get().then(|| {
+            provide_context(ChartMoments { id: id.clone(), place });
+            Parts::here().show_later(Part::Moments)
+        })
+    });
+    // The values at the moment under the pointer, wherever on the page that is.
+    let at_moment = memo(move || {
+        let at = time.pointed.read().as_ref().filter(|_| on_screen.get())?.at;
+        let near = place.read().filter(|place| place.x(at).is_some())?.span_ms(NEAR_PX);
+        let value = |series: &Series, widget: &Widget| {
+            let value = value_at(&series.points, at, near);
+            format::in_words(value, widget.text_option("unit"), values::decimals(widget))
+        };
+        Some(signals.shown.with(|widget| {
+            signals.series(|all| all.iter().map(|series| value(series, widget)).collect::<Vec<_>>())
+        }))
+    });
     let row = move |(n, name): (usize, String)| {
         let line = memo(move || lines.read().get(n).cloned().unwrap_or_default());
         let (key, toggled) = (StoredValue::new(name.clone()), name.clone());
@@ -139,7 +181,10 @@ pub fn Timeseries(signals: WidgetSignals, store: DashboardStore) -> impl IntoVie
                         <span>{name}</span>
                     </button>
                 </th>
-                <td class="last">{live(move || line.read().last.clone())}</td>
+                <td class="last">{live(move || match &*at_moment.read() {
+                    Some(values) => values.get(n).cloned().unwrap_or_default(),
+                    None => line.read().last.clone(),
+                })}</td>
                 <td>{live(move || line.read().min.clone())}</td>
                 <td>{live(move || line.read().max.clone())}</td>
                 <td>{live(move || line.read().mean.clone())}</td>
@@ -151,12 +196,20 @@ pub fn Timeseries(signals: WidgetSignals, store: DashboardStore) -> impl IntoVie
         <div class="timeseries" class:several=several>
             {live(move || empty.get().then(|| view! { <Empty signals store/> }))}
             <div class="plot" node_ref=plot aria-hidden="true" class:hidden-plot=empty></div>
-            <div class="legend" tabindex="0" role="region" aria-label="Series" class:hidden=empty>
+            {moments}
+            <div
+                class="legend"
+                tabindex="0"
+                role="region"
+                aria-label="Series"
+                class:hidden=empty
+                class:at-moment=attr(move || at_moment.read().is_some())
+            >
                 <table>
                     <thead>
                         <tr>
                             <th scope="col"><span class="sr-only">"Series"</span></th>
-                            <th scope="col">"Last"</th>
+                            <th scope="col">{live(move || if at_moment.read().is_some() { "There" } else { "Last" })}</th>
                             <th scope="col">"Min"</th>
                             <th scope="col">"Max"</th>
                             <th scope="col">"Avg"</th>

@@ -1,6 +1,6 @@
 //! Bindings to uPlot, which the page loads as a script of its own.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Array, Float64Array, Function, Object, Reflect};
@@ -10,7 +10,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlElement, ResizeObserver};
 
 use super::columns::{Column, Columns};
 use crate::app::format;
-use crate::app::time::words;
+use crate::app::time::{ChartPlace, words};
 use crate::dashboard::widget::Widget;
 
 #[wasm_bindgen]
@@ -21,11 +21,9 @@ extern "C" {
     #[wasm_bindgen(constructor, js_class = "uPlot", catch)]
     fn new(options: &JsValue, data: &JsValue, target: &HtmlElement) -> Result<UPlot, JsValue>;
     #[wasm_bindgen(method, js_name = setData)]
-    fn set_data(this: &UPlot, data: &JsValue, reset_scales: bool);
+    fn set_data(this: &UPlot, data: &JsValue);
     #[wasm_bindgen(method, js_name = setSize)]
     fn set_size(this: &UPlot, size: &JsValue);
-    #[wasm_bindgen(method, js_name = setScale)]
-    fn set_scale(this: &UPlot, name: &str, limits: &JsValue);
     #[wasm_bindgen(method, js_name = setSelect)]
     fn set_select(this: &UPlot, area: &JsValue, tell: bool);
     #[wasm_bindgen(method, js_name = posToVal)]
@@ -93,16 +91,23 @@ pub struct Colors {
     pub bad: String,
 }
 
-/// Hears of the time that somebody chose with a drag, in Unix seconds, and of `None` where they want all of it
-/// back. Answers true where it sees to that; else the chart shows that time itself.
-pub type Zoomed = Rc<dyn Fn(Option<(f64, f64)>) -> bool>;
+/// A time in Unix seconds, from one to another.
+pub type Window = (f64, f64);
+
+/// How a chart and the time of its page hear of each other.
+pub struct OfTime {
+    /// The time to show, asked for at each drawing, given that of the points.
+    pub window: Box<dyn Fn(Window) -> Window>,
+    /// Told at each drawing where the points stand in the chart, and what time they show.
+    pub placed: Box<dyn Fn(ChartPlace)>,
+    /// Told what somebody chose with a drag; `None` where they want to go back.
+    pub chosen: Rc<dyn Fn(Option<Window>)>,
+}
 
 /// A chart on the page. Dropping it takes it away.
 pub struct Chart {
     plot: UPlot,
     observer: Option<ResizeObserver>,
-    /// True while the chart shows less than its data.
-    zoomed: Rc<Cell<bool>>,
     /// For each series the places of values that stand alone.
     alone: Rc<RefCell<Vec<Array>>>,
     /// What uPlot and the observer call, alive as long as they may.
@@ -125,8 +130,9 @@ impl Chart {
         look: &Look,
         colors: &Colors,
         data: &Columns,
-        on_zoom: Zoomed,
+        of_time: OfTime,
     ) -> Option<Self> {
+        let OfTime { window, placed, chosen } = of_time;
         let mut callbacks: Vec<Box<dyn std::any::Any>> = Vec::new();
         let times = Closure::<dyn Fn(JsValue, Array, JsValue, JsValue, JsValue) -> Array>::new(
             |_, splits: Array, _, _, step: JsValue| time_labels(&splits, step.as_f64().unwrap_or(60.0)),
@@ -140,6 +146,9 @@ impl Chart {
         let wide = Closure::<dyn Fn(JsValue, JsValue) -> f64>::new(|_, labels| width_of(&labels));
         let lines = [(look.warn_at, colors.warn.clone()), (look.alert_at, colors.bad.clone())];
         let draw = Closure::<dyn Fn(JsValue)>::new(move |plot: JsValue| {
+            if let Some(place) = place_of(&plot) {
+                placed(place);
+            }
             for (at, color) in &lines {
                 if let Some(at) = at {
                     threshold(&plot, *at, color);
@@ -151,26 +160,16 @@ impl Chart {
         let lonely = Closure::<dyn Fn(JsValue, usize) -> Array>::new(move |_, series: usize| {
             known.borrow().get(series.wrapping_sub(1)).cloned().unwrap_or_default()
         });
-        let zoomed = Rc::new(Cell::new(false));
-        let (zooms, hears) = (zoomed.clone(), on_zoom.clone());
-        let selected = Closure::<dyn Fn(UPlot)>::new(move |plot: UPlot| select(&plot, &zooms, &hears));
-        // uPlot gives its own way of showing all when it asks what a double click is to do.
-        let whole: Rc<RefCell<Option<Function>>> = Rc::default();
-        let (zooms, hears, shows_all) = (zoomed.clone(), on_zoom, whole.clone());
-        let pressed = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
-            zooms.set(false);
-            if !hears(None)
-                && let Some(whole) = &*shows_all.borrow()
-            {
-                // What it throws, it would have thrown without anybody between.
-                let _ = whole.call1(&JsValue::NULL, &event);
-            }
+        let range = Closure::<dyn Fn(JsValue, JsValue, JsValue) -> Array>::new(move |_, from, to| {
+            let edge = |at: JsValue| at.as_f64().unwrap_or(0.0);
+            let (from, to) = window((edge(from), edge(to)));
+            list(&[from.into(), to.into()])
         });
+        let choose = chosen.clone();
+        let selected = Closure::<dyn Fn(UPlot)>::new(move |plot: UPlot| select(&plot, &choose));
+        let pressed = Closure::<dyn Fn()>::new(move || chosen(None));
         let answer: JsValue = pressed.as_ref().clone();
-        let reset = Closure::<dyn Fn(JsValue, JsValue, Function) -> JsValue>::new(move |_, _, all| {
-            whole.replace(Some(all));
-            answer.clone()
-        });
+        let reset = Closure::<dyn Fn() -> JsValue>::new(move || answer.clone());
         let calls = Calls {
             times: times.as_ref(),
             values: values.as_ref(),
@@ -179,21 +178,22 @@ impl Chart {
             alone: lonely.as_ref(),
             selected: selected.as_ref(),
             reset: reset.as_ref(),
+            range: range.as_ref(),
         };
         let options = options(target, look, colors, &calls);
         alone.replace(places(data));
         let plot = UPlot::new(&options, &columns(data), target).ok()?;
         callbacks.push(Box::new((times, values, wide)));
         callbacks.push(Box::new((draw, lonely, selected)));
-        callbacks.push(Box::new((pressed, reset)));
+        callbacks.push(Box::new((pressed, reset, range)));
         let observer = observe(target, &plot, &mut callbacks);
-        Some(Self { plot, observer, zoomed, alone, _callbacks: callbacks })
+        Some(Self { plot, observer, alone, _callbacks: callbacks })
     }
 
     /// Shows other points of the same series.
     pub fn show(&self, data: &Columns) {
         self.alone.replace(places(data));
-        self.plot.set_data(&columns(data), !self.zoomed.get());
+        self.plot.set_data(&columns(data));
     }
 }
 
@@ -213,7 +213,7 @@ fn observe(
 }
 
 /// Takes a drag over the chart as a choice of time.
-fn select(plot: &UPlot, zoomed: &Cell<bool>, hears: &Zoomed) {
+fn select(plot: &UPlot, chosen: &Rc<dyn Fn(Option<Window>)>) {
     let number = |name: &str| {
         let area = Reflect::get(plot, &"select".into()).ok()?;
         Reflect::get(&area, &name.into()).ok()?.as_f64()
@@ -225,10 +225,25 @@ fn select(plot: &UPlot, zoomed: &Cell<bool>, hears: &Zoomed) {
     let (from, to) = (plot.pos_to_val(left, "x"), plot.pos_to_val(left + width, "x"));
     let none = ["left", "top", "width", "height"].map(|side| (side, JsValue::from(0)));
     plot.set_select(&object(&none), false);
-    if !hears(Some((from, to))) {
-        zoomed.set(true);
-        plot.set_scale("x", &object(&[("min", from.into()), ("max", to.into())]));
-    }
+    chosen(Some((from, to)));
+}
+
+/// Where the points of a chart stand and what time they show; `None` before it has any place.
+fn place_of(plot: &JsValue) -> Option<ChartPlace> {
+    let get = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
+    let (area, scale) = (get(plot, "bbox")?, get(&get(plot, "scales")?, "x")?);
+    // The canvas counts the screen's own pixels.
+    let ratio = window().device_pixel_ratio().max(0.1);
+    let edge = |name: &str| Some(get(&area, name)?.as_f64()? / ratio);
+    let at = |name: &str| Some(get(&scale, name)?.as_f64()? * 1000.0);
+    Some(ChartPlace {
+        left: edge("left")?,
+        top: edge("top")?,
+        width: edge("width")?,
+        height: edge("height")?,
+        from: at("min")?,
+        to: at("max")?,
+    })
 }
 
 /// Columns as uPlot takes them: memory of this program is copied in one piece, and single values only where
@@ -288,6 +303,7 @@ struct Calls<'a> {
     alone: &'a JsValue,
     selected: &'a JsValue,
     reset: &'a JsValue,
+    range: &'a JsValue,
 }
 
 fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>) -> JsValue {
@@ -296,7 +312,8 @@ fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>
     let axis = |labels: &JsValue, size: JsValue, more: &[(&str, JsValue)]| {
         let all = [
             ("stroke", colors.text.as_str().into()),
-            ("font", "10.5px ui-sans-serif, system-ui, sans-serif".into()),
+            // Whole pixels: uPlot enlarges the digits before "px" on a finer screen, and knows no fractions.
+            ("font", "11px ui-sans-serif, system-ui, sans-serif".into()),
             ("grid", grid()),
             ("ticks", off()),
             ("values", labels.clone()),
@@ -305,10 +322,12 @@ fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>
         ];
         object(&[&all, more].concat())
     };
+    const DAY: u32 = 86_400;
     // No label twice: they tell seconds, and are as wide as this.
     let seconds =
-        [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 604_800];
-    let seconds: Array = seconds.into_iter().map(JsValue::from).collect();
+        [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, DAY, 2 * DAY, 7 * DAY];
+    let seconds = seconds.into_iter().chain([30 * DAY, 90 * DAY, 365 * DAY]);
+    let seconds: Array = seconds.map(JsValue::from).collect();
     let times = axis(calls.times, 22.0.into(), &[("incrs", seconds.into()), ("space", 72.into())]);
     let mut steps = vec![("space", 34.into())];
     if let Some(own) = format::axis_steps(&look.unit) {
@@ -317,7 +336,8 @@ fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>
     let values = axis(calls.values, calls.wide.clone(), &steps);
     let area = size(target);
     let side = |name: &str| Reflect::get(&area, &name.into()).unwrap_or(JsValue::UNDEFINED);
-    let drag = object(&[("x", true.into()), ("y", false.into()), ("setScale", false.into())]);
+    let drag =
+        object(&[("x", true.into()), ("y", false.into()), ("setScale", false.into()), ("dist", 5.into())]);
     let cursor = [
         ("y", false.into()),
         ("drag", drag),
@@ -330,7 +350,7 @@ fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>
         ("padding", list(&[6.into(), 8.into(), 0.into(), 0.into()]).into()),
         ("legend", off()),
         ("cursor", object(&cursor)),
-        ("scales", object(&[("y", scale(look))])),
+        ("scales", object(&[("x", object(&[("range", calls.range.clone())])), ("y", scale(look))])),
         ("axes", list(&[times, values]).into()),
         ("series", lines(look, colors, calls).into()),
         ("bands", bands(look).into()),
