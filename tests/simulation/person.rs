@@ -3,6 +3,9 @@
 use lockstep::dashboard::{Choice, Frame, Kind, Op, Widget, WidgetId};
 use lockstep::sync::replica::{Replica, Undone};
 
+use serde_json::{Value, json};
+
+use super::random::Random;
 use super::world::World;
 
 /// Widgets on which there is nothing more to add: people meet on few of them.
@@ -68,8 +71,14 @@ impl World {
             }
             31..=45 => Op::Place { id: (*random.pick(&widgets)?).clone(), frame, settled: false },
             46..=65 => set(random.pick(&widgets)?, "title", format!("T{counter}")),
-            66..=75 => set(random.pick(&widgets)?, "unit", format!("u{counter}")),
-            76..=85 => Op::SetDashboard { field: "title".to_owned(), value: format!("D{counter}").into() },
+            66..=75 => {
+                let id = random.pick(&widgets)?;
+                match view.widgets[*id].kind {
+                    Kind::Checklist => item(id, random, counter),
+                    _ => set(id, "unit", format!("u{counter}")),
+                }
+            }
+            76..=85 => setting(random, counter),
             86..=88 => {
                 let value = *random.pick(&["latest", "first", "ask"])?;
                 Op::SetDashboard { field: "conflicts".to_owned(), value: value.into() }
@@ -90,6 +99,29 @@ impl World {
 
 fn set(id: &WidgetId, field: &str, value: String) -> Op {
     Op::Set { id: id.clone(), field: field.to_owned(), value: value.into() }
+}
+
+/// Few items, so that people meet on them.
+fn item(id: &WidgetId, random: &mut Random, counter: u64) -> Op {
+    let item = random.below(3);
+    match random.below(3) {
+        0 => set(id, &format!("item.{item}"), format!("I{counter}")),
+        1 => Op::Set { id: id.clone(), field: format!("item.{item}"), value: Value::Null },
+        _ => Op::Set { id: id.clone(), field: format!("done.{item}"), value: random.percent(50).into() },
+    }
+}
+
+/// The title, or a setting: one of those that are there by name, or one of a family.
+fn setting(random: &mut Random, counter: u64) -> Op {
+    let (field, value) = match random.below(8) {
+        0..=2 => ("title", format!("D{counter}").into()),
+        3 => ("range", format!("{}m", random.between(1, 90)).into()),
+        4 => ("variable.host", json!({"choices": ["a", "b", format!("h{counter}")]})),
+        5 => ("value.host", format!("h{counter}").into()),
+        6 => ("annotation.a", Value::Null),
+        _ => ("annotation.a", json!({"at": counter, "text": format!("A{counter}")})),
+    };
+    Op::SetDashboard { field: field.to_owned(), value }
 }
 
 fn undone<E>(outcome: Result<Undone, E>) -> bool {
