@@ -73,7 +73,7 @@ export class Person {
   }
 
   /** Adds a widget of a kind; its id. */
-  async add(kind: "stat" | "timeseries" | "note"): Promise<string> {
+  async add(kind: "stat" | "timeseries" | "bar" | "gauge" | "table" | "note" | "checklist"): Promise<string> {
     const before = new Set(await this.ids());
     await this.page.getByTestId("add-widget").click();
     await this.page.getByTestId(`add-widget-${kind}`).click();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::settings_in_words as settings;
-use super::{conflicts, format};
+use super::{conflicts, format, widgets};
 use crate::dashboard::settings::{ANNOTATION, RANGE};
 use crate::dashboard::{Conflict, ConflictId, Op, Settings, Strategy, User, UserId, Widget, WidgetId};
 
@@ -85,7 +85,7 @@ impl<'a> Telling<'a> {
         let settles = |op: &&Op| matches!(op, Op::SettleConflict { .. });
         let ops: Vec<&Op> = match ops.iter().any(|op| settles(&op)) {
             true => ops.iter().filter(settles).collect(),
-            false => ops.iter().collect(),
+            false => ops.iter().filter(|op| !widgets::told_with_item(op, ops)).collect(),
         };
         let mut deeds: Vec<Deed> = Vec::new();
         for deed in ops.into_iter().filter_map(|op| self.deed(op)) {
@@ -120,6 +120,12 @@ impl<'a> Telling<'a> {
                 let words = format!("renamed {before} to {}", format::title(&title));
                 self.titles.insert(id.clone(), title);
                 words
+            }
+            Op::Set { id, field, value }
+                if let Some(told) =
+                    (self.known)(id).and_then(|widget| widgets::deed(&widget, field, value)) =>
+            {
+                told?
             }
             Op::Set { id, field, .. } => {
                 format!("changed “{}” of {}", format::field_label(field), self.title(id))

@@ -11,6 +11,7 @@ use super::components::{ActivityList, CommandPalette, ConflictInbox, Inspector, 
 use super::dashboard_store::{DashboardStore, WidgetSignals};
 use super::dynamic::live;
 use super::time::{ChartMoments, MarkDialog, MarksList, Moments, OwnTime, RangePicker};
+use super::widgets::DataDialog;
 use crate::dashboard::{Dashboard, Kind, WidgetId};
 use crate::fetched;
 
@@ -32,6 +33,8 @@ pub enum Part {
     Activity,
     Commands,
     Unsaved,
+    /// A widget's data as a table.
+    Data,
     /// The choice of the time that shows.
     TimeRange,
     OwnTime,
@@ -191,6 +194,7 @@ pub fn show_part(part: Part) -> AnyView {
         Part::Activity => view! { <ActivityList store/> }.into_any(),
         Part::Commands => view! { <CommandPalette/> }.into_any(),
         Part::Unsaved => view! { <UnsavedList store/> }.into_any(),
+        Part::Data => view! { <DataDialog store/> }.into_any(),
         Part::TimeRange => view! { <RangePicker store/> }.into_any(),
         Part::OwnTime => view! { <OwnTime store/> }.into_any(),
         Part::Moments => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::format::{self, count, field_label};
-use super::{settings_in_words, unsaved};
+use super::{settings_in_words, unsaved, widgets};
 use crate::dashboard::op::REMOVED;
 use crate::dashboard::{Choice, Conflict, Op, Side, Strategy, UserId, Widget};
 use crate::sync::replica::Landed;
@@ -59,7 +59,10 @@ pub fn about(conflict: &Conflict, widget: Option<&Widget>) -> String {
             let before = conflict.base.as_str().filter(|before| !before.trim().is_empty());
             format!("the title of {}", before.map_or_else(name, format::title))
         }
-        (true, field) => format!("“{}” of {}", field_label(field), name()),
+        (true, field) => match widget.and_then(|widget| widgets::item_label(widget, field)) {
+            Some(item) => format!("{item} in {}", name()),
+            None => format!("“{}” of {}", field_label(field), name()),
+        },
         (false, "title") => "the title of this dashboard".to_owned(),
         (false, field) => {
             let Conflict { base, kept, other, .. } = conflict;
@@ -118,7 +121,12 @@ fn plain(value: &Value) -> String {
 /// A value as the cell of a conflict shows it.
 pub fn reads(conflict: &Conflict, value: &Value) -> String {
     let setting = conflict.cell.id.is_none().then(|| settings_in_words::reads(&conflict.cell.field, value));
-    setting.flatten().unwrap_or_else(|| plain(value))
+    let tick = || match (conflict.cell.field.starts_with("done."), value) {
+        (true, Value::Bool(true)) => Some("Ticked".to_owned()),
+        (true, Value::Null) => Some("Not ticked".to_owned()),
+        _ => None,
+    };
+    setting.flatten().or_else(tick).unwrap_or_else(|| plain(value))
 }
 
 /// A value in the middle of a sentence.

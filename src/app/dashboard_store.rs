@@ -201,6 +201,8 @@ pub struct DashboardStore {
     pub unsaved: RwSignal<Vec<Unsaved>>,
     /// The widget that is selected here, whose options the side panel shows.
     pub selected: RwSignal<Option<WidgetId>>,
+    /// The widget whose data is read as a table, in a dialog.
+    pub tabled: RwSignal<Option<WidgetId>>,
     /// The person who is followed.
     pub following: RwSignal<Option<crate::dashboard::UserId>>,
     /// True where the server has another build of this page.
@@ -251,6 +253,7 @@ impl DashboardStore {
             toasts: RwSignal::new(Vec::new()),
             unsaved: RwSignal::new(Vec::new()),
             selected: RwSignal::new(None),
+            tabled: RwSignal::new(None),
             following: RwSignal::new(None),
             outdated: RwSignal::new(false),
             summary: RwSignal::new(None),

@@ -49,6 +49,11 @@ pub fn title(title: &str) -> String {
     if title.trim().is_empty() { "an untitled widget".to_owned() } else { format!("“{title}”") }
 }
 
+/// A widget's title as a heading.
+pub fn plain_title(title: &str) -> String {
+    if title.trim().is_empty() { "Untitled".to_owned() } else { title.to_owned() }
+}
+
 /// The name that people read of a field, of a widget or the dashboard.
 pub fn field_label(field: &str) -> String {
     match field {

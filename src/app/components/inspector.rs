@@ -1,24 +1,21 @@
 //! The side panel: the options of the selected widget, as drafts that become one op each.
 
-use std::time::Duration;
-
-use crate::app::dynamic::{attr, live, memo};
-use leptos::html::Input;
+use crate::app::dynamic::{live, memo};
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
+use leptos::task::spawn_local;
+use serde_json::Value;
 
 use super::icon::{Glyph, Icon};
-use super::notices::NOTICES;
-use super::people::{Editor, People};
-use crate::app::chunks::Parts;
+use super::option_field::{Control, OptionField, Shown};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
-use crate::app::dom;
-use crate::app::options::{as_text, parse};
-use crate::dashboard::widget::{Field, Takes, check_value};
-use crate::dashboard::{Kind, Op, WidgetId};
-use crate::sync::protocol::Editing;
-use crate::sync::replica::Seen;
+use crate::app::pasted::Pasted as Own;
+use crate::app::widgets::columns_of;
+use crate::app::{dom, format};
+use crate::dashboard::query::TABLE;
+use crate::dashboard::widget::{Field, Takes};
+use crate::dashboard::{Kind, WidgetId};
+
+pub use super::panels::{Panel, Panels};
 
 /// Figures of this very server that a widget can show, and what they are.
 pub const SERVER_QUERIES: [(&str, &str); 5] = [
@@ -31,114 +28,6 @@ pub const SERVER_QUERIES: [(&str, &str); 5] = [
 
 /// The `id` attribute of the side panel.
 pub const SIDE: &str = "side";
-
-/// What the side panel shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Panel {
-    Widget,
-    Conflicts,
-    Activity,
-    Marks,
-}
-
-/// The side panel of the page.
-#[derive(Clone, Copy)]
-pub struct Panels {
-    pub open: RwSignal<Option<Panel>>,
-    /// What had the keyboard when it was opened, and gets it back.
-    opener: StoredValue<Option<HtmlElement>, LocalStorage>,
-    /// Counts clicks, so that a panel about to open after one knows of a later one.
-    clicks: StoredValue<u32>,
-    store: DashboardStore,
-    parts: Parts,
-}
-
-impl Panels {
-    pub fn new(store: DashboardStore, parts: Parts) -> Self {
-        Self {
-            open: RwSignal::new(None),
-            opener: StoredValue::new_local(None),
-            clicks: StoredValue::new(0),
-            store,
-            parts,
-        }
-    }
-
-    pub fn here() -> Self {
-        use_context().expect("the dashboard page provides its panels")
-    }
-
-    /// Shows a panel.
-    pub fn show(self, panel: Panel) {
-        if self.open.get_untracked().is_none() {
-            self.opener.set_value(dom::focused().and_then(|focused| focused.dyn_into().ok()));
-        }
-        self.open.set(Some(panel));
-    }
-
-    /// Shows a panel and gives it the keyboard, where what was pressed for it goes.
-    pub fn enter(self, panel: Panel) {
-        self.show(panel);
-        self.parts.when_there(|| dom::focus_soon(SIDE));
-    }
-
-    /// Shows the options of the selected widget.
-    pub fn inspect(self) {
-        self.clicks.update_value(|clicks| *clicks += 1);
-        self.show(Panel::Widget);
-    }
-
-    /// As [`Self::inspect`], a moment after a click, so that what was clicked does not move away under a
-    /// double click. A note or a checklist is for typing: its options open from its menu only.
-    pub fn open_after_click(self, kind: Kind) {
-        const DOUBLE_CLICK: Duration = Duration::from_millis(240);
-        self.clicks.update_value(|clicks| *clicks += 1);
-        let click = self.clicks.get_value();
-        if !kind.asks() || self.open.get_untracked() == Some(Panel::Widget) {
-            return;
-        }
-        set_timeout(
-            move || {
-                let still =
-                    self.clicks.get_value() == click && self.store.selected.read_untracked().is_some();
-                if still && matches!(self.open.get_untracked(), None | Some(Panel::Widget)) {
-                    self.show(Panel::Widget);
-                }
-            },
-            DOUBLE_CLICK,
-        );
-    }
-
-    pub fn close(self) {
-        self.clicks.update_value(|clicks| *clicks += 1);
-        self.open.set(None);
-    }
-
-    /// Closes it and gives the keyboard back, unless it is elsewhere already.
-    pub fn leave(self) {
-        self.close();
-        let selected = self.store.selected.get_untracked();
-        dom::soon(move || {
-            if !dom::nothing_focused() {
-                return;
-            }
-            let opener = self.opener.try_update_value(Option::take).flatten();
-            let opener = opener.filter(|opener| opener.is_connected() && opener.tag_name() != "BODY");
-            let widget = || selected.and_then(|id| dom::by_id(&format!("t-{id}")));
-            if let Some(back) = opener.or_else(widget).or_else(|| dom::by_id(NOTICES)) {
-                dom::focus_quietly(&back);
-            }
-        });
-    }
-
-    /// Opens a panel, or closes it where it is open.
-    pub fn toggle(self, panel: Panel) {
-        match self.open.get_untracked() == Some(panel) {
-            true => self.close(),
-            false => self.show(panel),
-        }
-    }
-}
 
 /// The head of a side panel: what it is, and the way to close it.
 #[component]
@@ -166,26 +55,24 @@ pub fn Inspector(store: DashboardStore) -> impl IntoView {
         let id = store.selected.get()?;
         store.order.read().contains(&id).then_some(id)
     });
+    let offered = Offered::fetch();
     move || {
         let id = shown.get()?;
         let signals = store.widget(&id)?;
         let kind = signals.widget.with_untracked(|widget| widget.kind);
-        let title =
-            Field { name: "title", label: "Title", takes: Takes::Text(crate::dashboard::MAX_TITLE_CHARS) };
-        let field = |field: Field| {
-            view! { <FieldInput store signals id=id.clone() kind field/> }
-        };
-        let fields = std::iter::once(title)
-            .chain(kind.fields().iter().copied().filter(|field| !field.is_family()))
-            .map(field)
-            .collect_view();
         let remove_id = id.clone();
         Some(view! {
             <aside class="side" id=SIDE tabindex="-1" data-testid="inspector" aria-label="Options of the selected widget">
                 <SideHead title=kind.label() close="Close the options"/>
-                <div class="fields">{fields}</div>
-                <datalist id="queries">
+                <Fields store signals id kind offered/>
+                <datalist id=QUERIES>
                     {SERVER_QUERIES.map(|(query, says)| view! { <option value=query>{says}</option> }).collect_view()}
+                    {live(move || {
+                        offered.series.get().into_iter().map(|name| view! { <option value=name></option> }).collect_view()
+                    })}
+                </datalist>
+                <datalist id=UNITS>
+                    {format::UNITS.map(|(unit, says)| view! { <option value=unit>{says}</option> }).collect_view()}
                 </datalist>
                 <button
                     type="button"
@@ -200,184 +87,237 @@ pub fn Inspector(store: DashboardStore) -> impl IntoView {
     }
 }
 
+/// The `id`s of the lists of what could be meant.
+const QUERIES: &str = "queries";
+const UNITS: &str = "units";
+
+/// What the server offers to choose from. Where it does not answer, there is less to choose from.
+#[derive(Clone, Copy)]
+struct Offered {
+    /// The sources that the configuration names, and what people read of them.
+    sources: RwSignal<Vec<(String, String)>>,
+    /// The names of series that somebody has sent.
+    series: RwSignal<Vec<String>>,
+}
+
+impl Offered {
+    fn fetch() -> Self {
+        let offered = Self { sources: RwSignal::new(Vec::new()), series: RwSignal::new(Vec::new()) };
+        spawn_local(async move {
+            if let Ok(Value::Array(all)) = dom::request::<Value>("GET", "/api/v1/sources", None).await {
+                offered.sources.try_set(all.iter().filter_map(source).collect());
+            }
+            if let Ok(Value::Array(all)) = dom::request::<Value>("GET", "/api/v1/series", None).await {
+                let name = |name: &Value| name.as_str().map(str::to_owned);
+                offered.series.try_set(all.iter().filter_map(name).collect());
+            }
+        });
+        offered
+    }
+}
+
+/// A source as it is listed; `None` for the one of series by name, which is always there.
+fn source(one: &Value) -> Option<(String, String)> {
+    let name = one["name"].as_str().filter(|name| !name.is_empty())?;
+    let down = if one["state"] == "down" { ", down" } else { "" };
+    let kind = one["kind"].as_str().map(|kind| format!(" ({kind}{down})")).unwrap_or_default();
+    Some((name.to_owned(), format!("{name}{kind}")))
+}
+
+/// The options of a widget in groups, those that its source has a use for.
 #[component]
-fn FieldInput(
+fn Fields(
     store: DashboardStore,
     signals: WidgetSignals,
     id: WidgetId,
     kind: Kind,
-    field: Field,
+    offered: Offered,
 ) -> impl IntoView {
-    let Field { name, label, takes } = field;
-    let editors = People::here().editors_of(&id);
     let key = StoredValue::new(id);
-    let value = memo(move || signals.widget.with(|widget| as_text(&widget.value(name))));
-    // While I type, what others write does not take my words away.
-    let draft = RwSignal::new(None::<String>);
-    // The value that I began to type over, and when: back at it, I have written nothing, and what came
-    // since I have not seen.
-    let start = StoredValue::new((None::<String>, Seen::default()));
-    let problem = RwSignal::new(None::<String>);
-    let input = NodeRef::<Input>::new();
-    // True while the others are told that I am in this field.
-    let announced = StoredValue::new(false);
-    let announce = move |draft: Option<String>| {
-        announced.set_value(draft.is_some());
-        let id = Some(key.get_value());
-        let editing =
-            draft.map(|draft| Editing { id, field: name.to_owned(), draft: Some(draft), caret: None });
-        store.live(|live| live.editing(editing));
-    };
-    let shown = memo(move || draft.get().unwrap_or_else(|| value.get()));
-    let commit = move |text: String| {
-        let (before, began) = start.get_value();
-        let as_before = before.as_ref() == Some(&text);
-        if as_before || text == value.get_untracked() {
-            draft.set(None);
-            problem.set(None);
-            return true;
+    let field =
+        move |shown: Shown| view! { <OptionField store signals id=key.get_value() kind field=shown/> };
+    let from = memo(move || signals.widget.with(|widget| widget.text_option("source").to_owned()));
+    let columns = memo(move || if kind == Kind::Table { columns_of(signals) } else { Vec::new() });
+    let sources = memo(move || {
+        let mut all = vec![(String::new(), "Series by name".to_owned())];
+        all.extend(offered.sources.get());
+        all.push((TABLE.to_owned(), "A table, pasted here".to_owned()));
+        let now = from.get();
+        if all.iter().all(|(name, _)| *name != now) {
+            all.push((now.clone(), format!("{now} (not configured)")));
         }
-        let parsed = parse(takes, &text);
-        let checked = parsed.and_then(|value| match check_value(kind, name, &value) {
-            Ok(()) => Ok(value),
-            Err(error) => Err(error.to_string()),
-        });
-        match checked {
-            Ok(value) => {
-                let op = Op::Set { id: key.get_value(), field: name.to_owned(), value };
-                // A list shows the newest value until one is chosen: nothing was begun before.
-                if draft.read_untracked().is_some() {
-                    store.edit_begun(op, began)
-                } else {
-                    store.edit(vec![op])
-                }
-                draft.set(None);
-                problem.set(None);
-                true
-            }
-            Err(says) => {
-                problem.set(Some(says));
-                false
-            }
-        }
-    };
-    let end = move || {
-        // A browser says that a field which is taken away has lost the keyboard: by then the signals may
-        // have gone, and the end was told before.
-        if let Some(text) = draft.try_get_untracked().flatten() {
-            commit(text);
-        }
-        if announced.try_get_value() == Some(true) {
-            announce(None);
-        }
-    };
-    // Somebody removes the widget: what was typed so far counts, and is kept beside the removal.
-    on_cleanup(end);
-    let keys = move |event: leptos::ev::KeyboardEvent| {
-        event.stop_propagation();
-        match event.key().as_str() {
-            "Enter" if !event.is_composing() => {
-                if let Some(text) = draft.get_untracked()
-                    && commit(text)
-                {
-                    announce(Some(value.get_untracked()));
-                }
-            }
-            "Escape" => {
-                draft.set(None);
-                problem.set(None);
-                if let Some(input) = input.get_untracked() {
-                    // The value may be what it was before, which no signal would tell the input.
-                    input.set_value(&value.get_untracked());
-                    let _ = input.blur();
-                }
-            }
-            _ => {}
-        }
-    };
-    let others = memo(move || others_words(&editors.read(), name));
-    let testid = format!("field-{name}");
-    let hint = format!("hint-{name}");
-    let control = match takes {
-        Takes::OneOf(all) => {
-            let options = all.iter().map(|one| {
-                let one = *one;
-                view! { <option value=one selected=attr(move || value.read().as_str() == one)>{one}</option> }
+        all
+    });
+    // What the fields are depends on the source, so another source makes them anew.
+    let data = move || {
+        let from = from.get();
+        let own = from == TABLE;
+        let asks = !own && !from.is_empty();
+        let mut all = Vec::new();
+        for known in kind.fields() {
+            let control = match known.name {
+                "data" if own => Control::Lines,
+                "query" if own && kind == Kind::Table => continue,
+                "query" if asks => Control::Lines,
+                "query" if own => Control::Line(None),
+                "query" => Control::Line(Some(QUERIES)),
+                "legend" if asks => Control::Lines,
+                _ => continue,
+            };
+            let label = match known.name {
+                "query" if own => "Columns",
+                "query" if asks => "Queries, one a line",
+                "query" => "Series",
+                _ => known.label,
+            };
+            all.push(Shown {
+                name: known.name.to_owned(),
+                label: label.to_owned(),
+                takes: known.takes,
+                control,
+                placeholder: match known.name {
+                    "query" if own => "all with numbers",
+                    "query" if asks => "sum by (host) (rate(…[5m]))",
+                    name => placeholder(name),
+                },
             });
-            view! {
-                <select
-                    data-testid=testid
-                    prop:value=attr(move || if value.read().is_empty() { all[0].to_owned() } else { value.get() })
-                    on:change:target=move |event| { commit(event.target().value()); }
-                >
-                    {options.collect_view()}
-                </select>
-            }
-            .into_any()
         }
-        _ => view! {
-            <input
-                data-testid=testid
-                node_ref=input
-                type="text"
-                inputmode=if matches!(takes, Takes::Text(_)) { "text" } else { "decimal" }
-                list=(name == "query").then_some("queries")
-                placeholder=placeholder(name)
-                autocomplete="off"
-                spellcheck="false"
-                aria-describedby=hint.clone()
-                aria-invalid=attr(move || problem.read().is_some().then_some("true"))
-                prop:value=attr(move || shown.get())
-                on:focus=move |_| announce(Some(shown.get_untracked()))
-                on:input:target=move |event| {
-                    let text = event.target().value();
-                    if draft.read_untracked().is_none() {
-                        start.set_value((Some(value.get_untracked()), store.seen()));
-                    }
-                    draft.set(Some(text.clone()));
-                    problem.set(None);
-                    announce(Some(text));
-                }
-                on:keydown=keys
-                on:blur=move |_| end()
-            />
-        }
-        .into_any(),
+        all.into_iter().map(field).collect_view()
     };
+    let source_field = move || {
+        let known = kind.field("source")?;
+        Some(field(Shown { control: Control::Choice(sources.get()), ..plain_field(known) }))
+    };
+    let plain = move |names: &'static [&'static str]| {
+        let known = names.iter().filter_map(|name| kind.field(name));
+        known.map(|known| field(plain_field(known))).collect_view()
+    };
+    let table = move || {
+        let columns = columns.get();
+        let mut all = Vec::new();
+        if let Some(known) = kind.field("sort") {
+            let mut choices = vec![(String::new(), "As it comes".to_owned())];
+            for (name, numeric) in &columns {
+                let back = if *numeric { "largest first" } else { "Z to A" };
+                choices.push((name.clone(), name.clone()));
+                choices.push((format!("-{name}"), format!("{name}, {back}")));
+            }
+            let now = signals.widget.with_untracked(|widget| widget.text_option("sort").to_owned());
+            if choices.iter().all(|(name, _)| *name != now) {
+                choices.push((now.clone(), now));
+            }
+            all.push(Shown { control: Control::Choice(choices), ..plain_field(known) });
+        }
+        let own_unit = |name: &String| kind.field(&format!("unit.{name}"));
+        for (name, known) in columns
+            .iter()
+            .filter(|(_, numeric)| *numeric)
+            .filter_map(|(name, _)| Some((name, own_unit(name)?)))
+        {
+            let label = format!("Unit of {name}");
+            all.push(Shown { name: format!("unit.{name}"), label, ..plain_field(known) });
+        }
+        all.into_iter().map(field).collect_view()
+    };
+    let title =
+        Field { name: "title", label: "Title", takes: Takes::Text(crate::dashboard::MAX_TITLE_CHARS) };
+    let asks = kind.asks();
+    let has = move |name: &str| kind.field(name).is_some();
     view! {
-        <label class="field" class:busy=attr(move || others.read().is_some())>
-            <span class="label">{label}</span>
-            {control}
-            <span class="hint" id=hint aria-live="polite">
-                {live(move || match (problem.get(), others.get()) {
-                    (Some(problem), _) => Some(view! { <span class="problem">{problem}</span> }.into_any()),
-                    (None, Some((says, color))) => {
-                        Some(view! { <span class="theirs" style:--who=color>{says}</span> }.into_any())
-                    }
-                    (None, None) => None,
-                })}
-            </span>
-        </label>
+        <div class="fields">{field(plain_field(&title))}</div>
+        {asks.then(|| view! {
+            <fieldset class="fields">
+                <legend>"Data"</legend>
+                {live(source_field)}
+                {live(data)}
+                <Pasted signals/>
+            </fieldset>
+            <fieldset class="fields two">
+                <legend>"Shows"</legend>
+                {plain(&["shows", "style", "delta", "stacked", "unit", "decimals"])}
+                {live(table)}
+            </fieldset>
+        })}
+        {has("min").then(|| view! {
+            <fieldset class="fields two">
+                <legend>"Scale"</legend>
+                {plain(&["min", "max"])}
+            </fieldset>
+            <fieldset class="fields two">
+                <legend>"Thresholds"</legend>
+                {plain(&["warn_at", "alert_at"])}
+            </fieldset>
+        })}
     }
 }
 
-/// Who else types in a field, what it reads there, and in which colour.
-fn others_words(editors: &[Editor], field: &str) -> Option<(String, String)> {
-    let editor = editors.iter().find(|editor| editor.editing.field == field)?;
-    let name = &editor.user.name;
-    let says = match editor.editing.draft.as_deref() {
-        Some(draft) if !draft.is_empty() => format!("{name} is typing “{draft}”"),
-        _ => format!("{name} is here"),
+/// Says what was made of the pasted table, while it is typed.
+#[component]
+fn Pasted(signals: WidgetSignals) -> impl IntoView {
+    let says = memo(move || match &*signals.pasted.read() {
+        Own::No => None,
+        Own::Broken(why) => Some((true, why.clone())),
+        Own::Table(table) if table.columns.is_empty() => Some((false, NO_TABLE.to_owned())),
+        Own::Table(table) => {
+            let columns = format::count(table.columns.len(), "column", "columns");
+            Some((false, format!("{columns}, {}.", format::count(table.rows.len(), "row", "rows"))))
+        }
+        Own::Series(series) if series.is_empty() => {
+            let empty = signals.shown.with(|widget| widget.text_option("data").trim().is_empty());
+            Some((false, if empty { NO_TABLE } else { "Nothing in it that this can show." }.to_owned()))
+        }
+        Own::Series(series) => Some((false, format!("{}.", format::count(series.len(), "series", "series")))),
+    });
+    view! {
+        <p class="reads" aria-live="polite" data-testid="data-reads">
+            {live(move || says.get().map(|(broken, says)| view! {
+                <span class=if broken { "problem" } else { "quiet" }>{says}</span>
+            }))}
+        </p>
+    }
+}
+
+/// What is taken where nothing was pasted yet.
+const NO_TABLE: &str = "CSV with a header, or a JSON array of objects.";
+
+/// A field as its kind says.
+fn plain_field(known: &Field) -> Shown {
+    let control = match known.takes {
+        Takes::OneOf(all) => {
+            Control::Choice(all.iter().map(|one| ((*one).to_owned(), choice_words(one).to_owned())).collect())
+        }
+        Takes::Flag => Control::Switch,
+        _ if known.name.starts_with("unit") => Control::Line(Some(UNITS)),
+        _ => Control::Line(None),
     };
-    Some((says, editor.user.color.clone()))
+    let (name, label) = (known.name.to_owned(), known.label.to_owned());
+    Shown { name, label, takes: known.takes, control, placeholder: placeholder(known.name) }
+}
+
+/// What people read of one of several values.
+fn choice_words(one: &'static str) -> &'static str {
+    match one {
+        "last" => "Last value",
+        "mean" => "Average",
+        "min" => "Lowest",
+        "max" => "Highest",
+        "sum" => "Sum",
+        "area" => "Areas",
+        "line" => "Lines",
+        "bars" => "Bars",
+        other => other,
+    }
 }
 
 fn placeholder(field: &str) -> &'static str {
     match field {
         "query" => "server.cpu",
+        "legend" => "{{host}}",
         "unit" => "%, ms, bytes, /s …",
+        "unit." => "as the others",
         "decimals" | "min" | "max" => "automatic",
         "warn_at" | "alert_at" => "never",
+        "data" => "day,orders\n2026-11-22,1284",
         _ => "",
     }
 }

@@ -19,6 +19,8 @@ mod icon;
 mod inspector;
 mod kept_edits;
 mod notices;
+mod option_field;
+mod panels;
 mod popup;
 mod site_header;
 mod sync_status_indicator;

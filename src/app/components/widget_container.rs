@@ -365,6 +365,14 @@ fn WidgetMenu(
             >
                 <MenuItem label="Rename" icon=Icon::Pencil testid="widget-rename" choose=move |()| renaming.set(true)/>
                 <MenuItem label="Options" icon=Icon::Sliders testid="widget-options" choose=options/>
+                {kind.asks().then(|| view! {
+                    <MenuItem
+                        label="Show as table"
+                        icon=Icon::Table
+                        testid="widget-table"
+                        choose=move |()| store.tabled.set(Some(key.get_value()))
+                    />
+                })}
                 {(kind == Kind::Timeseries).then(|| view! {
                     <MenuItem label="Mark a moment" icon=Icon::Flag testid="widget-mark" choose=move |()| begin_mark(store, None)/>
                 })}

@@ -55,6 +55,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     });
     time::keep(store);
     let marking = memo(move || store.time.marking.read().is_some());
+    let tabled = memo(move || store.tabled.read().is_some());
     let empty = memo(move || store.order.read().is_empty());
     view! {
         <DashboardHeader store/>
@@ -77,6 +78,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
         </div>
         <FollowBar store/>
         <Toasts store/>
+        {live(move || tabled.get().then(|| parts.show(Part::Data)))}
         {live(move || palette.is_open().then(|| parts.show(Part::Commands)))}
         {live(move || marking.get().then(|| parts.show(Part::Mark)))}
     }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::app::format;
 use crate::dashboard::{Op, Widget, WidgetId};
 
 /// What an item says, whether it is done, and where it stands: families of options, by the item's id.
@@ -103,6 +104,47 @@ pub fn moved(widget: &WidgetId, items: &[Item], from: usize, to: usize) -> Vec<O
     numbered.map(|(item, n)| set(widget, AT, &item.id, n.into())).collect()
 }
 
+/// What setting an option did to a checklist, in words that follow a name; `widget` as it was before. `None`
+/// for an option of another kind, and `Some(None)` for what is told by another option of the same change.
+pub fn deed(widget: &Widget, field: &str, value: &Value) -> Option<Option<String>> {
+    let text = |id: &str| format::title(widget.text_option(&format!("{ITEM}{id}")));
+    let title = format::title(&widget.title);
+    if let Some(id) = field.strip_prefix(ITEM) {
+        return Some(Some(match (widget.options.contains_key(field), value.as_str()) {
+            (true, None) => format!("removed {} from {title}", text(id)),
+            (true, Some(now)) => format!("rewrote {} in {title} as {}", text(id), format::title(now)),
+            (false, now) => format!("added {} to {title}", format::title(now.unwrap_or_default())),
+        }));
+    }
+    let there = |id: &str| widget.options.contains_key(&format!("{ITEM}{id}"));
+    if let Some(id) = field.strip_prefix(DONE) {
+        let did = if *value == Value::Bool(true) { "ticked" } else { "took the tick from" };
+        return Some(there(id).then(|| format!("{did} {} in {title}", text(id))));
+    }
+    let id = field.strip_prefix(AT)?;
+    Some((there(id) && !value.is_null()).then(|| format!("moved {} in {title}", text(id))))
+}
+
+/// True for the tick or the place of an item that the same change adds or removes.
+pub fn told_with_item(op: &Op, change: &[Op]) -> bool {
+    let Op::Set { id, field, .. } = op else { return false };
+    let item = field.strip_prefix(DONE).or_else(|| field.strip_prefix(AT));
+    item.is_some_and(|item| {
+        let writes = |other: &Op| matches!(other, Op::Set { id: on, field, .. } if on == id && field.strip_prefix(ITEM) == Some(item));
+        change.iter().any(writes)
+    })
+}
+
+/// The name of a checklist's option in a conflict; `None` for any other.
+pub fn item_label(widget: &Widget, field: &str) -> Option<String> {
+    let (what, id) = [("", ITEM), ("the tick of ", DONE), ("the place of ", AT)]
+        .into_iter()
+        .find_map(|(what, family)| Some((what, field.strip_prefix(family)?)))?;
+    let text = widget.text_option(&format!("{ITEM}{id}"));
+    let item = if text.is_empty() { "an item".to_owned() } else { format!("the item “{text}”") };
+    Some(format!("{what}{item}"))
+}
+
 fn set(widget: &WidgetId, family: &str, id: &str, value: Value) -> Op {
     Op::Set { id: widget.clone(), field: format!("{family}{id}"), value }
 }
@@ -155,6 +197,24 @@ mod tests {
         perform(&mut widget, remove(&id(), &item));
         assert_eq!(progress(&widget), (0, 2));
         assert!(widget.options.keys().all(|name| !name.ends_with(".a")), "nothing of it is left");
+    }
+
+    #[test]
+    fn what_was_done_to_a_list_reads_as_a_sentence() {
+        let widget = Widget { title: "Sale".to_owned(), ..list(&["a"]) };
+        let did = |field: &str, value: Value| deed(&widget, field, &value);
+        let says = |words: &str| Some(Some(words.to_owned()));
+        assert_eq!(did("item.b", "Call".into()), says("added “Call” to “Sale”"));
+        assert_eq!(did("at.b", 2.into()), Some(None), "that is told with the item");
+        assert_eq!(did("item.a", "A".into()), says("rewrote “a” in “Sale” as “A”"));
+        assert_eq!(did("done.a", true.into()), says("ticked “a” in “Sale”"));
+        assert_eq!(did("done.a", Value::Null), says("took the tick from “a” in “Sale”"));
+        assert_eq!(did("item.a", Value::Null), says("removed “a” from “Sale”"));
+        assert_eq!(did("at.a", 5.into()), says("moved “a” in “Sale”"));
+        assert_eq!(did("unit", "ms".into()), None);
+        let gone = remove(&id(), &Item { done: true, ..items(&widget).remove(0) });
+        assert_eq!(gone.iter().filter(|op| !told_with_item(op, &gone)).count(), 1);
+        assert_eq!(item_label(&widget, "done.a").as_deref(), Some("the tick of the item “a”"));
     }
 
     #[test]

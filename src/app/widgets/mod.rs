@@ -3,6 +3,7 @@
 mod bar;
 mod checklist;
 mod columns;
+mod data_dialog;
 mod empty;
 mod freshness;
 mod gauge;
@@ -22,7 +23,10 @@ use crate::app::chunks::{Contents, comes_apart};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::dashboard::{Kind, WidgetId};
 
+pub use data_dialog::DataDialog;
 pub use freshness::Freshness;
+pub use items::{deed, item_label, told_with_item};
+pub use table::columns_of;
 
 /// The content of a widget by its kind.
 #[component]

@@ -1,9 +1,11 @@
 //! What a table shows, however many rows: columns, an order, and the window of rows that is on the screen.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use super::values;
 use crate::app::format;
+use crate::app::time::words;
 use crate::dashboard::Widget;
 use crate::dashboard::table::{Entry, Table};
 use crate::sync::protocol::Series;
@@ -17,6 +19,9 @@ const SAMPLE: usize = 200;
 /// The widest column, in characters; what is longer is cut off, and whole in its title.
 const WIDEST: usize = 44;
 
+/// Moments of a course that its table lists, the newest of them.
+const MOST_MOMENTS: usize = 5_000;
+
 /// Rows and columns, with the numbers in their columns' units.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sheet {
@@ -29,6 +34,8 @@ pub struct Column {
     pub name: String,
     /// True where only numbers stand in it: they stand to the right.
     pub numeric: bool,
+    /// True where the numbers are moments, in Unix milliseconds.
+    time: bool,
     unit: String,
     decimals: Option<usize>,
     /// In characters.
@@ -103,25 +110,66 @@ impl Sheet {
         let column = |(name, numeric): (String, bool)| {
             let own = widget.text_option(&format!("unit.{name}"));
             let unit = if own.is_empty() { widget.text_option("unit") } else { own };
-            Column { unit: unit.to_owned(), decimals: values::decimals(widget), name, numeric, width: 0 }
+            let decimals = values::decimals(widget);
+            Column { unit: unit.to_owned(), decimals, name, numeric, time: false, width: 0 }
         };
         let mut sheet = Self { columns: columns.map(column).collect(), rows };
-        let every = sheet.rows.len().div_ceil(SAMPLE).max(1);
-        let width = |n: usize| {
-            let cells = sheet.rows.iter().step_by(every).map(|row| sheet.words(row, n).chars().count());
-            let name = sheet.columns[n].name.chars().count() + 2;
-            cells.chain([name]).max().unwrap_or(0).clamp(5, WIDEST) + 3
-        };
-        let widths: Vec<usize> = (0..sheet.columns.len()).map(width).collect();
-        for (column, width) in sheet.columns.iter_mut().zip(widths) {
-            column.width = width;
-        }
+        sheet.measure();
         sheet
     }
 
+    /// Tells how wide the columns are.
+    fn measure(&mut self) {
+        let every = self.rows.len().div_ceil(SAMPLE).max(1);
+        let width = |n: usize| {
+            let cells = self.rows.iter().step_by(every).map(|row| self.words(row, n).chars().count());
+            let name = self.columns[n].name.chars().count() + 2;
+            cells.chain([name]).max().unwrap_or(0).clamp(5, WIDEST) + 3
+        };
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        for (column, width) in self.columns.iter_mut().zip(widths) {
+            column.width = width;
+        }
+    }
+
+    /// A row for each moment, the newest first, and a column for each series.
+    pub fn of_points(series: &[Series], widget: &Widget) -> Self {
+        let mut rows: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
+        for (n, one) in series.iter().enumerate() {
+            for (at, value) in &one.points {
+                let row = rows.entry(*at).or_insert_with(|| vec![Entry::Empty; series.len() + 1]);
+                row[0] = Entry::Number(*at as f64);
+                row[n + 1] = value.map_or(Entry::Empty, Entry::Number);
+            }
+        }
+        let rows = rows.into_values().rev().take(MOST_MOMENTS).collect();
+        let columns = series.iter().map(|one| (one.name.clone(), true));
+        let mut sheet = Self::new([("Time".to_owned(), true)].into_iter().chain(columns), rows, widget);
+        sheet.columns[0].time = true;
+        sheet.measure();
+        sheet
+    }
+
+    /// All of it as CSV (RFC 4180), in the order of a sorting; numbers without their units.
+    pub fn csv(&self, sort: Option<&Sort>) -> String {
+        let line =
+            |cells: Vec<String>| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\r\n";
+        let mut csv = line(self.columns.iter().map(|column| column.name.clone()).collect());
+        for n in self.order(sort) {
+            let row = &self.rows[n as usize];
+            let cell = |n: usize| if self.columns[n].time { self.words(row, n) } else { row[n].to_string() };
+            csv.push_str(&line((0..self.columns.len()).map(cell).collect()));
+        }
+        csv
+    }
+
     fn words(&self, row: &[Entry], column: usize) -> String {
-        let Column { unit, decimals, numeric, .. } = &self.columns[column];
+        let Column { unit, decimals, numeric, time, .. } = &self.columns[column];
         match row.get(column) {
+            Some(Entry::Number(at)) if *time => {
+                let at = *at as u64;
+                format!("{} {}", words::day(at), words::clock_s(at))
+            }
             Some(Entry::Number(value)) if *numeric => format::in_words(Some(*value), unit, *decimals),
             Some(entry) => entry.to_string(),
             None => String::new(),
@@ -151,6 +199,14 @@ impl Sheet {
             }
         });
         order
+    }
+}
+
+/// A value as CSV has it.
+fn quoted(value: &str) -> String {
+    match value.contains(['"', ',', '\r', '\n']) {
+        true => format!("\"{}\"", value.replace('"', "\"\"")),
+        false => value.to_owned(),
     }
 }
 
@@ -243,6 +299,21 @@ mod tests {
         assert_eq!(sheet.row(0), ["x", "", "1"]);
         let sheet = Sheet::of_series(&[series("a", &[], 1.0)], &widget);
         assert_eq!(sheet.row(0), ["a", "1"]);
+    }
+
+    #[test]
+    fn a_course_is_a_row_for_each_moment_the_newest_first() {
+        let series = |name: &str, points: &[(u64, Option<f64>)]| Series {
+            name: name.to_owned(),
+            points: points.to_vec(),
+            tags: Vec::new(),
+        };
+        let widget = Widget::new(Kind::Timeseries, "", Frame::default());
+        let all = [series("a", &[(0, Some(1.0)), (1_000, None)]), series("b, c", &[(1_000, Some(2.5))])];
+        let sheet = Sheet::of_points(&all, &widget);
+        assert_eq!(sheet.row(0), ["1 Jan 00:00:01", "", "2.50"]);
+        assert_eq!(sheet.row(1), ["1 Jan 00:00:00", "1", ""]);
+        assert_eq!(sheet.csv(None), "Time,a,\"b, c\"\r\n1 Jan 00:00:01,,2.5\r\n1 Jan 00:00:00,1,\r\n");
     }
 
     #[test]

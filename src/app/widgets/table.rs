@@ -23,6 +23,11 @@ pub fn sheet_of(signals: WidgetSignals) -> Sheet {
     })
 }
 
+/// The columns of a table, and whether only numbers stand in them.
+pub fn columns_of(signals: WidgetSignals) -> Vec<(String, bool)> {
+    sheet_of(signals).columns.into_iter().map(|column| (column.name, column.numeric)).collect()
+}
+
 #[component]
 pub fn Table(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     let sheet = memo(move || Arc::new(sheet_of(signals)));
