@@ -43,8 +43,9 @@ pub fn read(kind: Kind, own: Option<&(String, String)>) -> Pasted {
 /// The numbers of a table as series: over its times where it has some, else in the order of its rows. Bars
 /// take a row each where the rows have names.
 fn series(kind: Kind, table: &Table, columns: &str) -> Vec<Series> {
+    // Names that no column has say nothing here: they may be of the source that the widget had before.
     let wanted: Vec<&str> =
-        columns.split([',', '\n']).map(str::trim).filter(|name| !name.is_empty()).collect();
+        columns.split([',', '\n']).map(str::trim).filter(|name| table.column(name).is_some()).collect();
     let times = table.times();
     let numeric: Vec<(&str, Vec<Option<f64>>)> = (0..table.columns.len())
         .filter(|column| times.as_ref().is_none_or(|(time, _)| time != column))
@@ -110,6 +111,7 @@ mod tests {
             ]
         );
         assert_eq!(of(Kind::Stat, text, "b").len(), 1, "the query names the columns");
+        assert_eq!(of(Kind::Stat, text, "server.cpu").len(), 2, "and nothing where it names none of them");
         assert_eq!(of(Kind::Timeseries, "a,b\n1,2", ""), [], "without times there is no course");
     }
 

@@ -99,7 +99,7 @@ pub fn Empty(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
             };
             view! {
                 <span class="curl">
-                    <code>{line}</code>
+                    <code tabindex="0">{line}</code>
                     <button type="button" class="tool" aria-label="Copy the line" title="Copy" on:click=copy>
                         <Glyph icon=Icon::Copy/>
                     </button>
