@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::picker::label;
+use super::pixel_ms;
 use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetData, WidgetSignals};
 use crate::app::drawing::draw_soon;
 use crate::app::dynamic::{attr, effect, live};
@@ -103,7 +104,7 @@ fn fetch(store: DashboardStore, failed: RwSignal<Option<String>>) {
             };
             note(&id, &key, Some(now + ANSWER_MS));
             spawn_local(async move {
-                let answer = points(store, &id, range.at(now)).await;
+                let answer = points(store, &id, range.at(now.next_multiple_of(pixel_ms(range)))).await;
                 // By now they may have gone back, or on to another time.
                 if under_way.try_update_value(|n| *n = n.saturating_sub(1)).is_none()
                     || time.own.get_untracked() != Some(range)
@@ -112,7 +113,9 @@ fn fetch(store: DashboardStore, failed: RwSignal<Option<String>>) {
                 }
                 let Some(signals) = store.widget(&id) else { return };
                 match answer {
-                    Ok(frame) => {
+                    Ok(mut frame) => {
+                        // What came before a source failed is what there is.
+                        frame.reset &= frame.error.is_none();
                         note(&id, &key, next(range, now, wanted.with_untracked(Vec::len)));
                         signals.data.update_untracked(|data| data.take(frame, range, dom::now_ms()));
                         draw_soon(signals);

@@ -18,6 +18,8 @@ pub const OFFERED: [TimeRange; 7] = [
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
+/// A time shorter than this is told to the second.
+const FINE_MS: u64 = 10 * MINUTE_MS;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -100,6 +102,10 @@ pub fn day(at_ms: u64) -> String {
 
 /// A moment, with its day where that is another than now's: `10:02`, `22 Nov 10:02`.
 pub fn moment(at_ms: u64, now_ms: u64) -> String {
+    moment_by(clock, at_ms, now_ms)
+}
+
+fn moment_by(clock: fn(u64) -> String, at_ms: u64, now_ms: u64) -> String {
     let (at, now) = (shown(at_ms), shown(now_ms));
     let whole_day = |one: Shown| (one.year, one.month, one.day);
     if whole_day(at) == whole_day(now) {
@@ -126,8 +132,9 @@ pub fn range(range: TimeRange, now_ms: u64) -> String {
     match range {
         TimeRange::Last(ms) => format!("Last {}", length(ms)),
         TimeRange::Fixed(from, to) => {
+            let clock = if to - from < FINE_MS { clock_s } else { clock };
             // The second day shows where it is another than the first.
-            format!("{} – {}", moment(from, now_ms), moment(to, from))
+            format!("{} – {}", moment_by(clock, from, now_ms), moment_by(clock, to, from))
         }
     }
 }
@@ -187,6 +194,7 @@ mod tests {
         assert_eq!(of(TimeRange::Last(90_000), AT), "the last 90 s");
         let fixed = |from, to| range(TimeRange::Fixed(from, to), AT);
         assert_eq!(fixed(AT, AT + 12 * MINUTE_MS), "10:02 – 10:14");
+        assert_eq!(fixed(AT, AT + 90_000), "10:02:33 – 10:04:03");
         assert_eq!(fixed(AT - DAY_MS, AT - DAY_MS + HOUR_MS), "21 Nov 10:02 – 11:02");
         assert_eq!(fixed(AT - DAY_MS, AT), "21 Nov 10:02 – 22 Nov 10:02");
         assert_eq!(fixed(AT, AT + DAY_MS), "10:02 – 23 Nov 10:02");

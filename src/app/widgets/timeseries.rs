@@ -209,7 +209,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
                     <thead>
                         <tr>
                             <th scope="col"><span class="sr-only">"Series"</span></th>
-                            <th scope="col">{live(move || if at_moment.read().is_some() { "There" } else { "Last" })}</th>
+                            <th scope="col">{live(move || if at_moment.read().is_some() { "Then" } else { "Last" })}</th>
                             <th scope="col">"Min"</th>
                             <th scope="col">"Max"</th>
                             <th scope="col">"Avg"</th>
