@@ -29,11 +29,12 @@ const area = (person: Person, id: string) => person.widget(id).locator(".u-over"
 const setting = async (server: any, id: string, name: string) =>
   (await server.read(id)).dashboard.settings[name];
 
-/** How far across a chart something stands, from 0 to 1. */
+/** How far across a chart something stands, from 0 to 1; `NaN` while it or the chart is not there. */
 async function across(person: Person, id: string, what: string): Promise<number> {
-  const chart = (await area(person, id).boundingBox())!;
-  const found = await person.widget(id).locator(what).boundingBox();
-  return found ? (found.x - chart.x) / chart.width : NaN;
+  return person.widget(id).evaluate((tile, what) => {
+    const [chart, found] = [".u-over", what].map((one) => tile.querySelector(one)?.getBoundingClientRect());
+    return chart && found ? (found.x - chart.x) / chart.width : NaN;
+  }, what);
 }
 
 /** Answers what a person's page asks for a time of its own, and tells what that was. */
