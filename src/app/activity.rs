@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::settings_in_words as settings;
 use super::{conflicts, format, widgets};
-use crate::dashboard::settings::{ANNOTATION, RANGE};
+use crate::dashboard::settings::{ANNOTATION, CHOSEN, RANGE, VARIABLE};
 use crate::dashboard::{Conflict, ConflictId, Op, Settings, Strategy, User, UserId, Widget, WidgetId};
 
 /// Lines that are kept. More than anybody reads; the history has the rest.
@@ -146,6 +146,10 @@ impl<'a> Telling<'a> {
             Op::SetDashboard { field, value } if field.starts_with(ANNOTATION) => {
                 let before = self.settings.insert(field.clone(), value.clone()).unwrap_or_default();
                 settings::marked(&before, value)
+            }
+            Op::SetDashboard { field, value } if field.starts_with(VARIABLE) || field.starts_with(CHOSEN) => {
+                let before = self.settings.insert(field.clone(), value.clone()).unwrap_or_default();
+                settings::varied(field, &before, value)?
             }
             Op::SetDashboard { .. } => "changed the settings of the dashboard".to_owned(),
             Op::SettleConflict { conflict, choose } => {

@@ -7,7 +7,10 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::PageData;
-use super::components::{ActivityList, CommandPalette, ConflictInbox, Inspector, UnsavedList};
+use super::components::{
+    ActivityList, Clipboard, CommandPalette, ConflictInbox, Inspector, UnsavedList, VariableChoices,
+    VariablesEditor,
+};
 use super::dashboard_store::{DashboardStore, WidgetSignals};
 use super::dynamic::live;
 use super::time::{ChartMoments, MarkDialog, MarksList, Moments, OwnTime, RangePicker};
@@ -42,6 +45,11 @@ pub enum Part {
     Moments,
     Mark,
     Marks,
+    /// What takes copies and pastes of widgets.
+    Clipboard,
+    /// The choices of the dashboard's variables.
+    Variables,
+    VariablesEditor,
 }
 
 /// The code of all [`Part`]s.
@@ -94,6 +102,11 @@ impl Parts {
             }
             .into_any(),
         })
+    }
+
+    /// True once the code is there, tracked.
+    pub fn is_there(self) -> bool {
+        self.code.with(Option::is_some)
     }
 
     /// The part, once its code is there for another reason: nobody waits for this one.
@@ -202,6 +215,9 @@ pub fn show_part(part: Part) -> AnyView {
             view! { <Moments id place store/> }.into_any()
         }
         Part::Mark => view! { <MarkDialog store/> }.into_any(),
+        Part::Clipboard => view! { <Clipboard store/> }.into_any(),
+        Part::Variables => view! { <VariableChoices store/> }.into_any(),
+        Part::VariablesEditor => view! { <VariablesEditor store/> }.into_any(),
         Part::Marks => view! { <MarksList store/> }.into_any(),
     }
 }

@@ -16,6 +16,7 @@ use leptos::prelude::*;
 use super::activity::{Absence, Activity};
 use super::time::ShownTime;
 use super::unsaved::Unsaved;
+use crate::dashboard::settings::with_variables;
 use crate::dashboard::{
     Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, Widget, WidgetId,
 };
@@ -211,6 +212,10 @@ pub struct DashboardStore {
     pub summary: RwSignal<Option<String>>,
     /// True while the dashboard's title is edited here; setting it begins.
     pub renaming: RwSignal<bool>,
+    /// True while the dialog with the variables is open.
+    pub editing_variables: RwSignal<bool>,
+    /// The setting that somebody else changed last, and who.
+    pub changed_setting: RwSignal<Option<(String, User)>>,
     /// Who changed what since the page was opened, the newest last.
     pub activity: RwSignal<Vec<Activity>>,
     /// The last time away from this page.
@@ -258,6 +263,8 @@ impl DashboardStore {
             outdated: RwSignal::new(false),
             summary: RwSignal::new(None),
             renaming: RwSignal::new(false),
+            editing_variables: RwSignal::new(false),
+            changed_setting: RwSignal::new(None),
             activity: RwSignal::new(Vec::new()),
             absence: RwSignal::new(None),
             server_ahead_ms,
@@ -387,6 +394,14 @@ impl DashboardStore {
             let count = glow.as_ref().map_or(0, |glow| glow.count) + 1;
             *glow = Some(Glow { by: by.clone(), count });
         });
+    }
+
+    /// A text with the values of the dashboard's variables in it, tracked where it names any.
+    pub fn with_values(&self, text: &str) -> String {
+        match text.contains(['$', '[']) {
+            true => with_variables(&self.settings.read(), text),
+            false => text.to_owned(),
+        }
     }
 
     /// A widget as it is, or was when it went.

@@ -12,8 +12,8 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Element, HtmlDocument, HtmlElement, HtmlInputElement, IntersectionObserver, IntersectionObserverEntry,
-    PointerEvent, Request, RequestInit, Response,
+    Element, HtmlAnchorElement, HtmlDocument, HtmlElement, HtmlInputElement, IntersectionObserver,
+    IntersectionObserverEntry, PointerEvent, Request, RequestInit, Response,
 };
 
 /// Unix milliseconds by this browser's clock.
@@ -54,11 +54,16 @@ pub async fn request<T: serde::de::DeserializeOwned>(
 
 /// Sends a request to this server; the answer as text.
 pub async fn send(method: &str, url: &str, body: Option<&serde_json::Value>) -> Result<String, RequestError> {
+    send_text(method, url, body.map(ToString::to_string)).await
+}
+
+/// As [`send`], with a body that is JSON already, or wants to be.
+pub async fn send_text(method: &str, url: &str, body: Option<String>) -> Result<String, RequestError> {
     let unreachable = |_: JsValue| RequestError::Unreachable;
     let init = RequestInit::new();
     init.set_method(method);
-    if let Some(body) = body {
-        init.set_body(&JsValue::from_str(&body.to_string()));
+    if let Some(body) = &body {
+        init.set_body(&JsValue::from_str(body));
     }
     let request = Request::new_with_str_and_init(url, &init).map_err(unreachable)?;
     if body.is_some() {
@@ -77,6 +82,22 @@ pub async fn send(method: &str, url: &str, body: Option<&serde_json::Value>) -> 
     Err(RequestError::Refused(
         reason.unwrap_or_else(|| format!("The server refused with status {}.", response.status())),
     ))
+}
+
+/// A text as a part of an address.
+pub fn in_address(text: &str) -> String {
+    js_sys::encode_uri_component(text).into()
+}
+
+/// Fetches a file of this server to the person's downloads.
+pub fn download(url: &str) {
+    let link = document().create_element("a").ok().and_then(|link| link.dyn_into::<HtmlAnchorElement>().ok());
+    if let Some(link) = link {
+        link.set_href(url);
+        // Its name is the server's to say.
+        link.set_download("");
+        link.click();
+    }
 }
 
 /// Goes to another page of this server.
@@ -155,6 +176,17 @@ pub fn takes_text(element: &Element) -> bool {
 pub fn on_text(event: &web_sys::Event) -> bool {
     let target: Option<Element> = event.target().and_then(|target| target.dyn_into().ok());
     target.is_some_and(|target| takes_text(&target))
+}
+
+/// True while a dialog has the page to itself.
+pub fn dialog_is_open() -> bool {
+    matches!(document().query_selector("dialog[open]"), Ok(Some(_)))
+}
+
+/// True while some text of the page is selected.
+pub fn text_is_selected() -> bool {
+    let selection = window().get_selection().ok().flatten();
+    selection.is_some_and(|selection| !selection.is_collapsed())
 }
 
 /// True while no element of the page has the keyboard, as after the one that had it went.

@@ -8,12 +8,18 @@ use super::format::field_label;
 use super::time::words;
 use crate::dashboard::Strategy;
 use crate::dashboard::range::TimeRange;
-use crate::dashboard::settings::{ANNOTATION, Annotation, RANGE};
+use crate::dashboard::settings::{ANNOTATION, Annotation, CHOSEN, RANGE, VARIABLE, Variable};
 
 /// What a setting is called in a sentence, by one of the values that it has or had: `the mark at 10:02`.
 pub fn about<'a>(field: &str, values: impl IntoIterator<Item = &'a Value>) -> String {
     if field == RANGE {
         return "the time that is shown".to_owned();
+    }
+    if let Some(name) = field.strip_prefix(VARIABLE) {
+        return format!("the variable ${name}");
+    }
+    if let Some(name) = field.strip_prefix(CHOSEN) {
+        return format!("what is chosen for ${name}");
     }
     if !field.starts_with(ANNOTATION) {
         return format!("“{}”", field_label(field));
@@ -32,6 +38,7 @@ pub fn reads(field: &str, value: &Value) -> Option<String> {
             Some(conflicts::label(strategy).to_owned())
         }
         RANGE => Some(in_words(field, value)),
+        _ if field.starts_with(VARIABLE) => Some(in_words(field, value)),
         _ if field.starts_with(ANNOTATION) => {
             let mark = Annotation::deserialize(value).ok()?;
             Some(format!("{}: {}", words::clock_s(mark.at), mark.text))
@@ -46,8 +53,31 @@ pub fn in_words(field: &str, value: &Value) -> String {
     match field {
         // Without the present at hand, a day stands with its year.
         RANGE => words::of(text.parse::<TimeRange>().unwrap_or_default(), 0),
+        _ if field.starts_with(VARIABLE) => match Variable::deserialize(value) {
+            Ok(Variable { label, choices, values_of }) => {
+                let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+                let values = values_of.map(|of| format!("values of {} in {}", of.label, of.source));
+                format!("{label}{}", values.unwrap_or_else(|| choices.join(", ")))
+            }
+            Err(_) => "removed".to_owned(),
+        },
         _ => text.to_owned(),
     }
+}
+
+/// What somebody did to a variable, or chose for it; follows a name. `None` for what only goes along with
+/// something that is told.
+pub fn varied(field: &str, before: &Value, now: &Value) -> Option<String> {
+    if let Some(name) = field.strip_prefix(CHOSEN) {
+        let chosen = now.as_str()?;
+        return Some(format!("set ${name} to “{chosen}”"));
+    }
+    let name = field.strip_prefix(VARIABLE)?;
+    Some(match (before.is_null(), now.is_null()) {
+        (_, true) => format!("removed the variable ${name}"),
+        (true, false) => format!("added the variable ${name}"),
+        (false, false) => format!("changed the variable ${name}"),
+    })
 }
 
 /// What somebody did to a mark; follows a name: `marked 10:02: “Deployed 4.2”`.
@@ -86,6 +116,16 @@ mod tests {
         assert_eq!(reads("range", &json!("6h")).as_deref(), Some("the last 6 h"));
         assert_eq!(reads("range", &Value::Null).as_deref(), Some("the last 15 min"));
         assert_eq!(reads("title", &json!("x")), None);
+        let variable = json!({"label": "Host", "choices": ["a", "b"]});
+        assert_eq!(about("variable.host", [&variable]), "the variable $host");
+        assert_eq!(about("value.host", []), "what is chosen for $host");
+        assert_eq!(reads("variable.host", &variable).as_deref(), Some("Host: a, b"));
+        assert_eq!(reads("variable.host", &Value::Null).as_deref(), Some("removed"));
+        let told = |field: &str, before: &Value, now: &Value| varied(field, before, now).unwrap_or_default();
+        assert_eq!(told("value.host", &Value::Null, &json!("b")), "set $host to “b”");
+        assert_eq!(told("variable.host", &Value::Null, &variable), "added the variable $host");
+        assert_eq!(told("variable.host", &variable, &Value::Null), "removed the variable $host");
+        assert_eq!(varied("value.host", &json!("b"), &Value::Null), None);
     }
 
     #[test]

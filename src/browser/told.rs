@@ -110,6 +110,9 @@ pub fn after(store: &DashboardStore, changes: &Changes) {
     for commit in &changes.foreign {
         for op in &commit.ops {
             let made_room = matches!(op, Op::Place { settled: true, .. });
+            if let Op::SetDashboard { field, .. } = op {
+                store.changed_setting.set(Some((field.clone(), commit.by.clone())));
+            }
             if let Some(id) = op.widget_id().filter(|_| !made_room) {
                 touched.insert(id, &commit.by);
             }

@@ -10,9 +10,6 @@ pub const MAX_RANGE_MS: u64 = 732 * DAY_MS;
 /// 9999-12-31: later than this the dates of browsers and of SQLite differ.
 const MAX_TIME_MS: u64 = 253_402_300_799_000;
 
-/// Points that a chart shows of one series: about as many as it has pixels to show them.
-pub const POINTS: u64 = 1000;
-
 const SECOND_MS: u64 = 1000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -49,16 +46,6 @@ impl TimeRange {
             Self::Last(long) => long,
             Self::Fixed(from, to) => to - from,
         }
-    }
-
-    /// From one point of a chart to the next, in milliseconds: a round time of which about [`POINTS`] make up
-    /// the whole.
-    pub fn step(self) -> u64 {
-        const ROUND_S: [u64; 17] =
-            [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400];
-        let least = self.length().div_ceil(POINTS);
-        let round = ROUND_S.into_iter().map(|s| s * SECOND_MS).find(|step| *step >= least);
-        round.unwrap_or(DAY_MS)
     }
 
     /// True where it moves with the time.
@@ -147,15 +134,6 @@ mod tests {
         ] {
             assert_eq!(text.parse::<TimeRange>(), Err(RangeError), "{text}");
         }
-    }
-
-    #[test]
-    fn a_step_is_round_and_small_enough_to_see() {
-        for (range, step_s) in [("5m", 1), ("15m", 1), ("1h", 5), ("6h", 30), ("24h", 120), ("7d", 900)] {
-            let range: TimeRange = range.parse().expect("a range");
-            assert_eq!(range.step(), step_s * SECOND_MS, "{range}");
-        }
-        assert_eq!(TimeRange::Last(MAX_RANGE_MS).step(), DAY_MS);
     }
 
     #[test]

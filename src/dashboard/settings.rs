@@ -165,25 +165,9 @@ pub fn variable_value(settings: &Settings, name: &str) -> Option<String> {
     Some(chosen.map(str::to_owned).or_else(first).unwrap_or_default())
 }
 
-/// What a name stands for that no variable has and the time that is shown says, as in Grafana's queries:
-/// `__range`, `__interval` (from one point of a chart to the next) and `__rate_interval` (enough for `rate`
-/// to find two points), and the first two with `_ms`, `__range` with `_s` too.
-pub fn of_the_range(settings: &Settings, name: &str) -> Option<String> {
-    /// The time between two scrapes that a rate allows for: the longest that is common.
-    const SCRAPES_MS: u64 = 60_000;
-    let range = range(settings);
-    let (length, step) = (range.length(), range.step());
-    let seconds = |ms: u64| format!("{}s", ms.div_ceil(1000));
-    Some(match name {
-        "__range" => seconds(length),
-        "__range_s" => length.div_ceil(1000).to_string(),
-        "__range_ms" => length.to_string(),
-        "__interval" => seconds(step),
-        "__interval_ms" => step.to_string(),
-        "__rate_interval" => seconds((step + SCRAPES_MS).max(4 * SCRAPES_MS)),
-        _ => return None,
-    })
-}
+/// Names in a query that a source fills in by the time that it is asked for and its step, as in Grafana's.
+pub const FILLED_IN: [&str; 6] =
+    ["__range", "__range_s", "__range_ms", "__interval", "__interval_ms", "__rate_interval"];
 
 /// The moments that people have marked, by id.
 pub fn annotations(settings: &Settings) -> impl Iterator<Item = (&str, Annotation)> {
@@ -191,15 +175,14 @@ pub fn annotations(settings: &Settings) -> impl Iterator<Item = (&str, Annotatio
 }
 
 /// A text with the values of variables where it names them: `$name`, `${name}` or `[[name]]`. A name that no
-/// variable has, and that is none [`of_the_range`], stays as it is. What a value says is not read again.
+/// variable has stays as it is. What a value says is not read again.
 pub fn with_variables(settings: &Settings, text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['$', '[']) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let value = |name| variable_value(settings, name).or_else(|| of_the_range(settings, name));
-        let named = mention(from).and_then(|(name, long)| Some((value(name)?, long)));
+        let named = mention(from).and_then(|(name, long)| Some((variable_value(settings, name)?, long)));
         let long = match named {
             Some((value, long)) => {
                 out.push_str(&value);
@@ -313,14 +296,9 @@ mod tests {
             ("$hosts $ $$rate ${host [[x", "$hosts $ $1m ${host [[x"),
             ("[5m] é$host", "[5m] éa$host"),
             ("", ""),
-            ("rate(x[$__rate_interval]) ${__range_s} $__interval $__from", "rate(x[240s]) 900 1s $__from"),
         ] {
             assert_eq!(with_variables(&settings, text), expected);
         }
-        settings.insert("range".to_owned(), json!("7d"));
-        assert_eq!(with_variables(&settings, "$__range $__rate_interval"), "604800s 960s");
-        settings.insert("variable.__range".to_owned(), json!({"choices": ["1h"]}));
-        assert_eq!(with_variables(&settings, "$__range"), "1h");
         assert_eq!(mentioned("$a ${b:csv} [[c]] [5m] $1 é$_d").collect::<Vec<_>>(), ["a", "b", "c", "_d"]);
     }
 }

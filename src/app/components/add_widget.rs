@@ -41,6 +41,16 @@ pub fn AddWidget(store: DashboardStore) -> impl IntoView {
     }
 }
 
+/// Adds a copy of a widget right below it, selected and in view.
+pub fn duplicate(store: DashboardStore, id: &WidgetId) {
+    let Some(signals) = store.widget(id) else { return };
+    let mut widget = Widget::clone(&signals.widget.get_untracked());
+    widget.frame.y = widget.frame.y.saturating_add(widget.frame.h);
+    let id = WidgetId::new(dom::random_id()).expect("random ids are in base64url");
+    store.edit(vec![widget.add_op(id.clone())]);
+    look_at(store, id);
+}
+
 /// Adds a widget of a kind at the first free place, selected and in view.
 pub fn add(store: DashboardStore, panels: Panels, kind: Kind) {
     let id = WidgetId::new(dom::random_id()).expect("random ids are in base64url");

@@ -2,9 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::add_widget;
 use super::dashboard_container::element_id;
-use super::dashboard_settings::SETTINGS;
+use super::dashboard_settings::{SETTINGS, duplicate, export};
 use super::icon::Icon;
 use super::inspector::{Panel, Panels};
 use super::people::People;
@@ -12,6 +11,7 @@ use super::popup::Popups;
 use super::theming::Theming;
 use super::widget_container;
 use super::widget_title::UNTITLED;
+use super::{add_widget, clipboard};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::time::{self, words};
 use crate::app::{Theme, dom};
@@ -38,10 +38,15 @@ enum Act {
     Look(WidgetId),
     Rename(WidgetId),
     Options(WidgetId),
+    Duplicate(WidgetId),
+    Copy(WidgetId),
     Remove(WidgetId),
     RenameDashboard,
     Open(Panel),
     Settings,
+    Variables,
+    DuplicateDashboard,
+    Export,
     Follow(Option<UserId>),
     Theme(Option<Theme>),
     Connect,
@@ -69,6 +74,8 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
         [
             (format!("Rename “{title}”"), "F2", Icon::Pencil, Act::Rename(id.clone())),
             (format!("Options of “{title}”"), "", Icon::Sliders, Act::Options(id.clone())),
+            (format!("Duplicate “{title}”"), "", Icon::Copy, Act::Duplicate(id.clone())),
+            (format!("Copy “{title}”"), "Ctrl C", Icon::Copy, Act::Copy(id.clone())),
             (format!("Remove “{title}”"), "Delete", Icon::Trash, Act::Remove(id.clone())),
         ]
     };
@@ -108,6 +115,11 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
     };
     add(conflicts, "", Icon::Fork, true, Act::Open(Panel::Conflicts));
     add("Settings of this dashboard".to_owned(), "", Icon::Sliders, true, Act::Settings);
+    if !read_only {
+        add("Variables of this dashboard".to_owned(), "", Icon::Dollar, true, Act::Variables);
+    }
+    add("Duplicate this dashboard".to_owned(), "", Icon::Copy, true, Act::DuplicateDashboard);
+    add("Export this dashboard as a file".to_owned(), "", Icon::Download, true, Act::Export);
     add("Show activity: who changed what".to_owned(), "", Icon::Clock, true, Act::Open(Panel::Activity));
     add("Show the marked moments".to_owned(), "", Icon::Flag, true, Act::Open(Panel::Marks));
     if store.following.read_untracked().is_some() {
@@ -202,6 +214,11 @@ impl Command {
                 store.selected.set(Some(id));
                 panels.inspect();
             }
+            Act::Duplicate(id) => add_widget::duplicate(store, &id),
+            Act::Copy(id) => clipboard::copy(store, &id),
+            Act::Variables => store.editing_variables.set(true),
+            Act::DuplicateDashboard => duplicate(store),
+            Act::Export => export(store),
             Act::Remove(id) => widget_container::remove(store, &id),
             Act::RenameDashboard => store.renaming.set(true),
             Act::Open(panel) => panels.show(panel),

@@ -2,14 +2,17 @@
 
 use crate::app::dynamic::{attr, memo};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
+use serde_json::{Value, json};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use super::icon::{Glyph, Icon};
-use super::popup::Popup;
+use super::popup::{Popup, Popups};
 use crate::app::conflicts::{STRATEGIES, label, promise};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
-use crate::dashboard::Op;
+use crate::app::dom;
+use crate::dashboard::{MAX_TITLE_CHARS, Op};
 
 /// The name of the popup.
 pub const SETTINGS: &str = "settings";
@@ -26,9 +29,53 @@ pub fn DashboardSettings(store: DashboardStore) -> impl IntoView {
             face=ViewFn::from(|| view! { <Glyph icon=Icon::Sliders/> })
             from_end=true
         >
+            <ThisDashboard store/>
             <ConflictStrategies store/>
         </Popup>
     }
+}
+
+/// What can be done with the dashboard as a whole.
+#[component]
+fn ThisDashboard(store: DashboardStore) -> impl IntoView {
+    let popups = Popups::here();
+    let button = move |icon: Icon, label: &'static str, testid: &'static str, act: fn(DashboardStore)| {
+        let press = move |_| {
+            popups.close();
+            act(store);
+        };
+        view! {
+            <button type="button" class="item" data-testid=testid on:click=press>
+                <Glyph icon/>
+                {label}
+            </button>
+        }
+    };
+    view! {
+        <div class="whole">
+            {button(Icon::Dollar, "Variables", "variables-open", |store| store.editing_variables.set(true))}
+            {button(Icon::Copy, "Duplicate this dashboard", "dashboard-duplicate", duplicate)}
+            {button(Icon::Download, "Export as a file", "dashboard-export", export)}
+        </div>
+    }
+}
+
+/// Fetches the dashboard as a file.
+pub fn export(store: DashboardStore) {
+    dom::download(&format!("/api/v1/dashboards/{}/export", store.id.get_value()));
+}
+
+/// Makes a dashboard that begins as this one is on the server, and goes there.
+pub fn duplicate(store: DashboardStore) {
+    let title: String = format!("Copy of {}", store.title.read_untracked().trim());
+    let title: String = title.chars().take(MAX_TITLE_CHARS).collect();
+    let body = json!({ "title": title.trim(), "copy_of": store.id.get_value() });
+    spawn_local(async move {
+        match dom::request::<Value>("POST", "/api/v1/dashboards", Some(&body)).await {
+            Ok(made) => dom::go(&format!("/d/{}", made["id"].as_str().unwrap_or_default())),
+            Err(error) => store.toast(format!("No copy was made. {error}"), None),
+        }
+    });
 }
 
 /// Which value shows while a conflict is open.

@@ -34,6 +34,10 @@ pub enum Icon {
     Flag,
     Clock,
     Tiles,
+    Copy,
+    Download,
+    Upload,
+    Dollar,
 }
 
 impl Icon {
@@ -88,6 +92,12 @@ impl Icon {
             Self::Copy => "M5.5 5.5h8v8h-8zM3.5 10.5h-1v-8h8v1",
             Self::Fork => {
                 "M4.5 5.5a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm7 0a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm-3.5 8a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3ZM4.5 5.5c0 3 3.5 2 3.5 5 0-3 3.5-2 3.5-5"
+            }
+            Self::Copy => "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
+            Self::Download => "M8 2.5V10M5 7l3 3 3-3M3 13.5h10",
+            Self::Upload => "M8 10V2.5M5 5.5l3-3 3 3M3 13.5h10",
+            Self::Dollar => {
+                "M11 5.2C10.6 4.2 9.5 3.6 8 3.6c-1.7 0-2.9.8-2.9 2.1 0 3.1 6 1.5 6 4.5 0 1.4-1.3 2.2-3.1 2.2-1.6 0-2.8-.6-3.1-1.8M8 2v12"
             }
             Self::Tiles => "M3 3h4v4H3zM9 3h4v4H9zM3 9h4v4H3zM9 9h4v4H9z",
             Self::Clock => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 4.8V8l2.2 1.6",

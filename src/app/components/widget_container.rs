@@ -8,7 +8,9 @@ use crate::app::dynamic::{attr, derived, effect, live, memo};
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::prelude::*;
 
+use super::add_widget;
 use super::arranging::{Arranging, By, GAP_PX, Grasp, carried};
+use super::clipboard;
 use super::dashboard_container::{element_id, place};
 use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
@@ -376,6 +378,18 @@ fn WidgetMenu(
                 {(kind == Kind::Timeseries).then(|| view! {
                     <MenuItem label="Mark a moment" icon=Icon::Flag testid="widget-mark" choose=move |()| begin_mark(store, None)/>
                 })}
+                <MenuItem
+                    label="Duplicate"
+                    icon=Icon::Copy
+                    testid="widget-duplicate"
+                    choose=move |()| add_widget::duplicate(store, &key.get_value())
+                />
+                <MenuItem
+                    label="Copy"
+                    icon=Icon::Copy
+                    testid="widget-copy"
+                    choose=move |()| clipboard::copy(store, &key.get_value())
+                />
                 <MenuItem
                     label="Remove"
                     icon=Icon::Trash

@@ -120,7 +120,11 @@ pub fn EditableTitle(
         }
     };
     let reads = move || {
-        let text = theirs.get().map_or_else(|| title.get(), |(draft, _)| draft);
+        let text = match (theirs.get(), key.with_value(Option::is_some)) {
+            (Some((draft, _)), _) => draft,
+            (None, true) => store.with_values(&title.read()),
+            (None, false) => title.get(),
+        };
         if text.trim().is_empty() { UNTITLED.to_owned() } else { text }
     };
     move || {

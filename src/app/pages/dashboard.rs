@@ -8,7 +8,8 @@ use crate::app::chunks::{Contents, Part, Parts};
 use crate::app::components::arranging::Arranging;
 use crate::app::components::people::People;
 use crate::app::components::{
-    DashboardContainer, DashboardHeader, FollowBar, Notices, Palette, Panel, Panels, Popups, Toasts, remove,
+    DashboardContainer, DashboardHeader, FollowBar, Notices, Palette, Panel, Panels, Popups, Toasts,
+    VariableRow, remove,
 };
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::{dom, time};
@@ -56,9 +57,12 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     time::keep(store);
     let marking = memo(move || store.time.marking.read().is_some());
     let tabled = memo(move || store.tabled.read().is_some());
+    let awake = RwSignal::new(false);
+    effect(move || awake.set(true));
     let empty = memo(move || store.order.read().is_empty());
     view! {
         <DashboardHeader store/>
+        <VariableRow store/>
         <div class="page" class:with-side=attr(move || side.read().is_some())>
             <main class="canvas">
                 <Notices store/>
@@ -81,6 +85,8 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
         {live(move || tabled.get().then(|| parts.show(Part::Data)))}
         {live(move || palette.is_open().then(|| parts.show(Part::Commands)))}
         {live(move || marking.get().then(|| parts.show(Part::Mark)))}
+        {live(move || store.editing_variables.get().then(|| parts.show(Part::VariablesEditor)))}
+        {live(move || awake.get().then(|| parts.show_later(Part::Clipboard)))}
     }
 }
 

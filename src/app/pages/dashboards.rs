@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 use serde_json::json;
 
 use crate::app::clock::Clock;
-use crate::app::components::{Avatar, Glyph, Icon, SiteHeader};
+use crate::app::components::{Avatar, Glyph, Icon, ImportButton, SiteHeader};
 use crate::app::{DashboardCard, ThisTab, Waiting, dom, format};
 use crate::dashboard::{DashboardId, User};
 
@@ -62,6 +62,7 @@ pub fn Dashboards(dashboards: Vec<DashboardCard>, user: Option<User>) -> impl In
                         on:input:target=move |ev| search.set(ev.target().value())
                     />
                 </label>
+                <ImportButton/>
                 <NewDashboard problem/>
             </div>
             <p class="quiet" role="status" class:hidden=attr(move || !kept.get())>

@@ -94,7 +94,8 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
             return view! { <p class="placeholder">"Write here. Everybody sees it as you type."</p> }
                 .into_any();
         }
-        markdown::draw(markdown::read(&markdown::with_carets(text.plain(), &places)), &users)
+        let text = store.with_values(&markdown::with_carets(text.plain(), &places));
+        markdown::draw(markdown::read(&text), &users)
     };
     // The same text with the same metrics lies under the field: it gives the field its height, and the
     // others' carets their places.

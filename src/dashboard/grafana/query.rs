@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::settings::{Settings, mentioned, of_the_range};
+use super::super::settings::{FILLED_IN, Settings, VARIABLE, mentioned};
 use super::super::widget::MAX_QUERY_CHARS;
 use super::{Lost, text_of};
 
@@ -105,6 +105,10 @@ pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
     let same = queries.windows(2).all(|two| two[0].1 == two[1].1);
     let legend = match queries.first() {
         Some((_, legend)) if same => legend.clone(),
+        // A last line without a name is one all the same: alone, the first would be for all.
+        _ if queries.last().is_some_and(|(_, legend)| legend.is_empty()) => {
+            format!("{} ", lines(|one| &one.1))
+        }
         _ => lines(|one| &one.1),
     };
     Asked { query: lines(|one| &one.0), legend, count: queries.len() }
@@ -113,8 +117,7 @@ pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
 /// Says which names in a text mean nothing here.
 pub fn tell_unknown(text: &str, settings: &Settings, lost: &mut Lost) {
     for name in mentioned(text) {
-        let known =
-            settings.contains_key(&format!("variable.{name}")) || of_the_range(settings, name).is_some();
+        let known = settings.contains_key(&format!("{VARIABLE}{name}")) || FILLED_IN.contains(&name);
         if !known {
             lost.say(format!("a value for ${name}, which means nothing here"));
         }
@@ -181,6 +184,13 @@ mod tests {
         ] }));
         assert_eq!(asked.query, "sum( rate(a[5m]) ) by (x)\nb{c=\"#1\"}");
         assert_eq!((&*asked.legend, asked.count, &*lost), ("{{x}}\nb", 2, ""));
+    }
+
+    #[test]
+    fn a_last_query_without_a_name_keeps_its_line() {
+        let (asked, _) =
+            asked(&json!({ "targets": [{ "expr": "a", "legendFormat": "{{x}}" }, { "expr": "b" }] }));
+        assert_eq!(asked.legend.lines().map(str::trim).collect::<Vec<_>>(), ["{{x}}", ""]);
     }
 
     #[test]

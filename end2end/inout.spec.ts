@@ -1,0 +1,174 @@
+// In and out: import with its report, export, copies of dashboards and widgets, and variables.
+import { readFileSync } from "node:fs";
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test } from "./fixtures.ts";
+import type { Person } from "./person.ts";
+
+/** A dashboard as Grafana shares it, small: two panels that come over, one that does not, and a variable. */
+function grafana(title: string) {
+  const at = (x: number, y: number, w: number, h: number) => ({ x, y, w, h });
+  return JSON.stringify({
+    title,
+    time: { from: "now-6h", to: "now" },
+    templating: { list: [{ name: "job", type: "custom", query: "shop,mail" }] },
+    panels: [
+      { type: "stat", title: "Up in $job", gridPos: at(0, 0, 6, 4), targets: [{ expr: 'up{job="$job"}' }] },
+      { type: "text", title: "", gridPos: at(6, 0, 8, 6), options: { mode: "markdown", content: "Call **$job**." } },
+      { type: "heatmap", title: "Heat", gridPos: at(14, 0, 8, 6), targets: [{ expr: "x" }] },
+    ],
+  });
+}
+
+async function importAs(ada: Person, document: string) {
+  await ada.page.getByTestId("import").click();
+  await ada.page.getByTestId("import-text").fill(document);
+  await ada.page.getByTestId("import-submit").click();
+}
+
+// Nothing answers for a source that no configuration names.
+const NO_SOURCE = /status of (404|503)/;
+
+test("an import lists what did not come over, and everybody's list has the dashboard", async ({ server, arrive }) => {
+  const [ada, grace] = [await arrive("Ada", { complains: NO_SOURCE }), await arrive("Grace")];
+  await ada.page.goto(server.url);
+  await grace.page.goto(server.url);
+  await importAs(ada, grafana("Imported shop"));
+  const report = ada.page.getByTestId("import-report");
+  await expect(report).toContainText("“Heat”");
+  await expect(report).toContainText("heatmap");
+  await expect(grace.page.getByTestId("dashboard-card").filter({ hasText: "Imported shop" })).toBeVisible();
+  const found = await new AxeBuilder({ page: ada.page }).analyze();
+  expect(found.violations.map((one) => one.id)).toEqual([]);
+  await ada.page.getByTestId("import-open").click();
+  await ada.saved();
+  await expect(ada.widgets).toHaveCount(2);
+  // Variables stand in titles and in what notes read as, and nowhere where they are written.
+  await expect(ada.page.getByTestId("widget-title").filter({ hasText: "Up in shop" })).toBeVisible();
+  await expect(ada.page.locator(".note .reading")).toHaveText("Call shop.");
+  await expect(ada.page.locator(".note textarea")).toHaveValue("Call **$job**.");
+});
+
+test("a file is imported, and what is no dashboard is refused in words", async ({ server, arrive }) => {
+  const ada = await arrive("Ada", { complains: /status of 4\d\d/ });
+  await ada.page.goto(server.url);
+  await importAs(ada, "{\"title\":\"x\"}");
+  await expect(ada.page.getByTestId("import-problem")).toContainText("This is no dashboard");
+  await ada.page.getByTestId("import-file").setInputFiles({
+    name: "shop.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(grafana("From a file")),
+  });
+  await expect(ada.page.getByTestId("import-open")).toHaveText("Open “From a file”");
+});
+
+test("an export is the file that an import reads; a copy begins as its original", async ({ server, pair }) => {
+  const { ada, stats } = await pair("Going out", 2);
+  await ada.rename(stats[0], "Orders");
+  await ada.saved();
+  await ada.page.getByTestId("settings-open").click();
+  const download = ada.page.waitForEvent("download");
+  await ada.page.getByTestId("dashboard-export").click();
+  const file = await download;
+  expect(file.suggestedFilename()).toBe("going-out.json");
+  const document = JSON.parse(readFileSync(await file.path(), "utf8"));
+  expect(document).toMatchObject({ lockstep: 1, title: "Going out" });
+  expect(document.widgets.map((widget: { title: string }) => widget.title).sort()).toEqual(["Number", "Orders"]);
+  const original = ada.page.url();
+  await ada.page.getByTestId("settings-open").click();
+  await ada.page.getByTestId("dashboard-duplicate").click();
+  await expect(ada.page.getByTestId("dashboard-title")).toHaveText("Copy of Going out");
+  await ada.saved();
+  expect(ada.page.url()).not.toBe(original);
+  await expect(ada.page.getByTestId("widget-title").filter({ hasText: "Orders" })).toBeVisible();
+  // What happens to the copy is no matter of the original.
+  for (const id of await ada.ids()) await ada.remove(id);
+  await ada.saved();
+  const left = await server.read(original.split("/").pop()!);
+  expect(Object.keys(left.dashboard.widgets)).toHaveLength(2);
+});
+
+test("a widget is duplicated in one step, for everybody", async ({ pair }) => {
+  const { ada, grace, stats } = await pair("Twice", 1);
+  await ada.rename(stats[0], "Orders");
+  await ada.widget(stats[0]).hover();
+  await ada.widget(stats[0]).getByTestId("widget-menu").click();
+  await ada.page.getByTestId("widget-duplicate").click();
+  await expect(grace.page.getByTestId("widget-title").filter({ hasText: "Orders" })).toHaveCount(2);
+  const copy = (await ada.ids()).find((id) => id !== stats[0])!;
+  expect((await ada.frame(copy)).y).toBe((await ada.frame(stats[0])).h);
+  await ada.page.getByTestId("undo").click();
+  await expect(grace.widgets).toHaveCount(1);
+  await expect(ada.widget(stats[0])).toHaveCount(1);
+});
+
+test("widgets travel between dashboards on the clipboard, with the variables that they name", async ({ server, pair, arrive }) => {
+  const { ada, stats } = await pair("Here", 1);
+  await ada.rename(stats[0], "Orders of $host");
+  await addVariable(ada, "host", "Host", "a\nb");
+  await ada.page.keyboard.press("Escape");
+  await ada.widget(stats[0]).click();
+  await ada.page.keyboard.press("Control+c");
+  await expect(ada.page.getByTestId("toast").filter({ hasText: "Copied" })).toBeVisible();
+  const there = await server.dashboard("There");
+  const grace = await arrive("Grace");
+  await grace.open(there);
+  await ada.open(there);
+  await ada.page.keyboard.press("Control+v");
+  await expect(grace.page.getByTestId("widget-title")).toHaveText("Orders of a");
+  await expect(grace.page.getByTestId("variable-host")).toHaveValue("a");
+  await ada.saved();
+  await ada.page.getByTestId("undo").click();
+  await expect(grace.widgets).toHaveCount(0);
+  await expect(grace.page.getByTestId("variable-host")).toHaveCount(0);
+});
+
+test("a paste of anything else does nothing", async ({ pair }) => {
+  const { ada, stats } = await pair("Calm", 1);
+  await ada.widget(stats[0]).click();
+  const paste = (text: string) =>
+    ada.page.evaluate((text) => {
+      const data = new DataTransfer();
+      data.setData("text/plain", text);
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    }, text);
+  for (const text of ["", "hello", "{}", "{\"lockstep\"", "[1]", "{\"a\":{\"lockstep\":1}}"]) await paste(text);
+  await expect(ada.widgets).toHaveCount(1);
+  await expect(ada.page.getByTestId("toast")).toHaveCount(0);
+  // What wants to be one of ours and is not says so.
+  await paste("{\"lockstep\":7,\"widgets\":[]}");
+  await expect(ada.page.getByTestId("toast").filter({ hasText: "format 7" })).toBeVisible();
+  await expect(ada.widgets).toHaveCount(1);
+});
+
+async function addVariable(ada: Person, name: string, label: string, choices: string) {
+  await ada.page.getByTestId("settings-open").click();
+  await ada.page.getByTestId("variables-open").click();
+  await ada.page.getByTestId("variable-add").click();
+  await ada.page.getByTestId("variable-name").fill(name);
+  await ada.page.getByTestId("variable-label").fill(label);
+  await ada.page.getByTestId("variable-choices").fill(choices);
+  await ada.page.getByTestId("variable-save").click();
+  await expect(ada.page.getByTestId(`variable-edit-${name}`)).toBeVisible();
+  await ada.page.getByTestId("variables-editor").getByText("Done").click();
+}
+
+test("a variable that one chooses is chosen for all, with a word of who it was", async ({ pair }) => {
+  const { ada, grace, stats } = await pair("Hosts", 1);
+  await ada.rename(stats[0], "CPU of $host");
+  await addVariable(ada, "host", "Host", "alpha\nbeta");
+  await expect(ada.title(stats[0])).toHaveText("CPU of alpha");
+  await expect(grace.title(stats[0])).toHaveText("CPU of alpha");
+  await grace.page.getByTestId("variable-host").selectOption("beta");
+  await expect(ada.page.getByTestId("variable-host")).toHaveValue("beta");
+  await expect(ada.title(stats[0])).toHaveText("CPU of beta");
+  await ada.page.getByTestId("activity-open").click();
+  await expect(ada.page.getByTestId("activity-item").filter({ hasText: "set $host to “beta”" })).toContainText("Grace");
+  await grace.page.getByTestId("undo").click();
+  await expect(ada.page.getByTestId("variable-host")).toHaveValue("alpha");
+  // The title is written with the name, and edited with it.
+  await ada.title(stats[0]).dblclick();
+  await expect(ada.widget(stats[0]).locator("input[data-testid=widget-title]")).toHaveValue("CPU of $host");
+  await ada.page.keyboard.press("Escape");
+  const found = await new AxeBuilder({ page: ada.page }).analyze();
+  expect(found.violations.map((one) => one.id)).toEqual([]);
+});

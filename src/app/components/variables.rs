@@ -1,0 +1,237 @@
+//! The row under the header in which everybody sees, and chooses, what the dashboard's variables stand for.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use serde_json::Value;
+
+use super::icon::{Glyph, Icon};
+use crate::app::chunks::{Part, Parts};
+use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dom;
+use crate::app::dynamic::{attr, each, effect, live, memo};
+use crate::dashboard::Op;
+use crate::dashboard::settings::{
+    self, CHOSEN, Settings, VARIABLE, ValuesOf, Variable, variable_value, with_variables,
+};
+
+/// How long a variable shows that somebody else changed it.
+const GLOW: Duration = Duration::from_secs(2);
+/// What a regex calls everything.
+const ALL: &str = ".*";
+
+/// A variable that there is something to choose of: its name, what people read, and what is chosen.
+type Shown = (String, String, String);
+
+fn choosable(settings: &Settings) -> Vec<Shown> {
+    let all =
+        settings::variables(settings).filter(|(_, one)| one.values_of.is_some() || one.choices.len() > 1);
+    let shown = |(name, one): (&str, Variable)| {
+        let label = if one.label.is_empty() { name.to_owned() } else { one.label };
+        (name.to_owned(), label, variable_value(settings, name).unwrap_or_default())
+    };
+    all.map(shown).collect()
+}
+
+/// A value as people read it.
+fn reads(value: &str) -> String {
+    match value {
+        "" => "choose …".to_owned(),
+        ALL => "All".to_owned(),
+        value => value.to_owned(),
+    }
+}
+
+/// The row: in words until the code for choosing is there.
+#[component]
+pub fn VariableRow(store: DashboardStore) -> impl IntoView {
+    let parts = Parts::here();
+    let shown = memo(move || choosable(&store.settings.read()));
+    let any = memo(move || !shown.read().is_empty());
+    // The server and the page as it hydrates show the same.
+    let awake = RwSignal::new(false);
+    effect(move || awake.set(true));
+    let choosing = memo(move || awake.get() && parts.is_there());
+    let words = move |(_, label, value): Shown| {
+        view! { <span class="variable"><span class="label">{label}</span><span class="value">{reads(&value)}</span></span> }
+    };
+    live(move || {
+        any.get().then(|| {
+            view! {
+                <section class="variables" aria-label="Variables" data-testid="variables">
+                    {live(move || match choosing.get() {
+                        true => parts.show(Part::Variables),
+                        false => shown.get().into_iter().map(words).collect_view().into_any(),
+                    })}
+                </section>
+            }
+        })
+    })
+}
+
+/// What there is to choose, and the way to the editor.
+#[component]
+pub fn VariableChoices(store: DashboardStore) -> impl IntoView {
+    let names =
+        memo(move || choosable(&store.settings.read()).into_iter().map(|one| one.0).collect::<Vec<_>>());
+    let read_only = memo(move || *store.sync.read() == SyncState::ReadOnly);
+    view! {
+        {each(move || names.get(), String::clone, move |name| view! { <VariableChoice name store/> })}
+        <button
+            type="button"
+            class="button icon"
+            class:hidden=read_only
+            data-testid="variables-edit"
+            aria-label="Edit the variables"
+            title="Edit the variables"
+            aria-haspopup="dialog"
+            on:click=move |_| store.editing_variables.set(true)
+        >
+            <Glyph icon=Icon::Pencil/>
+        </button>
+    }
+}
+
+#[component]
+fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
+    let key = StoredValue::new(name.clone());
+    let variable = memo(move || {
+        let settings = store.settings.read();
+        let found =
+            key.with_value(|key| settings::variables(&settings).find(|(name, _)| *name == key.as_str()));
+        found.map(|(_, variable)| variable).unwrap_or_default()
+    });
+    let value = memo(move || {
+        let settings = store.settings.read();
+        key.with_value(|key| variable_value(&settings, key)).unwrap_or_default()
+    });
+    let label = memo(move || {
+        let label = variable.read().label.clone();
+        if label.is_empty() { key.get_value() } else { label }
+    });
+    let found = RwSignal::new(Vec::<String>::new());
+    let problem = RwSignal::new(None::<String>);
+    let asked = memo(move || {
+        let ValuesOf { source, label, of } = variable.read().values_of.clone()?;
+        let of = with_variables(&store.settings.read(), &of);
+        Some((source, label, of))
+    });
+    let ask = move || {
+        let Some((source, label, of)) = asked.get_untracked() else { return };
+        spawn_local(async move {
+            let values = values_of(&source, &label, &of).await;
+            // The variable may be gone by then, or ask for something else.
+            let current = asked.try_get_untracked().flatten().is_some_and(|now| now == (source, label, of));
+            if !current {
+                return;
+            }
+            match values {
+                Ok(values) => {
+                    found.set(values);
+                    problem.set(None);
+                }
+                Err(error) => problem.set(Some(format!("Its values cannot be read just now. {error}"))),
+            }
+        });
+    };
+    effect(move || {
+        asked.track();
+        ask();
+    });
+    let options = memo(move || {
+        let mut all = variable.read().choices.clone();
+        for one in found.read().iter().chain(std::iter::once(&*value.read())) {
+            if !all.contains(one) {
+                all.push(one.clone());
+            }
+        }
+        // Nothing is offered only where nothing is chosen.
+        all.retain(|one| !one.is_empty() || value.read().is_empty());
+        all
+    });
+    let glow = passing_glow(store, &name);
+    let choose = move |chosen: String| {
+        if chosen != value.get_untracked() {
+            let field = format!("{CHOSEN}{}", key.get_value());
+            store.edit(vec![Op::SetDashboard { field, value: Value::from(chosen) }]);
+        }
+    };
+    let option = move |one: String| {
+        let (text, own) = (reads(&one), one.clone());
+        view! { <option value=one prop:selected=attr(move || *value.read() == own)>{text}</option> }
+    };
+    view! {
+        <label
+            class="variable"
+            class:glow=attr(move || glow.read().is_some())
+            style:--who=attr(move || glow.get().map(|(_, color)| color).unwrap_or_default())
+            title=attr(move || problem.get().unwrap_or_default())
+        >
+            <span class="label">{label}</span>
+            <select
+                data-testid=format!("variable-{name}")
+                data-problem=attr(move || problem.read().is_some().then_some("true"))
+                disabled=attr(move || *store.sync.read() == SyncState::ReadOnly)
+                on:focus=move |_| ask()
+                on:change:target=move |event| choose(event.target().value())
+            >
+                {each(move || options.get(), String::clone, option)}
+            </select>
+            {live(move || glow.get().map(|(name, _)| view! { <span class="tag passing">{name}</span> }))}
+        </label>
+    }
+}
+
+/// Who else changed a variable just now, and in which colour.
+fn passing_glow(store: DashboardStore, name: &str) -> RwSignal<Option<(String, String)>> {
+    let fields = [format!("{CHOSEN}{name}"), format!("{VARIABLE}{name}")];
+    let glow = RwSignal::new(None);
+    effect(move || {
+        let Some((field, by)) = store.changed_setting.get() else { return };
+        if fields.contains(&field) {
+            glow.set(Some((by.name, by.color)));
+            set_timeout(
+                move || {
+                    let _ = glow.try_set(None);
+                },
+                GLOW,
+            );
+        }
+    });
+    glow
+}
+
+/// The values that a label has in a source.
+pub async fn values_of(source: &str, label: &str, of: &str) -> Result<Vec<String>, dom::RequestError> {
+    let [source, label, of] = [source, label, of].map(dom::in_address);
+    let path = format!("/api/v1/sources/{source}/values?label={label}&of={of}");
+    let answer = dom::request::<Value>("GET", &path, None).await?;
+    let values = answer.get("values").unwrap_or(&answer).as_array().cloned().unwrap_or_default();
+    Ok(values.into_iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_there_is_to_choose_shows_and_a_constant_does_not() {
+        let settings: Settings = [
+            ("variable.env", json!({ "choices": ["prod"] })),
+            ("variable.host", json!({ "label": "Host", "choices": ["a", "b"] })),
+            ("value.host", json!("b")),
+            ("variable.job", json!({ "values_of": { "source": "main", "label": "job" } })),
+        ]
+        .map(|(field, value)| (field.to_owned(), value))
+        .into();
+        let shown =
+            |name: &str, label: &str, value: &str| (name.to_owned(), label.to_owned(), value.to_owned());
+        assert_eq!(choosable(&settings), [shown("host", "Host", "b"), shown("job", "job", "")]);
+        assert_eq!(
+            (reads(".*"), reads(""), reads("a")),
+            ("All".to_owned(), "choose …".to_owned(), "a".to_owned())
+        );
+    }
+}
