@@ -156,6 +156,22 @@ pub fn variables(settings: &Settings) -> impl Iterator<Item = (&str, Variable)> 
     members(settings, VARIABLE).filter_map(|(name, value)| Some((name, Variable::deserialize(value).ok()?)))
 }
 
+/// Its variables, each after those that it asks its values of, as far as that can be; else by name.
+pub fn variables_in_turn(settings: &Settings) -> Vec<(&str, Variable)> {
+    let mut left: Vec<(&str, Variable)> = variables(settings).collect();
+    let mut turn = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let waits = |(_, one): &(&str, Variable)| {
+            let of = one.values_of.as_ref().map_or("", |values| &values.of);
+            mentioned(of).any(|name| left.iter().any(|(other, _)| *other == name))
+        };
+        // Of those that wait for each other the first goes first.
+        let next = left.iter().position(|one| !waits(one)).unwrap_or(0);
+        turn.push(left.remove(next));
+    }
+    turn
+}
+
 /// What a variable stands for: what is chosen, else the first that could be; `None` where there is no such
 /// variable.
 pub fn variable_value(settings: &Settings, name: &str) -> Option<String> {
@@ -282,6 +298,22 @@ mod tests {
         assert_eq!(room("variable.more", &Value::Null), Ok(()));
         assert_eq!(room("annotation.a", &json!({"at": 1, "text": ""})), Ok(()));
         assert_eq!(variables(&settings).count(), MAX_VARIABLES);
+    }
+
+    #[test]
+    fn variables_come_after_those_that_they_ask_about() {
+        let of = |of: &str| json!({ "values_of": { "source": "s", "label": "l", "of": of } });
+        let settings: Settings = [
+            ("variable.a", of("x{b=\"$b\",c=~\"${c}\"}")),
+            ("variable.b", of("x{c=\"$c\"}")),
+            ("variable.c", json!({ "choices": ["1"] })),
+            ("variable.d", of("$e")),
+            ("variable.e", of("$d")),
+        ]
+        .map(|(field, value)| (field.to_owned(), value))
+        .into();
+        let turn: Vec<&str> = variables_in_turn(&settings).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(turn, ["c", "b", "a", "d", "e"]);
     }
 
     #[test]

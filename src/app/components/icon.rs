@@ -34,7 +34,6 @@ pub enum Icon {
     Flag,
     Clock,
     Tiles,
-    Copy,
     Download,
     Upload,
     Dollar,
@@ -93,7 +92,6 @@ impl Icon {
             Self::Fork => {
                 "M4.5 5.5a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm7 0a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3Zm-3.5 8a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3ZM4.5 5.5c0 3 3.5 2 3.5 5 0-3 3.5-2 3.5-5"
             }
-            Self::Copy => "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
             Self::Download => "M8 2.5V10M5 7l3 3 3-3M3 13.5h10",
             Self::Upload => "M8 10V2.5M5 5.5l3-3 3 3M3 13.5h10",
             Self::Dollar => {

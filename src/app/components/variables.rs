@@ -25,8 +25,9 @@ const ALL: &str = ".*";
 type Shown = (String, String, String);
 
 fn choosable(settings: &Settings) -> Vec<Shown> {
-    let all =
-        settings::variables(settings).filter(|(_, one)| one.values_of.is_some() || one.choices.len() > 1);
+    let all = settings::variables_in_turn(settings)
+        .into_iter()
+        .filter(|(_, one)| one.values_of.is_some() || one.choices.len() > 1);
     let shown = |(name, one): (&str, Variable)| {
         let label = if one.label.is_empty() { name.to_owned() } else { one.label };
         (name.to_owned(), label, variable_value(settings, name).unwrap_or_default())

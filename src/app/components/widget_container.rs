@@ -380,7 +380,7 @@ fn WidgetMenu(
                 })}
                 <MenuItem
                     label="Duplicate"
-                    icon=Icon::Copy
+                    icon=Icon::Plus
                     testid="widget-duplicate"
                     choose=move |()| add_widget::duplicate(store, &key.get_value())
                 />

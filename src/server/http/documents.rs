@@ -1,5 +1,7 @@
 //! Dashboards as documents: export, and import of own exports and of Grafana's.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
@@ -14,12 +16,15 @@ use super::super::errors::ApiError;
 use super::super::rooms::input::Read;
 use super::super::state::AppState;
 use crate::dashboard::export::{Choices, Imported, Remark};
+use crate::dashboard::settings::{CHOSEN, MAX_CHOICE_CHARS, Variable, variables_in_turn, with_variables};
 use crate::dashboard::widget::MAX_SOURCE_CHARS;
-use crate::dashboard::{DashboardId, export};
+use crate::dashboard::{DashboardId, Settings, export};
 use crate::sync::protocol::Code;
 
 /// Characters of a title that a file's name takes.
 const MAX_NAME_CHARS: usize = 60;
+/// The longest that an import waits for the values of variables.
+const CHOOSE_WAIT: Duration = Duration::from_secs(5);
 /// What charts of a Prometheus ask where nothing says which.
 const USUAL_SOURCE: &str = "prometheus";
 
@@ -62,7 +67,7 @@ pub async fn import(
 ) -> Result<(StatusCode, Json<Answer>), ApiError> {
     let invalid = |reason: String| ApiError::new(Code::Invalid, reason);
     let Query(Asked { source }) = asked.map_err(|rejection| invalid(rejection.body_text()))?;
-    let source = source.filter(|source| !source.is_empty()).unwrap_or_else(|| USUAL_SOURCE.to_owned());
+    let source = source.filter(|source| !source.is_empty()).unwrap_or_else(|| usual_source(&state));
     if source.chars().count() > MAX_SOURCE_CHARS {
         return Err(invalid(format!("A source's name has at most {MAX_SOURCE_CHARS} characters.")));
     }
@@ -84,10 +89,42 @@ pub async fn import(
         export::import(&document, &choices).map_err(|error| error.to_string())
     });
     let failed = |_| ApiError::new(Code::Internal, "The document could not be read. Nothing was made.");
-    let Imported { dashboard, report } = read.await.map_err(failed)?.map_err(invalid)?;
+    let Imported { mut dashboard, report } = read.await.map_err(failed)?.map_err(invalid)?;
+    choose_first(&state, &mut dashboard.settings).await;
     let (title, widgets) = (dashboard.title.clone(), dashboard.widgets.len());
     let id = state.rooms.create_with(dashboard).await?;
     Ok((StatusCode::CREATED, Json(Answer { id, title, widgets, report })))
+}
+
+/// The first Prometheus that the configuration names.
+fn usual_source(state: &AppState) -> String {
+    let first = state.rooms.sources().all().find(|source| source.kind() == "prometheus");
+    first.map_or_else(|| USUAL_SOURCE.to_owned(), |source| source.name().to_owned())
+}
+
+/// Chooses the first value of each variable that a source knows the values of and nothing is chosen for, so
+/// that the charts which name it show something. Where a source does not answer in time, people choose.
+async fn choose_first(state: &AppState, settings: &mut Settings) {
+    let sources = state.rooms.sources();
+    let choose = async {
+        let turn: Vec<(String, Variable)> =
+            variables_in_turn(settings).into_iter().map(|(name, one)| (name.to_owned(), one)).collect();
+        for (name, variable) in turn {
+            let Some(asks) = variable.values_of.filter(|_| variable.choices.is_empty()) else { continue };
+            let field = format!("{CHOSEN}{name}");
+            if settings.contains_key(&field) {
+                continue;
+            }
+            let of = with_variables(settings, &asks.of);
+            let values = sources.values(&asks.source, &asks.label, &of).await.unwrap_or_default();
+            let first = values.iter().find(|value| value.chars().count() <= MAX_CHOICE_CHARS);
+            if let Some(first) = first {
+                settings.insert(field, Value::from(first.as_str()));
+            }
+        }
+    };
+    // What was chosen until then stays.
+    let _ = tokio::time::timeout(CHOOSE_WAIT, choose).await;
 }
 
 /// A file's name out of a title: letters and digits of any script, for browsers that know them, and ASCII.
