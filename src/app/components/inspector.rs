@@ -290,7 +290,9 @@ fn plain_field(known: &Field) -> Shown {
         _ if known.name.starts_with("unit") => Control::Line(Some(UNITS)),
         _ => Control::Line(None),
     };
-    let (name, label) = (known.name.to_owned(), known.label.to_owned());
+    // The group has the name that the field has elsewhere.
+    let label = if known.name == "shows" { "Value" } else { known.label }.to_owned();
+    let name = known.name.to_owned();
     Shown { name, label, takes: known.takes, control, placeholder: placeholder(known.name) }
 }
 
