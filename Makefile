@@ -35,7 +35,7 @@ FIRST ?= 10000
 simulate: ## Try many more seeds of trouble than the tests do: make simulate SEEDS=1000000
 	@LOCKSTEP_SEEDS=$(SEEDS) LOCKSTEP_FIRST_SEED=$(FIRST) cargo test --features ssr --test simulation s1_to_s11 -- --nocapture
 
-bench: ## Measure: deliveries, cursors, idle sessions, joins, returns, page weight, frame times
+bench: ## Measure: deliveries, cursors, idle sessions, joins, live figures, page weight, frame times
 	@scripts/bench.sh $(ARGS)
 
 clean: ## Remove what was built and installed here; your dashboards in ./data stay

@@ -1,11 +1,12 @@
 //! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
 //!
 //! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
-//! cursors,idle,join,log,resume` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! cursors,idle,join,log,resume,ingest,fanout,upstream` picks scenes. The figures hold for the machine that they were taken on; ratios
 //! within one run are what can be compared.
 
 mod broadcast;
 mod client;
+mod figures;
 mod load;
 mod process;
 mod resume;
@@ -80,6 +81,15 @@ async fn measure() {
             let joins = scenes::joins(&server, edits, 100).await.expect("joins");
             at_most(&format!("{edits} edits: p50, ms"), joins.ms, None);
         }
+    }
+    if wanted("ingest") {
+        figures::ingest().await.expect("ingest");
+    }
+    if wanted("fanout") {
+        figures::fanout().await.expect("fan-out");
+    }
+    if wanted("upstream") {
+        figures::upstream().await.expect("upstream queries");
     }
     if wanted("resume") {
         const RETURNING: usize = 1_000;
@@ -173,7 +183,7 @@ fn cpu_row(outcome: &Outcome, limit: Option<f64>) {
 }
 
 /// A figure that should stay below its limit; a ratio up to 1 holds it.
-fn at_most(figure: &str, measured: f64, limit: Option<f64>) {
+pub fn at_most(figure: &str, measured: f64, limit: Option<f64>) {
     match limit {
         Some(limit) => {
             println!("{figure:<58} {measured:>12.4} {:>14} {:>7.2}", format!("<= {limit}"), measured / limit)
@@ -183,6 +193,6 @@ fn at_most(figure: &str, measured: f64, limit: Option<f64>) {
 }
 
 /// A figure that should reach its limit; a ratio from 1 on holds it.
-fn at_least(figure: &str, measured: f64, limit: f64) {
+pub fn at_least(figure: &str, measured: f64, limit: f64) {
     println!("{figure:<58} {measured:>12.4} {:>14} {:>7.2}", format!(">= {limit}"), measured / limit);
 }

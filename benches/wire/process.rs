@@ -16,17 +16,22 @@ pub struct Process {
 impl Process {
     /// Starts Lockstep on a free port with an empty data directory and without limits on pace.
     pub fn lockstep() -> Self {
-        Self::with_data(data_dir())
+        Self::lockstep_with(&[])
+    }
+
+    /// The same with settings.
+    pub fn lockstep_with(set: &[(&str, &str)]) -> Self {
+        Self::with_data(data_dir(), set)
     }
 
     /// Kills it, and starts it again with its data, at another address.
     pub fn killed_and_started(mut self) -> Self {
         let data_dir = self.data_dir.take().expect("only Lockstep keeps any");
         drop(self);
-        Self::with_data(data_dir)
+        Self::with_data(data_dir, &[])
     }
 
-    fn with_data(data_dir: tempfile::TempDir) -> Self {
+    fn with_data(data_dir: tempfile::TempDir, set: &[(&str, &str)]) -> Self {
         let mut command = pinned(&program());
         command
             .env("LOCKSTEP_ADDR", "127.0.0.1:0")
@@ -35,7 +40,8 @@ impl Process {
             .env("LOCKSTEP_LIMIT_CHANGES_PER_S", "10000000")
             .env("LOCKSTEP_LIMIT_CHANGES_BURST", "10000000")
             .env("LOCKSTEP_LIMIT_SESSIONS_PER_ROOM", "10000")
-            .env("LOCKSTEP_LIMIT_OUTBOUND_BYTES", "268435456");
+            .env("LOCKSTEP_LIMIT_OUTBOUND_BYTES", "268435456")
+            .envs(set.iter().copied());
         Self::start(command, Some(data_dir))
     }
 

@@ -21,6 +21,8 @@ const NEWS: usize = 32;
 const TOO_MANY: usize = WANTED_POINTS as usize * 3 / 2;
 /// The shortest time between two whole answers because points were changed.
 const WHOLE_AGAIN: Duration = Duration::from_secs(5);
+/// The shortest time between two looks for what a source has told of.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -66,6 +68,8 @@ struct State {
     /// Points that were told have changed, or are too many.
     stale: bool,
     whole_at: Option<Instant>,
+    /// When there was something to tell last.
+    told_at: Option<Instant>,
 }
 
 /// New points of the curve at a place.
@@ -198,8 +202,11 @@ impl Standing {
         if tells {
             let state = self.state();
             let whole = state.whole_at.filter(|_| state.stale).map(|at| at + WHOLE_AGAIN);
+            // A source tells of every point of every series. What is news to those who look here goes out at
+            // once, and then not again too soon.
             let rest = Duration::from_millis(self.step.clamp(200, 1_000));
-            return Next { at: whole, after: Some(now + rest), told: true };
+            let after = state.told_at.map_or(now, |told| told + rest).max(now + LOOK_EVERY);
+            return Next { at: whole, after: Some(after), told: true };
         }
         // Just after the moment at which there is a new point, and never before it.
         let every = self.every_ms();
@@ -283,6 +290,7 @@ impl Standing {
         };
         if changed || had_error {
             state.snapshot = None;
+            state.told_at = Some(Instant::now());
             drop(state);
             self.tell();
         }
