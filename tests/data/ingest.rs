@@ -67,6 +67,16 @@ async fn json_points_are_kept_and_show_at_once() {
         }
     };
     assert_eq!((&series["name"], &series["points"][0][1]), (&json!("orders"), &json!(42.0)));
+    // From here on only what is new; and everything for somebody who comes late.
+    assert_eq!(server.push("/api/v1/series", r#"{"series":"orders","value":43}"#).await.0, 200);
+    let frame = ada.expect_any("data").await["frames"][0].clone();
+    assert_eq!((&frame["reset"], &frame["series"][0]["points"][0][1]), (&json!(false), &json!(43.0)));
+    let mut grace = Client::connect(server.addr).await;
+    grace.hello("grace").await;
+    grace.join(&id).await;
+    let frame = grace.expect_any("data").await["frames"][0].clone();
+    let points = frame["series"][0]["points"].as_array().map(Vec::len);
+    assert_eq!((&frame["reset"], points), (&json!(true), Some(2)));
     let at = now_ms() - 5_000;
     let several = json!([
         {"series": "orders", "value": 1, "at": at, "tags": {"host": "b", "area": "eu"}},
@@ -75,7 +85,7 @@ async fn json_points_are_kept_and_show_at_once() {
     assert_eq!(server.push("/api/v1/series", several.to_string()).await.0, 200);
     drop(server);
     assert_eq!(kept(dir.path(), "orders{host=b}").await, [(at, 1.0)]);
-    assert_eq!(kept(dir.path(), "orders").await.len(), 3);
+    assert_eq!(kept(dir.path(), "orders").await.len(), 4);
 }
 
 #[tokio::test]

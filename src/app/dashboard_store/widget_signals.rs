@@ -29,6 +29,8 @@ pub struct WidgetData {
     pub error: Option<String>,
     /// Milliseconds from one point to the next, where the source says.
     pub every_ms: Option<u64>,
+    /// A word about what is not there, such as series beyond those that are shown.
+    pub note: Option<String>,
 }
 
 /// An option that somebody is still writing, and what it would be.

@@ -19,8 +19,9 @@ impl WidgetData {
     pub fn take(&mut self, frame: DataFrame, range: TimeRange, now_ms: u64) {
         self.received_at = now_ms;
         self.error = frame.error;
-        self.every_ms = frame.every_ms.or(self.every_ms);
+        self.every_ms = frame.every_ms;
         if frame.reset {
+            self.note = frame.note;
             self.series = frame.series;
         } else {
             for new in frame.series {

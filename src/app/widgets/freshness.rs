@@ -102,7 +102,9 @@ pub fn Freshness(kind: Kind, signals: WidgetSignals, store: DashboardStore) -> i
         }
     });
     let says = memo(move || match &*state.read() {
-        Fresh::Waiting | Fresh::Still | Fresh::Live => String::new(),
+        Fresh::Waiting => String::new(),
+        // As it should be; and then there is room for what else there is to say.
+        Fresh::Still | Fresh::Live => signals.data.read().note.clone().unwrap_or_default(),
         Fresh::Nothing => "no data".to_owned(),
         Fresh::Late(age) => format!("late {}", format::span(*age)),
         Fresh::Silent(since) => format!("no data since {}", words::moment(*since, clock.now())),
