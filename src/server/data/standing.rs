@@ -21,6 +21,9 @@ const NEWS: usize = 32;
 const TOO_MANY: usize = WANTED_POINTS as usize * 3 / 2;
 /// The shortest time between two whole answers because points were changed.
 const WHOLE_AGAIN: Duration = Duration::from_secs(5);
+/// The shortest time between two tellings of what came: far shorter than the time between points that people
+/// push, or each would wait for the one before.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 /// The shortest time between two looks for what a source has told of.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The longest wait after failures.
@@ -204,8 +207,7 @@ impl Standing {
             let whole = state.whole_at.filter(|_| state.stale).map(|at| at + WHOLE_AGAIN);
             // A source tells of every point of every series. What is news to those who look here goes out at
             // once, and then not again too soon.
-            let rest = Duration::from_millis(self.step.clamp(200, 1_000));
-            let after = state.told_at.map_or(now, |told| told + rest).max(now + LOOK_EVERY);
+            let after = state.told_at.map_or(now, |told| told + TELL_EVERY).max(now + LOOK_EVERY);
             return Next { at: whole, after: Some(after), told: true };
         }
         // Just after the moment at which there is a new point, and never before it.
