@@ -7,6 +7,7 @@ mod world;
 use lockstep::dashboard::{Dashboard, Edit, Frame, Kind, Op, Stamp, Widget, WidgetId};
 use lockstep::sync::replica::{Notice, Replica, Undone};
 use proptest::prelude::*;
+use serde_json::Value;
 
 use world::{CLIENTS, Doing, Step, WIDGETS, World, pick, widget_id};
 
@@ -221,4 +222,34 @@ fn plain_op(replica: &Replica, doing: &Doing) -> Option<Op> {
         Doing::DashboardTitle(v) => Op::SetDashboard { field: "title".into(), value: format!("D{v}").into() },
         _ => return None,
     })
+}
+
+#[test]
+fn s4_a_record_in_which_others_wrote_on_is_about_their_values() {
+    let mut world = World::new();
+    let set = |value: Value| vec![Op::SetDashboard { field: "conflicts".into(), value }];
+    world.quiet();
+    // Nobody of the three has seen what the others write; the third agrees with the second, and then does not.
+    for (n, value) in [(2, "latest"), (1, "ask"), (3, "ask")] {
+        world.edit(n, set(value.into()));
+    }
+    world.edit(3, set(Value::Null));
+    for n in [2, 1] {
+        world.step(&Step::Push(n));
+        world.step(&Step::Up(n));
+    }
+    let shows = |world: &World| {
+        let open: Vec<_> = world.room.dashboard().open_conflicts().cloned().collect();
+        let [only] = &open[..] else { panic!("one conflict: {open:?}") };
+        (only.kept.by.id.clone(), only.kept.value.clone(), only.other.value.clone())
+    };
+    let by = |world: &World, n: usize| world.clients[n].author.by.id.clone();
+    assert_eq!(shows(&world), (by(&world, 1), "ask".into(), "latest".into()));
+    world.cut(1);
+    world.step(&Step::Push(3));
+    world.step(&Step::Up(3));
+    world.join_with(1, None);
+    world.quiet();
+    assert_eq!(shows(&world), (by(&world, 3), Value::Null, "latest".into()));
+    ends::check(&world);
 }

@@ -127,11 +127,13 @@ impl Sources {
     ) -> Result<Arc<Snapshot>, SourceError> {
         let asked = self.get(source)?.clone();
         let step = round_step((to.saturating_sub(from) / WANTED_POINTS).max(asked.every_ms()));
-        let (from, to) = (from / step * step, to / step * step);
+        // Up to now in any case: rounded down, a long time would miss what came last.
+        let (from, to) = (from / step * step, to.div_ceil(step) * step);
         let key = Once::Ask { source: source.to_owned(), text: text.to_owned(), from, to, latest };
         let past = to + 2 * step < now_ms();
         let fresh = Duration::from_millis(step).clamp(KEPT_AT_LEAST, KEPT_AT_MOST);
-        let ask = Ask { text: text.to_owned(), from, to, step, latest, known: BTreeMap::new() };
+        let ask =
+            Ask { text: text.to_owned(), from, to: to.min(now_ms()), step, latest, known: BTreeMap::new() };
         let every_ms = asked.news().is_none().then_some(step);
         let found = self.kept(key, if past { VALUES_KEPT } else { fresh }, async move {
             let mut answer: Answer = asked.ask(&ask).await?;
