@@ -17,7 +17,7 @@ pub fn as_text(value: &Value) -> String {
 pub fn parse(takes: Takes, text: &str) -> Result<Value, String> {
     let text = text.trim();
     match takes {
-        Takes::Text(_) => Ok(Value::from(text)),
+        Takes::Text(_) | Takes::Json(_) => Ok(Value::from(text)),
         _ if text.is_empty() => Ok(Value::Null),
         Takes::OneOf(_) => Ok(Value::from(text)),
         Takes::Flag => Ok(Value::from(text == "true")),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::edit::OpError;
-use super::range::TimeRange;
+use super::range::{MAX_TIME_MS, TimeRange};
 use super::widget::{MAX_QUERY_CHARS, MAX_SOURCE_CHARS, check_title};
 use super::{Id, Strategy};
 
@@ -32,11 +32,16 @@ pub const MAX_VARIABLE_NAME: usize = 32;
 pub const MAX_CHOICES: usize = 200;
 /// Characters in one value.
 pub const MAX_CHOICE_CHARS: usize = 200;
+/// Bytes of a mention between its brackets: a name, and a spelling that Grafana may ask for.
+const MAX_MENTION: usize = MAX_VARIABLE_NAME + 40;
+/// Bytes above which no more variables are filled into a text: twice the longest note.
+pub const MAX_FILLED_BYTES: usize = 512 * 1024;
 /// Characters in what somebody wrote to a moment.
 pub const MAX_ANNOTATION_CHARS: usize = 500;
 
 /// A name that stands for a value in queries, titles and notes: `$name` or `${name}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Variable {
     /// What people read; the name where it is empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -51,6 +56,7 @@ pub struct Variable {
 
 /// The values that a label has in a source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ValuesOf {
     pub source: String,
     pub label: String,
@@ -61,6 +67,7 @@ pub struct ValuesOf {
 
 /// A moment that somebody marked, on every chart of the dashboard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Annotation {
     /// Unix milliseconds.
     pub at: u64,
@@ -115,7 +122,11 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
             )),
         },
         (_, Some(ANNOTATION)) => match Annotation::deserialize(value) {
-            Ok(annotation) if annotation.text.chars().count() <= MAX_ANNOTATION_CHARS => Ok(()),
+            Ok(Annotation { at, text })
+                if at <= MAX_TIME_MS && text.chars().count() <= MAX_ANNOTATION_CHARS =>
+            {
+                Ok(())
+            }
             _ => wants(format!("a time and text of at most {MAX_ANNOTATION_CHARS} characters")),
         },
         _ => Ok(()),
@@ -177,8 +188,8 @@ pub fn variables_in_turn(settings: &Settings) -> Vec<(&str, Variable)> {
 pub fn variable_value(settings: &Settings, name: &str) -> Option<String> {
     let variable = settings.get(&format!("{VARIABLE}{name}"))?;
     let chosen = settings.get(&format!("{CHOSEN}{name}")).and_then(Value::as_str);
-    let first = || Some(Variable::deserialize(variable).ok()?.choices.first()?.clone());
-    Some(chosen.map(str::to_owned).or_else(first).unwrap_or_default())
+    let first = || variable.get("choices")?.get(0)?.as_str();
+    Some(chosen.or_else(first).unwrap_or_default().to_owned())
 }
 
 /// Names in a query that a source fills in by the time that it is asked for and its step, as in Grafana's.
@@ -191,11 +202,12 @@ pub fn annotations(settings: &Settings) -> impl Iterator<Item = (&str, Annotatio
 }
 
 /// A text with the values of variables where it names them: `$name`, `${name}` or `[[name]]`. A name that no
-/// variable has stays as it is. What a value says is not read again.
+/// variable has stays as it is, and so does all that follows where it would get longer than
+/// [`MAX_FILLED_BYTES`]. What a value says is not read again.
 pub fn with_variables(settings: &Settings, text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(['$', '[']) {
+    while let Some(at) = rest.find(['$', '[']).filter(|_| out.len() <= MAX_FILLED_BYTES) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         let named = mention(from).and_then(|(name, long)| Some((variable_value(settings, name)?, long)));
@@ -225,7 +237,9 @@ pub fn mentioned(text: &str) -> impl Iterator<Item = &str> {
 fn mention(text: &str) -> Option<(&str, usize)> {
     for (open, close) in [("${", "}"), ("[[", "]]")] {
         if let Some(inner) = text.strip_prefix(open) {
-            let end = inner.find(close)?;
+            // Looked for only so far: a text of nothing but brackets is read in one go.
+            let near = &inner.as_bytes()[..inner.len().min(MAX_MENTION)];
+            let end = near.windows(close.len()).position(|two| two == close.as_bytes())?;
             // `${name:regex}` asks for a spelling of the value; there is one only.
             let name = inner[..end].split(':').next().unwrap_or_default();
             return Some((name, open.len() + end + close.len()));
@@ -280,6 +294,9 @@ mod tests {
             ("value.host", json!("x".repeat(MAX_CHOICE_CHARS + 1))),
             ("annotation.a b", json!({"at": 1, "text": ""})),
             ("annotation.a", json!({"text": "when?"})),
+            ("annotation.a", json!({"at": u64::MAX, "text": ""})),
+            ("annotation.a", json!({"at": 1, "text": "", "more": "x"})),
+            ("variable.host", json!({"choices": [], "more": "x"})),
             ("colour", json!("red")),
         ] {
             assert!(check_setting(field, &value).is_err(), "{field} {value}");
@@ -332,5 +349,18 @@ mod tests {
             assert_eq!(with_variables(&settings, text), expected);
         }
         assert_eq!(mentioned("$a ${b:csv} [[c]] [5m] $1 é$_d").collect::<Vec<_>>(), ["a", "b", "c", "_d"]);
+    }
+
+    #[test]
+    fn s10_a_hostile_text_is_filled_in_one_go_and_within_bounds() {
+        let mut settings = Settings::new();
+        settings.insert("variable.a".to_owned(), json!({"choices": ["x".repeat(MAX_CHOICE_CHARS)]}));
+        for text in ["[[", "${", "[", "$", "${[["] {
+            let hostile = text.repeat(256 * 1024 / text.len());
+            assert_eq!(with_variables(&settings, &hostile), hostile);
+        }
+        let long = with_variables(&settings, &"$a ".repeat(80_000));
+        assert!(long.len() < MAX_FILLED_BYTES + 3 * 80_000, "{}", long.len());
+        assert!(long.ends_with("$a "), "what is not filled in stays");
     }
 }

@@ -13,6 +13,10 @@ pub const MAX_COLUMNS: usize = 50;
 /// Rows of a table: as many as the text of a widget can hold.
 pub const MAX_ROWS: usize = 20_000;
 
+/// Rows times columns: more than the longest text of a widget has separators, so that only a table whose
+/// rows are mostly left out meets it.
+pub const MAX_CELLS: usize = 50_000;
+
 /// Rows and columns. Every row has an entry for each column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
@@ -42,6 +46,8 @@ pub enum TableError {
     TooManyColumns,
     #[error("A table has at most {MAX_ROWS} rows.")]
     TooManyRows,
+    #[error("A table has at most {MAX_CELLS} values, with those that are left out.")]
+    TooManyCells,
     #[error("The JSON stops being readable in line {line}, column {column}.")]
     BrokenJson { line: usize, column: usize },
     #[error("JSON data is an array of objects, as [{{\"name\": \"a\", \"value\": 1}}].")]
@@ -155,6 +161,9 @@ fn csv(text: &str) -> Result<Table, TableError> {
         }
         if rows.len() >= MAX_ROWS {
             return Err(TableError::TooManyRows);
+        }
+        if (rows.len() + 1) * columns.len() > MAX_CELLS {
+            return Err(TableError::TooManyCells);
         }
         let mut row: Vec<Entry> = record.iter().map(|text| Entry::read(text, decimal_comma)).collect();
         row.resize(columns.len(), Entry::Empty);
@@ -301,6 +310,9 @@ fn json(text: &str) -> Result<Table, TableError> {
             names.push(name.clone());
         }
     }
+    if objects.len() * names.len() > MAX_CELLS {
+        return Err(TableError::TooManyCells);
+    }
     let rows = objects.into_iter().map(|Members(members)| {
         let mut row = vec![Entry::Empty; names.len()];
         for (name, value) in members {
@@ -323,6 +335,19 @@ fn json(text: &str) -> Result<Table, TableError> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn s10_a_short_text_makes_no_large_table() {
+        let header = (0..MAX_COLUMNS).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+        assert_eq!(
+            Table::read(&format!("{header}\n{}", "1\n".repeat(15_000))),
+            Err(TableError::TooManyCells)
+        );
+        let first = (0..MAX_COLUMNS).map(|n| format!("\"{n}\":1")).collect::<Vec<_>>().join(",");
+        let json = format!("[{{{first}}}{}]", ",{}".repeat(15_000));
+        assert_eq!(Table::read(&json), Err(TableError::TooManyCells));
+        assert!(Table::read(&format!("a,b\n{}", "1,2\n".repeat(12_000))).is_ok());
+    }
 
     fn text(text: &str) -> Entry {
         Entry::Text(text.to_owned())

@@ -61,6 +61,8 @@ pub struct Field {
 pub enum Takes {
     /// A string of at most this many characters.
     Text(usize),
+    /// A string of at most this many bytes as JSON writes it.
+    Json(usize),
     /// A finite number.
     Number,
     /// A whole number from..=to.
@@ -77,9 +79,9 @@ pub const MAX_QUERY_CHARS: usize = 4096;
 pub const MAX_UNIT_CHARS: usize = 24;
 /// Characters in the name of a source: the longest that the configuration takes.
 pub const MAX_SOURCE_CHARS: usize = 64;
-/// Characters of table data pasted into a widget: a frame of the socket carries it with room to spare, in
-/// any script.
-pub const MAX_DATA_CHARS: usize = 48 * 1024;
+/// Bytes of table data pasted into a widget, as JSON writes it: an op carries it, with room for the rest of
+/// the op.
+pub const MAX_DATA_BYTES: usize = 60 * 1024;
 /// Characters in a checklist's item: a sentence or two.
 pub const MAX_ITEM_CHARS: usize = 500;
 /// Options of one family in one widget, and so items of a checklist and columns with a unit of their own.
@@ -95,7 +97,7 @@ const QUERY: Field = Field { name: "query", label: "Data", takes: Takes::Text(MA
 /// How series are called, as `{{host}}`; a line for each line of the query, or one for all.
 const LEGEND: Field = Field { name: "legend", label: "Names", takes: Takes::Text(MAX_QUERY_CHARS) };
 /// CSV with a header, or a JSON array of objects.
-const DATA: Field = Field { name: "data", label: "Table data", takes: Takes::Text(MAX_DATA_CHARS) };
+const DATA: Field = Field { name: "data", label: "Table data", takes: Takes::Json(MAX_DATA_BYTES) };
 const SHOWS: Field =
     Field { name: "shows", label: "Shows", takes: Takes::OneOf(&["last", "mean", "min", "max", "sum"]) };
 const DELTA: Field = Field { name: "delta", label: "Change over the time shown", takes: Takes::Flag };
@@ -212,6 +214,7 @@ impl Takes {
         let fits = match (self, value) {
             (_, Value::Null) => true,
             (Self::Text(most), Value::String(text)) => text.chars().count() <= most,
+            (Self::Json(most), Value::String(text)) => json_bytes(text) <= most,
             (Self::Number, Value::Number(_)) => true,
             (Self::Whole(from, to), Value::Number(number)) => {
                 number.as_i64().is_some_and(|n| (from..=to).contains(&n))
@@ -225,12 +228,23 @@ impl Takes {
         }
         Err(match self {
             Self::Text(most) => format!("text of at most {most} characters"),
+            Self::Json(most) => format!("text of at most {} KiB", most / 1024),
             Self::Number => "a number".to_owned(),
             Self::Whole(from, to) => format!("a whole number from {from} to {to}"),
             Self::OneOf(all) => format!("one of {}", all.join(", ")),
             Self::Flag => "true or false".to_owned(),
         })
     }
+}
+
+/// Bytes of a text in a JSON string, without the quotes around it.
+fn json_bytes(text: &str) -> usize {
+    let bytes = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,
+        0..=31 => 6,
+        _ => 1,
+    });
+    bytes.sum()
 }
 
 impl Widget {

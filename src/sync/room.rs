@@ -17,6 +17,8 @@ use super::protocol::{Change, Code, Commit, MAX_OPS, Refused, Role};
 /// Clients whose last `seq` is remembered; the one that wrote longest ago is forgotten first. A tab
 /// that comes back after this many others have written starts as a new client.
 pub const MAX_CLIENTS: usize = 10_000;
+/// Revisions between two looks for cells that nobody needs to know of any more.
+const FORGET_EVERY: u64 = 256;
 
 /// The authority for one dashboard.
 #[derive(Clone, Debug)]
@@ -181,6 +183,9 @@ impl Room {
         let commit = self.perform(&author.client, change, &stamp);
         (self.revision, self.at) = (stamp.revision, Some(stamp.at));
         self.note_client(&author.client, change.seq);
+        if self.revision.is_multiple_of(FORGET_EVERY) {
+            self.cells.retain_known(&self.dashboard);
+        }
         Verdict::Committed(Box::new(commit))
     }
 

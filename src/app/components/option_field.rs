@@ -216,7 +216,7 @@ pub fn OptionField(
             <input
                 data-testid=testid
                 type="text"
-                inputmode=if matches!(takes, Takes::Text(_)) { "text" } else { "decimal" }
+                inputmode=if matches!(takes, Takes::Text(_) | Takes::Json(_)) { "text" } else { "decimal" }
                 list=list
                 placeholder=placeholder
                 autocomplete="off"

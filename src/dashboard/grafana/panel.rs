@@ -278,7 +278,7 @@ impl Draft<'_> {
             let unit = properties.filter(|all| all.len() == 1 && self.widget.kind == Kind::Table && by_name);
             let unit = unit.filter(|all| text_of(&all[0], "id") == "unit");
             match unit.map(|all| unit::read(&text_of(&all[0], "value"))) {
-                Some(Unit::Plain(unit)) if !column.is_empty() => {
+                Some(Unit::Plain(unit)) if self.widget.kind.field(&format!("unit.{column}")).is_some() => {
                     self.set(&format!("unit.{column}"), json!(unit))
                 }
                 _ if properties.is_some_and(|all| all.iter().all(|one| is_look(&text_of(one, "id")))) => {}

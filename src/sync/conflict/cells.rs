@@ -10,6 +10,8 @@ use crate::dashboard::{Cell, ClientId, Dashboard, Stamp, User, WidgetId};
 
 /// Earlier values kept for each cell, to tell what a writer started from.
 const MAX_PAST: usize = 16;
+/// Writers kept of cells that came and went: who comes back after so many more writes meets none of them.
+const MAX_GONE: usize = 2_000;
 
 /// Who wrote a cell last, and what it said before.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,13 +55,21 @@ impl CellLogs {
         self.0.insert(cell, CellLog { revision, client: client.clone(), by, at, past });
     }
 
-    /// Forgets cells of widgets that are neither here nor among the tombstones.
+    /// Forgets cells of widgets that are neither here nor among the tombstones, and of options and settings
+    /// that came and went, such as a list's items, all but the last [`MAX_GONE`].
     pub fn retain_known(&mut self, dashboard: &Dashboard) {
         self.0.retain(|cell, _| {
             cell.id
                 .as_ref()
                 .is_none_or(|id| dashboard.widgets.contains_key(id) || dashboard.removed.contains_key(id))
         });
+        let gone = self.0.iter().filter(|(cell, _)| came_and_went(cell, dashboard));
+        let mut gone: Vec<u64> = gone.map(|(_, log)| log.revision).collect();
+        if gone.len() > MAX_GONE {
+            gone.sort_unstable();
+            let oldest = gone[gone.len() - MAX_GONE];
+            self.0.retain(|cell, log| log.revision >= oldest || !came_and_went(cell, dashboard));
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&Cell, &CellLog)> {
@@ -94,8 +104,47 @@ impl CellLogs {
     }
 }
 
+/// True for an option or a setting of a family that is not there now: of these there is no end of names,
+/// which all have a dot.
+fn came_and_went(cell: &Cell, dashboard: &Dashboard) -> bool {
+    let there = match &cell.id {
+        None => dashboard.settings.contains_key(&cell.field),
+        Some(id) => {
+            let removed = || dashboard.removed.get(id).map(|removed| &removed.widget);
+            let widget = dashboard.widgets.get(id).or_else(removed);
+            widget.is_some_and(|widget| widget.options.contains_key(&cell.field))
+        }
+    };
+    cell.field.contains('.') && !there
+}
+
 impl FromIterator<(Cell, CellLog)> for CellLogs {
     fn from_iter<T: IntoIterator<Item = (Cell, CellLog)>>(logs: T) -> Self {
         Self(logs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_cells_that_came_and_went_are_forgotten_in_the_end() {
+        let mut cells = CellLogs::default();
+        let mut dashboard = Dashboard::new("");
+        dashboard.settings.insert("annotation.0".to_owned(), Value::from(1));
+        let client = ClientId::new("c1").expect("an id");
+        let mut write = |field: &str, revision| {
+            let stamp = Stamp { revision, ..Stamp::default() };
+            cells.write(Cell::dashboard(field), Value::Null, &client, &stamp);
+        };
+        write("title", 1);
+        for n in 0..=3 * MAX_GONE {
+            write(&format!("annotation.{n}"), 2 + n as u64);
+        }
+        cells.retain_known(&dashboard);
+        assert_eq!(cells.iter().count(), MAX_GONE + 2, "with the title, and with the one that is there");
+        let last = Cell::dashboard(&format!("annotation.{}", 3 * MAX_GONE));
+        assert!(cells.iter().any(|(cell, _)| *cell == last));
     }
 }
