@@ -3,7 +3,9 @@
 use crate::app::dynamic::{attr, each, effect, live, memo};
 use leptos::html::Div;
 use leptos::prelude::*;
-use web_sys::{DomRect, HtmlElement};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use web_sys::{DomRect, HtmlElement, ResizeObserver};
 
 use super::dashboard_container::{CANVAS, element_id};
 use super::people::People;
@@ -23,10 +25,13 @@ const STILL_MS: u64 = 10_000;
 pub fn CursorTracker(store: DashboardStore, grid: NodeRef<Div>) -> impl IntoView {
     let people = People::here();
     let sessions = memo(move || people.cursors.read().keys().take(MOST).cloned().collect::<Vec<_>>());
+    let laid_out = RwSignal::new(());
+    keep_told_of_size(grid, laid_out);
     // All of them at once, and every measure before any style: in turns, the browser would lay the page
     // out anew for each cursor.
     effect(move || {
         let Some(grid) = grid.get() else { return };
+        laid_out.track();
         let cursors = people.cursors.read();
         let shown = cursors.iter().take(MOST);
         let origin = grid.get_bounding_client_rect();
@@ -48,6 +53,25 @@ pub fn CursorTracker(store: DashboardStore, grid: NodeRef<Div>) -> impl IntoView
             )}
         </div>
     }
+}
+
+/// Tells whenever the grid gets another size, as when a panel opens beside it: what the cursors point at is
+/// elsewhere then.
+fn keep_told_of_size(grid: NodeRef<Div>, laid_out: RwSignal<()>) {
+    effect(move || {
+        let Some(grid) = grid.get() else { return };
+        let resized = Closure::<dyn Fn()>::new(move || {
+            // The page may be gone.
+            let _ = laid_out.try_set(());
+        });
+        if let Ok(observer) = ResizeObserver::new(resized.as_ref().unchecked_ref()) {
+            observer.observe(&grid);
+            let watching = StoredValue::new_local((observer, resized));
+            on_cleanup(move || {
+                let _ = watching.try_with_value(|(observer, _)| observer.disconnect());
+            });
+        }
+    });
 }
 
 #[component]

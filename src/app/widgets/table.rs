@@ -138,7 +138,7 @@ pub fn SheetView(
             class="sheet-view"
             node_ref=scroller
             tabindex="0"
-            role="region"
+            role="group"
             aria-label=attr(move || format!("{label}, {}", format::count(order.read().len(), "row", "rows")))
             on:scroll=move |_| look()
         >

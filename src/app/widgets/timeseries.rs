@@ -200,7 +200,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
             <div
                 class="legend"
                 tabindex="0"
-                role="region"
+                role="group"
                 aria-label="Series"
                 class:hidden=empty
                 class:at-moment=attr(move || at_moment.read().is_some())
