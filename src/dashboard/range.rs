@@ -8,7 +8,7 @@ pub const MIN_RANGE_MS: u64 = 60 * 1000;
 /// The longest: two years of days still have a point for each pixel.
 pub const MAX_RANGE_MS: u64 = 732 * DAY_MS;
 /// 9999-12-31: later than this the dates of browsers and of SQLite differ.
-const MAX_TIME_MS: u64 = 253_402_300_799_000;
+pub const MAX_TIME_MS: u64 = 253_402_300_799_000;
 
 const SECOND_MS: u64 = 1000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
