@@ -203,7 +203,7 @@ async fn gather(
     expected: usize,
     most: usize,
 ) -> Result<Option<Vec<u8>>, IngestError> {
-    let mut gathered = Vec::with_capacity(expected);
+    let mut gathered = Vec::with_capacity(expected.min(AT_ONCE));
     while let Some(part) = body.next().await {
         let part = part.map_err(|_| IngestError::Cut)?;
         if gathered.len() + part.len() > most {
@@ -216,7 +216,7 @@ async fn gather(
 
 /// Lets the rest of a body come, within reason: who is cut off while sending does not read why.
 async fn too_large(mut body: BodyDataStream, most: usize) -> IngestError {
-    let mut left = 4 * most;
+    let mut left = most.saturating_mul(4);
     let rest = async {
         while let Some(Ok(part)) = body.next().await
             && part.len() <= left
@@ -231,8 +231,8 @@ async fn too_large(mut body: BodyDataStream, most: usize) -> IngestError {
 
 /// Unpacks as far as the bound, and not further.
 fn unpack(body: &[u8], most: usize) -> Result<Vec<u8>, IngestError> {
-    let mut out = Vec::with_capacity((body.len() * 8).min(most));
+    let mut out = Vec::with_capacity(body.len().saturating_mul(8).min(most));
     let reader = flate2::read::MultiGzDecoder::new(body);
-    reader.take(most as u64 + 1).read_to_end(&mut out).map_err(|_| IngestError::NotGzip)?;
+    reader.take((most as u64).saturating_add(1)).read_to_end(&mut out).map_err(|_| IngestError::NotGzip)?;
     if out.len() > most { Err(IngestError::UnpacksTooLarge(most)) } else { Ok(out) }
 }

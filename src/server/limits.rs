@@ -22,7 +22,8 @@ pub struct Limits {
     pub op_bytes: usize,
     /// Frames that wait for one reader: some seconds of a busy room.
     pub outbound_messages: usize,
-    /// Bytes that wait for one reader, counted the same way.
+    /// Bytes that wait for one reader, counted the same way. Whole windows of live figures that go to
+    /// everybody count apart, against eight times as many.
     pub outbound_bytes: usize,
     /// Milliseconds from the connection to a `hello`: a slow phone makes it, a port scanner is let go.
     pub hello_ms: u64,

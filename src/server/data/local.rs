@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::series::key::selectors;
+use super::series::key::{Selector, selectors};
 use super::series::memory::{Found, Memory};
 use super::series::points::View;
 use super::{
@@ -16,6 +16,8 @@ use super::{
 };
 use crate::server::clock::now_ms;
 
+/// Names of one query: each is looked for among all series of its name.
+const MOST_NAMES: usize = 50;
 /// Points of an answer from which on it is worked out beside the tasks of the server, which would wait.
 const MANY: usize = 50_000;
 
@@ -51,7 +53,7 @@ impl Source for SeriesByName {
     }
 
     async fn ask(&self, ask: &Ask) -> Result<Answer, SourceError> {
-        let (found, mut answer) = gather(&self.0, ask);
+        let (found, mut answer) = gather(&self.0, ask)?;
         let (step, fresh, latest) = (ask.step, !ask.known.is_empty(), ask.latest);
         let many = !latest && found.iter().map(|(_, one)| one.view.at_most()).sum::<usize>() > MANY;
         let work = move || {
@@ -71,7 +73,8 @@ impl Source for SeriesByName {
     }
 
     async fn values(&self, label: &str, of: &str) -> Result<Vec<String>, SourceError> {
-        Ok(self.0.values(label, &selectors(of), MOST_VALUES))
+        let of: Vec<Selector> = names(of)?.into_iter().map(|(_, selector)| selector).collect();
+        Ok(self.0.values(label, &of, MOST_VALUES))
     }
 
     fn state(&self) -> SourceState {
@@ -97,37 +100,52 @@ impl Source for SeriesByName {
 }
 
 /// The series that are asked for: each with its place in the answer, whose curves have no points yet.
-fn gather(memory: &Memory, ask: &Ask) -> (Vec<(usize, Found)>, Answer) {
+fn gather(memory: &Memory, ask: &Ask) -> Result<(Vec<(usize, Found)>, Answer), SourceError> {
     let most = if ask.latest { MOST_ROWS } else { MOST_SERIES };
     let (mut all, mut answer) = (Vec::new(), Answer::default());
     let mut seen = BTreeSet::new();
-    for (line, text) in ask.text.lines().enumerate() {
-        for selector in selectors(text) {
-            let from = |name: &str| ask.known.get(name).map_or(ask.from, |last| ask.from.max(last + 1));
-            let (found, count) = memory.find(&selector, most, from, ask.to);
-            if found.is_empty() && seen.insert((line, selector.text.clone())) && answer.curves.len() < most {
-                // A name that nobody has pushed yet is on the chart, without points.
-                let (name, base) = (selector.text, selector.name);
-                answer.curves.push(Curve { name, base, line, ..Curve::default() });
-                answer.count += 1;
-            }
-            // One that another selector has meant already is counted again, which only matters where
-            // there are too many.
-            answer.count += count;
-            for one in found {
-                if !seen.insert((line, one.key.whole().to_owned())) {
-                    answer.count -= 1;
-                } else if answer.curves.len() < most {
-                    let (name, base) = (one.key.whole().to_owned(), one.key.name().to_owned());
-                    let tags = one.key.tags().to_vec();
-                    answer.curves.push(Curve { name, base, tags, line, points: Vec::new() });
-                    answer.stamp += one.late;
-                    all.push((answer.curves.len() - 1, one));
-                }
+    for (line, selector) in names(&ask.text)? {
+        let from = |name: &str| ask.known.get(name).map_or(ask.from, |last| ask.from.max(last + 1));
+        let (found, count) = memory.find(&selector, most, from, ask.to);
+        if found.is_empty() && seen.insert((line, selector.text.clone())) && answer.curves.len() < most {
+            // A name that nobody has pushed yet is on the chart, without points.
+            let (name, base) = (selector.text, selector.name);
+            answer.curves.push(Curve { name, base, line, ..Curve::default() });
+            answer.count += 1;
+        }
+        // One that another selector has meant already is counted again, which only matters where
+        // there are too many.
+        answer.count += count;
+        for one in found {
+            if !seen.insert((line, one.key.whole().to_owned())) {
+                answer.count -= 1;
+            } else if answer.curves.len() < most {
+                let (name, base) = (one.key.whole().to_owned(), one.key.name().to_owned());
+                let tags = one.key.tags().to_vec();
+                answer.curves.push(Curve { name, base, tags, line, points: Vec::new() });
+                answer.stamp += one.late;
+                all.push((answer.curves.len() - 1, one));
             }
         }
     }
-    (all, answer)
+    Ok((all, answer))
+}
+
+/// The selectors of a query with their lines, each once. Errors where there are too many to look for.
+fn names(text: &str) -> Result<Vec<(usize, Selector)>, SourceError> {
+    let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
+    for (line, text) in text.lines().enumerate() {
+        for selector in selectors(text) {
+            if !seen.insert((line, selector.name.clone(), selector.tags.clone())) {
+                continue;
+            }
+            if all.len() == MOST_NAMES {
+                return Err(SourceError(format!("A query names at most {MOST_NAMES} series.")));
+            }
+            all.push((line, selector));
+        }
+    }
+    Ok(all)
 }
 
 fn shown((at, value): (u64, f64)) -> Point {
@@ -203,6 +221,17 @@ mod tests {
         assert_eq!(answer.curves[0].points, [(2_000, Some(2.0))]);
         let answer = source.ask(&Ask { latest: true, ..ask("server.a") }).await.expect("answers");
         assert_eq!(answer.curves[0].points, [(2_000, Some(2.0))]);
+    }
+
+    #[tokio::test]
+    async fn s10_a_query_names_so_many_series_and_no_more() {
+        let source = SeriesByName::new(memory());
+        let many = |count: usize| (0..count).map(|n| format!("a{n}")).collect::<Vec<_>>().join(",");
+        assert!(source.ask(&ask(&many(MOST_NAMES))).await.is_ok());
+        assert!(source.ask(&ask(&"a, a{}\t,".repeat(1_000))).await.is_ok(), "each counts once");
+        let refused = source.ask(&ask(&many(MOST_NAMES + 1))).await.expect_err("too many");
+        assert_eq!(refused.0, "A query names at most 50 series.");
+        assert!(source.values("host", &many(MOST_NAMES + 1)).await.is_err());
     }
 
     proptest! {

@@ -70,6 +70,8 @@ pub struct Ask {
     pub step: u64,
     /// Only the latest point of each series.
     pub latest: bool,
+    /// Asked once for somebody, not again and again for all who look.
+    pub single: bool,
     /// By series, the time of the last point that is known already: earlier ones are not wanted again.
     pub known: BTreeMap<String, u64>,
 }

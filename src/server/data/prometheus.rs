@@ -12,6 +12,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use self::answer::{Latest, Matrix, Reply};
 use super::{Answer, Ask, Curve, MOST_VALUES, Source, SourceError, SourceState};
@@ -20,8 +21,13 @@ use crate::server::config::{self, Access};
 
 /// The longest that an answer may take.
 const WAIT: Duration = Duration::from_secs(10);
-/// Queries at once: many widgets that open together are not an attack.
+/// Queries at once of those that stand: many widgets that open together are not an attack.
 const AT_ONCE: usize = 8;
+/// Questions at once of single people, who look at a time of their own. They have turns of their own: those
+/// that everybody looks at never wait behind them.
+const SINGLE_AT_ONCE: usize = 4;
+/// Such questions that wait for their turn; one more is told that there are too many.
+const SINGLE_WAITING: usize = 256;
 /// Lines of one query, and so queries for one widget.
 const MOST_LINES: usize = 20;
 /// How often it is asked where a dashboard does not say, and its shortest step.
@@ -38,6 +44,9 @@ pub struct Prometheus {
     client: reqwest::Client,
     most_bytes: usize,
     at_once: Semaphore,
+    single: Semaphore,
+    /// Places of single questions, those that wait among them.
+    places: Semaphore,
     asked: AtomicU64,
     failed: AtomicU64,
     seen: Mutex<Seen>,
@@ -78,6 +87,8 @@ impl Prometheus {
             client,
             most_bytes,
             at_once: Semaphore::new(AT_ONCE),
+            single: Semaphore::new(SINGLE_AT_ONCE),
+            places: Semaphore::new(SINGLE_AT_ONCE + SINGLE_WAITING),
             asked: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             seen: Mutex::default(),
@@ -85,8 +96,16 @@ impl Prometheus {
     }
 
     /// Asks an address of the API, once.
-    async fn fetch<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, SourceError> {
-        let _turn = self.at_once.acquire().await.expect("it is never closed");
+    async fn fetch<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+        single: bool,
+    ) -> Result<T, SourceError> {
+        let busy = || SourceError(format!("{} is busy with other questions; try again.", self.name));
+        let _place = if single { Some(self.places.try_acquire().map_err(|_| busy())?) } else { None };
+        let turn = if single { &self.single } else { &self.at_once }.acquire();
+        let turn = if single { timeout(WAIT, turn).await.map_err(|_| busy())? } else { turn.await };
+        let _turn = turn.expect("it is never closed");
         self.asked.fetch_add(1, Relaxed);
         let begun = Instant::now();
         let answer = self.read(request).await;
@@ -156,16 +175,23 @@ impl Prometheus {
         Ok(body)
     }
 
-    async fn range(&self, text: &str, start: u64, end: u64, step: u64) -> Result<Matrix, SourceError> {
+    async fn range(
+        &self,
+        text: &str,
+        (start, end): (u64, u64),
+        step: u64,
+        single: bool,
+    ) -> Result<Matrix, SourceError> {
         let (start, end, step) = (seconds(start), seconds(end), seconds(step));
         let form = [("query", text), ("start", &start), ("end", &end), ("step", &step), ("timeout", "10s")];
-        self.fetch(self.client.post(format!("{}/api/v1/query_range", self.url)).form(&form)).await
+        let request = self.client.post(format!("{}/api/v1/query_range", self.url)).form(&form);
+        self.fetch(request, single).await
     }
 
-    async fn instant(&self, text: &str, at: u64) -> Result<Latest, SourceError> {
+    async fn instant(&self, text: &str, at: u64, single: bool) -> Result<Latest, SourceError> {
         let at = seconds(at);
         let form = [("query", text), ("time", &at), ("timeout", "10s")];
-        self.fetch(self.client.post(format!("{}/api/v1/query", self.url)).form(&form)).await
+        self.fetch(self.client.post(format!("{}/api/v1/query", self.url)).form(&form), single).await
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -205,16 +231,16 @@ impl Source for Prometheus {
         // Points lie at whole steps, so that those of one asking follow those of another.
         let end = ask.to / step * step;
         let known = ask.known.values().max().copied();
-        let start = known.map_or(ask.from.div_ceil(step) * step, |last| (last / step + 1) * step);
+        let start = start(ask.from, known, step);
         if !ask.latest && start > end {
             // Nothing can have come since.
             return Ok(Answer::default());
         }
         let answers = try_join_all(lines.iter().map(async |(number, line)| {
             let curves = if ask.latest {
-                self.instant(line, ask.to).await?.curves(*number, line)
+                self.instant(line, ask.to, ask.single).await?.curves(*number, line)
             } else {
-                self.range(line, start, end, step).await?.curves(*number, line, step, known)
+                self.range(line, (start, end), step, ask.single).await?.curves(*number, line, step, known)
             };
             Ok::<Vec<Curve>, SourceError>(curves)
         }));
@@ -232,7 +258,7 @@ impl Source for Prometheus {
         if !of.trim().is_empty() {
             request = request.query(&[("match[]", of.trim())]);
         }
-        let mut values: Vec<String> = self.fetch(request).await?;
+        let mut values: Vec<String> = self.fetch(request, true).await?;
         values.sort();
         values.truncate(MOST_VALUES);
         Ok(values)
@@ -254,6 +280,12 @@ impl Source for Prometheus {
             asked: Some((self.asked.load(Relaxed), self.failed.load(Relaxed))),
         }
     }
+}
+
+/// The first step that is asked for: after what is known, and never before what is shown.
+fn start(from: u64, known: Option<u64>, step: u64) -> u64 {
+    let first = from.div_ceil(step).saturating_mul(step);
+    known.map_or(first, |last| (last / step + 1).saturating_mul(step).max(first))
 }
 
 /// Milliseconds as the API takes them.
@@ -287,6 +319,31 @@ fn with_intervals(text: &str, step: u64, range: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_older_than_what_is_shown_is_never_asked_for() {
+        assert_eq!(start(12_345, None, 1_000), 13_000);
+        assert_eq!(start(12_345, Some(20_000), 1_000), 21_000);
+        assert_eq!(start(12_345, Some(3_000), 1_000), 13_000, "after a long time without an answer");
+    }
+
+    #[tokio::test]
+    async fn s10_single_questions_have_turns_of_their_own_and_a_bound() {
+        let server = config::Prometheus {
+            name: "main".to_owned(),
+            url: "http://127.0.0.1:9".to_owned(),
+            access: Access::Open,
+        };
+        let source = Prometheus::new(&server, 1_000).expect("a client");
+        let _all = source.single.acquire_many(SINGLE_AT_ONCE as u32).await.expect("free");
+        let ask = |single| Ask { text: "up".to_owned(), to: 9_000, step: 1_000, single, ..Ask::default() };
+        let standing = source.ask(&ask(false)).await.expect_err("nobody answers there");
+        assert!(!standing.0.contains("busy"), "it did not wait: {standing}");
+        let _places =
+            source.places.acquire_many((SINGLE_AT_ONCE + SINGLE_WAITING) as u32).await.expect("free");
+        let single = source.ask(&ask(true)).await.expect_err("no place to wait at");
+        assert_eq!(single.0, "main is busy with other questions; try again.");
+    }
 
     #[test]
     fn intervals_of_other_dashboards_stand_for_something_true() {

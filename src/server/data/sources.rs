@@ -128,12 +128,12 @@ impl Sources {
         let asked = self.get(source)?.clone();
         let step = round_step((to.saturating_sub(from) / WANTED_POINTS).max(asked.every_ms()));
         // Up to now in any case: rounded down, a long time would miss what came last.
-        let (from, to) = (from / step * step, to.div_ceil(step) * step);
+        let (from, to) = (from / step * step, to.div_ceil(step).saturating_mul(step));
         let key = Once::Ask { source: source.to_owned(), text: text.to_owned(), from, to, latest };
-        let past = to + 2 * step < now_ms();
+        let past = to.saturating_add(step.saturating_mul(2)) < now_ms();
         let fresh = Duration::from_millis(step).clamp(KEPT_AT_LEAST, KEPT_AT_MOST);
-        let ask =
-            Ask { text: text.to_owned(), from, to: to.min(now_ms()), step, latest, known: BTreeMap::new() };
+        let (text, known, single) = (text.to_owned(), BTreeMap::new(), true);
+        let ask = Ask { text, from, to: to.min(now_ms()), step, latest, single, known };
         let every_ms = asked.news().is_none().then_some(step);
         let found = self.kept(key, if past { VALUES_KEPT } else { fresh }, async move {
             let mut answer: Answer = asked.ask(&ask).await?;

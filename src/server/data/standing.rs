@@ -68,8 +68,10 @@ struct State {
     error: Option<String>,
     news: VecDeque<(u64, Arc<Vec<Fresh>>)>,
     snapshot: Option<Arc<Snapshot>>,
-    /// Points that were told have changed, or are too many.
+    /// Points that were told have changed, or are too many; or a curve without its beginning has a place now.
     stale: bool,
+    /// There were more curves than places.
+    crowded: bool,
     whole_at: Option<Instant>,
     /// When there was something to tell last.
     told_at: Option<Instant>,
@@ -231,6 +233,7 @@ impl Standing {
             to: to.min(now),
             step: self.step,
             latest: self.key.latest,
+            single: false,
             known: BTreeMap::new(),
         };
         let mut whole = {
@@ -273,8 +276,12 @@ impl Standing {
     }
 
     fn accept(&self, mut answer: Answer, whole: bool, from: u64) {
-        answer.curves.truncate(if self.key.latest { MOST_ROWS } else { MOST_SERIES });
+        let most = if self.key.latest { MOST_ROWS } else { MOST_SERIES };
         let mut state = self.state();
+        if whole || self.key.latest {
+            state.crowded = answer.curves.len().max(answer.count) > most;
+            answer.curves.truncate(most);
+        }
         let had_error = state.error.take().is_some();
         let same = state.generation > 0
             && state.curves.len() == answer.curves.len()
@@ -380,7 +387,7 @@ impl State {
 
     /// Points after those that are known; true where there is something to tell.
     fn append(&mut self, answer: Answer, from: u64) -> bool {
-        let (mut fresh, mut anew) = (Vec::new(), false);
+        let (mut fresh, mut anew) = (Vec::new(), self.let_go(&answer, from));
         for mut new in answer.curves {
             let same = |old: &Curve| (old.line, &old.name) == (new.line, &new.name);
             match self.curves.iter().position(same) {
@@ -397,7 +404,7 @@ impl State {
                     self.curves.push(new);
                     anew = true;
                 }
-                None => {}
+                None => self.crowded = true,
             }
         }
         for curve in &mut self.curves {
@@ -417,6 +424,21 @@ impl State {
             return true;
         }
         self.push(fresh)
+    }
+
+    /// Lets go of curves that have ended: their places are for others. True where there were any.
+    fn let_go(&mut self, answer: &Answer, from: u64) -> bool {
+        let before = self.curves.len();
+        self.curves.retain(|old| {
+            // One without points is a name that is waited for.
+            let ended = old.points.last().is_some_and(|(last, _)| *last < from);
+            !ended || answer.curves.iter().any(|new| (old.line, &old.name) == (new.line, &new.name))
+        });
+        let ended = before - self.curves.len();
+        self.count = self.count.saturating_sub(ended);
+        // Whoever had no place is asked for whole: what came by itself would begin in the middle.
+        self.stale |= ended > 0 && std::mem::take(&mut self.crowded);
+        ended > 0
     }
 
     fn push(&mut self, fresh: Vec<Fresh>) -> bool {
@@ -500,5 +522,40 @@ impl Drop for Follower {
         if let Some(standing) = self.standing.upgrade() {
             standing.changed.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(names: impl IntoIterator<Item = usize>, at: u64) -> Answer {
+        let curve = |n| Curve { name: format!("s{n}"), points: vec![(at, Some(1.0))], ..Curve::default() };
+        let curves: Vec<Curve> = names.into_iter().map(curve).collect();
+        Answer { count: curves.len(), curves, stamp: 0 }
+    }
+
+    #[test]
+    fn a_series_that_ended_gives_its_place_to_another() {
+        let mut state = State::default();
+        state.whole(answer(0..MOST_SERIES, 1_000));
+        assert!(!state.append(answer([MOST_SERIES], 2_000), 1_000), "there is no place yet");
+        assert!(state.crowded && !state.stale && state.curves.len() == MOST_SERIES);
+        assert!(!state.append(answer([], 0), 1_000), "the first moment is still shown");
+        let before = state.generation;
+        assert!(state.append(answer(5..=MOST_SERIES, 3_000), 2_000), "those are told anew");
+        let names: Vec<&str> = state.curves.iter().map(|curve| curve.name.as_str()).collect();
+        assert_eq!((names.len(), names[0], names[15]), (16, "s5", "s20"));
+        assert!(state.generation > before && state.count == 16, "{}", state.count);
+        assert!(state.stale && !state.crowded, "the new one is asked for from its beginning");
+    }
+
+    #[test]
+    fn a_name_that_is_waited_for_stays() {
+        let mut state = State::default();
+        let waited = Curve { name: "nobody".to_owned(), ..Curve::default() };
+        state.whole(Answer { curves: vec![waited.clone()], count: 1, stamp: 0 });
+        assert!(!state.append(Answer { curves: vec![waited], count: 1, stamp: 0 }, 9_000));
+        assert_eq!((state.curves.len(), state.count), (1, 1));
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::dashboard::range::{MAX_RANGE_MS, MIN_RANGE_MS};
+use crate::dashboard::range::{MAX_RANGE_MS, MAX_TIME_MS, MIN_RANGE_MS};
 use crate::dashboard::{DashboardId, Kind, WidgetId};
 use crate::server::data::series::key::NAME_LABEL;
 use crate::server::data::{MOST_VALUES, SourceError, legend};
@@ -92,7 +92,7 @@ pub async fn data(
     let Query(Wanted { widget, from, to }) =
         wanted.map_err(|error| ApiError::new(Code::Invalid, error.body_text()))?;
     let long = to.checked_sub(from).filter(|long| (MIN_RANGE_MS / 60..=MAX_RANGE_MS).contains(long));
-    if long.is_none() {
+    if long.is_none() || to > MAX_TIME_MS {
         let reason = "`from` and `to` are Unix milliseconds, a second to two years apart.";
         return Err(ApiError::new(Code::Invalid, reason));
     }

@@ -10,6 +10,8 @@ use crate::server::data::series::memory::in_order;
 pub const AHEAD_MS: u64 = 3_600_000;
 /// Refusals that are told one by one; the others are counted.
 pub const TOLD: usize = 50;
+/// Characters of a reason: the names in it may be as long as a request.
+const REASON: usize = 200;
 
 /// What was not taken of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +26,12 @@ impl Refusals {
         self.count += count;
         let at = self.told.partition_point(|(known, _)| *known <= place);
         if at < TOLD {
-            self.told.insert(at, (place, why.into()));
+            let mut why = why.into();
+            if let Some((end, _)) = why.char_indices().nth(REASON) {
+                why.truncate(end);
+                why.push('…');
+            }
+            self.told.insert(at, (place, why));
             self.told.truncate(TOLD);
         }
     }
@@ -150,5 +157,7 @@ mod tests {
         }
         assert_eq!((refused.count(), refused.told().len(), refused.told()[0].0), (1_000, TOLD, 1));
         assert!(refused.words("line").ends_with("; and 950 more"));
+        refused.add(0, 1, "é".repeat(100_000));
+        assert_eq!(refused.told()[0].1.chars().count(), REASON + 1);
     }
 }

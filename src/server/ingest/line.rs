@@ -241,12 +241,13 @@ fn not_a_value(text: &[u8]) -> String {
     format!("{} is not a value", shown(text))
 }
 
-/// Where one of the bytes stands without a backslash before it, or the line ends.
+/// Where one of the bytes stands without a backslash before it, or the line ends: a backslash at its end
+/// does not join it to the next one, or each of many such lines would be looked through to the last.
 fn end_of(text: &[u8], wanted: &[u8]) -> usize {
     let mut at = 0;
     while let Some(byte) = text.get(at) {
         match byte {
-            b'\\' => at += 1,
+            b'\\' if text.get(at + 1) != Some(&b'\n') => at += 1,
             b'\n' => return at,
             byte if wanted.contains(byte) => return at,
             _ => {}
@@ -361,6 +362,16 @@ mod tests {
     fn a_text_may_have_a_line_break_and_the_lines_count_on() {
         let (points, refused) = taken("a note=\"x\ny\",value=1\nbad\nb value=2");
         assert_eq!((points.len(), refused), (2, vec![3]));
+    }
+
+    #[test]
+    fn s10_a_backslash_does_not_join_lines() {
+        // Joined, each of them would be read as often as there are lines before it.
+        let (points, refused) = taken(&"\\\n".repeat(200_000));
+        assert_eq!((points.len(), refused.first(), refused.len()), (0, Some(&1), super::super::batch::TOLD));
+        let (points, refused) = taken("a\\\nb value=1\nc,x=\\\n value=1\nd value\\\n=1\ne value=1");
+        assert_eq!(points, ["b 1795000000000 1", "e 1795000000000 1"]);
+        assert_eq!(refused, [1, 3, 4, 5, 6]);
     }
 
     #[test]

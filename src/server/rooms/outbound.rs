@@ -16,19 +16,30 @@ pub struct Outbound {
     changed: Notify,
     max_frames: usize,
     max_bytes: usize,
+    max_windows: usize,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     frames: VecDeque<Queued>,
     bytes: usize,
+    /// Bytes of the windows that everybody here gets.
+    windows: usize,
     end: Option<End>,
 }
 
 #[derive(Debug)]
 struct Queued {
     frame: Frame,
-    counted: usize,
+    counted: Counted,
+}
+
+/// How a frame counts beside being one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    Bytes,
+    Window,
+    Not,
 }
 
 /// How a session ends from the server's side.
@@ -54,40 +65,53 @@ impl Outbound {
             changed: Notify::new(),
             max_frames: limits.outbound_messages,
             max_bytes: limits.outbound_bytes,
+            max_windows: limits.outbound_bytes.saturating_mul(WINDOWS),
         }
     }
 
     /// Queues a frame. Over the limits the queue is dropped and the session ends as too slow; false
     /// then, and where it had ended already.
     pub fn send(&self, frame: Frame) -> bool {
-        let counted = frame.size();
-        self.push(frame, counted)
+        self.push(frame, Counted::Bytes)
+    }
+
+    /// Queues windows of live figures for everybody. They cannot be cut into parts, and all come at once
+    /// where the time that is shown changes: their bytes count apart from the others', against a larger
+    /// bound.
+    pub fn windows(&self, frame: Frame) -> bool {
+        self.push(frame, Counted::Window)
     }
 
     /// Queues what the session itself asked for and cannot be cut into parts, such as a snapshot: it
     /// counts as a frame, not by its bytes.
     pub fn answer(&self, frame: Frame) -> bool {
-        self.push(frame, 0)
+        self.push(frame, Counted::Not)
     }
 
-    fn push(&self, frame: Frame, counted: usize) -> bool {
-        let mut queue = self.queue();
+    fn push(&self, frame: Frame, counted: Counted) -> bool {
+        let size = frame.size();
+        let mut guard = self.queue();
+        let queue = &mut *guard;
         if queue.end.is_some() {
             return false;
         }
         let too_many = queue.frames.len() >= self.max_frames;
         // A single frame is always taken, so that no limit makes a reader slow by itself.
-        let too_large = queue.bytes > 0 && queue.bytes + counted > self.max_bytes;
+        let too_large = match counted {
+            Counted::Bytes => queue.bytes > 0 && queue.bytes + size > self.max_bytes,
+            Counted::Window => queue.windows > 0 && queue.windows + size > self.max_windows,
+            Counted::Not => false,
+        };
         let slow = too_many || too_large;
         if slow {
             queue.frames = VecDeque::new();
-            queue.bytes = 0;
+            (queue.bytes, queue.windows) = (0, 0);
             queue.end = Some(End { code: close::TOO_SLOW, reason: "reader too slow" });
         } else {
             queue.frames.push_back(Queued { frame, counted });
-            queue.bytes += counted;
+            queue.count(size, counted, usize::saturating_add);
         }
-        drop(queue);
+        drop(guard);
         self.changed.notify_one();
         !slow
     }
@@ -112,7 +136,7 @@ impl Outbound {
     fn try_next(&self) -> Option<Next> {
         let mut queue = self.queue();
         if let Some(queued) = queue.frames.pop_front() {
-            queue.bytes -= queued.counted;
+            queue.count(queued.frame.size(), queued.counted, usize::saturating_sub);
             if queue.frames.is_empty() && queue.frames.capacity() > IDLE_FRAMES {
                 // A burst is over: an idle session holds next to nothing.
                 queue.frames = VecDeque::new();
@@ -146,6 +170,19 @@ impl Outbound {
     }
 }
 
+impl Queue {
+    fn count(&mut self, size: usize, counted: Counted, change: fn(usize, usize) -> usize) {
+        match counted {
+            Counted::Bytes => self.bytes = change(self.bytes, size),
+            Counted::Window => self.windows = change(self.windows, size),
+            Counted::Not => {}
+        }
+    }
+}
+
+/// The bytes of windows may be this many times those of all else: a large dashboard's have 200 times a
+/// thousand points, and the sources may bring them one after the other.
+const WINDOWS: usize = 8;
 /// Places that a queue keeps once it is empty.
 const IDLE_FRAMES: usize = 4;
 
@@ -176,6 +213,23 @@ mod tests {
             assert!(!out.send(Frame::new("xx")));
             out.overflowed().await;
             assert!(matches!(out.next().await, Next::End(End { code: close::TOO_SLOW, .. })));
+        }
+    }
+
+    #[test]
+    fn s10_windows_for_everybody_have_a_bound_of_their_own() {
+        let limits = Limits::default();
+        let out = Outbound::new(&limits);
+        // 200 widgets with a thousand points of some 24 bytes, one after the other, read by nobody yet.
+        assert!((0..200).all(|_| out.windows(Frame::new(&"w".repeat(24_000)))));
+        assert!(out.send(Frame::new(&"y".repeat(limits.outbound_bytes / 2))), "all else has its own room");
+        let large = Frame::new(&"w".repeat(3 * limits.outbound_bytes));
+        assert!(out.windows(large.clone()));
+        assert!(!out.windows(large.clone()), "a reader that takes nothing is ended");
+        let out = Outbound::new(&limits);
+        for _ in 0..100 {
+            assert!(out.windows(large.clone()) && out.windows(large.clone()), "what was read is free again");
+            assert!(out.try_next_frame().is_some() && out.try_next_frame().is_some());
         }
     }
 

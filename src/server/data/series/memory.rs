@@ -165,7 +165,8 @@ impl Memory {
                 series.late += 1;
             }
             self.points.fetch_add(series.points.count() - before, Relaxed);
-            if series.points.count() >= self.bounds.points_per_series + 2 * super::points::BLOCK {
+            if series.points.count() >= self.bounds.points_per_series.saturating_add(2 * super::points::BLOCK)
+            {
                 let before = series.points.count();
                 series.points.trim(0, self.bounds.points_per_series);
                 self.points.fetch_sub(before - series.points.count(), Relaxed);

@@ -82,7 +82,8 @@ impl Live {
         if self.members.remove(session).is_some() {
             self.presence.withdraw(session);
             self.empty_since = Instant::now();
-            if self.members.is_empty() {
+            // Who is just coming in looks too, and has windows already that the news follow.
+            if self.members.is_empty() && self.joining.is_none() {
                 self.feed.pause();
             }
             self.publish_people();
@@ -169,9 +170,8 @@ impl Live {
         }
         let windows = data.iter().any(|frame| frame.reset);
         let frame = frames::data(&self.id, data);
-        // Windows cannot be cut into parts, and come because somebody here asked for them.
         self.send_each(
-            |outbound| if windows { outbound.answer(frame.clone()) } else { outbound.send(frame.clone()) },
+            |outbound| if windows { outbound.windows(frame.clone()) } else { outbound.send(frame.clone()) },
         );
     }
 
