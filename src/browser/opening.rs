@@ -90,16 +90,10 @@ async fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
             None => return leptos::logging::error!("The code of this page could not be fetched."),
         },
     };
-    let contents = match &data.page {
-        Page::Dashboard { dashboard, .. } if chunks::needs_contents(dashboard) => chunks::contents().await,
-        _ => None,
-    };
+    let needs = matches!(&data.page, Page::Dashboard { dashboard, .. } if chunks::needs_contents(dashboard));
+    let contents = if needs { chunks::contents().await } else { None };
     // What cannot be woken as it was rendered is made anew.
-    let lacks = |page: &Page| match page {
-        Page::Dashboard { dashboard, .. } => contents.is_none() && chunks::needs_contents(dashboard),
-        _ => false,
-    };
-    let anew = from_device || lacks(&data.page);
+    let anew = from_device || (needs && contents.is_none());
     if from_device {
         data.theme = Theming::remembered();
     }

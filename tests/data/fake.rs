@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// How it answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +32,7 @@ pub enum Mode {
 
 #[derive(Default)]
 struct Seen {
-    queries: AtomicU64,
+    queries: watch::Sender<u64>,
     other: AtomicU64,
     mode: Mutex<Option<Mode>>,
     last: Mutex<Vec<(String, String)>>,
@@ -67,7 +67,7 @@ impl Fake {
 
     /// Queries so far.
     pub fn queries(&self) -> u64 {
-        self.seen.queries.load(SeqCst)
+        *self.seen.queries.borrow()
     }
 
     /// What came to addresses that nobody should ask.
@@ -81,9 +81,8 @@ impl Fake {
 
     /// Waits until it has been asked more often than that.
     pub async fn asked_more_than(&self, count: u64) {
-        while self.queries() <= count {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let mut queries = self.seen.queries.subscribe();
+        queries.wait_for(|queries| *queries > count).await.expect("the counter lives with the fake");
     }
 }
 
@@ -106,7 +105,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         seen.other.fetch_add(1, SeqCst);
         return StatusCode::NOT_FOUND.into_response();
     }
-    seen.queries.fetch_add(1, SeqCst);
+    seen.queries.send_modify(|queries| *queries += 1);
     let mode = seen.mode.lock().expect("no panic").unwrap_or(Mode::Good);
     *seen.last.lock().expect("no panic") = form.clone();
     let value = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
