@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The compiler as release builds call it (RUSTC_WORKSPACE_WRAPPER). Optimises the page's WebAssembly across
-# all crates, which makes it some 6 % lighter: cargo leaves that out for a library that is made as rlib too,
-# and the page needs the cdylib alone.
+# The compiler as release builds call it (RUSTC_WORKSPACE_WRAPPER). Makes the page's WebAssembly lighter:
+# - optimises it across all crates: cargo leaves that out for a library that is made as rlib too, and the page
+#   needs the cdylib alone;
+# - empties what Leptos keeps for hydrating an erased view bit by bit, which this page never does.
 set -euo pipefail
 rustc=$1
 shift
@@ -10,10 +11,13 @@ if [[ $all != *' --crate-name lockstep '* || $all != *' --crate-type cdylib '* |
   exec "$rustc" "$@"
 fi
 args=()
+out=.
 while [ $# -gt 0 ]; do
   case "$1 ${2:-}" in
     '--crate-type rlib' | '-C embed-bitcode='*) shift 2 ;;
+    '--out-dir '*) out=$2 args+=("$1" "$2"); shift 2 ;;
     *) args+=("$1"); shift ;;
   esac
 done
-exec "$rustc" "${args[@]}" -C lto=fat
+"$rustc" "${args[@]}" -C lto=fat
+node "$(dirname "$0")/empty-functions.mjs" "$out/lockstep.wasm" 'into_any.*13hydrate_async'
