@@ -16,6 +16,7 @@ use leptos::prelude::*;
 use super::activity::{Absence, Activity};
 use super::time::ShownTime;
 use super::unsaved::Unsaved;
+use crate::dashboard::order::sorted;
 use crate::dashboard::settings::with_variables;
 use crate::dashboard::{
     Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, Widget, WidgetId,
@@ -319,12 +320,12 @@ impl DashboardStore {
             widgets.keys().filter(|id| !dashboard.widgets.contains_key(*id)).cloned().collect()
         });
         let all: Vec<WidgetId> = dashboard.widgets.keys().cloned().chain(gone).collect();
-        self.show(dashboard, all.iter(), true);
+        self.show(dashboard, &mut all.iter(), true);
     }
 
     /// Brings the signals of these widgets to a dashboard, and with `rest` title, settings and
     /// conflicts too.
-    pub fn show<'a>(&self, dashboard: &Dashboard, widgets: impl Iterator<Item = &'a WidgetId>, rest: bool) {
+    pub fn show(&self, dashboard: &Dashboard, widgets: &mut dyn Iterator<Item = &WidgetId>, rest: bool) {
         let mut reorder = false;
         for id in widgets {
             match (dashboard.widgets.get(id), self.widget(id)) {
@@ -359,10 +360,9 @@ impl DashboardStore {
             }
         }
         if reorder {
-            let mut order: Vec<_> =
-                dashboard.widgets.iter().map(|(id, w)| (w.frame.y, w.frame.x, id)).collect();
-            order.sort();
-            let order: Vec<WidgetId> = order.into_iter().map(|(_, _, id)| id.clone()).collect();
+            let order = dashboard.widgets.iter().map(|(id, w)| (w.frame.y, w.frame.x, id)).collect();
+            let order: Vec<WidgetId> =
+                sorted(order, Ord::cmp).into_iter().map(|(_, _, id)| id.clone()).collect();
             if self.order.with_untracked(|old| *old != order) {
                 self.order.set(order);
             }
@@ -375,10 +375,11 @@ impl DashboardStore {
                 self.settings.set(dashboard.settings.clone());
             }
             self.removed.set_value(dashboard.removed.clone());
-            let (mut settled, mut open): (Vec<_>, Vec<_>) =
+            let (settled, open): (Vec<_>, Vec<_>) =
                 dashboard.conflicts.values().cloned().partition(|conflict| conflict.settled.is_some());
-            open.sort_by_key(|conflict| std::cmp::Reverse(met_at(conflict)));
-            settled.sort_by_key(|conflict| std::cmp::Reverse(conflict.settled.as_ref().map(|one| one.at)));
+            let settled_at = |conflict: &Conflict| conflict.settled.as_ref().map(|one| one.at);
+            let open = sorted(open, |a, b| met_at(b).cmp(&met_at(a)));
+            let settled = sorted(settled, |a, b| settled_at(b).cmp(&settled_at(a)));
             for (signal, now) in [(self.conflicts, open), (self.settled, settled)] {
                 if signal.with_untracked(|old| *old != now) {
                     signal.set(now);

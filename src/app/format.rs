@@ -28,15 +28,20 @@ pub fn ago(then_ms: u64, now_ms: u64) -> String {
     }
 }
 
-/// One or two letters for a person's avatar.
+/// One or two letters for a person's avatar, which shows them as capitals.
 pub fn initials(name: &str) -> String {
-    let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| is_letter(*c)));
     let (first, last) = (words.next(), words.next_back());
     let letters = match (first, last) {
         (Some(first), Some(last)) => format!("{first}{last}"),
-        _ => name.chars().filter(|c| c.is_alphanumeric()).take(2).collect(),
+        _ => name.chars().filter(|c| is_letter(*c)).take(2).collect(),
     };
-    if letters.is_empty() { "?".to_owned() } else { letters.to_uppercase() }
+    if letters.is_empty() { "?".to_owned() } else { letters }
+}
+
+/// What is no blank and no punctuation of ASCII.
+fn is_letter(c: char) -> bool {
+    !c.is_whitespace() && !c.is_ascii_punctuation() && !c.is_control()
 }
 
 /// `1 widget`, `2 widgets`.
@@ -79,7 +84,7 @@ mod tests {
     #[test]
     fn initials_of_any_name() {
         assert_eq!(initials("Ada Lovelace"), "AL");
-        assert_eq!(initials("grace"), "GR");
+        assert_eq!(initials("grace"), "gr");
         assert_eq!(initials("Ada B. Lovelace"), "AL");
         assert_eq!(initials("  "), "?");
     }

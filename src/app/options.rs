@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::dashboard::number;
 use crate::dashboard::widget::Takes;
 
 /// An option's value as a field shows it.
@@ -24,12 +25,12 @@ pub fn parse(takes: Takes, text: &str) -> Result<Value, String> {
         Takes::Whole(..) => {
             text.parse::<i64>().map(Value::from).map_err(|_| "This takes a whole number.".to_owned())
         }
-        Takes::Number => match text.replace(',', ".").parse::<f64>() {
-            Ok(number) if number.is_finite() && number.fract() == 0.0 && number.abs() < 1e15 => {
+        Takes::Number => match number::read(&text.replace(',', ".")) {
+            Some(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
                 Ok(Value::from(number as i64))
             }
-            Ok(number) if number.is_finite() => Ok(Value::from(number)),
-            _ => Err("This takes a number, as 12 or 0.5.".to_owned()),
+            Some(number) => Ok(Value::from(number)),
+            None => Err("This takes a number, as 12 or 0.5.".to_owned()),
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::dashboard::order::sorted;
 use crate::dashboard::query::TABLE;
 use crate::dashboard::table::{Entry, Table};
 use crate::dashboard::{Kind, Widget};
@@ -55,9 +56,8 @@ fn series(kind: Kind, table: &Table, columns: &str) -> Vec<Series> {
     let named = |name: String, points| Series { name, points, tags: Vec::new() };
     if let Some((_, times)) = times {
         let over_time = |(name, values): (&str, Vec<Option<f64>>)| {
-            let mut points: Vec<(u64, Option<f64>)> = times.iter().copied().zip(values).collect();
-            points.sort_by_key(|(at, _)| *at);
-            named(name.to_owned(), points)
+            let points: Vec<(u64, Option<f64>)> = times.iter().copied().zip(values).collect();
+            named(name.to_owned(), sorted(points, |a, b| a.0.cmp(&b.0)))
         };
         return numeric.into_iter().map(over_time).collect();
     }

@@ -41,7 +41,7 @@ pub fn describe(op: &Op, widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>) -> O
     let (what, content) = match op {
         Op::Place { settled: true, .. } => return None,
         Op::AddWidget { widget, .. } => {
-            let what = format!("New {}: {}", widget.kind.label().to_lowercase(), title(&widget.title));
+            let what = format!("New {}: {}", widget.kind.label().to_ascii_lowercase(), title(&widget.title));
             (what, whole(widget))
         }
         Op::RemoveWidget { id } => (format!("Removal of {}", of(id)), "Remove it".to_owned()),
@@ -78,8 +78,11 @@ pub fn describe(op: &Op, widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>) -> O
 }
 
 fn title_case(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    let mut text = text.to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }
 
 /// Lists an edit as the newest, within [`MAX_UNSAVED`] entries and without dropping any content.

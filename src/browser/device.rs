@@ -13,6 +13,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::app::unsaved::Unsaved;
 use crate::app::{Waiting, json};
+use crate::dashboard::order::sorted;
 use crate::dashboard::{DashboardId, User};
 use crate::sync::replica::{StoredDashboard, StoredQueue};
 
@@ -150,10 +151,8 @@ pub async fn left_queue(
 /// What is to be shown of all copies, the newest first.
 pub async fn heads(storage: &Storage) -> Result<Vec<Head>, StorageError> {
     let texts = storage.read_all(Kept::Dashboards).await?;
-    let mut heads: Vec<Head> =
-        texts.iter().filter_map(|text| json::read(text.split_once('\n')?.0).ok()).collect();
-    heads.sort_by_key(|head| std::cmp::Reverse(head.at));
-    Ok(heads)
+    let heads = texts.iter().filter_map(|text| json::read(text.split_once('\n')?.0).ok()).collect();
+    Ok(sorted(heads, |a: &Head, b: &Head| b.at.cmp(&a.at)))
 }
 
 /// Dashboards with edits of tabs that were closed. Those of open tabs are on their way.

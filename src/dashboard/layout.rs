@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::WidgetId;
+use super::order::sorted;
 
 /// Columns of the grid; the unit that Grafana's `gridPos` uses.
 pub const COLUMNS: u16 = 24;
@@ -74,23 +75,25 @@ pub fn settle(
     frames: &BTreeMap<WidgetId, Frame>,
     placed: &BTreeMap<WidgetId, Came>,
 ) -> BTreeMap<WidgetId, Frame> {
-    let mut order: Vec<(&WidgetId, Frame)> = frames.iter().map(|(id, f)| (id, f.clamped())).collect();
-    order.sort_by_key(|(id, frame)| {
+    let place = |(id, frame): (&WidgetId, &Frame)| {
+        let frame = frame.clamped();
         let (y, h) = (u32::from(frame.y), u32::from(frame.h));
-        let lead = match placed.get(*id) {
+        let came = placed.get(id);
+        let lead = match came {
             None => 2 * y + h,
             Some(Came::Up) => 2 * y,
             Some(Came::Down) => 2 * (y + h),
         };
-        (lead, y, Reverse(placed.contains_key(*id)), frame.x, (*id).clone())
-    });
+        ((lead, y, Reverse(came.is_some()), frame.x), id.clone(), frame)
+    };
+    let order = sorted(frames.iter().map(place).collect(), |a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     let mut skyline = [0u16; COLUMNS as usize];
     let mut settled = BTreeMap::new();
-    for (id, frame) in order {
+    for (_, id, frame) in order {
         let columns = &mut skyline[usize::from(frame.x)..usize::from(frame.x + frame.w)];
         let y = columns.iter().copied().max().unwrap_or(0);
         columns.fill(y.saturating_add(frame.h));
-        settled.insert(id.clone(), Frame { y, ..frame });
+        settled.insert(id, Frame { y, ..frame });
     }
     settled
 }

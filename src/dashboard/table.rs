@@ -8,6 +8,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::number;
+
 /// Columns of a table: more than a screen shows.
 pub const MAX_COLUMNS: usize = 50;
 /// Rows of a table: as many as the text of a widget can hold.
@@ -128,8 +130,7 @@ fn number(text: &str, decimal_comma: bool) -> Option<f64> {
         return None;
     }
     let comma = decimal_comma && digits.matches(',').count() == 1 && !digits.contains('.');
-    let number: f64 = if comma { text.replace(',', ".").parse().ok()? } else { text.parse().ok()? };
-    number.is_finite().then_some(number)
+    if comma { number::read(&text.replace(',', ".")) } else { number::read(text) }
 }
 
 /// The columns of a header: what has no name gets one, and what has the same name as another a number.

@@ -124,14 +124,17 @@ impl Arranging {
             let frame = self.store.widget(&id)?.widget.with_untracked(|widget| widget.frame);
             Some((id, frame))
         };
-        let now: BTreeMap<WidgetId, Frame> = ids.into_iter().filter_map(frame).collect();
+        let mut now = BTreeMap::new();
+        now.extend(ids.into_iter().filter_map(frame));
         if !now.contains_key(id) {
             return BTreeMap::new();
         }
         let mut frames = now.clone();
         frames.insert(id.clone(), wanted);
         let came = if wanted.y > start.y { Came::Down } else { Came::Up };
-        let mut settled = settle(&frames, &BTreeMap::from([(id.clone(), came)]));
+        let mut placed = BTreeMap::new();
+        placed.insert(id.clone(), came);
+        let mut settled = settle(&frames, &placed);
         settled.retain(|id, frame| now.get(id) != Some(frame));
         settled
     }

@@ -1,6 +1,5 @@
 //! Widgets on the clipboard: copied here, pasted on any dashboard, as a document of Lockstep.
 
-use std::collections::BTreeMap;
 
 use leptos::ev::Custom;
 use leptos::prelude::*;
@@ -68,7 +67,7 @@ fn copied(store: DashboardStore, id: &WidgetId) -> String {
 fn document(store: DashboardStore, id: &WidgetId) -> Option<String> {
     let widget = store.widget(id)?.widget.get_untracked();
     let settings = store.settings.read_untracked();
-    let mut with = BTreeMap::new();
+    let mut with = serde_json::Map::new();
     let texts = ["query", "legend"].map(|option| widget.text_option(option));
     let note = widget.text.as_ref().map_or("", |text| text.plain());
     for name in texts.into_iter().chain([&*widget.title, note]).flat_map(mentioned) {
@@ -80,7 +79,7 @@ fn document(store: DashboardStore, id: &WidgetId) -> Option<String> {
         }
     }
     let mut document = export_widgets(&store.title.read_untracked(), std::iter::once(&*widget));
-    document["settings"] = with.into_iter().collect();
+    document["settings"] = Value::Object(with);
     Some(document.to_string())
 }
 

@@ -87,7 +87,7 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
     }
     if !read_only {
         for kind in Kind::ALL {
-            let label = format!("Add: {}", kind.label().to_lowercase());
+            let label = format!("Add: {}", kind.label().to_ascii_lowercase());
             add(label, "", Icon::of(kind), true, Act::Add(kind));
         }
         if store.can_undo.get_untracked() {

@@ -319,7 +319,7 @@ fn names(conflict: &Conflict, widget: Option<&Widget>) -> (String, String) {
     };
     let field = match conflicts::is_removal(conflict) {
         true => "removed by one, edited by the other".to_owned(),
-        false => format::field_label(&conflict.cell.field).to_lowercase(),
+        false => format::field_label(&conflict.cell.field).to_ascii_lowercase(),
     };
     (place, field)
 }

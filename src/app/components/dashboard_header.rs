@@ -102,7 +102,7 @@ fn StepButton(
         <button
             type="button"
             class="button icon"
-            data-testid=label.to_lowercase()
+            data-testid=label.to_ascii_lowercase()
             aria-label=label
             title=format!("{label} ({keys})")
             disabled=attr(move || !can.get())

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 use crate::app::dashboard_store::{DashboardStore, Draft};
 use crate::app::options::parse;
+use crate::dashboard::order::sorted;
 use crate::dashboard::{Frame, SessionId, User, UserId, WidgetId};
 use crate::sync::protocol::{Cursor, Editing, Peer};
 
@@ -72,7 +73,9 @@ impl People {
             let cursor = |(session, peer): (&SessionId, &Peer)| {
                 Some((session.clone(), (peer.user.clone(), peer.presence.cursor.clone()?)))
             };
-            peers.iter().filter_map(cursor).collect::<BTreeMap<_, _>>()
+            let mut cursors = BTreeMap::new();
+            cursors.extend(peers.iter().filter_map(cursor));
+            cursors
         });
         let followed = memo(move || {
             let who = store.following.get()?;
@@ -155,9 +158,9 @@ fn persons_of(peers: &Peers, me: &UserId) -> Vec<Person> {
         person.devices += 1;
         person.away &= away;
     }
-    let mut persons: Vec<Person> = persons.into_values().collect();
-    persons.sort_by(|a, b| (&a.user.name, &a.user.id).cmp(&(&b.user.name, &b.user.id)));
-    persons
+    sorted(persons.into_values().collect(), |a, b| {
+        (&a.user.name, &a.user.id).cmp(&(&b.user.name, &b.user.id))
+    })
 }
 
 fn editors_of(peers: &Peers) -> BTreeMap<Option<WidgetId>, Vec<Editor>> {
@@ -189,5 +192,7 @@ fn drags_of(peers: &Peers) -> BTreeMap<WidgetId, (User, Frame)> {
         let dragging = peer.presence.dragging.as_ref()?;
         Some((dragging.id.clone(), (peer.user.clone(), dragging.frame)))
     };
-    peers.values().filter_map(drag).collect()
+    let mut drags = BTreeMap::new();
+    drags.extend(peers.values().filter_map(drag));
+    drags
 }

@@ -19,6 +19,7 @@ use super::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
 use super::dom;
 use super::dynamic::{effect, memo};
 use super::pasted::Pasted;
+use crate::dashboard::order::sorted;
 use crate::dashboard::range::{MIN_RANGE_MS, TimeRange};
 use crate::dashboard::settings::{self, ANNOTATION, RANGE, Settings};
 use crate::dashboard::{Op, WidgetId};
@@ -79,9 +80,8 @@ impl ShownTime {
                 at: one.at,
                 text: one.text,
             };
-            let mut marks: Vec<Mark> = settings::annotations(&settings.read()).map(mark).collect();
-            marks.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-            marks
+            let marks = settings::annotations(&settings.read()).map(mark).collect();
+            sorted(marks, |a: &Mark, b: &Mark| (a.at, &a.id).cmp(&(b.at, &b.id)))
         });
         Self {
             shared,

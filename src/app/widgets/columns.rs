@@ -71,10 +71,26 @@ fn seconds(ms: u64) -> f64 {
 }
 
 fn union(all: &[&[(u64, Option<f64>)]]) -> Vec<u64> {
-    let mut times: Vec<u64> = all.iter().flat_map(|points| points.iter().map(|(at, _)| *at)).collect();
-    times.sort_unstable();
-    times.dedup();
-    times
+    let mut union: Vec<u64> = Vec::new();
+    for points in all {
+        // Most series of a chart have points at the same times.
+        if points.len() == union.len() && points.iter().zip(&union).all(|((at, _), time)| at == time) {
+            continue;
+        }
+        let (mut old, mut new) = (union.iter().copied().peekable(), points.iter().map(|(at, _)| *at).peekable());
+        let mut both = Vec::with_capacity(union.len().max(points.len()));
+        while let Some(next) = match (old.peek(), new.peek()) {
+            (Some(a), Some(b)) if a <= b => old.next(),
+            (_, Some(_)) => new.next(),
+            _ => old.next(),
+        } {
+            if both.last() != Some(&next) {
+                both.push(next);
+            }
+        }
+        union = both;
+    }
+    union
 }
 
 /// Milliseconds from point to point, on average.

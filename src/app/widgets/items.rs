@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::app::format;
+use crate::dashboard::order::sorted;
 use crate::dashboard::{Op, Widget, WidgetId};
 
 /// What an item says, whether it is done, and where it stands: families of options, by the item's id.
@@ -36,10 +37,10 @@ pub fn items(widget: &Widget) -> Vec<Item> {
         let at = widget.number_option(&format!("{AT}{id}"));
         Some(Item { id: id.to_owned(), text: text.to_owned(), done, at })
     };
-    let mut items: Vec<Item> = widget.options.iter().filter_map(item).collect();
     let place = |item: &Item| item.at.unwrap_or(f64::INFINITY);
-    items.sort_by(|a, b| place(a).total_cmp(&place(b)).then_with(|| a.id.cmp(&b.id)));
-    items
+    sorted(widget.options.iter().filter_map(item).collect(), |a, b| {
+        place(a).total_cmp(&place(b)).then_with(|| a.id.cmp(&b.id))
+    })
 }
 
 /// How many items are done, and how many there are.

@@ -175,7 +175,7 @@ impl Services {
     pub(super) fn show(&self, changes: Changes) {
         let view = self.replica.view();
         told::before(&self.store, &changes);
-        self.store.show(view, changes.widgets.iter(), changes.rest);
+        self.store.show(view, &mut changes.widgets.iter(), changes.rest);
         told::after(&self.store, &changes);
     }
 

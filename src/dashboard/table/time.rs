@@ -1,5 +1,7 @@
 //! Dates and times in the columns of a table, as Unix milliseconds.
 
+use super::super::number;
+
 /// Names of columns in which a number is a time.
 const NAMES: [&str; 6] = ["time", "timestamp", "date", "at", "ts", "_time"];
 
@@ -53,7 +55,7 @@ fn clock(text: &str) -> Option<i64> {
         Some(seconds) => {
             let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
             let plain = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
-            let fraction = if plain { format!("0.{fraction}").parse::<f64>().ok()? } else { return None };
+            let fraction = if plain { number::read(&format!("0.{fraction}"))? } else { return None };
             (digits(whole, 2)?, (fraction * 1000.0) as i64)
         }
     };
