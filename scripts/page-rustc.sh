@@ -20,4 +20,4 @@ while [ $# -gt 0 ]; do
   esac
 done
 "$rustc" "${args[@]}" -C lto=fat
-node "$(dirname "$0")/empty-functions.mjs" "$out/lockstep.wasm" 'into_any.*13hydrate_async'
+node "$(dirname "$0")/empty-functions.mjs" "$out/lockstep.wasm" 'into_any.*13hydrate_async|into_any_attr.*21hydrate_from_template'

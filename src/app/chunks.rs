@@ -8,8 +8,9 @@ use leptos::task::spawn_local;
 
 use super::PageData;
 use super::components::{
-    ActivityList, Clipboard, CommandPalette, ConflictInbox, Inspector, UnsavedList, VariableChoices,
-    VariablesEditor,
+    ActivityList, Clipboard, CommandPalette, ConflictInbox, CursorTracker, FollowBar, Grid, Inspector,
+    KeptEdits, Kinds, MenuOf, MoreNotices, NameForm, Settings, SyncDetails, UnsavedList, VariableChoices,
+    VariablesEditor, WidgetMenu,
 };
 use super::dashboard_store::{DashboardStore, WidgetSignals};
 use super::dynamic::live;
@@ -50,6 +51,21 @@ pub enum Part {
     /// The choices of the dashboard's variables.
     Variables,
     VariablesEditor,
+    /// The others' cursors, over the grid that the context says.
+    Cursors,
+    /// Whom this page follows, and that it does.
+    Follow,
+    /// Lines above the grid, but for the end of the connection.
+    Notices,
+    /// What can be done with edits that wait.
+    KeptEdits,
+    // What popups show.
+    AddWidget,
+    Settings,
+    SyncDetails,
+    MyName,
+    /// The menu of the widget that the context says.
+    WidgetMenu,
 }
 
 /// The code of all [`Part`]s.
@@ -219,5 +235,20 @@ pub fn show_part(part: Part) -> AnyView {
         Part::Variables => view! { <VariableChoices store/> }.into_any(),
         Part::VariablesEditor => view! { <VariablesEditor store/> }.into_any(),
         Part::Marks => view! { <MarksList store/> }.into_any(),
+        Part::Cursors => {
+            let Grid(grid) = use_context().expect("the grid provides itself");
+            view! { <CursorTracker store grid/> }.into_any()
+        }
+        Part::Follow => view! { <FollowBar store/> }.into_any(),
+        Part::Notices => view! { <MoreNotices store/> }.into_any(),
+        Part::KeptEdits => view! { <KeptEdits store/> }.into_any(),
+        Part::AddWidget => view! { <Kinds store/> }.into_any(),
+        Part::Settings => view! { <Settings store/> }.into_any(),
+        Part::SyncDetails => view! { <SyncDetails store/> }.into_any(),
+        Part::MyName => view! { <NameForm store/> }.into_any(),
+        Part::WidgetMenu => {
+            let MenuOf { id, kind, renaming } = use_context().expect("the widget provides itself");
+            view! { <WidgetMenu id kind renaming store/> }.into_any()
+        }
     }
 }

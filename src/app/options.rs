@@ -26,9 +26,7 @@ pub fn parse(takes: Takes, text: &str) -> Result<Value, String> {
             text.parse::<i64>().map(Value::from).map_err(|_| "This takes a whole number.".to_owned())
         }
         Takes::Number => match number::read(&text.replace(',', ".")) {
-            Some(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
-                Ok(Value::from(number as i64))
-            }
+            Some(number) if number.fract() == 0.0 && number.abs() < 1e15 => Ok(Value::from(number as i64)),
             Some(number) => Ok(Value::from(number)),
             None => Err("This takes a number, as 12 or 0.5.".to_owned()),
         },

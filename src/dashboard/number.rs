@@ -45,7 +45,9 @@ mod tests {
         ] {
             assert_eq!(read(text), Some(number), "{text}");
         }
-        for text in ["", ".", "-", "e5", "1e", "1e5.0", "1,5", " 1", "1 ", "inf", "NaN", "0x10", "--1", "1e999"] {
+        for text in
+            ["", ".", "-", "e5", "1e", "1e5.0", "1,5", " 1", "1 ", "inf", "NaN", "0x10", "--1", "1e999"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

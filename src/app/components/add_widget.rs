@@ -6,24 +6,15 @@ use super::commands::look_at;
 use super::icon::{Glyph, Icon};
 use super::inspector::Panels;
 use super::popup::{MenuItem, Popup};
+use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
 use crate::dashboard::layout::free_place;
 use crate::dashboard::{Kind, Widget, WidgetId};
 
 #[component]
-pub fn AddWidget(store: DashboardStore) -> impl IntoView {
-    let panels = Panels::here();
-    let items = move || {
-        Kind::ALL
-            .into_iter()
-            .map(|kind| {
-                let icon = Icon::of(kind);
-                let testid = format!("add-widget-{}", kind.name());
-                view! { <MenuItem label=kind.label() icon testid choose=move |()| add(store, panels, kind)/> }
-            })
-            .collect_view()
-    };
+pub fn AddWidget() -> impl IntoView {
+    let parts = Parts::here();
     view! {
         <Popup
             name="add"
@@ -36,9 +27,21 @@ pub fn AddWidget(store: DashboardStore) -> impl IntoView {
                 <span class="hide-narrow">"Add"</span>
             })
         >
-            {items()}
+            {parts.show(Part::AddWidget)}
         </Popup>
     }
+}
+
+/// What there is to add.
+#[component]
+pub fn Kinds(store: DashboardStore) -> impl IntoView {
+    let panels = Panels::here();
+    let item = |kind: Kind| {
+        let icon = Icon::of(kind);
+        let testid = format!("add-widget-{}", kind.name());
+        view! { <MenuItem label=kind.label() icon testid choose=move |()| add(store, panels, kind)/> }
+    };
+    Kind::ALL.map(item).collect_view()
 }
 
 /// Adds a copy of a widget right below it, selected and in view.

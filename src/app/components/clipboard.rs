@@ -1,6 +1,5 @@
 //! Widgets on the clipboard: copied here, pasted on any dashboard, as a document of Lockstep.
 
-
 use leptos::ev::Custom;
 use leptos::prelude::*;
 use serde_json::Value;

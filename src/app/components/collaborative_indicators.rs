@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use super::avatar::Avatar;
 use super::people::{People, Person};
 use super::popup::{Popup, Popups};
+use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format;
 use crate::dashboard::UserId;
@@ -117,7 +118,7 @@ fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl
 /// My own avatar, behind which my name can be changed.
 #[component]
 fn Me(store: DashboardStore) -> impl IntoView {
-    let people = People::here();
+    let (people, parts) = (People::here(), Parts::here());
     let user = derived(move || store.me.get());
     let says = derived(move || {
         let devices = match people.my_devices.get() {
@@ -142,14 +143,15 @@ fn Me(store: DashboardStore) -> impl IntoView {
                     </span>
                 })
             >
-                <NameForm store/>
+                {parts.show(Part::MyName)}
             </Popup>
         </div>
     }
 }
 
+/// Where my name is changed.
 #[component]
-fn NameForm(store: DashboardStore) -> impl IntoView {
+pub fn NameForm(store: DashboardStore) -> impl IntoView {
     /// Characters in a guest's name; the server takes no longer one.
     const MOST_CHARS: usize = 40;
     let popups = Popups::here();

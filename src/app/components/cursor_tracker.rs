@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::Closure;
 use web_sys::{DomRect, HtmlElement, ResizeObserver};
 
 use super::dashboard_container::{CANVAS, element_id};
-use super::people::People;
+use super::people::{People, of};
 use crate::app::clock::Clock;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
@@ -20,11 +20,17 @@ const MOST: usize = 20;
 /// A cursor that has been still this long dims.
 const STILL_MS: u64 = 10_000;
 
+/// The grid that the cursors are over.
+#[derive(Clone, Copy)]
+pub struct Grid(pub NodeRef<Div>);
+
 /// Draws the cursors over the grid.
 #[component]
 pub fn CursorTracker(store: DashboardStore, grid: NodeRef<Div>) -> impl IntoView {
     let people = People::here();
-    let sessions = memo(move || people.cursors.read().keys().take(MOST).cloned().collect::<Vec<_>>());
+    let sessions = memo(move || {
+        people.cursors.read().iter().take(MOST).map(|(session, _)| session.clone()).collect::<Vec<_>>()
+    });
     let laid_out = RwSignal::new(());
     keep_told_of_size(grid, laid_out);
     // All of them at once, and every measure before any style: in turns, the browser would lay the page
@@ -79,7 +85,7 @@ fn PeerCursor(store: DashboardStore, session: SessionId, grid: NodeRef<Div>) -> 
     let people = People::here();
     let clock = Clock::here();
     let id = cursor_id(&session);
-    let mine = memo(move || people.cursors.read().get(&session).cloned());
+    let mine = memo(move || of(&people.cursors.read(), &session).cloned());
     let user = memo(move || mine.get().map(|(user, _)| user).unwrap_or_default());
     let drawn = NodeRef::<Div>::new();
     let still = RwSignal::new(false);

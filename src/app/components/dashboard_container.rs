@@ -10,9 +10,10 @@ use wasm_bindgen::JsCast;
 use web_sys::Element;
 
 use super::arranging::{Arranging, ROW_PX};
-use super::cursor_tracker::CursorTracker;
+use super::cursor_tracker::Grid;
 use super::people::People;
 use super::widget_container::WidgetContainer;
+use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
 use crate::app::time::Pointed;
@@ -41,8 +42,9 @@ pub fn place(frame: Frame) -> String {
 #[component]
 pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
     let arranging = Arranging::here();
-    let people = People::here();
+    let (people, parts) = (People::here(), Parts::here());
     let grid = NodeRef::<Div>::new();
+    provide_context(Grid(grid));
     let shown = RwSignal::new(tiles(store));
     effect(move || {
         store.order.track();
@@ -79,7 +81,7 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
             let style = format!("{};--who:{}", place(frame), user.color);
             view! { <div class="ghost theirs" style=style aria-hidden="true"></div> }
         };
-        people.drags.get().into_values().map(ghost).collect_view()
+        people.drags.get().into_iter().map(|(_, drag)| ghost(drag)).collect_view()
     };
     view! {
         <div
@@ -124,7 +126,7 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
                 |tile| tile.1,
                 move |(id, _)| view! { <WidgetContainer id store/> },
             )}
-            <CursorTracker store grid/>
+            {parts.show_later(Part::Cursors)}
         </div>
     }
 }

@@ -67,7 +67,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 >
                     <Glyph icon=Icon::Search/>
                 </button>
-                <DashboardSettings store/>
+                <DashboardSettings/>
                 <ThemeToggle/>
             </span>
             <button
@@ -82,7 +82,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 <span class="count">{conflicts}</span>
                 <span class="sr-only">"open"</span>
             </button>
-            <AddWidget store/>
+            <AddWidget/>
         </header>
     }
 }

@@ -9,6 +9,7 @@ use web_sys::HtmlInputElement;
 
 use super::icon::{Glyph, Icon};
 use super::popup::{Popup, Popups};
+use crate::app::chunks::{Part, Parts};
 use crate::app::conflicts::{STRATEGIES, label, promise};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
@@ -18,7 +19,8 @@ use crate::dashboard::{MAX_TITLE_CHARS, Op};
 pub const SETTINGS: &str = "settings";
 
 #[component]
-pub fn DashboardSettings(store: DashboardStore) -> impl IntoView {
+pub fn DashboardSettings() -> impl IntoView {
+    let parts = Parts::here();
     view! {
         <Popup
             name=SETTINGS
@@ -29,9 +31,17 @@ pub fn DashboardSettings(store: DashboardStore) -> impl IntoView {
             face=ViewFn::from(|| view! { <Glyph icon=Icon::Sliders/> })
             from_end=true
         >
-            <ThisDashboard store/>
-            <ConflictStrategies store/>
+            {parts.show(Part::Settings)}
         </Popup>
+    }
+}
+
+/// What the popup shows.
+#[component]
+pub fn Settings(store: DashboardStore) -> impl IntoView {
+    view! {
+        <ThisDashboard store/>
+        <ConflictStrategies store/>
     }
 }
 

@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::WhileAway;
 use super::icon::{Glyph, Icon};
-use super::kept_edits::{KeptEdits, SafetyNotice};
+use super::kept_edits::SafetyNotice;
+use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
 use crate::app::dynamic::{live, memo};
@@ -14,17 +15,30 @@ pub const NOTICES: &str = "notices";
 
 #[component]
 pub fn Notices(store: DashboardStore) -> impl IntoView {
+    let parts = Parts::here();
     let ended = move || match store.sync.get() {
         SyncState::Error { reason } => Some(view! {
             <div class="notice bad" role="alert">
                 <span>{reason}</span>
                 <span class="grow"></span>
-                <KeptEdits store/>
+                {parts.show(Part::KeptEdits)}
                 <button type="button" class="button line" on:click=|_| dom::reload()>"Reload"</button>
             </div>
         }),
         _ => None,
     };
+    // What is already there when something comes is what a screen reader reads from.
+    view! {
+        <div class="notices" id=NOTICES tabindex="-1" role="status" aria-atomic="false">
+            {ended}
+            {parts.show_later(Part::Notices)}
+        </div>
+    }
+}
+
+/// The lines but the first.
+#[component]
+pub fn MoreNotices(store: DashboardStore) -> impl IntoView {
     let summary = move || {
         store.summary.get().map(|summary| {
             view! {
@@ -73,14 +87,10 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
             }
         })
     };
-    // What is already there when something comes is what a screen reader reads from.
     view! {
-        <div class="notices" id=NOTICES tabindex="-1" role="status" aria-atomic="false">
-            {ended}
-            <SafetyNotice store/>
-            {outdated}
-            <WhileAway store/>
-            {summary}
-        </div>
+        <SafetyNotice store/>
+        {outdated}
+        <WhileAway store/>
+        {summary}
     }
 }

@@ -16,6 +16,22 @@ use crate::sync::protocol::{Cursor, Editing, Peer};
 /// The sessions of the others.
 type Peers = BTreeMap<SessionId, Peer>;
 
+/// Something by what it is of. There are never so many that a search would be felt.
+pub type Of<K, T> = Vec<(K, T)>;
+
+/// What is listed for one key.
+pub fn of<'a, K: PartialEq, T>(all: &'a Of<K, T>, key: &K) -> Option<&'a T> {
+    all.iter().find(|(one, _)| one == key).map(|(_, what)| what)
+}
+
+fn of_mut<'a, K: PartialEq + Clone, T: Default>(all: &'a mut Of<K, T>, key: &K) -> &'a mut T {
+    let at = all.iter().position(|(one, _)| one == key).unwrap_or_else(|| {
+        all.push((key.clone(), T::default()));
+        all.len() - 1
+    });
+    &mut all[at].1
+}
+
 /// A person, however many sessions they have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Person {
@@ -42,10 +58,10 @@ pub struct People {
     /// Everybody else, a person once, by name.
     pub persons: RwSignal<Vec<Person>>,
     /// Who edits which widget; `None` stands for the dashboard itself.
-    pub editors: RwSignal<BTreeMap<Option<WidgetId>, Vec<Editor>>>,
-    pub selections: RwSignal<BTreeMap<WidgetId, Vec<User>>>,
-    pub drags: RwSignal<BTreeMap<WidgetId, (User, Frame)>>,
-    pub cursors: Memo<BTreeMap<SessionId, (User, Cursor)>>,
+    pub editors: RwSignal<Of<Option<WidgetId>, Vec<Editor>>>,
+    pub selections: RwSignal<Of<WidgetId, Vec<User>>>,
+    pub drags: RwSignal<Of<WidgetId, (User, Frame)>>,
+    pub cursors: Memo<Of<SessionId, (User, Cursor)>>,
     /// Where the followed person is: the widget to bring into view.
     pub followed: Memo<Option<WidgetId>>,
     /// My own other sessions.
@@ -56,9 +72,9 @@ impl People {
     pub fn new(store: DashboardStore) -> Self {
         let peers = store.peers;
         let persons = RwSignal::new(Vec::new());
-        let editors = RwSignal::new(BTreeMap::new());
-        let selections = RwSignal::new(BTreeMap::new());
-        let drags = RwSignal::new(BTreeMap::new());
+        let editors = RwSignal::new(Vec::new());
+        let selections = RwSignal::new(Vec::new());
+        let drags = RwSignal::new(Vec::new());
         effect(move || {
             let (peers, me) = (peers.read(), store.me.read());
             set_if_new(persons, persons_of(&peers, &me.id));
@@ -73,9 +89,7 @@ impl People {
             let cursor = |(session, peer): (&SessionId, &Peer)| {
                 Some((session.clone(), (peer.user.clone(), peer.presence.cursor.clone()?)))
             };
-            let mut cursors = BTreeMap::new();
-            cursors.extend(peers.iter().filter_map(cursor));
-            cursors
+            peers.iter().filter_map(cursor).collect()
         });
         let followed = memo(move || {
             let who = store.following.get()?;
@@ -102,7 +116,7 @@ impl People {
     /// The others who edit one widget, in the order of their sessions.
     pub fn editors_of(self, id: &WidgetId) -> Memo<Vec<Editor>> {
         let key = Some(id.clone());
-        memo(move || self.editors.read().get(&key).cloned().unwrap_or_default())
+        memo(move || of(&self.editors.read(), &key).cloned().unwrap_or_default())
     }
 
     /// Somebody's draft of a field, while it is typed.
@@ -115,7 +129,7 @@ impl People {
 /// nobody writes any more.
 fn preview(
     store: DashboardStore,
-    editors: &BTreeMap<Option<WidgetId>, Vec<Editor>>,
+    editors: &Of<Option<WidgetId>, Vec<Editor>>,
     previewed: StoredValue<Vec<WidgetId>>,
 ) {
     let draft = |id: &WidgetId, editor: &Editor| -> Option<Draft> {
@@ -150,24 +164,25 @@ fn set_if_new<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: 
 }
 
 fn persons_of(peers: &Peers, me: &UserId) -> Vec<Person> {
-    let mut persons: BTreeMap<&UserId, Person> = BTreeMap::new();
+    let mut persons: Vec<Person> = Vec::new();
     for peer in peers.values().filter(|peer| peer.user.id != *me) {
         let away = peer.presence.away;
-        let person = persons.entry(&peer.user.id);
-        let person = person.or_insert_with(|| Person { user: peer.user.clone(), devices: 0, away });
-        person.devices += 1;
-        person.away &= away;
+        match persons.iter_mut().find(|person| person.user.id == peer.user.id) {
+            Some(person) => {
+                person.devices += 1;
+                person.away &= away;
+            }
+            None => persons.push(Person { user: peer.user.clone(), devices: 1, away }),
+        }
     }
-    sorted(persons.into_values().collect(), |a, b| {
-        (&a.user.name, &a.user.id).cmp(&(&b.user.name, &b.user.id))
-    })
+    sorted(persons, |a, b| (&a.user.name, &a.user.id).cmp(&(&b.user.name, &b.user.id)))
 }
 
-fn editors_of(peers: &Peers) -> BTreeMap<Option<WidgetId>, Vec<Editor>> {
-    let mut editors: BTreeMap<Option<WidgetId>, Vec<Editor>> = BTreeMap::new();
+fn editors_of(peers: &Peers) -> Of<Option<WidgetId>, Vec<Editor>> {
+    let mut editors: Of<Option<WidgetId>, Vec<Editor>> = Vec::new();
     for (session, peer) in peers {
         if let Some(editing) = &peer.presence.editing {
-            editors.entry(editing.id.clone()).or_default().push(Editor {
+            of_mut(&mut editors, &editing.id).push(Editor {
                 session: session.clone(),
                 user: peer.user.clone(),
                 editing: editing.clone(),
@@ -177,22 +192,20 @@ fn editors_of(peers: &Peers) -> BTreeMap<Option<WidgetId>, Vec<Editor>> {
     editors
 }
 
-fn selections_of(peers: &Peers) -> BTreeMap<WidgetId, Vec<User>> {
-    let mut selections: BTreeMap<WidgetId, Vec<User>> = BTreeMap::new();
+fn selections_of(peers: &Peers) -> Of<WidgetId, Vec<User>> {
+    let mut selections: Of<WidgetId, Vec<User>> = Vec::new();
     for peer in peers.values() {
         for id in &peer.presence.selected {
-            selections.entry(id.clone()).or_default().push(peer.user.clone());
+            of_mut(&mut selections, id).push(peer.user.clone());
         }
     }
     selections
 }
 
-fn drags_of(peers: &Peers) -> BTreeMap<WidgetId, (User, Frame)> {
+fn drags_of(peers: &Peers) -> Of<WidgetId, (User, Frame)> {
     let drag = |peer: &Peer| {
         let dragging = peer.presence.dragging.as_ref()?;
         Some((dragging.id.clone(), (peer.user.clone(), dragging.frame)))
     };
-    let mut drags = BTreeMap::new();
-    drags.extend(peers.values().filter_map(drag));
-    drags
+    peers.values().filter_map(drag).collect()
 }

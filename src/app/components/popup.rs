@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, Node};
 
 use super::icon::{Glyph, Icon};
+use crate::app::chunks::Parts;
 use crate::app::dom;
 
 /// Which popup of the page is open, by its name.
@@ -84,9 +85,10 @@ pub fn Popup(
         let name = name.clone();
         move |_| if open.get_untracked() { popups.close() } else { popups.open(&name) }
     };
-    // The first thing in the panel takes the keyboard when it opens.
+    let parts = Parts::here();
+    // The first thing in the panel takes the keyboard when it is there.
     Effect::new(move |before: Option<bool>| {
-        let now = open.get();
+        let now = open.get() && parts.is_there();
         if now && before == Some(false) {
             dom::soon(move || focus_first(root));
         }

@@ -4,13 +4,14 @@ use crate::app::dynamic::{attr, derived, each, effect, live, memo};
 use leptos::prelude::*;
 
 use super::popup::{Popup, Popups};
+use crate::app::chunks::{Part, Parts};
 use crate::app::clock::Clock;
 use crate::app::dashboard_store::{DashboardStore, ServiceStatus, SyncState};
 use crate::app::format;
 
 #[component]
 pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
-    let clock = Clock::here();
+    let (clock, parts) = (Clock::here(), Parts::here());
     // When the wait for the next try ends, by this browser's clock.
     let due = RwSignal::new(None::<u64>);
     effect(move || {
@@ -39,7 +40,7 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
                 label=derived(move || format!("Sync: {}. Show the services.", words.read()))
                 face=ViewFn::from(move || view! { <span class="pill-words">{words}</span> })
             >
-                <SyncDetails store/>
+                {parts.show(Part::SyncDetails)}
             </Popup>
             <span class="sr-only" role="status">{words}</span>
         </div>
@@ -69,8 +70,9 @@ fn words(sync: &SyncState, pending: usize, kept: usize, conflicts: usize, wait_s
     }
 }
 
+/// What the popup shows.
 #[component]
-fn SyncDetails(store: DashboardStore) -> impl IntoView {
+pub fn SyncDetails(store: DashboardStore) -> impl IntoView {
     let popups = Popups::here();
     let waiting = move || matches!(*store.sync.read(), SyncState::Reconnecting { .. } | SyncState::Offline);
     view! {

@@ -8,17 +8,16 @@ use crate::app::dynamic::{attr, derived, effect, live, memo};
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::prelude::*;
 
-use super::add_widget;
 use super::arranging::{Arranging, By, GAP_PX, Grasp, carried};
-use super::clipboard;
 use super::dashboard_container::{element_id, place};
 use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
-use super::people::{Editor, People};
-use super::popup::{MenuItem, Popup};
+use super::people::{Editor, People, of};
+use super::popup::Popup;
+use super::widget_menu::MenuOf;
 use super::widget_title::EditableTitle;
+use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
-use crate::app::time::begin_mark;
 use crate::app::widgets::{Content, Freshness};
 use crate::app::{clock::Clock, dom, format};
 use crate::dashboard::layout::COLUMNS;
@@ -71,10 +70,10 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
     let selected_by = memo(move || {
         people
             .selections
-            .with(|all| key.with_value(|key| all.get(key)?.first().map(|user| user.color.clone())))
+            .with(|all| key.with_value(|key| of(all, key)?.first().map(|user| user.color.clone())))
     });
     let dragged_by = memo(move || {
-        people.drags.with(|all| key.with_value(|key| all.get(key).map(|(user, _)| user.clone())))
+        people.drags.with(|all| key.with_value(|key| of(all, key).map(|(user, _)| user.clone())))
     });
     let who = move || {
         let editor = editors.with(|editors| editors.first().map(|editor| editor.user.color.clone()));
@@ -167,7 +166,7 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl Int
                 {live(move || disputed.get().then(|| view! { <Disputed/> }))}
                 <span class="tools">
                     <DragHandle id=id.clone() pressed title/>
-                    <WidgetMenu id=id.clone() store title renaming kind/>
+                    <MenuButton id=id.clone() title renaming kind/>
                 </span>
             </header>
             <div class="body"><Content id=id.clone() kind signals store/></div>
@@ -342,61 +341,21 @@ fn ResizeHandle(id: WidgetId) -> impl IntoView {
 }
 
 #[component]
-fn WidgetMenu(
-    id: WidgetId,
-    store: DashboardStore,
-    title: Memo<String>,
-    renaming: RwSignal<bool>,
-    kind: Kind,
-) -> impl IntoView {
-    let panels = Panels::here();
-    let key = StoredValue::new(id.clone());
-    let options = move |()| {
-        store.selected.set(Some(key.get_value()));
-        panels.inspect();
-    };
+fn MenuButton(id: WidgetId, title: Memo<String>, renaming: RwSignal<bool>, kind: Kind) -> impl IntoView {
+    let parts = Parts::here();
+    let name = format!("widget-{id}");
+    provide_context(MenuOf { id, kind, renaming });
     view! {
         <span on:click=|event| event.stop_propagation() on:pointerdown=|event| event.stop_propagation()>
             <Popup
-                name=format!("widget-{id}")
+                name
                 testid="widget-menu"
                 class="tool"
                 label=derived(move || format!("Menu of {}", title.read()))
                 face=ViewFn::from(|| view! { <Glyph icon=Icon::More/> })
                 from_end=true
             >
-                <MenuItem label="Rename" icon=Icon::Pencil testid="widget-rename" choose=move |()| renaming.set(true)/>
-                <MenuItem label="Options" icon=Icon::Sliders testid="widget-options" choose=options/>
-                {kind.asks().then(|| view! {
-                    <MenuItem
-                        label="Show as table"
-                        icon=Icon::Table
-                        testid="widget-table"
-                        choose=move |()| store.tabled.set(Some(key.get_value()))
-                    />
-                })}
-                {(kind == Kind::Timeseries).then(|| view! {
-                    <MenuItem label="Mark a moment" icon=Icon::Flag testid="widget-mark" choose=move |()| begin_mark(store, None)/>
-                })}
-                <MenuItem
-                    label="Duplicate"
-                    icon=Icon::Plus
-                    testid="widget-duplicate"
-                    choose=move |()| add_widget::duplicate(store, &key.get_value())
-                />
-                <MenuItem
-                    label="Copy"
-                    icon=Icon::Copy
-                    testid="widget-copy"
-                    choose=move |()| clipboard::copy(store, &key.get_value())
-                />
-                <MenuItem
-                    label="Remove"
-                    icon=Icon::Trash
-                    testid="widget-remove"
-                    danger=true
-                    choose=move |()| remove(store, &key.get_value())
-                />
+                {parts.show(Part::WidgetMenu)}
             </Popup>
         </span>
     }

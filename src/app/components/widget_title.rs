@@ -4,7 +4,7 @@ use crate::app::dynamic::{attr, memo};
 use leptos::html::Input;
 use leptos::prelude::*;
 
-use super::people::People;
+use super::people::{People, of};
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
 use crate::dashboard::{MAX_TITLE_CHARS, Op, WidgetId};
@@ -48,7 +48,7 @@ pub fn EditableTitle(
     let input = NodeRef::<Input>::new();
     let theirs = memo(move || {
         let editors = people.editors.read();
-        let editor = editors.get(&key.get_value())?.iter().find(|editor| editor.editing.field == "title")?;
+        let editor = of(&editors, &key.get_value())?.iter().find(|editor| editor.editing.field == "title")?;
         Some((editor.editing.draft.clone()?, editor.user.color.clone()))
     });
     let announce = move |draft: Option<String>| {

@@ -8,8 +8,7 @@ use crate::app::chunks::{Contents, Part, Parts};
 use crate::app::components::arranging::Arranging;
 use crate::app::components::people::People;
 use crate::app::components::{
-    DashboardContainer, DashboardHeader, FollowBar, Notices, Palette, Panel, Panels, Popups, Toasts,
-    VariableRow, remove,
+    DashboardContainer, DashboardHeader, Notices, Palette, Panel, Panels, Popups, Toasts, VariableRow, remove,
 };
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::{dom, time};
@@ -49,7 +48,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     let unsaved = memo(move || !store.unsaved.read().is_empty());
     // It is likely to be wanted, and quick only if it is here.
     effect(move || {
-        if *store.sync.read() == SyncState::Saved {
+        if *store.sync.read() != SyncState::Connecting {
             parts.when_there(|| ());
             contents.fetch();
         }
@@ -80,7 +79,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
                 Panel::Marks => Part::Marks,
             })))}
         </div>
-        <FollowBar store/>
+        {parts.show_later(Part::Follow)}
         <Toasts store/>
         {live(move || tabled.get().then(|| parts.show(Part::Data)))}
         {live(move || palette.is_open().then(|| parts.show(Part::Commands)))}

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use super::{ChartPlace, Mark, mark, words};
-use crate::app::components::people::People;
+use crate::app::components::people::{People, of};
 use crate::app::components::{Glyph, Icon, Panel, Panels};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dynamic::{attr, each, live, memo};
@@ -130,7 +130,7 @@ fn FlagAt(
 #[component]
 fn Others(key: StoredValue<WidgetId>, place: RwSignal<Option<ChartPlace>>) -> impl IntoView {
     let people = People::here();
-    let at = move |session: &SessionId| people.cursors.with(|all| all.get(session)?.1.at);
+    let at = move |session: &SessionId| people.cursors.with(|all| of(all, session)?.1.at);
     let sessions = memo(move || {
         let place = place.get().unwrap_or_default();
         let cursors = people.cursors.read();
@@ -141,12 +141,12 @@ fn Others(key: StoredValue<WidgetId>, place: RwSignal<Option<ChartPlace>>) -> im
     let line = move |session: SessionId| {
         let who = session.clone();
         let user = memo(move || {
-            people.cursors.with(|all| all.get(&who).map(|(user, _)| user.clone())).unwrap_or_default()
+            people.cursors.with(|all| of(all, &who).map(|(user, _)| user.clone())).unwrap_or_default()
         });
         let here = session.clone();
         let elsewhere = memo(move || {
             people.cursors.with(|all| {
-                all.get(&here).is_some_and(|(_, cursor)| key.with_value(|key| cursor.on != key.as_str()))
+                of(all, &here).is_some_and(|(_, cursor)| key.with_value(|key| cursor.on != key.as_str()))
             })
         });
         let x = memo(move || place.get().and_then(|place| place.x(at(&session)?)).unwrap_or(-1.0));

@@ -77,7 +77,8 @@ fn union(all: &[&[(u64, Option<f64>)]]) -> Vec<u64> {
         if points.len() == union.len() && points.iter().zip(&union).all(|((at, _), time)| at == time) {
             continue;
         }
-        let (mut old, mut new) = (union.iter().copied().peekable(), points.iter().map(|(at, _)| *at).peekable());
+        let (mut old, mut new) =
+            (union.iter().copied().peekable(), points.iter().map(|(at, _)| *at).peekable());
         let mut both = Vec::with_capacity(union.len().max(points.len()));
         while let Some(next) = match (old.peek(), new.peek()) {
             (Some(a), Some(b)) if a <= b => old.next(),
