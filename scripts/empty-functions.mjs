@@ -1,6 +1,7 @@
 // Empties functions of a linked WebAssembly module that are never called, so that what only they reach can be
 // dropped by the steps after the linker. Leptos keeps in each erased view a way to hydrate it bit by bit
-// (`leptos::mount::hydrate_lazy`); a page that is hydrated at once never takes it, but no compiler can know that.
+// (`leptos::mount::hydrate_lazy`), and in each erased attribute one from a template; a page that is hydrated at once
+// takes neither, but no compiler can know that.
 //
 //     node scripts/empty-functions.mjs MODULE PATTERN
 //

@@ -2,7 +2,8 @@
 # The compiler as release builds call it (RUSTC_WORKSPACE_WRAPPER). Makes the page's WebAssembly lighter:
 # - optimises it across all crates: cargo leaves that out for a library that is made as rlib too, and the page
 #   needs the cdylib alone;
-# - empties what Leptos keeps for hydrating an erased view bit by bit, which this page never does.
+# - names functions the newer way, after which they pack a little better;
+# - empties what Leptos keeps for hydrating an erased view bit by bit or from a template, which this page never does.
 set -euo pipefail
 rustc=$1
 shift
@@ -19,5 +20,5 @@ while [ $# -gt 0 ]; do
     *) args+=("$1"); shift ;;
   esac
 done
-"$rustc" "${args[@]}" -C lto=fat
+"$rustc" "${args[@]}" -C lto=fat -C symbol-mangling-version=v0
 node "$(dirname "$0")/empty-functions.mjs" "$out/lockstep.wasm" 'into_any.*13hydrate_async|into_any_attr.*21hydrate_from_template'
