@@ -13,7 +13,7 @@ use super::components::{
     VariablesEditor, WidgetMenu,
 };
 use super::dashboard_store::{DashboardStore, WidgetSignals};
-use super::dynamic::live;
+use super::dynamic::{effect, live};
 use super::time::{ChartMoments, MarkDialog, MarksList, Moments, OwnTime, RangePicker};
 use super::widgets::DataDialog;
 use crate::dashboard::{Dashboard, Kind, WidgetId};
@@ -73,11 +73,15 @@ pub enum Part {
 pub struct Parts {
     code: RwSignal<Option<ShowPart>>,
     failed: RwSignal<bool>,
+    /// False in the first render, which is the same with the code and without.
+    awake: RwSignal<bool>,
 }
 
 impl Parts {
     pub fn new() -> Self {
-        Self { code: RwSignal::new(fetched::at_once()), failed: RwSignal::new(false) }
+        let awake = RwSignal::new(false);
+        effect(move || awake.set(true));
+        Self { code: RwSignal::new(fetched::at_once()), failed: RwSignal::new(false), awake }
     }
 
     pub fn here() -> Self {
@@ -125,9 +129,10 @@ impl Parts {
         self.code.with(Option::is_some)
     }
 
-    /// The part, once its code is there for another reason: nobody waits for this one.
+    /// The part, once its code is there for another reason, and never in the first render: nobody waits for
+    /// this one.
     pub fn show_later(self, part: Part) -> AnyView {
-        live(move || self.code.get().map(|show| show(part)))
+        live(move || self.code.get().filter(|_| self.awake.get()).map(|show| show(part)))
     }
 }
 

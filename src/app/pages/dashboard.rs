@@ -56,8 +56,6 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     time::keep(store);
     let marking = memo(move || store.time.marking.read().is_some());
     let tabled = memo(move || store.tabled.read().is_some());
-    let awake = RwSignal::new(false);
-    effect(move || awake.set(true));
     let empty = memo(move || store.order.read().is_empty());
     view! {
         <DashboardHeader store/>
@@ -85,7 +83,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
         {live(move || palette.is_open().then(|| parts.show(Part::Commands)))}
         {live(move || marking.get().then(|| parts.show(Part::Mark)))}
         {live(move || store.editing_variables.get().then(|| parts.show(Part::VariablesEditor)))}
-        {live(move || awake.get().then(|| parts.show_later(Part::Clipboard)))}
+        {parts.show_later(Part::Clipboard)}
     }
 }
 
