@@ -45,6 +45,8 @@ pub struct Replica {
     token: Option<String>,
     /// False where the copy is spoilt: the next join takes a snapshot.
     resumable: bool,
+    /// True while a join is on its way.
+    joining: bool,
     /// True from `joined` until the connection is gone.
     live: bool,
     confirmed: Dashboard,
@@ -118,6 +120,7 @@ impl Replica {
             revision: 0,
             token: None,
             resumable: false,
+            joining: false,
             live: false,
             view: dashboard.clone(),
             confirmed: dashboard,
@@ -176,6 +179,24 @@ impl Replica {
         self.undo.can_redo()
     }
 
+    /// Begins to join. False while a join of this connection is unanswered: what is pushed on the first
+    /// of two answers would be pushed again on the second, and of two copies of a change one could be
+    /// turned down and the other one taken.
+    #[must_use]
+    pub fn begin_join(&mut self) -> bool {
+        if self.joining {
+            return false;
+        }
+        self.disconnected();
+        self.joining = true;
+        true
+    }
+
+    /// The room has answered a join with an error.
+    pub fn join_failed(&mut self) {
+        self.joining = false;
+    }
+
     /// What a `join` says of where this copy is.
     pub fn resume(&self) -> Option<Resume> {
         let epoch = self.epoch.clone().filter(|_| self.resumable)?;
@@ -188,6 +209,7 @@ impl Replica {
         self.client = Some(client.clone());
         self.user = user.clone();
         self.role = joined.role;
+        self.joining = false;
         self.sent = 0;
         self.resent_from = None;
         let mut changes = Changes::default();
@@ -250,6 +272,7 @@ impl Replica {
 
     /// The connection is gone: nothing is on its way any more.
     pub fn disconnected(&mut self) {
+        self.joining = false;
         self.live = false;
         self.sent = 0;
         self.resent_from = None;

@@ -17,7 +17,7 @@ use super::check::{Ended, MadeId, Verdict};
 use super::network::{ConnId, Down, Up};
 use super::world::{Event, Fault, World};
 
-/// A join that the room has not answered for this long is sent again.
+/// A connection on which the room has not answered a join for this long is given up.
 const JOIN_ANSWER_MS: u64 = 10_000;
 
 pub struct Tab {
@@ -192,24 +192,30 @@ impl World {
         let now = self.now;
         let Some(life) = &mut self.tabs[n].life else { return };
         life.tick_at = u64::MAX;
-        let unanswered = life.link.is_open() && !life.joined && life.join_by.is_some_and(|by| by <= now);
         if let Some(todo) = life.link.tick(now) {
             self.perform(n, todo);
         }
-        if unanswered {
-            self.ask_to_join(n);
+        let unanswered = self.tabs[n].life.as_ref().is_some_and(|life| {
+            life.link.is_open() && !life.joined && life.join_by.is_some_and(|by| by <= now)
+        });
+        if unanswered && !self.ask_to_join(n) {
+            self.closed(n, 0);
         }
         self.plan(n);
     }
 
-    fn ask_to_join(&mut self, n: usize) {
+    /// False while an earlier join is unanswered.
+    fn ask_to_join(&mut self, n: usize) -> bool {
         let now = self.now;
-        let Some(life) = &mut self.tabs[n].life else { return };
+        let Some(life) = self.tabs[n].life.as_mut() else { return true };
+        if !life.replica.begin_join() {
+            return false;
+        }
         life.joined = false;
         life.join_by = Some(now + JOIN_ANSWER_MS);
-        life.replica.disconnected();
         let resume = life.replica.resume();
         self.send(n, Up::Join(resume));
+        true
     }
 
     /// A frame from the server.

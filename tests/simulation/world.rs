@@ -214,9 +214,13 @@ impl World {
     /// Runs until all is quiet, and says what came of it, or which rule was broken.
     pub fn run(mut self) -> Result<Report, String> {
         for _ in 0..MAX_EVENTS {
-            let Some(Reverse(Planned(at, _, event))) = self.queue.pop() else { break };
-            self.now = at;
-            self.happen(event);
+            let Some(Reverse(planned)) = self.queue.pop() else { break };
+            self.now = planned.0;
+            // What a sleeping tab would take waits for it, in its order, however often sleep is prolonged.
+            match self.wakes_at(&planned.2) {
+                Some(until) => self.queue.push(Reverse(Planned(until, planned.1, planned.2))),
+                None => self.happen(planned.2),
+            }
             if let Some(why) = self.ledger.failure.take() {
                 return Err(why);
             }
@@ -259,11 +263,6 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
-        if let Some(n) = self.tab_of(&event)
-            && self.tabs[n].asleep_until > self.now
-        {
-            return self.at(self.tabs[n].asleep_until, event);
-        }
         if self.trace {
             eprintln!("{:>7} {}", self.now, event.name());
         }
@@ -307,6 +306,12 @@ impl World {
         if self.lives(n, self.conns[conn as usize].life) && self.tabs[n].conn() == Some(conn) {
             then(self, n);
         }
+    }
+
+    /// When the tab that an event needs wakes up, if it sleeps.
+    fn wakes_at(&self, event: &Event) -> Option<u64> {
+        let until = self.tabs[self.tab_of(event)?].asleep_until;
+        (until > self.now).then_some(until)
     }
 
     /// The tab that has to be awake for an event.

@@ -299,6 +299,20 @@ mod tests {
     }
 
     #[test]
+    fn s4_nothing_is_pushed_on_an_answer_while_another_join_is_unanswered() {
+        let room = Room::new("e1".to_owned(), Dashboard::default());
+        let mut replica = joined(&room);
+        replica.edit(title("A")).expect("an edit");
+        assert!(replica.begin_join());
+        assert!(!replica.begin_join(), "its answer would be taken for that to the second");
+        assert_eq!(replica.to_push(), []);
+        replica.disconnected();
+        assert!(replica.begin_join(), "on another connection");
+        replica.join_failed();
+        assert!(replica.begin_join(), "after the answer");
+    }
+
+    #[test]
     fn s4_a_late_rejection_takes_no_change_that_was_not_pushed() {
         let room = Room::new("e1".to_owned(), Dashboard::default());
         let mut replica = joined(&room);
