@@ -47,6 +47,8 @@ pub enum OpError {
     NoSuchConflict,
     #[error("Somebody has settled this conflict already.")]
     Settled,
+    #[error("Somebody else has chosen since.")]
+    ChosenSince,
     #[error("Others have edited the widget since, and to open this again would remove it.")]
     EditedSince,
     #[error("This conflict is open.")]

@@ -1,6 +1,7 @@
 //! Any changes of any number of clients, in any interleaving, with loss, duplication, reordering
 //! across clients and reconnects: once it is quiet, all copies are equal and every op has one end.
 
+mod choices;
 mod ends;
 mod world;
 

@@ -11,6 +11,7 @@ use web_sys::Element;
 
 use super::arranging::{Arranging, ROW_PX};
 use super::cursor_tracker::CursorTracker;
+use super::outlines::Outlines;
 use super::people::People;
 use super::widget_container::WidgetContainer;
 use crate::app::dashboard_store::DashboardStore;
@@ -43,6 +44,9 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
     let arranging = Arranging::here();
     let people = People::here();
     let grid = NodeRef::<Div>::new();
+    let outlines = Outlines::new();
+    provide_context(outlines);
+    effect(move || outlines.begin());
     let shown = RwSignal::new(tiles(store));
     effect(move || {
         store.order.track();

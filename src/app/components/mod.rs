@@ -22,6 +22,7 @@ mod inspector;
 mod kept_edits;
 mod notices;
 mod option_field;
+mod outlines;
 mod panels;
 mod popup;
 mod site_header;
