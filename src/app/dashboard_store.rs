@@ -22,7 +22,7 @@ use crate::dashboard::{
 };
 use crate::sync::link::Ended;
 use crate::sync::protocol::{Cursor, Dragging, Editing, Peer};
-use crate::sync::replica::Seen;
+use crate::sync::replica::{Along, Seen};
 
 pub use telling::{Review, Toast, ToastAction};
 pub use widget_signals::{Draft, Drafts, Glow, WidgetData, WidgetSignals};
@@ -38,6 +38,8 @@ pub trait Live {
     fn edit(&self, ops: Vec<Op>);
     /// As `edit`, for what was begun at an earlier moment.
     fn edit_begun(&self, ops: Vec<Op>, began: Seen);
+    /// As [`Live::edit_begun`], and as one step with it what goes along with it.
+    fn edit_along(&self, ops: Vec<Op>, began: Seen, along: Along);
     /// Replaces `remove` UTF-16 units from `at` on with `insert` in a note's text.
     fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str);
     /// Takes back the last own step, or says why not.

@@ -206,25 +206,51 @@ pub fn annotations(settings: &Settings) -> impl Iterator<Item = (&str, Annotatio
 /// [`MAX_FILLED_BYTES`]. What a value says is not read again.
 pub fn with_variables(settings: &Settings, text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['$', '[']).filter(|_| out.len() <= MAX_FILLED_BYTES) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        let named = mention(from).and_then(|(name, long)| Some((variable_value(settings, name)?, long)));
-        let long = match named {
-            Some((value, long)) => {
-                out.push_str(&value);
-                long
-            }
-            None => {
-                out.push_str(&from[..1]);
-                1
-            }
-        };
-        rest = &from[long..];
+    let mut done = 0;
+    for Mention { at, name, long } in meant(settings, text) {
+        if out.len() > MAX_FILLED_BYTES {
+            break;
+        }
+        out.push_str(&text[done..at]);
+        out.push_str(&variable_value(settings, name).unwrap_or_default());
+        done = at + long;
     }
-    out.push_str(rest);
+    out.push_str(&text[done..]);
     out
+}
+
+/// Where a text names a variable that there is, in bytes: the place of the name alone, so that what asks for
+/// it, as in `${name:regex}`, can stay.
+pub fn uses<'a>(settings: &'a Settings, text: &'a str, name: &'a str) -> impl Iterator<Item = usize> {
+    let named = meant(settings, text).filter(move |mention| mention.name == name);
+    named.map(|Mention { at, .. }| {
+        at + if text[at..].starts_with("${") || text[at..].starts_with('[') { 2 } else { 1 }
+    })
+}
+
+/// A variable where a text names it, in bytes.
+struct Mention<'a> {
+    at: usize,
+    name: &'a str,
+    long: usize,
+}
+
+/// The variables that a text names and that there are, in its order.
+fn meant<'a>(settings: &'a Settings, text: &'a str) -> impl Iterator<Item = Mention<'a>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while let Some(next) = text[from..].find(['$', '[']) {
+            let at = from + next;
+            if let Some((name, long)) = mention(&text[at..])
+                && settings.contains_key(&format!("{VARIABLE}{name}"))
+            {
+                from = at + long;
+                return Some(Mention { at, name, long });
+            }
+            from = at + 1;
+        }
+        None
+    })
 }
 
 /// The names that a text mentions where it could mean variables.
@@ -348,6 +374,11 @@ mod tests {
         ] {
             assert_eq!(with_variables(&settings, text), expected);
         }
+        let text = "$host ${host:regex} $hosts [[host]] $rate é$host";
+        let places: Vec<usize> = uses(&settings, text, "host").collect();
+        assert!(places.iter().all(|at| text[*at..].starts_with("host")), "{places:?}");
+        assert_eq!(places.len(), 4);
+        assert_eq!(uses(&settings, text, "hosts").count(), 0, "there is no such variable");
         assert_eq!(mentioned("$a ${b:csv} [[c]] [5m] $1 é$_d").collect::<Vec<_>>(), ["a", "b", "c", "_d"]);
     }
 

@@ -24,7 +24,7 @@ use self::changes::differences;
 pub use self::changes::{Changes, Landed, Notice};
 pub use self::queue::MAX_PENDING;
 use self::saved::Saved;
-pub use self::steps::Undone;
+pub use self::steps::{Along, Undone};
 use self::stored::Numbering;
 pub use self::stored::{StoredDashboard, StoredQueue};
 use self::typing::Typing;
@@ -293,9 +293,7 @@ impl Replica {
     ///
     /// All of a change shares the moment, so what was written in one field goes in a change of its own.
     pub fn edit_begun(&mut self, ops: Vec<Op>, began: Seen) -> Result<Changes, EditError> {
-        // What another log had at that moment is news to this one.
-        let base = if began.log == self.log { began.revision.min(self.revision) } else { 0 };
-        let (changes, effect) = self.perform(ops, base)?;
+        let (changes, effect) = self.perform(ops, self.base(began))?;
         self.undo.did(Step::new(effect.inverse, Vec::new(), self.foreign.now()));
         Ok(changes)
     }
@@ -324,6 +322,11 @@ impl Replica {
         Ok(changes)
     }
 
+    /// The revision that somebody had seen at a moment. What another log had then is news to this one.
+    fn base(&self, began: Seen) -> u64 {
+        if began.log == self.log { began.revision.min(self.revision) } else { 0 }
+    }
+
     /// The stamp of what is only pending.
     fn stamp(&self) -> Stamp {
         Stamp { by: self.user.clone(), at: 0, revision: 0 }
@@ -348,11 +351,16 @@ impl Replica {
     /// Shows a view on which changes were performed, and queues these: all of them, or where they have
     /// no room, none.
     fn enact(&mut self, view: Dashboard, queue: Vec<Vec<Op>>, base: u64) -> Result<Changes, EditError> {
+        self.enact_from(view, queue.into_iter().map(|ops| (ops, base)).collect())
+    }
+
+    /// As [`Self::enact`], each change from a base of its own.
+    fn enact_from(&mut self, view: Dashboard, queue: Vec<(Vec<Op>, u64)>) -> Result<Changes, EditError> {
         self.have_room(queue.len())?;
         let mut changes = Changes::default();
         differences(&self.view, &view, &mut changes);
         self.view = view;
-        for ops in queue {
+        for (ops, base) in queue {
             self.queue(ops, base);
         }
         Ok(changes)

@@ -30,6 +30,7 @@ mod sync_status_indicator;
 mod theming;
 mod toasts;
 mod unsaved_edits;
+mod variable_uses;
 mod variables;
 mod variables_editor;
 mod while_away;

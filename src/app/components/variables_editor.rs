@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::icon::{Glyph, Icon};
+use super::variable_uses::Uses;
 use crate::app::dashboard_store::{DashboardStore, ToastAction};
 use crate::app::dynamic::{attr, each, effect, live, memo};
 use crate::app::format;
@@ -171,16 +172,33 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
         };
         let (old, began) = key.get_value();
         let settings = store.settings.get_untracked();
+        let name = now.name().to_owned();
         match now.ops(old.as_deref(), &settings) {
             Ok(ops) => {
-                if !ops.is_empty() {
-                    store.live(|live| live.edit_begun(ops, began));
+                match old.filter(|old| *old != name) {
+                    Some(old) => {
+                        let uses = Uses::in_store(store, &old, &name);
+                        let told = uses.told(&old, &name);
+                        store.live(|live| live.edit_along(ops, began, uses.along));
+                        // What was not taken says so itself.
+                        if store.settings.with_untracked(|all| all.contains_key(&format!("{VARIABLE}{name}")))
+                        {
+                            store.toast(told, None);
+                        }
+                    }
+                    None if !ops.is_empty() => store.live(|live| live.edit_begun(ops, began)),
+                    None => {}
                 }
                 edited.set(None);
             }
             Err(says) => wrong.set(Some(says)),
         }
     };
+    let used = memo(move || {
+        let old = key.with_value(|(old, _)| old.clone());
+        store.settings.track();
+        old.map_or(0, |old| Uses::in_store(store, &old, &old).places)
+    });
     let values = before.values_of.clone();
     let part = move |of: fn(ValuesOf) -> String| values.clone().map(of).unwrap_or_default();
     view! {
@@ -225,6 +243,11 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
                     <input type="text" node_ref=of data-testid="variable-of" value=part(|of| of.of) placeholder="all" autocomplete="off" spellcheck="false"/>
                 </label>
             </div>
+            {live(move || {
+                let used = used.get();
+                let says = format!("Used in {}: another name is written there too.", format::count(used, "place", "places"));
+                (used > 0).then(|| view! { <p class="quiet" data-testid="variable-used">{says}</p> })
+            })}
             <p class="problem" role="alert" data-testid="variable-wrong" class:hidden=attr(move || wrong.read().is_none())>{live(move || wrong.get())}</p>
             <div class="dialog-foot">
                 <span class="grow"></span>
@@ -246,9 +269,13 @@ struct Written {
 }
 
 impl Written {
+    fn name(&self) -> &str {
+        self.name.trim_start_matches('$')
+    }
+
     /// The ops that make it so; errors say what does not fit.
     fn ops(self, old: Option<&str>, settings: &Settings) -> Result<Vec<Op>, String> {
-        let name = self.name.trim_start_matches('$').to_owned();
+        let name = self.name().to_owned();
         if !is_variable_name(&name) {
             return Err(format!(
                 "A name begins with a letter, has letters, digits and _, and at most {MAX_VARIABLE_NAME} of them."
