@@ -1,9 +1,11 @@
 //! What stands over the points of a chart: the moment under a pointer, mine or somebody else's, and the
 //! moments that people marked. All of it by time: the chart's size and range are its own.
 
+use leptos::html::Div;
 use leptos::prelude::*;
 
-use super::{ChartPlace, Mark, mark, words};
+use super::keys::Keys;
+use super::{ChartPlace, Mark, finger, mark, words};
 use crate::app::components::people::People;
 use crate::app::components::{Glyph, Icon, Panel, Panels};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
@@ -37,8 +39,17 @@ pub fn Moments(id: WidgetId, place: RwSignal<Option<ChartPlace>>, store: Dashboa
         time.marks.with(|marks| gathered(marks, place))
     });
     let key = StoredValue::new(id);
+    let area = NodeRef::<Div>::new();
+    let dragged = finger::drags(area, place, time);
+    let chosen = move || {
+        dragged.get().map(|(from, to)| {
+            view! { <div class="chosen" style=format!("left:{from:.1}px;width:{:.1}px", to - from)></div> }
+        })
+    };
     view! {
-        <div class="moments" style=style>
+        <div class="moments" style=style node_ref=area>
+            {live(chosen)}
+            <Keys key place store/>
             {each(
                 move || flags.with(|flags| flags.iter().map(|flag| flag.marks[0].id.clone()).collect()),
                 String::clone,
@@ -184,10 +195,7 @@ fn Mine(
     let x = move || pointed.get().map_or(0.0, |(x, ..)| x);
     let at = move || pointed.get().map_or(0, |(_, at, _)| at);
     let can_mark = move || !matches!(*store.sync.read(), SyncState::ReadOnly);
-    let says = move || {
-        let fine = place.read().is_some_and(|place| place.span_ms(1.0) < 30_000);
-        if fine { words::clock_s(at()) } else { words::moment(at(), time.now()) }
-    };
+    let says = move || place.get().unwrap_or_default().in_words(at(), time.now());
     let on_chart = move || {
         view! {
             <time>{live(says)}</time>
