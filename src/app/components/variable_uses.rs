@@ -17,6 +17,8 @@ use crate::sync::replica::Along;
 
 /// The fields of a widget in which variables stand for their values, beside a note's text.
 const FIELDS: [&str; 3] = ["title", "query", "legend"];
+/// Fields that one step writes anew: a step back is one change with these and the variable itself.
+const MAX_FIELDS: usize = MAX_OPS - 8;
 /// Bytes of texts that one step writes anew: with what is around them less than a frame takes.
 const MAX_BYTES: usize = 128 * 1024;
 /// What a place in a note weighs among these, with what Yjs keeps of it.
@@ -78,7 +80,7 @@ impl Uses {
     /// Writes a field with so many places anew, if that fits.
     fn write(&mut self, op: Op, places: usize, fits: bool) {
         let bytes = serde_json::to_string(&op).map_or(0, |op| op.len());
-        if fits && self.along.ops.len() < MAX_OPS && self.has_room(bytes) {
+        if fits && self.along.ops.len() < MAX_FIELDS && self.has_room(bytes) {
             self.places += places;
             self.along.ops.push(op);
         } else {
