@@ -63,7 +63,9 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
         variable.choices.insert(0, all.clone());
     }
     if flag("multi") {
-        lost.say("several values at once (here one is chosen, or all)");
+        lost.say(
+            "several values at once (one is chosen here, or all; those that were chosen are one choice)",
+        );
     }
     if flag("auto") {
         lost.say("the automatic interval");
@@ -83,6 +85,13 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
         "datasource" | "constant" => None,
         _ => chosen(document, &all, &mut lost),
     };
+    // Several values at once are a choice of their own.
+    if let Some(any) = chosen.as_ref().filter(|chosen| chosen.starts_with('(') && flag("multi"))
+        && !variable.choices.contains(any)
+    {
+        variable.choices.insert(0, any.clone());
+        variable.choices.truncate(MAX_CHOICES);
+    }
     if let Ok(value) = serde_json::to_value(&variable) {
         settings.push((format!("{VARIABLE}{name}"), value));
     }
@@ -146,16 +155,17 @@ fn label_values(query: &str) -> Option<(String, String)> {
     is_label.then(|| (of.trim().to_owned(), label.to_owned()))
 }
 
-/// What was chosen, as one text.
+/// What was chosen, as one text: several values as what matches each of them.
 fn chosen(document: &Value, all: &str, lost: &mut Lost) -> Option<String> {
     let value = document.pointer("/current/value")?;
     let one = match value {
         Value::String(one) => one.clone(),
         Value::Array(several) => {
-            if several.len() > 1 {
+            let any = (several.len() > 1).then(|| any_of(several)).flatten();
+            if several.len() > 1 && any.is_none() {
                 lost.say("all but the first of the values that were chosen");
             }
-            several.first()?.as_str()?.to_owned()
+            any.map_or_else(|| Some(several.first()?.as_str()?.to_owned()), Some)?
         }
         _ => return None,
     };
@@ -166,6 +176,26 @@ fn chosen(document: &Value, all: &str, lost: &mut Lost) -> Option<String> {
         _ if one.chars().count() > MAX_CHOICE_CHARS => None,
         _ => Some(one),
     }
+}
+
+/// What matches any of some values, in a matcher such as `=~`, as Grafana writes it: in the string of a query
+/// the backslash of the regex is two. `None` where that is too long for a choice, or all are among them.
+fn any_of(values: &[Value]) -> Option<String> {
+    let mut all = Vec::with_capacity(values.len());
+    for value in values {
+        let value = value.as_str().filter(|value| !value.is_empty() && !value.starts_with("$__"))?;
+        let mut escaped = String::new();
+        for c in value.chars() {
+            if c == '\\' {
+                escaped.push_str("\\\\\\");
+            } else if "$^*{}[]'+?.()|".contains(c) {
+                escaped.push_str("\\\\");
+            }
+            escaped.push(c);
+        }
+        all.push(escaped);
+    }
+    Some(format!("({})", all.join("|"))).filter(|any| any.chars().count() <= MAX_CHOICE_CHARS)
 }
 
 #[cfg(test)]
@@ -220,6 +250,18 @@ mod tests {
         assert_eq!(settings[0].1["choices"], json!([".*"]));
         assert_eq!(settings[1].1, json!(".*"));
         assert!(said.contains("several values") && said.contains("regex"), "{said}");
+        let (settings, said) = of(json!({
+            "name": "v", "type": "custom", "query": "a.b,c,d", "multi": true, "current": { "value": ["a.b", "c"] },
+        }));
+        assert_eq!(settings[0].1["choices"], json!(["(a\\\\.b|c)", "a.b", "c", "d"]));
+        assert_eq!(settings[1].1, json!("(a\\\\.b|c)"));
+        assert!(!said.contains("all but the first"), "{said}");
+        let long: Vec<String> = (0..40).map(|n| format!("host-{n}")).collect();
+        let (settings, said) = of(json!({
+            "name": "v", "type": "custom", "query": long.join(","), "multi": true, "current": { "value": long },
+        }));
+        assert_eq!(settings[1].1, json!("host-0"));
+        assert!(said.contains("all but the first"), "{said}");
     }
 
     #[test]
