@@ -185,8 +185,13 @@ test("a marked moment stands on every chart for everybody, is changed, removed a
   await point(ada, "c1", 0.75);
   await ada.widget("c1").getByTestId("mark-this").click();
   await expect(ada.page.getByTestId("mark-text")).toBeFocused();
+  // It shows to the others while it is written.
+  const draft = grace.widget("c2").getByTestId("mark-draft");
+  await expect(draft).toContainText("Ada marks this moment");
   await ada.page.keyboard.type("Deployed 4.2");
+  await expect(draft).toContainText("Ada Deployed 4.2");
   await ada.page.keyboard.press("Enter");
+  await expect(draft).toHaveCount(0);
   await expect(ada.page.getByTestId("mark-dialog")).toHaveCount(0);
   for (const person of [ada, grace]) {
     for (const chart of ["c1", "c2"]) {

@@ -1,15 +1,18 @@
 //! What stands over the points of a chart: the moment under a pointer, mine or somebody else's, and the
 //! moments that people marked. All of it by time: the chart's size and range are its own.
 
+use std::collections::BTreeMap;
+
 use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::keys::Keys;
 use super::{ChartPlace, Mark, finger, mark, words};
-use crate::app::components::people::People;
+use crate::app::components::people::{Editor, People};
 use crate::app::components::{Glyph, Icon, Panel, Panels};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dynamic::{attr, each, live, memo};
+use crate::dashboard::settings::Annotation;
 use crate::dashboard::{SessionId, User, WidgetId};
 
 /// Lines of others drawn at once; more would hide the chart.
@@ -55,6 +58,7 @@ pub fn Moments(id: WidgetId, place: RwSignal<Option<ChartPlace>>, store: Dashboa
                 String::clone,
                 move |first| view! { <FlagAt first flags key place store/> },
             )}
+            <Drafts place/>
             <Others key place/>
             <Mine key place store/>
         </div>
@@ -135,6 +139,41 @@ fn FlagAt(
             <span class="tip" aria-hidden="true">{live(tip)}</span>
         </div>
     }
+}
+
+/// Marks that others are writing, with what they have typed so far.
+#[component]
+fn Drafts(place: RwSignal<Option<ChartPlace>>) -> impl IntoView {
+    let people = People::here();
+    let drafts = memo(move || {
+        let place = place.get().unwrap_or_default();
+        let draft = |editor: &Editor| {
+            let Annotation { at, text } = mark::drafted(&editor.editing)?;
+            Some((editor.session.clone(), (editor.user.clone(), place.x(at)?, text)))
+        };
+        let editors = people.editors.read();
+        let drafts = editors.get(&None).into_iter().flatten().filter_map(draft);
+        drafts.take(MOST_LINES).collect::<BTreeMap<_, _>>()
+    });
+    let line = move |session: SessionId| {
+        let draft = memo(move || drafts.read().get(&session).cloned().unwrap_or_default());
+        view! {
+            <div
+                class="mark drafted"
+                class:towards-start=attr(move || draft.read().1 > place.read().map_or(0.0, |place| place.width) / 2.0)
+                data-testid="mark-draft"
+                data-user=attr(move || draft.read().0.id.to_string())
+                style:--who=attr(move || draft.read().0.color.clone())
+                style:transform=attr(move || format!("translateX({:.1}px)", draft.read().1))
+            >
+                <span class="tip"><b>{live(move || draft.read().0.name.clone())}</b> " " {live(move || match draft.read().2.as_str() {
+                    "" => "marks this moment …".to_owned(),
+                    text => format!("{text} …"),
+                })}</span>
+            </div>
+        }
+    };
+    each(move || drafts.read().keys().cloned().collect(), SessionId::clone, line)
 }
 
 /// The others' moments, each a line in its person's colour, with the name where their pointer does not say it.
