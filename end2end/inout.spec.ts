@@ -220,3 +220,48 @@ test("a variable that gets another name has it wherever it is used, and one step
   await ada.saved();
   expect(await held()).toEqual(named("machine"));
 });
+
+test("several values of a variable are chosen at once, and charts and titles have all of them", async ({ server, arrive }) => {
+  const points = ["alpha", "beta", "gamma"].flatMap((host) => [
+    { series: "load", tags: { host }, value: 1 },
+    { series: "load", tags: { host }, value: 2, at: Date.now() - 60_000 },
+  ]);
+  const pushed = await fetch(`${server.url}/api/v1/series`, { method: "POST", body: JSON.stringify(points) });
+  expect(pushed.ok).toBe(true);
+  const id = await server.dashboard("Several");
+  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
+  await ada.page.goto(`${server.url}/status`);
+  const chart = { kind: "timeseries", title: "Load of $host", frame: { x: 0, y: 0, w: 12, h: 8 }, options: { query: "load{host=$host}" } };
+  await push(ada.page, id, [{ op: "add_widget", id: "c1", widget: chart }]);
+  for (const person of [ada, grace]) await person.open(id);
+  await addVariable(ada, "host", "Host", "alpha\nbeta\ngamma");
+  const lines = (person: Person) => person.widget("c1").getByTestId("legend-series");
+  await expect(lines(grace)).toHaveText(["load{host=alpha}"]);
+
+  await ada.page.getByTestId("variables-edit").click();
+  await ada.page.getByTestId("variable-edit-host").click();
+  await ada.page.getByTestId("variable-multi").check();
+  await ada.page.getByTestId("variable-save").click();
+  await ada.page.getByTestId("variables-editor").getByText("Done").click();
+  const button = (person: Person) => person.page.getByTestId("variable-host");
+  await button(ada).click();
+  await ada.page.getByRole("checkbox", { name: "gamma" }).check();
+  for (const person of [ada, grace]) {
+    await expect(lines(person)).toHaveText(["host=alpha", "host=gamma"]);
+    await expect(person.title("c1")).toHaveText("Load of alpha, gamma");
+    await expect(button(person)).toHaveText("alpha, gamma");
+  }
+  // Another person takes one away.
+  await button(grace).click();
+  await grace.page.getByRole("checkbox", { name: "alpha" }).uncheck();
+  await expect(ada.page.getByRole("checkbox", { name: "alpha" })).not.toBeChecked();
+  for (const person of [ada, grace]) await expect(lines(person)).toHaveText(["load{host=gamma}"]);
+  const found = await new AxeBuilder({ page: ada.page }).analyze();
+  expect(found.violations.map((one) => one.id)).toEqual([]);
+  await ada.page.keyboard.press("Escape");
+  await expect(button(ada)).toBeFocused();
+  await grace.page.getByTestId("undo").click();
+  await expect(button(ada)).toHaveText("alpha, gamma");
+  await grace.saved();
+  expect(((await server.read(id)).dashboard as any).settings["value.host"]).toBe("(alpha|gamma)");
+});

@@ -16,7 +16,7 @@ use leptos::prelude::*;
 use super::activity::{Absence, Activity};
 use super::time::ShownTime;
 use super::unsaved::Unsaved;
-use crate::dashboard::settings::with_variables;
+use crate::dashboard::settings::in_words;
 use crate::dashboard::{
     Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, Widget, WidgetId,
 };
@@ -401,7 +401,7 @@ impl DashboardStore {
     /// A text with the values of the dashboard's variables in it, tracked where it names any.
     pub fn with_values(&self, text: &str) -> String {
         match text.contains(['$', '[']) {
-            true => with_variables(&self.settings.read(), text),
+            true => in_words(&self.settings.read(), text),
             false => text.to_owned(),
         }
     }

@@ -10,6 +10,7 @@ pub mod op;
 pub mod query;
 pub mod range;
 pub mod settings;
+pub mod several;
 pub mod splice;
 pub mod table;
 pub mod text;

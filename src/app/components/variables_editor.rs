@@ -14,6 +14,7 @@ use crate::dashboard::settings::{
     self, CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_VARIABLE_NAME, MAX_VARIABLES, Settings, VARIABLE,
     ValuesOf, Variable, is_variable_name,
 };
+use crate::dashboard::several::each_of;
 use crate::sync::replica::Seen;
 
 /// Which variable is edited: one by its name, or a new one.
@@ -151,6 +152,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
         name.as_ref().map(|name| variable(&store.settings.read_untracked(), name)).unwrap_or_default();
     let key = StoredValue::new((name.clone(), began));
     let asks = RwSignal::new(before.values_of.is_some());
+    let multi = NodeRef::<Input>::new();
     let wrong = RwSignal::new(None::<String>);
     let (called, label) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let choices = NodeRef::<Textarea>::new();
@@ -168,6 +170,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
             name: read(called),
             label: read(label),
             choices: choices.get_untracked().map(|area| area.value()).unwrap_or_default(),
+            multi: multi.get_untracked().is_some_and(|multi| multi.checked()),
             values: asks.get_untracked().then(|| [read(source), read(of_label), read(of)]),
         };
         let (old, began) = key.get_value();
@@ -243,6 +246,10 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
                     <input type="text" node_ref=of data-testid="variable-of" value=part(|of| of.of) placeholder="all" autocomplete="off" spellcheck="false"/>
                 </label>
             </div>
+            <label class="check">
+                <input type="checkbox" node_ref=multi data-testid="variable-multi" checked=before.multi/>
+                <span>"Several can be chosen at once, for matchers such as " <code>{"{host=~\"$host\"}"}</code></span>
+            </label>
             {live(move || {
                 let used = used.get();
                 let says = format!("Used in {}: another name is written there too.", format::count(used, "place", "places"));
@@ -264,6 +271,7 @@ struct Written {
     name: String,
     label: String,
     choices: String,
+    multi: bool,
     /// Source, label and series, where a source is asked.
     values: Option<[String; 3]>,
 }
@@ -304,7 +312,7 @@ impl Written {
             None if choices.is_empty() => return Err("Say at least one value.".to_owned()),
             None => None,
         };
-        let variable = Variable { label: self.label, choices, values_of };
+        let variable = Variable { label: self.label, choices, values_of, multi: self.multi };
         let value = serde_json::to_value(&variable).map_err(|error| error.to_string())?;
         let set = |field: String, value: Value| Op::SetDashboard { field, value };
         let mut ops = Vec::new();
@@ -321,7 +329,8 @@ impl Written {
         }
         // What is chosen goes along, unless it can be chosen no more.
         let still = chosen.as_ref().and_then(Value::as_str).is_some_and(|chosen| {
-            variable.values_of.is_some() || variable.choices.iter().any(|choice| choice == chosen)
+            let values = if variable.multi { each_of(chosen) } else { vec![chosen.to_owned()] };
+            variable.values_of.is_some() || values.iter().all(|value| variable.choices.contains(value))
         });
         match chosen {
             Some(chosen) if still && renamed.is_some() => ops.push(set(format!("{CHOSEN}{name}"), chosen)),

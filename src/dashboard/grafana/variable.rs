@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::export::Report;
 use super::super::settings::{
-    CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, VARIABLE, ValuesOf, Variable, is_variable_name,
+    CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, VARIABLE, ValuesOf, Variable, is_variable_name,
 };
+use super::super::several::{any_of, each_of};
 use super::{Lost, text_of};
 
 /// What stands for every value, in a matcher of label values.
@@ -63,9 +64,7 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
         variable.choices.insert(0, all.clone());
     }
     if flag("multi") {
-        lost.say(
-            "several values at once (one is chosen here, or all; those that were chosen are one choice)",
-        );
+        variable.multi = true;
     }
     if flag("auto") {
         lost.say("the automatic interval");
@@ -85,19 +84,14 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
         "datasource" | "constant" => None,
         _ => chosen(document, &all, &mut lost),
     };
-    // Several values at once are a choice of their own.
-    if let Some(any) = chosen.as_ref().filter(|chosen| chosen.starts_with('(') && flag("multi"))
-        && !variable.choices.contains(any)
-    {
-        variable.choices.insert(0, any.clone());
-        variable.choices.truncate(MAX_CHOICES);
-    }
     if let Ok(value) = serde_json::to_value(&variable) {
         settings.push((format!("{VARIABLE}{name}"), value));
     }
-    if let Some(chosen) =
-        chosen.filter(|chosen| variable.values_of.is_some() || variable.choices.contains(chosen))
-    {
+    if let Some(chosen) = chosen.filter(|chosen| {
+        variable.values_of.is_some()
+            || variable.choices.contains(chosen)
+            || each_of(chosen).iter().all(|one| variable.choices.contains(one))
+    }) {
         settings.push((format!("{CHOSEN}{name}"), json!(chosen)));
     }
     lost.tell(&what, report);
@@ -161,11 +155,13 @@ fn chosen(document: &Value, all: &str, lost: &mut Lost) -> Option<String> {
     let one = match value {
         Value::String(one) => one.clone(),
         Value::Array(several) => {
-            let any = (several.len() > 1).then(|| any_of(several)).flatten();
-            if several.len() > 1 && any.is_none() {
-                lost.say("all but the first of the values that were chosen");
+            let several: Option<Vec<&str>> = several.iter().map(Value::as_str).collect();
+            let several = several.filter(|several| !several.is_empty())?;
+            // All are all, whatever else.
+            match several.iter().find(|one| one.starts_with("$__")) {
+                Some(one) => (*one).to_owned(),
+                None => any_of(&several),
             }
-            any.map_or_else(|| Some(several.first()?.as_str()?.to_owned()), Some)?
         }
         _ => return None,
     };
@@ -173,29 +169,12 @@ fn chosen(document: &Value, all: &str, lost: &mut Lost) -> Option<String> {
         "$__all" => Some(all.to_owned()),
         "" | "$__auto" => None,
         _ if one.starts_with("$__auto_interval") => None,
-        _ if one.chars().count() > MAX_CHOICE_CHARS => None,
+        _ if one.chars().count() > MAX_CHOSEN_CHARS => {
+            lost.say("what was chosen of it");
+            None
+        }
         _ => Some(one),
     }
-}
-
-/// What matches any of some values, in a matcher such as `=~`, as Grafana writes it: in the string of a query
-/// the backslash of the regex is two. `None` where that is too long for a choice, or all are among them.
-fn any_of(values: &[Value]) -> Option<String> {
-    let mut all = Vec::with_capacity(values.len());
-    for value in values {
-        let value = value.as_str().filter(|value| !value.is_empty() && !value.starts_with("$__"))?;
-        let mut escaped = String::new();
-        for c in value.chars() {
-            if c == '\\' {
-                escaped.push_str("\\\\\\");
-            } else if "$^*{}[]'+?.()|".contains(c) {
-                escaped.push_str("\\\\");
-            }
-            escaped.push(c);
-        }
-        all.push(escaped);
-    }
-    Some(format!("({})", all.join("|"))).filter(|any| any.chars().count() <= MAX_CHOICE_CHARS)
 }
 
 #[cfg(test)]
@@ -249,19 +228,13 @@ mod tests {
         }));
         assert_eq!(settings[0].1["choices"], json!([".*"]));
         assert_eq!(settings[1].1, json!(".*"));
-        assert!(said.contains("several values") && said.contains("regex"), "{said}");
+        assert_eq!(settings[0].1["multi"], json!(true));
+        assert!(said.contains("regex"), "{said}");
         let (settings, said) = of(json!({
             "name": "v", "type": "custom", "query": "a.b,c,d", "multi": true, "current": { "value": ["a.b", "c"] },
         }));
-        assert_eq!(settings[0].1["choices"], json!(["(a\\\\.b|c)", "a.b", "c", "d"]));
-        assert_eq!(settings[1].1, json!("(a\\\\.b|c)"));
-        assert!(!said.contains("all but the first"), "{said}");
-        let long: Vec<String> = (0..40).map(|n| format!("host-{n}")).collect();
-        let (settings, said) = of(json!({
-            "name": "v", "type": "custom", "query": long.join(","), "multi": true, "current": { "value": long },
-        }));
-        assert_eq!(settings[1].1, json!("host-0"));
-        assert!(said.contains("all but the first"), "{said}");
+        assert_eq!(settings[0].1, json!({ "choices": ["a.b", "c", "d"], "multi": true }));
+        assert_eq!((&settings[1].1, &*said), (&json!(r"(a\\.b|c)"), ""));
     }
 
     #[test]
