@@ -371,7 +371,10 @@ impl Ledger {
                     ));
                 }
             }
-            more if self.rollbacks as usize >= more.len() - 1 && !aside => report.twice_after_rollback += 1,
+            // Once in the log that the backup brought, and once from its tab, which cannot know.
+            more if self.rollbacks as usize >= more.len() + usize::from(aside) - 1 => {
+                report.twice_after_rollback += 1;
+            }
             more => {
                 let count = more.len();
                 self.fails(format!(
