@@ -75,21 +75,33 @@ test(`a dashboard with ${WIDGETS} widgets opens without a network`, async ({ bro
         if (document.querySelectorAll('[data-testid="widget"]').length < wanted) return;
         seen.disconnect();
         requestAnimationFrame(() => setTimeout(() => ((window as any).interactive = performance.now())));
+        const whole = () => {
+          if (document.querySelector(".widget[aria-busy]")) requestAnimationFrame(whole);
+          else (window as any).whole = performance.now();
+        };
+        whole();
       });
       seen.observe(document, { subtree: true, childList: true });
     }, WIDGETS);
     await ada.context.setOffline(true);
     line.cut();
     const took: number[] = [];
+    const whole: number[] = [];
     for (let n = 0; n < LOADS; n++) {
+      // From the list, as a person does it. To leave a large page takes a while too, which is not measured.
+      await ada.page.goto(line.url);
+      await expect(ada.page.getByRole("link", { name: "Wall" })).toBeVisible();
       await ada.page.goto(`${line.url}/d/${id}`);
       await expect(ada.widgets).toHaveCount(WIDGETS);
       await expect(ada.sync).toHaveAttribute("data-state", "offline");
+      await expect(ada.page.locator(".widget[aria-busy]")).toHaveCount(0);
       took.push(await ada.page.evaluate(() => (window as any).interactive));
+      whole.push(await ada.page.evaluate(() => (window as any).whole));
     }
     console.log(
       `\n${WIDGETS} widgets opened without a network, from this device: ${middle(took).toFixed(0)} ms to interactive ` +
-        `(wanted < 300), of ${LOADS} loads ${Math.min(...took).toFixed(0)} to ${Math.max(...took).toFixed(0)}`,
+        `(wanted < 300), of ${LOADS} loads ${Math.min(...took).toFixed(0)} to ${Math.max(...took).toFixed(0)}; ` +
+        `all that is below the screen is whole after ${middle(whole).toFixed(0)} ms`,
     );
     await ada.leave();
   } finally {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test } from "./fixtures.ts";
 import type { Person } from "./person.ts";
+import { push } from "./wall.ts";
 
 /** A dashboard as Grafana shares it, small: two panels that come over, one that does not, and a variable. */
 function grafana(title: string) {
@@ -171,4 +172,96 @@ test("a variable that one chooses is chosen for all, with a word of who it was",
   await ada.page.keyboard.press("Escape");
   const found = await new AxeBuilder({ page: ada.page }).analyze();
   expect(found.violations.map((one) => one.id)).toEqual([]);
+});
+
+test("a variable that gets another name has it wherever it is used, and one step takes it back", async ({ server, arrive }) => {
+  const id = await server.dashboard("Machines");
+  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
+  await ada.page.goto(`${server.url}/status`);
+  const widget = (kind: string, title: string, x: number, options = {}) => ({ kind, title, frame: { x, y: 0, w: 6, h: 6 }, options });
+  await push(ada.page, id, [
+    { op: "set_dashboard", field: "variable.host", value: { choices: ["alpha"] } },
+    { op: "add_widget", id: "s1", widget: widget("stat", "CPU of $host", 0, { query: "cpu{host=$host}" }) },
+    { op: "add_widget", id: "n1", widget: widget("note", "Note", 6) },
+  ]);
+  for (const person of [ada, grace]) await person.open(id);
+  // Grace writes in the note meanwhile.
+  await grace.note("n1");
+  await grace.page.keyboard.type("Ask ${host}, or [[host]]");
+  await expect(ada.widget("n1")).toContainText("Ask alpha, or alpha");
+
+  await ada.page.getByTestId("settings-open").click();
+  await ada.page.getByTestId("variables-open").click();
+  await ada.page.getByTestId("variable-edit-host").click();
+  await expect(ada.page.getByTestId("variable-used")).toContainText("Used in 4 places");
+  await ada.page.getByTestId("variable-name").fill("machine");
+  await ada.page.getByTestId("variable-save").click();
+  await ada.page.getByTestId("variables-editor").getByText("Done").click();
+  await expect(ada.page.getByTestId("toast").filter({ hasText: "$host is $machine now, also in 4 places" })).toBeVisible();
+  await ada.saved();
+  const held = async () => {
+    const { dashboard } = await server.read(id);
+    const { s1, n1 } = dashboard.widgets;
+    return [s1.title, s1.options.query, n1.text.plain, Object.keys((dashboard as any).settings)];
+  };
+  const named = (name: string) => [`CPU of $${name}`, `cpu{host=$${name}}`, `Ask \${${name}}, or [[${name}]]`, [`variable.${name}`]];
+  expect(await held()).toEqual(named("machine"));
+  await expect(grace.title("s1")).toHaveText("CPU of alpha");
+  // Grace's caret is where it was.
+  await grace.page.keyboard.type("!");
+  await expect(ada.widget("n1")).toContainText("Ask alpha, or alpha!");
+  await grace.page.keyboard.press("Backspace");
+  await grace.saved();
+
+  await ada.page.getByTestId("undo").click();
+  await ada.saved();
+  expect(await held()).toEqual(named("host"));
+  await ada.page.getByTestId("redo").click();
+  await ada.saved();
+  expect(await held()).toEqual(named("machine"));
+});
+
+test("several values of a variable are chosen at once, and charts and titles have all of them", async ({ server, arrive }) => {
+  const points = ["alpha", "beta", "gamma"].flatMap((host) => [
+    { series: "load", tags: { host }, value: 1 },
+    { series: "load", tags: { host }, value: 2, at: Date.now() - 60_000 },
+  ]);
+  const pushed = await fetch(`${server.url}/api/v1/series`, { method: "POST", body: JSON.stringify(points) });
+  expect(pushed.ok).toBe(true);
+  const id = await server.dashboard("Several");
+  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
+  await ada.page.goto(`${server.url}/status`);
+  const chart = { kind: "timeseries", title: "Load of $host", frame: { x: 0, y: 0, w: 12, h: 8 }, options: { query: "load{host=$host}" } };
+  await push(ada.page, id, [{ op: "add_widget", id: "c1", widget: chart }]);
+  for (const person of [ada, grace]) await person.open(id);
+  await addVariable(ada, "host", "Host", "alpha\nbeta\ngamma");
+  const lines = (person: Person) => person.widget("c1").getByTestId("legend-series");
+  await expect(lines(grace)).toHaveText(["load{host=alpha}"]);
+
+  await ada.page.getByTestId("variables-edit").click();
+  await ada.page.getByTestId("variable-edit-host").click();
+  await ada.page.getByTestId("variable-multi").check();
+  await ada.page.getByTestId("variable-save").click();
+  await ada.page.getByTestId("variables-editor").getByText("Done").click();
+  const button = (person: Person) => person.page.getByTestId("variable-host");
+  await button(ada).click();
+  await ada.page.getByRole("checkbox", { name: "gamma" }).check();
+  for (const person of [ada, grace]) {
+    await expect(lines(person)).toHaveText(["host=alpha", "host=gamma"]);
+    await expect(person.title("c1")).toHaveText("Load of alpha, gamma");
+    await expect(button(person)).toHaveText("alpha, gamma");
+  }
+  // Another person takes one away.
+  await button(grace).click();
+  await grace.page.getByRole("checkbox", { name: "alpha" }).uncheck();
+  await expect(ada.page.getByRole("checkbox", { name: "alpha" })).not.toBeChecked();
+  for (const person of [ada, grace]) await expect(lines(person)).toHaveText(["load{host=gamma}"]);
+  const found = await new AxeBuilder({ page: ada.page }).analyze();
+  expect(found.violations.map((one) => one.id)).toEqual([]);
+  await ada.page.keyboard.press("Escape");
+  await expect(button(ada)).toBeFocused();
+  await grace.page.getByTestId("undo").click();
+  await expect(button(ada)).toHaveText("alpha, gamma");
+  await grace.saved();
+  expect(((await server.read(id)).dashboard as any).settings["value.host"]).toBe("(alpha|gamma)");
 });

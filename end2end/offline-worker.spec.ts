@@ -5,6 +5,7 @@ import path from "node:path";
 import type { BrowserContext, Page } from "@playwright/test";
 import { expect, test } from "./fixtures.ts";
 import { Server, site } from "./server.ts";
+import { fill } from "./wall.ts";
 
 // What Chromium itself writes about a network that a test has taken away.
 const CUT = /WebSocket connection|net::ERR_|Failed to load resource/;
@@ -141,4 +142,43 @@ test("a new build takes over whole, and pages of the build before it stay whole"
     await server.stop();
     rmSync(root, { recursive: true, force: true });
   }
+});
+
+test("a large dashboard opens from this device with what is on the screen, and the rest follows in its place", async ({
+  arrive,
+  server,
+}) => {
+  const WIDGETS = 60;
+  const id = await server.dashboard("Wall");
+  const ada = await arrive("Ada", { complains: CUT });
+  await ada.open(id);
+  await fill(ada.page, id, WIDGETS, false);
+  await expect(ada.widgets).toHaveCount(WIDGETS);
+  await worker(ada.page);
+  await ada.page.goto("/status");
+  // How it is in the moment in which all have their place.
+  await ada.page.addInitScript((wanted) => {
+    const places = () => {
+      const all = document.querySelectorAll('[data-testid="widget"]');
+      return [...all].map((it) => ({ id: it.id, busy: it.ariaBusy === "true", ...it.getBoundingClientRect().toJSON() }));
+    };
+    const seen = new MutationObserver(() => {
+      if (places().length < wanted) return;
+      seen.disconnect();
+      Object.assign(window, { places, began: places() });
+    });
+    seen.observe(document, { subtree: true, childList: true });
+  }, WIDGETS);
+  await ada.context.setOffline(true);
+  await ada.page.goto(`/d/${id}`);
+  await expect(ada.widgets).toHaveCount(WIDGETS);
+  await expect(ada.page.locator("[aria-busy]")).toHaveCount(0);
+  await expect(ada.page.getByText("Write here.")).toHaveCount(WIDGETS / 5);
+  const { began, ended, height } = await ada.page.evaluate(() => {
+    const { began, places } = window as any;
+    return { began, ended: places(), height: innerHeight };
+  });
+  expect(began.filter((it: any) => it.busy).length).toBeGreaterThan(WIDGETS / 2);
+  expect(began.filter((it: any) => it.busy && it.top < height)).toEqual([]);
+  expect(ended).toEqual(began.map((it: any) => ({ ...it, busy: false })));
 });

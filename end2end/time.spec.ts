@@ -185,8 +185,13 @@ test("a marked moment stands on every chart for everybody, is changed, removed a
   await point(ada, "c1", 0.75);
   await ada.widget("c1").getByTestId("mark-this").click();
   await expect(ada.page.getByTestId("mark-text")).toBeFocused();
+  // It shows to the others while it is written.
+  const draft = grace.widget("c2").getByTestId("mark-draft");
+  await expect(draft).toContainText("Ada marks this moment");
   await ada.page.keyboard.type("Deployed 4.2");
+  await expect(draft).toContainText("Ada Deployed 4.2");
   await ada.page.keyboard.press("Enter");
+  await expect(draft).toHaveCount(0);
   await expect(ada.page.getByTestId("mark-dialog")).toHaveCount(0);
   for (const person of [ada, grace]) {
     for (const chart of ["c1", "c2"]) {
@@ -221,4 +226,101 @@ test("a marked moment stands on every chart for everybody, is changed, removed a
   await expect(ada.page.getByTestId("activity-item").filter({ hasText: "changed the mark at" })).toHaveCount(1);
   await ada.saved();
   expect(Object.keys((await server.read(id)).dashboard.settings)).toHaveLength(1);
+});
+
+/** Ada and Grace on a chart of five points that somebody pushed, and one of this server's figures below. */
+async function orders(server: any, arrive: any, title: string, context = {}) {
+  const id = await server.dashboard(title);
+  const now = Date.now();
+  const times = [5, 4, 3, 2, 1].map((minutes) => now - minutes * 60_000);
+  const points = times.map((at, n) => ({ series: title, value: n + 1, at }));
+  const pushed = await fetch(`${server.url}/api/v1/series`, { method: "POST", body: JSON.stringify(points) });
+  expect(pushed.ok).toBe(true);
+  const [ada, grace]: [Person, Person] = [await arrive("Ada", { context }), await arrive("Grace")];
+  await ada.page.goto(`${server.url}/status`);
+  await push(ada.page, id, [
+    chart("c1", { x: 0, y: 0, w: 24, h: 10 }, title),
+    chart("c2", { x: 0, y: 10, w: 24, h: 16 }, "server.memory"),
+  ]);
+  for (const person of [ada, grace]) {
+    await person.open(id);
+    await expect(person.widget("c1").getByTestId("chart-keys")).toHaveCount(1);
+    await expect(person.widget("c2").getByTestId("chart-keys")).toHaveCount(1);
+  }
+  return { id, ada, grace, times };
+}
+
+test("keys move the moment on a chart from point to point, read it out, show it to others and mark it", async ({
+  server,
+  arrive,
+}) => {
+  const { id, ada, grace, times } = await orders(server, arrive, "Keys");
+  await expect(grace.collaborator(ada)).toBeVisible();
+  const says = ada.widget("c1").getByTestId("chart-says");
+  const keys = ada.page.keyboard;
+  await ada.widget("c1").getByTestId("chart-keys").focus();
+  await expect(ada.widget("c1").getByRole("application")).toHaveAccessibleName(/c1: arrow keys/);
+  await expect(says).toHaveText("");
+
+  for (const [key, value] of [["ArrowLeft", 5], ["ArrowLeft", 4], ["Home", 1], ["ArrowRight", 2], ["Shift+ArrowRight", 5], ["Shift+ArrowLeft", 1], ["End", 5], ["ArrowLeft", 4]] as const) {
+    await keys.press(key);
+    await expect(says).toHaveText(new RegExp(`^\\d\\d:\\d\\d:\\d\\d, Keys: ${value}$`));
+    await expect(ada.widget("c1").locator(".legend .last")).toHaveText(String(value));
+  }
+  for (const chart of ["c1", "c2"]) {
+    await expect(ada.widget(chart).getByTestId("my-crosshair")).toBeVisible();
+    await expect.poll(() => across(grace, chart, '[data-testid="crosshair"]')).toBeCloseTo(1 - 2 / 15, 1);
+  }
+  await expect(grace.widget("c2").getByTestId("crosshair")).toContainText("Ada");
+
+  await keys.press("Enter");
+  await expect(ada.page.getByTestId("mark-text")).toBeFocused();
+  await keys.type("Deployed");
+  await keys.press("Enter");
+  await expect(grace.widget("c2").getByTestId("annotation")).toHaveCount(1);
+  await ada.saved();
+  const marks = Object.values((await server.read(id)).dashboard.settings) as { at: number }[];
+  expect(marks.map((mark) => mark.at)).toEqual([times[3]]);
+
+  // The keyboard is where it was, and goes on from there.
+  await expect(ada.widget("c1").getByTestId("chart-keys")).toBeFocused();
+  await keys.press("ArrowLeft");
+  await expect(says).toHaveText(/Keys: 3$/);
+  await keys.press("Escape");
+  await expect(ada.page.getByTestId("my-crosshair")).toHaveCount(0);
+  await expect(grace.page.getByTestId("crosshair")).toHaveCount(0);
+  await expect(says).toHaveText("");
+  await keys.press("ArrowLeft");
+  await expect(ada.page.getByTestId("my-crosshair")).toHaveCount(2);
+  await keys.press("Tab");
+  await expect(ada.page.getByTestId("my-crosshair")).toHaveCount(0);
+});
+
+test("a finger chooses a time to the side, and scrolls the page up and down", async ({ server, arrive }) => {
+  const { ada } = await orders(server, arrive, "Finger", { hasTouch: true, viewport: { width: 900, height: 500 } });
+  const line = await ada.context.newCDPSession(ada.page);
+  const touch = (type: string, ...touchPoints: object[]) => line.send("Input.dispatchTouchEvent" as any, { type, touchPoints } as any);
+  const drag = async (from: { x: number; y: number }, to: { x: number; y: number }, before_end?: () => Promise<void>) => {
+    await touch("touchStart", from);
+    for (let n = 1; n <= 10; n++) {
+      await touch("touchMove", { x: from.x + ((to.x - from.x) * n) / 10, y: from.y + ((to.y - from.y) * n) / 10 });
+    }
+    await before_end?.();
+    await touch("touchEnd");
+  };
+  const chart = await box(area(ada, "c1"));
+  const at = (x: number, y: number) => ({ x: chart.x + chart.width * x, y: chart.y + chart.height * y });
+
+  await drag(at(0.4, 0.5), at(0.6, 0.6), () => expect(ada.widget("c1").locator(".chosen")).toBeVisible());
+  await expect(ada.page.getByTestId("own-time")).toBeVisible();
+  await expect(range(ada)).toContainText(/\d\d:\d\d – \d\d:\d\d/);
+  await expect(ada.widget("c1").locator(".chosen")).toHaveCount(0);
+  expect(await ada.page.evaluate(() => scrollY)).toBe(0);
+  await expect(ada.page.getByTestId("inspector")).toHaveCount(0);
+  await ada.page.keyboard.press("t");
+  await expect(ada.page.getByTestId("own-time")).toHaveCount(0);
+
+  await drag(at(0.4, 0.5), at(0.42, -0.3));
+  await expect.poll(() => ada.page.evaluate(() => scrollY)).toBeGreaterThan(50);
+  await expect(ada.page.getByTestId("own-time")).toHaveCount(0);
 });

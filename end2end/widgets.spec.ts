@@ -267,3 +267,36 @@ for (const scheme of ["light", "dark"] as const) {
     await check("data as a table");
   });
 }
+
+test("bars of several series stand side by side, each time's in the order of the legend", async ({ server, arrive }) => {
+  const id = await server.dashboard("Bars");
+  const ada = await arrive("Ada");
+  await ada.open(id);
+  const widget = await ada.add("timeseries");
+  await options(ada, widget);
+  await paste(ada, "day,eu,us,asia\n2026-10-01,7,5,6\n2026-10-02,8,6,9\n2026-10-03,5,9,8");
+  await ada.page.getByTestId("field-style").selectOption("bars");
+  await ada.saved();
+  /** The colours that a line through the chart above its ground meets, by the names of their series. */
+  const met = () =>
+    ada.widget(widget).evaluate((tile) => {
+      const canvas = tile.querySelector("canvas");
+      if (!canvas) return [];
+      const colors = ["--s1", "--s2", "--s3"].map((name) => getComputedStyle(tile).getPropertyValue(name).trim());
+      const rgb = colors.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)).join());
+      const over = tile.querySelector<HTMLElement>(".u-over")!;
+      const y = Math.round((over.offsetTop + over.offsetHeight - 8) * devicePixelRatio);
+      const { data } = canvas.getContext("2d")!.getImageData(0, y, canvas.width, 1);
+      const line: string[] = [];
+      for (let x = 0; x < canvas.width; x++) {
+        const series = ["eu", "us", "asia"][rgb.indexOf(data.slice(x * 4, x * 4 + 3).join())] ?? "";
+        if (series !== line.at(-1)) line.push(series);
+      }
+      return line.filter((series) => series);
+    });
+  await expect.poll(met).toEqual(["eu", "us", "asia", "eu", "us", "asia", "eu", "us", "asia"]);
+  await ada.widget(widget).getByTestId("legend-series").nth(1).click();
+  await expect.poll(met).toEqual(["eu", "asia", "eu", "asia", "eu", "asia"]);
+  await ada.page.getByTestId("field-stacked").check();
+  await expect.poll(met).toEqual(["asia", "asia", "asia"]);
+});

@@ -17,13 +17,13 @@ use super::activity::{Absence, Activity};
 use super::time::ShownTime;
 use super::unsaved::Unsaved;
 use crate::dashboard::order::sorted;
-use crate::dashboard::settings::with_variables;
+use crate::dashboard::settings::in_words;
 use crate::dashboard::{
     Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, Widget, WidgetId,
 };
 use crate::sync::link::Ended;
 use crate::sync::protocol::{Cursor, Dragging, Editing, Peer};
-use crate::sync::replica::Seen;
+use crate::sync::replica::{Along, Seen};
 
 pub use telling::{Review, Toast, ToastAction};
 pub use widget_signals::{Draft, Drafts, Glow, WidgetData, WidgetSignals};
@@ -39,6 +39,8 @@ pub trait Live {
     fn edit(&self, ops: Vec<Op>);
     /// As `edit`, for what was begun at an earlier moment.
     fn edit_begun(&self, ops: Vec<Op>, began: Seen);
+    /// As [`Live::edit_begun`], and as one step with it what goes along with it.
+    fn edit_along(&self, ops: Vec<Op>, began: Seen, along: Along);
     /// Replaces `remove` UTF-16 units from `at` on with `insert` in a note's text.
     fn splice(&self, id: &WidgetId, at: u32, remove: u32, insert: &str);
     /// Takes back the last own step, or says why not.
@@ -400,7 +402,7 @@ impl DashboardStore {
     /// A text with the values of the dashboard's variables in it, tracked where it names any.
     pub fn with_values(&self, text: &str) -> String {
         match text.contains(['$', '[']) {
-            true => with_variables(&self.settings.read(), text),
+            true => in_words(&self.settings.read(), text),
             false => text.to_owned(),
         }
     }

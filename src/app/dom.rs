@@ -152,6 +152,16 @@ pub fn visible() -> bool {
     document().visibility_state() == web_sys::VisibilityState::Visible
 }
 
+/// Pixels of the page that show at once, from top to bottom.
+pub fn window_height() -> f64 {
+    window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(f64::MAX)
+}
+
+/// How far the page is scrolled down, in pixels.
+pub fn scrolled() -> f64 {
+    window().scroll_y().unwrap_or(0.0)
+}
+
 /// True for people who asked for less motion.
 pub fn less_motion() -> bool {
     matches!(window().match_media("(prefers-reduced-motion: reduce)"), Ok(Some(query)) if query.matches())
@@ -282,7 +292,7 @@ pub enum Step {
 /// the page scrolls along.
 pub fn track_pointer(press: &PointerEvent, then: impl FnMut(Step) + 'static) {
     let pointer = press.pointer_id();
-    let from_y = window().scroll_y().unwrap_or(0.0);
+    let from_y = scrolled();
     let then = Rc::new(RefCell::new(then));
     let listeners: Rc<RefCell<Vec<WindowListenerHandle>>> = Rc::default();
     let end = {
@@ -298,8 +308,8 @@ pub fn track_pointer(press: &PointerEvent, then: impl FnMut(Step) + 'static) {
     let moved = window_event_listener(leptos::ev::pointermove, move |event| {
         if event.pointer_id() == pointer {
             scroll_at_edge(f64::from(event.client_y()));
-            let scrolled = window().scroll_y().unwrap_or(0.0) - from_y;
-            let (x, y) = (f64::from(event.client_x()), f64::from(event.client_y()) + scrolled);
+            let gone = scrolled() - from_y;
+            let (x, y) = (f64::from(event.client_x()), f64::from(event.client_y()) + gone);
             (then.borrow_mut())(Step::Move { x, y });
         }
     });
@@ -325,7 +335,7 @@ pub fn track_pointer(press: &PointerEvent, then: impl FnMut(Step) + 'static) {
 fn scroll_at_edge(y: f64) {
     const EDGE_PX: f64 = 56.0;
     const STEP_PX: f64 = 14.0;
-    let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(f64::MAX);
+    let height = window_height();
     if y < EDGE_PX {
         window().scroll_by_with_x_and_y(0.0, -STEP_PX);
     } else if y > height - EDGE_PX {

@@ -57,26 +57,33 @@ thread_local! {
 /// there by then.
 pub fn draw_soon(widget: WidgetSignals) {
     if LINE.with_borrow_mut(|line| line.put(widget)) {
-        spawn_local(draw());
+        spawn_local(in_turns(Box::new(draw)));
     }
 }
 
-/// Draws until nobody is in line.
-async fn draw() {
+/// Draws the widget whose turn it is. False where nobody is in line.
+fn draw() -> bool {
+    let next = LINE.with_borrow_mut(Line::next);
+    next.inspect(|widget| widget.data.notify()).is_some()
+}
+
+/// Takes as many steps in each frame as there is time for, until there is none left to take.
+pub async fn in_turns(mut step: Box<dyn FnMut() -> bool>) {
     loop {
         next_frame().await;
         let began = elapsed_ms();
         while elapsed_ms() - began < BUDGET_MS {
-            let Some(widget) = LINE.with_borrow_mut(Line::next) else { return };
-            widget.data.notify();
-            // Its readers are woken and run before this promise is kept, so what they take counts.
+            if !step() {
+                return;
+            }
+            // Whom it woke runs before this promise is kept, so what they take counts.
             kept(Promise::resolve(&JsValue::NULL)).await;
         }
     }
 }
 
 /// Waits for the next frame; while the page is hidden there is none.
-async fn next_frame() {
+pub async fn next_frame() {
     kept(Promise::new(&mut |begins, _| {
         // A window that is there has frames.
         let _ = window().request_animation_frame(&begins);

@@ -9,6 +9,7 @@ use super::time::words;
 use crate::dashboard::Strategy;
 use crate::dashboard::range::TimeRange;
 use crate::dashboard::settings::{ANNOTATION, Annotation, CHOSEN, RANGE, VARIABLE, Variable};
+use crate::dashboard::several::each_of;
 
 /// What a setting is called in a sentence, by one of the values that it has or had: `the mark at 10:02`.
 pub fn about<'a>(field: &str, values: impl IntoIterator<Item = &'a Value>) -> String {
@@ -54,13 +55,14 @@ pub fn in_words(field: &str, value: &Value) -> String {
         // Without the present at hand, a day stands with its year.
         RANGE => words::of(text.parse::<TimeRange>().unwrap_or_default(), 0),
         _ if field.starts_with(VARIABLE) => match Variable::deserialize(value) {
-            Ok(Variable { label, choices, values_of }) => {
+            Ok(Variable { label, choices, values_of, .. }) => {
                 let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
                 let values = values_of.map(|of| format!("values of {} in {}", of.label, of.source));
                 format!("{label}{}", values.unwrap_or_else(|| choices.join(", ")))
             }
             Err(_) => "removed".to_owned(),
         },
+        _ if field.starts_with(CHOSEN) => each_of(text).join(", "),
         _ => text.to_owned(),
     }
 }
@@ -69,7 +71,7 @@ pub fn in_words(field: &str, value: &Value) -> String {
 /// something that is told.
 pub fn varied(field: &str, before: &Value, now: &Value) -> Option<String> {
     if let Some(name) = field.strip_prefix(CHOSEN) {
-        let chosen = now.as_str()?;
+        let chosen = each_of(now.as_str()?).join(", ");
         return Some(format!("set ${name} to “{chosen}”"));
     }
     let name = field.strip_prefix(VARIABLE)?;

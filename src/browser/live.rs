@@ -8,7 +8,7 @@ use crate::app::dashboard_store::{Live, Settle};
 use crate::dashboard::text::Update;
 use crate::dashboard::{NoteText, Op, WidgetId};
 use crate::sync::protocol::{Cursor, Dragging, Editing};
-use crate::sync::replica::Seen;
+use crate::sync::replica::{Along, Seen};
 
 use super::clock::{monotonic_ms, random_id};
 use super::requests;
@@ -31,6 +31,12 @@ impl Live for ServiceProvider {
     fn edit_begun(&self, ops: Vec<Op>, began: Seen) {
         let written = ops.clone();
         let outcome = self.0.borrow_mut().replica.edit_begun(ops, began);
+        self.outcome(outcome, &written, Duration::ZERO);
+    }
+
+    fn edit_along(&self, ops: Vec<Op>, began: Seen, along: Along) {
+        let written = [ops.clone(), along.ops.clone()].concat();
+        let outcome = self.0.borrow_mut().replica.edit_along(ops, began, along);
         self.outcome(outcome, &written, Duration::ZERO);
     }
 

@@ -34,7 +34,7 @@ use keeping::Keeping;
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
 const TICK: Duration = Duration::from_millis(250);
-/// A join that the room has not answered for this long is sent again.
+/// A connection on which the room has not answered a join for this long is given up.
 const JOIN_ANSWER_MS: u64 = 10_000;
 /// Handle to the services of one dashboard page.
 #[derive(Clone)]
@@ -251,14 +251,18 @@ impl ServiceProvider {
         self.show_status();
     }
 
-    fn join(&self) {
+    /// Asks to join. False while an earlier join is unanswered.
+    fn join(&self) -> bool {
         let mut services = self.0.borrow_mut();
+        if !services.replica.begin_join() {
+            return false;
+        }
         services.joined = false;
         services.join_by = Some(monotonic_ms() + JOIN_ANSWER_MS);
-        services.replica.disconnected();
         let (dashboard, resume) = (services.dashboard.clone(), services.replica.resume());
         drop(services);
         self.send(&ClientMessage::Join { dashboard, resume });
+        true
     }
 
     fn closed(&self, code: u16) {
@@ -303,8 +307,8 @@ impl ServiceProvider {
             let services = self.0.borrow();
             services.link.is_open() && !services.joined && services.join_by.is_some_and(|by| by <= now)
         };
-        if unanswered {
-            self.join();
+        if unanswered && !self.join() {
+            self.closed(0);
         }
         self.look_for_left();
         self.plan_push(Duration::ZERO);

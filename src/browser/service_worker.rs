@@ -1,6 +1,6 @@
 //! The service worker, which lets the page open without a network: its registration, and how it does.
 
-use js_sys::{Array, Promise};
+use js_sys::{Array, Function, Promise};
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -54,7 +54,18 @@ async fn register(tab: ThisTab) -> ServiceStatus {
         (Err(error), _) | (_, Err(error)) => Err(error),
     };
     match ready {
-        Ok(_) => service(ServiceState::Ok, "The page opens without a network.", told.get_untracked()),
+        Ok(registration) => {
+            // A page that was on its way while the worker took over is not in its hands, and would get no
+            // part of itself from it.
+            if !get(&container, "controller").is_object() {
+                let worker = get(&registration, "active");
+                if let Ok(post) = get(&worker, "postMessage").dyn_into::<Function>() {
+                    // Where it has ended again, the next one has this page.
+                    let _ = post.call1(&worker, &JsValue::NULL);
+                }
+            }
+            service(ServiceState::Ok, "The page opens without a network.", told.get_untracked())
+        }
         Err(error) => {
             let reason =
                 told.get_untracked().or_else(|| words(&error)).unwrap_or_else(|| NO_REASON.to_owned());

@@ -47,6 +47,8 @@ pub enum OpError {
     NoSuchConflict,
     #[error("Somebody has settled this conflict already.")]
     Settled,
+    #[error("Somebody else has chosen since.")]
+    ChosenSince,
     #[error("Others have edited the widget since, and to open this again would remove it.")]
     EditedSince,
     #[error("This conflict is open.")]
@@ -229,10 +231,13 @@ impl<'a> Edit<'a> {
     fn set(&mut self, id: &WidgetId, field: &str, value: &Value) -> Result<(), OpError> {
         let widget = self.widget(id)?;
         check_value(widget.kind, field, value)?;
-        widget.has_room_for(field, value)?;
+        let gives_way = widget.room_for(field, value)?.map(|name| (name.to_owned(), widget.value(name)));
         let old = widget.value(field);
-        let set = |value: Value| Op::Set { id: id.clone(), field: field.to_owned(), value };
-        self.done(set(value.clone()), set(old));
+        let set = |field: &str, value: Value| Op::Set { id: id.clone(), field: field.to_owned(), value };
+        if let Some((name, left)) = gives_way {
+            self.done(set(&name, Value::Null), set(&name, left));
+        }
+        self.done(set(field, value.clone()), set(field, old));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::edit::OpError;
 use super::layout::{COLUMNS, MAX_ROWS, MAX_Y};
-use super::widget::check_value;
+use super::widget::{MAX_FAMILY, check_value};
 use super::{Dashboard, Edit, Frame, Kind, MAX_TITLE_CHARS, NoteText, Op, Stamp, Widget, WidgetId, grafana};
 
 /// The format that is written, and the only one there has been.
@@ -227,7 +227,11 @@ pub(super) fn set_option(widget: &mut Widget, name: &str, value: Value, what: &s
     }
     let checked = match name {
         "title" => Err(OpError::NoSuchField(name.to_owned())),
-        _ => check_value(widget.kind, name, &value).and_then(|()| widget.has_room_for(name, &value)),
+        _ => check_value(widget.kind, name, &value).and_then(|()| match widget.room_for(name, &value)? {
+            // What is read is all there is to be: none of it gives way.
+            Some(_) => Err(OpError::TooMany(MAX_FAMILY)),
+            None => Ok(()),
+        }),
     };
     match checked {
         Ok(()) => {

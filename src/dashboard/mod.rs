@@ -12,6 +12,7 @@ pub mod order;
 pub mod query;
 pub mod range;
 pub mod settings;
+pub mod several;
 pub mod splice;
 pub mod table;
 pub mod text;

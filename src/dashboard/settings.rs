@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::edit::OpError;
 use super::range::{MAX_TIME_MS, TimeRange};
+use super::several::each_of;
 use super::widget::{MAX_QUERY_CHARS, MAX_SOURCE_CHARS, check_title};
 use super::{Id, Strategy};
 
@@ -32,6 +33,8 @@ pub const MAX_VARIABLE_NAME: usize = 32;
 pub const MAX_CHOICES: usize = 200;
 /// Characters in one value.
 pub const MAX_CHOICE_CHARS: usize = 200;
+/// Characters of what is chosen, which may be several values.
+pub const MAX_CHOSEN_CHARS: usize = 4_000;
 /// Bytes of a mention between its brackets: a name, and a spelling that Grafana may ask for.
 const MAX_MENTION: usize = MAX_VARIABLE_NAME + 40;
 /// Bytes above which no more variables are filled into a text: twice the longest note.
@@ -52,6 +55,9 @@ pub struct Variable {
     /// The label whose values a source is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values_of: Option<ValuesOf>,
+    /// True where several values can be chosen at once, as [`several`](super::several) writes them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multi: bool,
 }
 
 /// The values that a label has in a source.
@@ -112,8 +118,8 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
         (REFRESH, _) if value.as_u64().is_none_or(|seconds| !(1..=3600).contains(&seconds)) => {
             wants("a whole number of seconds from 1 to 3600".to_owned())
         }
-        (_, Some(CHOSEN)) if text.is_none_or(|text| text.chars().count() > MAX_CHOICE_CHARS) => {
-            wants(format!("text of at most {MAX_CHOICE_CHARS} characters"))
+        (_, Some(CHOSEN)) if text.is_none_or(|text| text.chars().count() > MAX_CHOSEN_CHARS) => {
+            wants(format!("text of at most {MAX_CHOSEN_CHARS} characters"))
         }
         (_, Some(VARIABLE)) => match Variable::deserialize(value) {
             Ok(variable) if variable.fits() => Ok(()),
@@ -205,26 +211,68 @@ pub fn annotations(settings: &Settings) -> impl Iterator<Item = (&str, Annotatio
 /// variable has stays as it is, and so does all that follows where it would get longer than
 /// [`MAX_FILLED_BYTES`]. What a value says is not read again.
 pub fn with_variables(settings: &Settings, text: &str) -> String {
+    filled(settings, text, &|name| variable_value(settings, name).unwrap_or_default())
+}
+
+/// As [`with_variables`], for people: of several values at once each stands there as it is.
+pub fn in_words(settings: &Settings, text: &str) -> String {
+    filled(settings, text, &|name| {
+        let value = variable_value(settings, name).unwrap_or_default();
+        let variable = settings.get(&format!("{VARIABLE}{name}"));
+        match variable.and_then(|variable| variable.get("multi")?.as_bool()) {
+            Some(true) => each_of(&value).join(", "),
+            _ => value,
+        }
+    })
+}
+
+fn filled(settings: &Settings, text: &str, value: &dyn Fn(&str) -> String) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['$', '[']).filter(|_| out.len() <= MAX_FILLED_BYTES) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        let named = mention(from).and_then(|(name, long)| Some((variable_value(settings, name)?, long)));
-        let long = match named {
-            Some((value, long)) => {
-                out.push_str(&value);
-                long
-            }
-            None => {
-                out.push_str(&from[..1]);
-                1
-            }
-        };
-        rest = &from[long..];
+    let mut done = 0;
+    for Mention { at, name, long } in meant(settings, text) {
+        if out.len() > MAX_FILLED_BYTES {
+            break;
+        }
+        out.push_str(&text[done..at]);
+        out.push_str(&value(name));
+        done = at + long;
     }
-    out.push_str(rest);
+    out.push_str(&text[done..]);
     out
+}
+
+/// Where a text names a variable that there is, in bytes: the place of the name alone, so that what asks for
+/// it, as in `${name:regex}`, can stay.
+pub fn uses<'a>(settings: &'a Settings, text: &'a str, name: &'a str) -> impl Iterator<Item = usize> {
+    let named = meant(settings, text).filter(move |mention| mention.name == name);
+    named.map(|Mention { at, .. }| {
+        at + if text[at..].starts_with("${") || text[at..].starts_with('[') { 2 } else { 1 }
+    })
+}
+
+/// A variable where a text names it, in bytes.
+struct Mention<'a> {
+    at: usize,
+    name: &'a str,
+    long: usize,
+}
+
+/// The variables that a text names and that there are, in its order.
+fn meant<'a>(settings: &'a Settings, text: &'a str) -> impl Iterator<Item = Mention<'a>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while let Some(next) = text[from..].find(['$', '[']) {
+            let at = from + next;
+            if let Some((name, long)) = mention(&text[at..])
+                && settings.contains_key(&format!("{VARIABLE}{name}"))
+            {
+                from = at + long;
+                return Some(Mention { at, name, long });
+            }
+            from = at + 1;
+        }
+        None
+    })
 }
 
 /// The names that a text mentions where it could mean variables.
@@ -291,7 +339,7 @@ mod tests {
             ("variable.host", json!({"choices": [1]})),
             ("variable.host", json!({"choices": vec!["a"; MAX_CHOICES + 1]})),
             ("value.host", json!(1)),
-            ("value.host", json!("x".repeat(MAX_CHOICE_CHARS + 1))),
+            ("value.host", json!("x".repeat(MAX_CHOSEN_CHARS + 1))),
             ("annotation.a b", json!({"at": 1, "text": ""})),
             ("annotation.a", json!({"text": "when?"})),
             ("annotation.a", json!({"at": u64::MAX, "text": ""})),
@@ -348,6 +396,15 @@ mod tests {
         ] {
             assert_eq!(with_variables(&settings, text), expected);
         }
+        let text = "$host ${host:regex} $hosts [[host]] $rate é$host";
+        let places: Vec<usize> = uses(&settings, text, "host").collect();
+        assert!(places.iter().all(|at| text[*at..].starts_with("host")), "{places:?}");
+        assert_eq!(places.len(), 4);
+        settings.insert("variable.job".to_owned(), json!({"choices": ["a", "b"], "multi": true}));
+        settings.insert("value.job".to_owned(), json!(r"(a\\.b|c)"));
+        assert_eq!(with_variables(&settings, "{job=~\"$job\"}"), r#"{job=~"(a\\.b|c)"}"#);
+        assert_eq!(in_words(&settings, "$job of $host"), "a.b, c of a$host");
+        assert_eq!(uses(&settings, text, "hosts").count(), 0, "there is no such variable");
         assert_eq!(mentioned("$a ${b:csv} [[c]] [5m] $1 é$_d").collect::<Vec<_>>(), ["a", "b", "c", "_d"]);
     }
 

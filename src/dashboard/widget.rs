@@ -288,14 +288,22 @@ impl Widget {
         }
     }
 
-    /// Checks that one more option, if it is one more, keeps within [`MAX_FAMILY`].
-    pub(super) fn has_room_for(&self, name: &str, value: &Value) -> Result<(), OpError> {
+    /// Checks that one more option, if it is one more, keeps within [`MAX_FAMILY`]. Answers the option that
+    /// gives way to it, where there is no other room: what is left of an item that is gone, as where somebody
+    /// ticked it while another removed it.
+    pub(super) fn room_for(&self, name: &str, value: &Value) -> Result<Option<&str>, OpError> {
         let family = self.kind.field(name).filter(|field| field.is_family());
         let Some(family) = family.filter(|_| !value.is_null() && !self.options.contains_key(name)) else {
-            return Ok(());
+            return Ok(None);
         };
-        let members = self.options.keys().filter(|name| name.starts_with(family.name)).count();
-        if members < MAX_FAMILY { Ok(()) } else { Err(OpError::TooMany(MAX_FAMILY)) }
+        let members = || self.options.keys().filter_map(|name| Some((name, name.strip_prefix(family.name)?)));
+        if members().count() < MAX_FAMILY {
+            return Ok(None);
+        }
+        let of_items = [DONE.name, AT.name].contains(&family.name);
+        let gone = |id: &str| of_items && !self.options.contains_key(&format!("{}{id}", ITEM.name));
+        let left = members().find(|(_, id)| gone(id)).map(|(name, _)| name.as_str());
+        left.map(Some).ok_or(OpError::TooMany(MAX_FAMILY))
     }
 
     /// Takes a widget as somebody sent it: checks every value and reads its text anew.
@@ -344,4 +352,81 @@ pub fn check_title(value: &Value) -> Result<(), OpError> {
     }
     let wants = format!("text of at most {MAX_TITLE_CHARS} characters");
     Err(OpError::BadValue { field: "title".to_owned(), wants })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Dashboard, Edit, Stamp};
+    use serde_json::json;
+
+    fn list() -> (Dashboard, WidgetId) {
+        let id = WidgetId::new("w1").expect("an id");
+        let mut dashboard = Dashboard::default();
+        dashboard
+            .apply(&Widget::new(Kind::Checklist, "", Frame::default()).add_op(id.clone()), &Stamp::default());
+        (dashboard, id)
+    }
+
+    fn ops(widget: &WidgetId, options: &[(String, Value)]) -> Vec<Op> {
+        let set = |(field, value): &(String, Value)| Op::Set {
+            id: widget.clone(),
+            field: field.clone(),
+            value: value.clone(),
+        };
+        options.iter().map(set).collect()
+    }
+
+    fn item(n: usize) -> [(String, Value); 3] {
+        [
+            (format!("item.{n}"), json!("text")),
+            (format!("at.{n}"), json!(n)),
+            (format!("done.{n}"), json!(true)),
+        ]
+    }
+
+    #[test]
+    fn s10_what_is_left_of_items_that_are_gone_gives_way_to_new_ones() {
+        let (mut dashboard, id) = list();
+        let perform = |dashboard: &mut Dashboard, ops: Vec<Op>| {
+            let mut edit = Edit::new(dashboard, Stamp::default());
+            let done: Result<Vec<()>, OpError> = ops.iter().map(|op| edit.perform(op)).collect();
+            done.map(|_| edit.finish())
+        };
+        for n in 0..400 {
+            // Removed by somebody who saw neither its tick nor its place.
+            let gone = (format!("item.{n}"), Value::Null);
+            perform(&mut dashboard, ops(&id, &[&item(n)[..], &[gone]].concat())).expect("there is room");
+        }
+        let counted = |dashboard: &Dashboard, family: &str| {
+            dashboard.widgets[&id].options.keys().filter(|name| name.starts_with(family)).count()
+        };
+        assert_eq!(counted(&dashboard, "done."), MAX_FAMILY, "what is left is bounded too");
+        let before = dashboard.clone();
+        let effect = perform(&mut dashboard, ops(&id, &item(400))).expect("there is room");
+        assert_eq!(effect.ops.len(), 5, "the log says what gave way");
+        let mut copy = before.clone();
+        effect.ops.iter().for_each(|op| copy.apply(op, &Stamp::default()));
+        assert_eq!(copy, dashboard);
+        perform(&mut copy, effect.inverse).expect("it can be taken back");
+        assert_eq!(copy, before);
+
+        for n in 401..400 + MAX_FAMILY {
+            perform(&mut dashboard, ops(&id, &item(n))).expect("there is room");
+        }
+        assert_eq!(["item.", "at.", "done."].map(|family| counted(&dashboard, family)), [MAX_FAMILY; 3]);
+        for (field, value) in item(900) {
+            let error = perform(&mut dashboard, ops(&id, &[(field, value)])).expect_err("it is full");
+            assert_eq!(error, OpError::TooMany(MAX_FAMILY));
+        }
+    }
+
+    #[test]
+    fn s10_only_what_items_leave_gives_way() {
+        let mut table = Widget::new(Kind::Table, "", Frame::default());
+        table.options.extend((0..MAX_FAMILY).map(|n| (format!("unit.c{n}"), json!("ms"))));
+        assert_eq!(table.room_for("unit.more", &json!("s")), Err(OpError::TooMany(MAX_FAMILY)));
+        assert_eq!(table.room_for("unit.c1", &json!("s")), Ok(None));
+        assert_eq!(table.room_for("unit.more", &Value::Null), Ok(None));
+    }
 }

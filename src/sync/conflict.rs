@@ -36,6 +36,14 @@ pub enum Weighed {
     Refuse(OpError),
 }
 
+/// The cell under which it is noted who wrote last: a choice has one of its own.
+pub fn written_cell(op: &Op) -> Option<Cell> {
+    match op {
+        Op::SettleConflict { conflict, .. } => Some(Cell::dashboard(&format!("conflict.{conflict}"))),
+        op => op.cell(),
+    }
+}
+
 /// What an op is weighed with.
 pub struct Scales<'a> {
     pub dashboard: &'a Dashboard,
@@ -60,8 +68,14 @@ impl Scales<'_> {
             }
             Op::SetDashboard { value, .. } => self.value(op, value),
             Op::RemoveWidget { id } => self.removal(id),
-            Op::SettleConflict { conflict, choose: Choice::Reopen } if self.removes_edits(conflict) => {
-                Weighed::Refuse(OpError::EditedSince)
+            Op::SettleConflict { conflict, choose: Choice::Reopen } => {
+                let cell = written_cell(op);
+                let others = cell.and_then(|cell| self.cells.written_since(&cell, self.base, self.client));
+                match others {
+                    Some(_) => Weighed::Refuse(OpError::ChosenSince),
+                    None if self.removes_edits(conflict) => Weighed::Refuse(OpError::EditedSince),
+                    None => Weighed::Perform,
+                }
             }
             _ => Weighed::Perform,
         }

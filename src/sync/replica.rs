@@ -24,7 +24,7 @@ use self::changes::differences;
 pub use self::changes::{Changes, Landed, Notice};
 pub use self::queue::MAX_PENDING;
 use self::saved::Saved;
-pub use self::steps::Undone;
+pub use self::steps::{Along, Undone};
 use self::stored::Numbering;
 pub use self::stored::{StoredDashboard, StoredQueue};
 use self::typing::Typing;
@@ -45,6 +45,8 @@ pub struct Replica {
     token: Option<String>,
     /// False where the copy is spoilt: the next join takes a snapshot.
     resumable: bool,
+    /// True while a join is on its way.
+    joining: bool,
     /// True from `joined` until the connection is gone.
     live: bool,
     confirmed: Dashboard,
@@ -118,6 +120,7 @@ impl Replica {
             revision: 0,
             token: None,
             resumable: false,
+            joining: false,
             live: false,
             view: dashboard.clone(),
             confirmed: dashboard,
@@ -176,6 +179,24 @@ impl Replica {
         self.undo.can_redo()
     }
 
+    /// Begins to join. False while a join of this connection is unanswered: what is pushed on the first
+    /// of two answers would be pushed again on the second, and of two copies of a change one could be
+    /// turned down and the other one taken.
+    #[must_use]
+    pub fn begin_join(&mut self) -> bool {
+        if self.joining {
+            return false;
+        }
+        self.disconnected();
+        self.joining = true;
+        true
+    }
+
+    /// The room has answered a join with an error.
+    pub fn join_failed(&mut self) {
+        self.joining = false;
+    }
+
     /// What a `join` says of where this copy is.
     pub fn resume(&self) -> Option<Resume> {
         let epoch = self.epoch.clone().filter(|_| self.resumable)?;
@@ -188,6 +209,7 @@ impl Replica {
         self.client = Some(client.clone());
         self.user = user.clone();
         self.role = joined.role;
+        self.joining = false;
         self.sent = 0;
         self.resent_from = None;
         let mut changes = Changes::default();
@@ -250,6 +272,7 @@ impl Replica {
 
     /// The connection is gone: nothing is on its way any more.
     pub fn disconnected(&mut self) {
+        self.joining = false;
         self.live = false;
         self.sent = 0;
         self.resent_from = None;
@@ -270,9 +293,7 @@ impl Replica {
     ///
     /// All of a change shares the moment, so what was written in one field goes in a change of its own.
     pub fn edit_begun(&mut self, ops: Vec<Op>, began: Seen) -> Result<Changes, EditError> {
-        // What another log had at that moment is news to this one.
-        let base = if began.log == self.log { began.revision.min(self.revision) } else { 0 };
-        let (changes, effect) = self.perform(ops, base)?;
+        let (changes, effect) = self.perform(ops, self.base(began))?;
         self.undo.did(Step::new(effect.inverse, Vec::new(), self.foreign.now()));
         Ok(changes)
     }
@@ -301,6 +322,11 @@ impl Replica {
         Ok(changes)
     }
 
+    /// The revision that somebody had seen at a moment. What another log had then is news to this one.
+    fn base(&self, began: Seen) -> u64 {
+        if began.log == self.log { began.revision.min(self.revision) } else { 0 }
+    }
+
     /// The stamp of what is only pending.
     fn stamp(&self) -> Stamp {
         Stamp { by: self.user.clone(), at: 0, revision: 0 }
@@ -325,11 +351,16 @@ impl Replica {
     /// Shows a view on which changes were performed, and queues these: all of them, or where they have
     /// no room, none.
     fn enact(&mut self, view: Dashboard, queue: Vec<Vec<Op>>, base: u64) -> Result<Changes, EditError> {
+        self.enact_from(view, queue.into_iter().map(|ops| (ops, base)).collect())
+    }
+
+    /// As [`Self::enact`], each change from a base of its own.
+    fn enact_from(&mut self, view: Dashboard, queue: Vec<(Vec<Op>, u64)>) -> Result<Changes, EditError> {
         self.have_room(queue.len())?;
         let mut changes = Changes::default();
         differences(&self.view, &view, &mut changes);
         self.view = view;
-        for ops in queue {
+        for (ops, base) in queue {
             self.queue(ops, base);
         }
         Ok(changes)

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use crate::dashboard::{Cell, ClientId, Conflict, ConflictId, Dashboard, Edit, MAX_WIDGETS, Op, Stamp, User};
 
-use super::conflict::{CellLog, CellLogs, Scales, Weighed, follow_writes, keep_covered, record_id};
+use super::conflict::{
+    CellLog, CellLogs, Scales, Weighed, follow_writes, keep_covered, record_id, written_cell,
+};
 use super::protocol::{Change, Code, Commit, MAX_OPS, Refused, Role};
 
 /// Clients whose last `seq` is remembered; the one that wrote longest ago is forgotten first. A tab
@@ -295,7 +297,7 @@ impl Room {
 fn logged_cell(op: &Op) -> Option<Cell> {
     match op {
         Op::Place { .. } => None,
-        op => op.cell(),
+        op => written_cell(op),
     }
 }
 

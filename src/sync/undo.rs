@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::dashboard::splice::Splice;
 use crate::dashboard::{Cell, NoteText, Op, WidgetId};
+use crate::sync::conflict::written_cell;
 
 pub use self::text_step::TextStep;
 
@@ -166,7 +167,7 @@ impl Foreign {
     pub fn note(&mut self, ops: &[Op]) {
         for op in ops {
             let made_room = matches!(op, Op::Place { settled: true, .. });
-            if let Some(cell) = op.cell().filter(|_| !made_room) {
+            if let Some(cell) = written_cell(op).filter(|_| !made_room) {
                 self.count += 1;
                 if let Some(id) = op.widget_id() {
                     self.widgets.insert(id.clone(), self.count);
@@ -192,7 +193,7 @@ impl Foreign {
         let last = match op {
             // To remove a widget takes all of its fields away.
             Op::RemoveWidget { id } => self.widgets.get(id),
-            op => op.cell().and_then(|cell| self.written.get(&cell)),
+            op => written_cell(op).and_then(|cell| self.written.get(&cell)),
         };
         last.is_some_and(|last| *last > at)
     }

@@ -1,6 +1,7 @@
 //! Any changes of any number of clients, in any interleaving, with loss, duplication, reordering
 //! across clients and reconnects: once it is quiet, all copies are equal and every op has one end.
 
+mod choices;
 mod ends;
 mod world;
 
@@ -252,4 +253,52 @@ fn s4_a_record_in_which_others_wrote_on_is_about_their_values() {
     world.quiet();
     assert_eq!(shows(&world), (by(&world, 3), Value::Null, "latest".into()));
     ends::check(&world);
+}
+
+#[test]
+fn s10_items_ticked_while_another_removes_them_leave_room_for_new_ones() {
+    let mut world = World::new();
+    let list = widget_id(0);
+    let set = |field: String, value: Value| Op::Set { id: list.clone(), field, value };
+    let widget = Box::new(Widget::new(Kind::Checklist, "List", Frame::default()));
+    world.edit(0, vec![Op::AddWidget { id: list.clone(), widget }]);
+    world.quiet();
+    for round in 0..8 {
+        let each = |ops: &dyn Fn(String) -> Vec<Op>| -> Vec<Op> {
+            (0..50).flat_map(|n| ops(format!("{round}-{n}"))).collect()
+        };
+        let text = |id: &str, value: Value| set(format!("item.{id}"), value);
+        let place = |id: &str, value: Value| set(format!("at.{id}"), value);
+        world.edit(0, each(&|id| vec![text(&id, "It".into()), place(&id, 1.into())]));
+        world.quiet();
+        // Whoever removes has not seen the tick, and the other way round; both ways round.
+        let (ticks, removes) = if round % 2 == 0 { (1, 2) } else { (2, 1) };
+        world.edit(ticks, each(&|id| vec![set(format!("done.{id}"), true.into())]));
+        world.edit(removes, each(&|id| vec![text(&id, Value::Null), place(&id, Value::Null)]));
+        world.quiet();
+    }
+    ends::check(&world);
+    // Ticks of new items, and those of items that are gone.
+    let ticked = |world: &World| {
+        let options = &world.room.dashboard().widgets[&list].options;
+        let (new, gone): (Vec<&String>, Vec<&String>) = options
+            .keys()
+            .filter(|name| name.starts_with("done."))
+            .partition(|name| name.starts_with("done.n"));
+        (new.len(), gone.len())
+    };
+    let item = |n: usize| {
+        [("item", "It".into()), ("done", true.into())].map(|(of, value)| set(format!("{of}.n{n}"), value))
+    };
+    world.edit(3, (0..100).flat_map(item).collect());
+    world.quiet();
+    ends::check(&world);
+    assert_eq!(ticked(&world), (100, 100), "what is new has room");
+    world.edit(3, (100..200).flat_map(item).collect());
+    assert_eq!(world.clients[3].replica.view().widgets[&list].options.len(), 400, "and all else gives way");
+    // A step back brings back what gave way, on every copy.
+    world.act(3, &Doing::Undo);
+    world.quiet();
+    ends::check(&world);
+    assert_eq!(ticked(&world), (100, 100));
 }

@@ -22,13 +22,15 @@ pub enum Ended {
     SetAside(MadeId),
     /// It is in the log, which cannot tell any more what became of it.
     Unknown(MadeId),
+    /// It was saved, and an older backup does not have it.
+    Restored(MadeId),
 }
 
 impl Ended {
     /// The change that it is about.
     pub fn id(&self) -> MadeId {
         match self {
-            Self::Refused(id, _) | Self::SetAside(id) | Self::Unknown(id) => *id,
+            Self::Refused(id, _) | Self::SetAside(id) | Self::Unknown(id) | Self::Restored(id) => *id,
         }
     }
 }
@@ -39,8 +41,8 @@ struct Made {
     touched: u64,
     /// The tab died with it before the device had it.
     lost: bool,
-    /// Its tab heard that the log has it.
-    acked: bool,
+    /// The load of its tab's page that heard that the log has it.
+    acked: Option<u64>,
     /// It was in a log of which an older backup took the place.
     rolled_back: bool,
 }
@@ -67,6 +69,9 @@ pub struct Report {
     pub server_crashes: u64,
     pub tab_crashes: u64,
     pub rollbacks: u64,
+    /// Those that kept the log's name, and how many of these were noticed.
+    pub silent_rollbacks: u64,
+    pub noticed: u64,
     /// Changes that came again, and were answered.
     pub again: u64,
     /// Changes made, and what became of them.
@@ -87,6 +92,8 @@ impl Report {
         self.server_crashes += other.server_crashes;
         self.tab_crashes += other.tab_crashes;
         self.rollbacks += other.rollbacks;
+        self.silent_rollbacks += other.silent_rollbacks;
+        self.noticed += other.noticed;
         self.again += other.again;
         self.changes += other.changes;
         self.set_aside += other.set_aside;
@@ -105,7 +112,8 @@ impl std::fmt::Display for Report {
             "{} changes made; {} commits whose ops were {applied} applied, {over} applied over, {kept} kept in \
              a conflict, {refused} refused; {} changes set aside, {} lost with their tab within the time to \
              write, {} rolled back with the log, {} in it twice after that; {} joins, {} of them with a \
-             snapshot; {} changes came again; {} crashes of the server, {} of tabs, {} rollbacks",
+             snapshot; {} changes came again; {} crashes of the server, {} of tabs; {} rollbacks, {} of \
+             them without a word, {} of these noticed",
             self.changes,
             self.commits,
             self.set_aside,
@@ -118,6 +126,8 @@ impl std::fmt::Display for Report {
             self.server_crashes,
             self.tab_crashes,
             self.rollbacks,
+            self.silent_rollbacks,
+            self.noticed,
         )
     }
 }
@@ -152,7 +162,7 @@ impl Ledger {
     }
 
     pub fn made(&mut self, tab: usize, now: u64) -> MadeId {
-        self.made.push(Made { tab, touched: now, lost: false, acked: false, rolled_back: false });
+        self.made.push(Made { tab, touched: now, lost: false, acked: None, rolled_back: false });
         self.made.len() - 1
     }
 
@@ -212,7 +222,7 @@ impl Ledger {
         }
     }
 
-    /// An older backup took the log's place: it ends earlier, and has another name.
+    /// An older backup took the log's place: it ends earlier, and may have another name.
     pub fn rolled_back(&mut self, revision: u64, epoch: &str) {
         for entry in self.log.drain(revision as usize..) {
             self.made[entry.id].rolled_back = true;
@@ -221,6 +231,11 @@ impl Ledger {
         self.rollbacks += 1;
         self.seen.clear();
         self.seen_revision = 0;
+    }
+
+    /// The log goes on under another name.
+    pub fn renamed(&mut self, epoch: &str) {
+        self.epoch = epoch.to_owned();
     }
 
     /// Somebody has received commits.
@@ -259,7 +274,7 @@ impl Ledger {
         ids: &mut VecDeque<(u64, MadeId)>,
         changes: &Changes,
         verdicts: &[Verdict],
-        left: usize,
+        (tab, load, left): (usize, u64, usize),
     ) -> Vec<Ended> {
         let mut told = Vec::new();
         let mut refused_ops: Vec<&Op> = Vec::new();
@@ -272,12 +287,17 @@ impl Ledger {
                 Notice::SetAside { change, .. } => told.extend(leave(change.seq).map(Ended::SetAside)),
                 Notice::Unknown { change } => told.extend(leave(change.seq).map(Ended::Unknown)),
                 Notice::Refused { op, .. } => refused_ops.push(op),
-                Notice::Restored { .. } | Notice::Conflict { .. } => {}
+                Notice::Restored { .. } => {
+                    let gone = |made: &Made| made.tab == tab && made.rolled_back && made.acked == Some(load);
+                    let gone = self.made.iter().enumerate().filter(|(_, made)| gone(made));
+                    told.extend(gone.map(|(id, _)| Ended::Restored(id)));
+                }
+                Notice::Conflict { .. } => {}
             }
         }
         for (_, seq, refused) in verdicts {
             let Some(id) = leave(*seq) else { continue };
-            self.made[id].acked = true;
+            self.made[id].acked = Some(load);
             for Refused { index, .. } in refused {
                 let op = self.log.iter().find(|entry| entry.id == id).and_then(|entry| entry.ops.get(*index));
                 if let Some(at) = refused_ops.iter().position(|refused| Some(*refused) == op) {
@@ -332,7 +352,14 @@ impl Ledger {
         match logged {
             [] if aside => report.set_aside += 1,
             [] if lost => report.lost_with_tab += 1,
-            [] if rolled_back && acked => report.rolled_back += 1,
+            [] if rolled_back && acked.is_some() => {
+                report.rolled_back += 1;
+                // A page that is loaded again has forgotten what was saved.
+                let here = acked == Some(tabs[tab].lives) && !told.contains(&Ended::Restored(id));
+                self.expect(!here, || {
+                    format!("S4: nobody told tab {tab} that change {id} is not in the log any more")
+                });
+            }
             [] => self.fails(format!("S4: change {id} of tab {tab} is nowhere")),
             [once] if !aside => {
                 let refused = &self.log[*once].refused;
@@ -344,7 +371,10 @@ impl Ledger {
                     ));
                 }
             }
-            more if self.rollbacks as usize >= more.len() - 1 && !aside => report.twice_after_rollback += 1,
+            // Once in the log that the backup brought, and once from its tab, which cannot know.
+            more if self.rollbacks as usize >= more.len() + usize::from(aside) - 1 => {
+                report.twice_after_rollback += 1;
+            }
             more => {
                 let count = more.len();
                 self.fails(format!(

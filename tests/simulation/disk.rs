@@ -90,7 +90,12 @@ impl Disk {
         self.file[..self.synced].to_vec()
     }
 
-    /// Puts an older copy in its place, under the name of a new log.
+    /// The log goes on under another name.
+    pub fn renew(&mut self, epoch: &str) {
+        self.restore(&self.backup(), epoch);
+    }
+
+    /// Puts an older copy in its place, under a name for the log.
     pub fn restore(&mut self, backup: &[u8], epoch: &str) {
         let (records, _) = read(backup);
         self.file.clear();

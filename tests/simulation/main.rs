@@ -138,6 +138,11 @@ fn s7_it_is_noticed_when_pending_changes_are_taken_up_in_reverse() {
 }
 
 #[test]
+fn s7_it_is_noticed_when_a_client_of_a_restored_log_is_not_told_apart() {
+    bites(Fault::IgnoresTokens, &["S1", "S2", "S4", "S11"]);
+}
+
+#[test]
 fn s7_it_is_noticed_when_another_log_is_resumed_from() {
     bites(Fault::ResumesFromStaleEpoch, &["S1", "S11"]);
 }

@@ -2,6 +2,7 @@
 //! time between any two of them for a crash: judged, written, durable, told.
 
 mod log;
+mod restored;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -73,6 +74,10 @@ impl Node {
 
     pub fn sessions(&self) -> Vec<ConnId> {
         self.sessions.keys().copied().collect()
+    }
+
+    pub fn has(&self, conn: ConnId) -> bool {
+        self.sessions.contains_key(&conn)
     }
 
     /// Whether all that came in has been told.
@@ -270,6 +275,7 @@ impl World {
             return;
         }
         let tab = self.conns[conn as usize].tab;
+        let Some(resume) = self.check_history(resume) else { return self.end_restored() };
         self.fence_off(conn, tab);
         let Some(room) = &self.node.room else { return };
         let stale = self.fault == Some(Fault::ResumesFromStaleEpoch);
@@ -289,7 +295,7 @@ impl World {
             role: self.tabs[tab].role,
             epoch,
             revision,
-            token: None,
+            token: self.token(),
             last_seq: room.last_seq(&self.tabs[tab].author.client),
             snapshot: tail.is_none().then(|| room.dashboard().clone()),
             commits: tail,

@@ -17,7 +17,7 @@ use super::check::{Ended, MadeId, Verdict};
 use super::network::{ConnId, Down, Up};
 use super::world::{Event, Fault, World};
 
-/// A join that the room has not answered for this long is sent again.
+/// A connection on which the room has not answered a join for this long is given up.
 const JOIN_ANSWER_MS: u64 = 10_000;
 
 pub struct Tab {
@@ -132,7 +132,9 @@ impl World {
         self.report.tab_crashes += 1;
         let Device { ids: kept, told: known, .. } = &self.tabs[n].device;
         let waiting = life.ids.iter().map(|(_, id)| *id);
-        let answered = life.told.iter().filter(|end| !known.contains(end)).map(Ended::id);
+        let answered =
+            life.told.iter().filter(|end| !known.contains(end) && !matches!(end, Ended::Restored(_)));
+        let answered = answered.map(Ended::id);
         for id in waiting.chain(answered).filter(|id| !kept.contains(id)) {
             self.ledger.lost_with_tab(id, self.now);
         }
@@ -192,24 +194,30 @@ impl World {
         let now = self.now;
         let Some(life) = &mut self.tabs[n].life else { return };
         life.tick_at = u64::MAX;
-        let unanswered = life.link.is_open() && !life.joined && life.join_by.is_some_and(|by| by <= now);
         if let Some(todo) = life.link.tick(now) {
             self.perform(n, todo);
         }
-        if unanswered {
-            self.ask_to_join(n);
+        let unanswered = self.tabs[n].life.as_ref().is_some_and(|life| {
+            life.link.is_open() && !life.joined && life.join_by.is_some_and(|by| by <= now)
+        });
+        if unanswered && !self.ask_to_join(n) {
+            self.closed(n, 0);
         }
         self.plan(n);
     }
 
-    fn ask_to_join(&mut self, n: usize) {
+    /// False while an earlier join is unanswered.
+    fn ask_to_join(&mut self, n: usize) -> bool {
         let now = self.now;
-        let Some(life) = &mut self.tabs[n].life else { return };
+        let Some(life) = self.tabs[n].life.as_mut() else { return true };
+        if !life.replica.begin_join() {
+            return false;
+        }
         life.joined = false;
         life.join_by = Some(now + JOIN_ANSWER_MS);
-        life.replica.disconnected();
         let resume = life.replica.resume();
         self.send(n, Up::Join(resume));
+        true
     }
 
     /// A frame from the server.
@@ -251,6 +259,8 @@ impl World {
     /// What the replica takes. True where the room has to be joined again.
     fn follow(&mut self, n: usize, message: ServerMessage) -> bool {
         let (now, author) = (self.now, self.tabs[n].author.clone());
+        // What was on its way from a log that is no more says nothing of this one.
+        let current = self.tabs[n].conn() >= Some(self.another_log_before);
         let Some(life) = &mut self.tabs[n].life else { return false };
         let offered = life.replica.stored_queue().offered;
         let mine = |commits: &[Commit]| {
@@ -261,20 +271,22 @@ impl World {
         let (taken, mut verdicts, rejoin) = match message {
             ServerMessage::Joined(joined) => {
                 let verdicts = mine(joined.commits.as_deref().unwrap_or_default());
-                if let Some(commits) = &joined.commits {
-                    self.ledger.seen(&joined.epoch, commits);
+                if current {
+                    self.ledger.seen(&joined.epoch, joined.commits.as_deref().unwrap_or_default());
+                    self.ledger.seen_revision(&joined.epoch, joined.revision);
                 }
-                self.ledger.seen_revision(&joined.epoch, joined.revision);
                 let taken = life.replica.joined(&author.client, &author.by, *joined);
                 life.joined = taken.lost.is_none();
                 (taken, verdicts, false)
             }
-            ServerMessage::Commits { commits, digest, forgotten, .. } => {
+            ServerMessage::Commits { commits, digest, token, forgotten, .. } => {
                 let verdicts = mine(&commits);
-                if let Some(epoch) = life.replica.stored_dashboard().map(|stored| stored.epoch) {
+                if let Some(epoch) =
+                    life.replica.stored_dashboard().map(|stored| stored.epoch).filter(|_| current)
+                {
                     self.ledger.seen(&epoch, &commits);
                 }
-                let mut taken = life.replica.commits(commits, digest.as_deref(), None);
+                let mut taken = life.replica.commits(commits, digest.as_deref(), token);
                 if let Some(seq) = forgotten {
                     taken.changes = life.replica.forgotten(seq);
                 }
@@ -295,18 +307,19 @@ impl World {
         self.settle(n, &taken.changes, &verdicts);
         match taken.lost {
             Some(Lost::Digest) => self.ledger.fails("S11: the digests of a copy and its room differ".into()),
-            None => self.ledger.compare(&self.tabs[n]),
-            Some(Lost::Gap) => {}
+            None if current => self.ledger.compare(&self.tabs[n]),
+            _ => {}
         }
         rejoin || taken.lost.is_some()
     }
 
     /// Notes in the ledger what left the queue, and why.
     fn settle(&mut self, n: usize, changes: &Changes, verdicts: &[Verdict]) {
+        let load = self.tabs[n].lives;
         let Some(life) = &mut self.tabs[n].life else { return };
         let queue = life.replica.stored_queue().changes;
         life.unwritten = true;
-        life.told.extend(self.ledger.ends_of(&mut life.ids, changes, verdicts, queue.len()));
+        life.told.extend(self.ledger.ends_of(&mut life.ids, changes, verdicts, (n, load, queue.len())));
         for ((seq, _), change) in life.ids.iter_mut().zip(&queue) {
             *seq = change.seq;
         }

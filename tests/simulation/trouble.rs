@@ -2,8 +2,8 @@
 
 use lockstep::sync::protocol::Role;
 
-use super::network::Told;
-use super::world::{Event, World};
+use super::network::{ConnId, Told};
+use super::world::{Backup, Event, World};
 
 impl World {
     pub fn trouble(&mut self) {
@@ -30,7 +30,7 @@ impl World {
                 self.after(wait, Event::DiskHasRoom);
             }
             82..=85 => self.wall = self.wall.wrapping_sub(self.random.below(2_000_000)).wrapping_add(900_000),
-            86..=91 => {
+            86..=89 => {
                 self.tabs[n].role = Role::Viewer;
                 let wait = self.random.between(100, 5_000);
                 self.after(wait, Event::RoleBack(n));
@@ -76,18 +76,26 @@ impl World {
         }
     }
 
-    /// Somebody puts an older backup in the place of the log.
+    /// Somebody puts an older backup in the place of the log: under another name, or without a word.
     fn roll_back(&mut self) {
-        let Some((end, backup)) = self.random.pick(&self.backups).cloned() else { return };
+        let Some(Backup { end, epoch, file }) = self.random.pick(&self.backups).cloned() else { return };
         self.stop_server(Told::Both);
-        self.epochs += 1;
-        let epoch = format!("e{}", self.epochs);
-        self.disk.restore(&backup, &epoch);
+        let silent = self.random.percent(60);
+        let epoch = if silent { epoch } else { self.new_epoch() };
+        self.disk.restore(&file, &epoch);
         self.ledger.rolled_back(end, &epoch);
         // The later ones are of a log that is no more.
-        self.backups.retain(|(later, _)| *later <= end);
+        self.backups.retain(|backup| backup.end <= end);
+        self.another_log_before = self.conns.len() as ConnId;
         self.report.rollbacks += 1;
+        self.report.silent_rollbacks += u64::from(silent);
         self.start_server();
+    }
+
+    /// A name that no log had before.
+    pub fn new_epoch(&mut self) -> String {
+        self.epochs += 1;
+        format!("e{}", self.epochs)
     }
 
     /// Everything works from here on, and nobody edits any more.

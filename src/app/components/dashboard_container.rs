@@ -11,6 +11,7 @@ use web_sys::Element;
 
 use super::arranging::{Arranging, ROW_PX};
 use super::cursor_tracker::Grid;
+use super::outlines::Outlines;
 use super::people::People;
 use super::widget_container::WidgetContainer;
 use crate::app::chunks::{Part, Parts};
@@ -45,6 +46,9 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
     let (people, parts) = (People::here(), Parts::here());
     let grid = NodeRef::<Div>::new();
     provide_context(Grid(grid));
+    let outlines = Outlines::new();
+    provide_context(outlines);
+    effect(move || outlines.begin());
     let shown = RwSignal::new(tiles(store));
     effect(move || {
         store.order.track();

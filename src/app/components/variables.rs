@@ -7,14 +7,16 @@ use leptos::task::spawn_local;
 use serde_json::Value;
 
 use super::icon::{Glyph, Icon};
+use super::popup::Popup;
 use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
-use crate::app::dynamic::{attr, each, effect, live, memo};
+use crate::app::dynamic::{attr, derived, each, effect, live, memo};
 use crate::dashboard::Op;
 use crate::dashboard::settings::{
-    self, CHOSEN, Settings, VARIABLE, ValuesOf, Variable, variable_value, with_variables,
+    self, CHOSEN, MAX_CHOSEN_CHARS, Settings, VARIABLE, ValuesOf, Variable, variable_value, with_variables,
 };
+use crate::dashboard::several::{any_of, each_of};
 
 /// How long a variable shows that somebody else changed it.
 const GLOW: Duration = Duration::from_secs(2);
@@ -30,9 +32,34 @@ fn choosable(settings: &Settings) -> Vec<Shown> {
         .filter(|(_, one)| one.values_of.is_some() || one.choices.len() > 1);
     let shown = |(name, one): (&str, Variable)| {
         let label = if one.label.is_empty() { name.to_owned() } else { one.label };
-        (name.to_owned(), label, variable_value(settings, name).unwrap_or_default())
+        let value = variable_value(settings, name).unwrap_or_default();
+        (name.to_owned(), label, reads_chosen(&value, one.multi))
     };
     all.map(shown).collect()
+}
+
+/// What is chosen as people read it.
+fn reads_chosen(value: &str, multi: bool) -> String {
+    match multi {
+        true => each_of(value).iter().map(|one| reads(one)).collect::<Vec<_>>().join(", "),
+        false => reads(value),
+    }
+}
+
+/// What is chosen of several after a value was ticked or its tick taken away: in the order in which they are
+/// offered, and all of them only by themselves. `None` for nothing.
+fn toggled(chosen: &str, offered: &[String], value: &str) -> Option<String> {
+    let mut all: Vec<String> = each_of(chosen).into_iter().filter(|one| !one.is_empty()).collect();
+    match all.iter().position(|one| one == value) {
+        Some(at) => drop(all.remove(at)),
+        None if value == ALL => all = vec![value.to_owned()],
+        None => {
+            all.retain(|one| one != ALL);
+            all.push(value.to_owned());
+            all.sort_by_key(|one| offered.iter().position(|other| other == one));
+        }
+    }
+    (!all.is_empty()).then(|| any_of(&all))
 }
 
 /// A value as people read it.
@@ -55,7 +82,7 @@ pub fn VariableRow(store: DashboardStore) -> impl IntoView {
     effect(move || awake.set(true));
     let choosing = memo(move || awake.get() && parts.is_there());
     let words = move |(_, label, value): Shown| {
-        view! { <span class="variable"><span class="label">{label}</span><span class="value">{reads(&value)}</span></span> }
+        view! { <span class="variable"><span class="label">{label}</span><span class="value">{value}</span></span> }
     };
     live(move || {
         any.get().then(|| {
@@ -142,18 +169,25 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
     });
     let options = memo(move || {
         let mut all = variable.read().choices.clone();
-        for one in found.read().iter().chain(std::iter::once(&*value.read())) {
+        let chosen = match variable.read().multi {
+            true => each_of(&value.read()),
+            false => vec![value.get()],
+        };
+        for one in found.read().iter().chain(&chosen) {
             if !all.contains(one) {
                 all.push(one.clone());
             }
         }
         // Nothing is offered only where nothing is chosen.
-        all.retain(|one| !one.is_empty() || value.read().is_empty());
+        all.retain(|one| !one.is_empty() || (value.read().is_empty() && !variable.read().multi));
         all
     });
     let glow = passing_glow(store, &name);
-    let choose = move |chosen: String| {
-        if chosen != value.get_untracked() {
+    let wrong = RwSignal::new(None::<String>);
+    let choose = move |chosen: Option<String>| {
+        let long = chosen.as_ref().is_some_and(|chosen| chosen.chars().count() > MAX_CHOSEN_CHARS);
+        wrong.set(long.then(|| "There is no room for more at once.".to_owned()));
+        if !long && chosen.as_ref() != Some(&*value.read_untracked()) {
             let field = format!("{CHOSEN}{}", key.get_value());
             store.edit(vec![Op::SetDashboard { field, value: Value::from(chosen) }]);
         }
@@ -162,25 +196,72 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
         let (text, own) = (reads(&one), one.clone());
         view! { <option value=one prop:selected=attr(move || *value.read() == own)>{text}</option> }
     };
+    let read_only = memo(move || *store.sync.read() == SyncState::ReadOnly);
+    let select = {
+        let testid = format!("variable-{name}");
+        move || {
+            view! {
+                <select
+                    data-testid=testid.clone()
+                    aria-label=label
+                    data-problem=attr(move || problem.read().is_some().then_some("true"))
+                    disabled=read_only
+                    on:focus=move |_| ask()
+                    on:change:target=move |event| choose(Some(event.target().value()))
+                >
+                    {each(move || options.get(), String::clone, option)}
+                </select>
+            }
+            .into_any()
+        }
+    };
+    let tick = move |one: String| {
+        let (text, own) = (reads(&one), StoredValue::new(one));
+        let ticked = memo(move || own.with_value(|own| each_of(&value.read()).contains(own)));
+        let change = move |_| {
+            let now = own.with_value(|own| toggled(&value.read_untracked(), &options.read_untracked(), own));
+            choose(now);
+        };
+        view! {
+            <label class="item">
+                <input type="checkbox" disabled=read_only prop:checked=attr(move || ticked.get()) on:change=change/>
+                <span>{text}</span>
+            </label>
+        }
+    };
+    let several = {
+        let name = name.clone();
+        move || {
+            view! {
+                <Popup
+                    name=format!("variable-{name}")
+                    testid=format!("variable-{name}")
+                    class="value"
+                    role="dialog"
+                    label=derived(move || format!("{}: {}", label.read(), reads_chosen(&value.read(), true)))
+                    face=ViewFn::from(move || live(move || reads_chosen(&value.read(), true)))
+                >
+                    <div class="several">
+                        {each(move || options.get(), String::clone, tick)}
+                    </div>
+                    <p class="wrong" role="alert">{live(move || wrong.get())}</p>
+                </Popup>
+            }
+            .into_any()
+        }
+    };
+    let multi = memo(move || variable.read().multi);
     view! {
-        <label
+        <div
             class="variable"
             class:glow=attr(move || glow.read().is_some())
             style:--who=attr(move || glow.get().map(|(_, color)| color).unwrap_or_default())
             title=attr(move || problem.get().unwrap_or_default())
         >
             <span class="label">{label}</span>
-            <select
-                data-testid=format!("variable-{name}")
-                data-problem=attr(move || problem.read().is_some().then_some("true"))
-                disabled=attr(move || *store.sync.read() == SyncState::ReadOnly)
-                on:focus=move |_| ask()
-                on:change:target=move |event| choose(event.target().value())
-            >
-                {each(move || options.get(), String::clone, option)}
-            </select>
+            {live(move || if multi.get() { several() } else { select() })}
             {live(move || glow.get().map(|(name, _)| view! { <span class="tag passing">{name}</span> }))}
-        </label>
+        </div>
     }
 }
 
@@ -229,10 +310,24 @@ mod tests {
         .into();
         let shown =
             |name: &str, label: &str, value: &str| (name.to_owned(), label.to_owned(), value.to_owned());
-        assert_eq!(choosable(&settings), [shown("host", "Host", "b"), shown("job", "job", "")]);
+        assert_eq!(choosable(&settings), [shown("host", "Host", "b"), shown("job", "job", "choose …")]);
         assert_eq!(
             (reads(".*"), reads(""), reads("a")),
             ("All".to_owned(), "choose …".to_owned(), "a".to_owned())
         );
+    }
+
+    #[test]
+    fn several_values_are_ticked_one_by_one_in_the_order_in_which_they_are_offered() {
+        let offered = [".*", "a", "b", "c"].map(str::to_owned);
+        let mut chosen = String::new();
+        for (value, expected) in
+            [("c", "c"), ("a", "(a|c)"), ("c", "a"), (".*", ".*"), ("b", "b"), ("a", "(a|b)"), ("a", "b")]
+        {
+            chosen = toggled(&chosen, &offered, value).expect("something is chosen");
+            assert_eq!(chosen, expected, "{value}");
+        }
+        assert_eq!(toggled(&chosen, &offered, "b"), None);
+        assert_eq!(reads_chosen("(a|c)", true), "a, c");
     }
 }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::icon::{Glyph, Icon};
+use super::variable_uses::Uses;
 use crate::app::dashboard_store::{DashboardStore, ToastAction};
 use crate::app::dynamic::{attr, each, effect, live, memo};
 use crate::app::format;
@@ -13,6 +14,7 @@ use crate::dashboard::settings::{
     self, CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_VARIABLE_NAME, MAX_VARIABLES, Settings, VARIABLE,
     ValuesOf, Variable, is_variable_name,
 };
+use crate::dashboard::several::each_of;
 use crate::sync::replica::Seen;
 
 /// Which variable is edited: one by its name, or a new one.
@@ -150,6 +152,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
         name.as_ref().map(|name| variable(&store.settings.read_untracked(), name)).unwrap_or_default();
     let key = StoredValue::new((name.clone(), began));
     let asks = RwSignal::new(before.values_of.is_some());
+    let multi = NodeRef::<Input>::new();
     let wrong = RwSignal::new(None::<String>);
     let (called, label) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let choices = NodeRef::<Textarea>::new();
@@ -167,20 +170,38 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
             name: read(called),
             label: read(label),
             choices: choices.get_untracked().map(|area| area.value()).unwrap_or_default(),
+            multi: multi.get_untracked().is_some_and(|multi| multi.checked()),
             values: asks.get_untracked().then(|| [read(source), read(of_label), read(of)]),
         };
         let (old, began) = key.get_value();
         let settings = store.settings.get_untracked();
+        let name = now.name().to_owned();
         match now.ops(old.as_deref(), &settings) {
             Ok(ops) => {
-                if !ops.is_empty() {
-                    store.live(|live| live.edit_begun(ops, began));
+                match old.filter(|old| *old != name) {
+                    Some(old) => {
+                        let uses = Uses::in_store(store, &old, &name);
+                        let told = uses.told(&old, &name);
+                        store.live(|live| live.edit_along(ops, began, uses.along));
+                        // What was not taken says so itself.
+                        if store.settings.with_untracked(|all| all.contains_key(&format!("{VARIABLE}{name}")))
+                        {
+                            store.toast(told, None);
+                        }
+                    }
+                    None if !ops.is_empty() => store.live(|live| live.edit_begun(ops, began)),
+                    None => {}
                 }
                 edited.set(None);
             }
             Err(says) => wrong.set(Some(says)),
         }
     };
+    let used = memo(move || {
+        let old = key.with_value(|(old, _)| old.clone());
+        store.settings.track();
+        old.map_or(0, |old| Uses::in_store(store, &old, &old).places)
+    });
     let values = before.values_of.clone();
     let part = move |of: fn(ValuesOf) -> String| values.clone().map(of).unwrap_or_default();
     view! {
@@ -225,6 +246,15 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
                     <input type="text" node_ref=of data-testid="variable-of" value=part(|of| of.of) placeholder="all" autocomplete="off" spellcheck="false"/>
                 </label>
             </div>
+            <label class="check">
+                <input type="checkbox" node_ref=multi data-testid="variable-multi" checked=before.multi/>
+                <span>"Several can be chosen at once, for matchers such as " <code>{"{host=~\"$host\"}"}</code></span>
+            </label>
+            {live(move || {
+                let used = used.get();
+                let says = format!("Used in {}: another name is written there too.", format::count(used, "place", "places"));
+                (used > 0).then(|| view! { <p class="quiet" data-testid="variable-used">{says}</p> })
+            })}
             <p class="problem" role="alert" data-testid="variable-wrong" class:hidden=attr(move || wrong.read().is_none())>{live(move || wrong.get())}</p>
             <div class="dialog-foot">
                 <span class="grow"></span>
@@ -241,14 +271,19 @@ struct Written {
     name: String,
     label: String,
     choices: String,
+    multi: bool,
     /// Source, label and series, where a source is asked.
     values: Option<[String; 3]>,
 }
 
 impl Written {
+    fn name(&self) -> &str {
+        self.name.trim_start_matches('$')
+    }
+
     /// The ops that make it so; errors say what does not fit.
     fn ops(self, old: Option<&str>, settings: &Settings) -> Result<Vec<Op>, String> {
-        let name = self.name.trim_start_matches('$').to_owned();
+        let name = self.name().to_owned();
         if !is_variable_name(&name) {
             return Err(format!(
                 "A name begins with a letter, has letters, digits and _, and at most {MAX_VARIABLE_NAME} of them."
@@ -277,7 +312,7 @@ impl Written {
             None if choices.is_empty() => return Err("Say at least one value.".to_owned()),
             None => None,
         };
-        let variable = Variable { label: self.label, choices, values_of };
+        let variable = Variable { label: self.label, choices, values_of, multi: self.multi };
         let value = serde_json::to_value(&variable).map_err(|error| error.to_string())?;
         let set = |field: String, value: Value| Op::SetDashboard { field, value };
         let mut ops = Vec::new();
@@ -294,7 +329,8 @@ impl Written {
         }
         // What is chosen goes along, unless it can be chosen no more.
         let still = chosen.as_ref().and_then(Value::as_str).is_some_and(|chosen| {
-            variable.values_of.is_some() || variable.choices.iter().any(|choice| choice == chosen)
+            let values = if variable.multi { each_of(chosen) } else { vec![chosen.to_owned()] };
+            variable.values_of.is_some() || values.iter().all(|value| variable.choices.contains(value))
         });
         match chosen {
             Some(chosen) if still && renamed.is_some() => ops.push(set(format!("{CHOSEN}{name}"), chosen)),

@@ -12,6 +12,7 @@ use super::arranging::{Arranging, By, GAP_PX, Grasp, carried};
 use super::dashboard_container::{element_id, place};
 use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
+use super::outlines::{Outline, Outlines};
 use super::people::{Editor, People, of};
 use super::popup::Popup;
 use super::widget_menu::MenuOf;
@@ -35,16 +36,28 @@ const KEYS_REST: Duration = Duration::from_millis(600);
 /// A widget that the store knows; nothing for one that has gone meanwhile.
 #[component]
 pub fn WidgetContainer(id: WidgetId, store: DashboardStore) -> impl IntoView {
-    store.widget(&id).map(|signals| view! { <Tile id signals store/> })
+    store.widget(&id).map(|signals| {
+        let outlines: Outlines = use_context().expect("the grid provides its outlines");
+        // One that comes later than the page appears softly; the page's own do not.
+        let new = Clock::here().now_untracked() > 0;
+        match (!new).then(|| outlines.of(signals)).flatten() {
+            None => view! { <Tile id signals store new/> }.into_any(),
+            Some(whole) => live(move || {
+                let id = id.clone();
+                match whole.get() {
+                    true => view! { <Tile id signals store new/> }.into_any(),
+                    false => view! { <Outline id signals store/> }.into_any(),
+                }
+            }),
+        }
+    })
 }
 
 #[component]
-fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
+fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore, new: bool) -> impl IntoView {
     let arranging = Arranging::here();
     let people = People::here();
     let panels = Panels::here();
-    // One that comes later than the page appears softly; the page's own do not.
-    let new = Clock::here().now_untracked() > 0;
     let kind = signals.widget.with_untracked(|widget| widget.kind);
     let title = memo(move || signals.widget.with(|widget| widget.title.clone()));
     let key = StoredValue::new(id.clone());

@@ -1,10 +1,10 @@
 //! Where the charts of the page show which time: one moment under the pointer shows on all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leptos::prelude::*;
 
-use super::pixel_ms;
+use super::{pixel_ms, words};
 use crate::app::clock::Clock;
 use crate::app::components::element_id;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
@@ -52,6 +52,16 @@ impl ChartPlace {
         within.then(|| (self.from + x / self.width * (self.to - self.from)).round() as u64)
     }
 
+    /// A point this close to a moment, in milliseconds, is what shows there.
+    pub fn near_ms(&self) -> u64 {
+        self.span_ms(24.0)
+    }
+
+    /// A moment, as fine as it can be told here.
+    pub fn in_words(&self, at_ms: u64, now_ms: u64) -> String {
+        if self.span_ms(1.0) < 30_000 { words::clock_s(at_ms) } else { words::moment(at_ms, now_ms) }
+    }
+
     /// The time that so many pixels stand for.
     pub fn span_ms(&self, pixels: f64) -> u64 {
         (pixels / self.width.max(1.0) * (self.to - self.from)).max(0.0) as u64
@@ -64,6 +74,10 @@ pub struct ChartMoments {
     pub id: WidgetId,
     pub place: RwSignal<Option<ChartPlace>>,
 }
+
+/// What a chart provides beside: the series that this person does not want to see, by name.
+#[derive(Clone, Copy)]
+pub struct HiddenSeries(pub RwSignal<BTreeSet<String>>);
 
 /// The charts of the page.
 #[derive(Clone, Copy)]

@@ -8,7 +8,8 @@ use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
 use crate::app::dynamic::{attr, effect, live};
 use crate::dashboard::Op;
-use crate::dashboard::settings::{Annotation, MAX_ANNOTATION_CHARS};
+use crate::dashboard::settings::{ANNOTATION, Annotation, MAX_ANNOTATION_CHARS};
+use crate::sync::protocol::Editing;
 use crate::sync::replica::Seen;
 
 /// A mark while it is written.
@@ -41,6 +42,21 @@ pub fn change(store: DashboardStore, mark: Mark) {
     store.time.marking.set(Some(Marking { id: Some(id), at, text, began: store.seen() }));
 }
 
+/// What somebody else writes to a moment right now: when, and what so far.
+pub fn drafted(editing: &Editing) -> Option<Annotation> {
+    let of_mark = editing.id.is_none() && editing.field.starts_with(ANNOTATION);
+    serde_json::from_str(editing.draft.as_ref().filter(|_| of_mark)?).ok()
+}
+
+/// Shows the others what is written to a moment; with `None` that nobody writes there any more.
+fn announce(store: DashboardStore, field: &str, draft: Option<Annotation>) {
+    let editing = draft.and_then(|draft| {
+        let draft = serde_json::to_string(&draft).ok();
+        Some(Editing { id: None, field: field.to_owned(), draft: Some(draft?), caret: None })
+    });
+    store.live(|live| live.editing(editing));
+}
+
 /// Removes a mark.
 pub fn remove(store: DashboardStore, id: &str) {
     store.edit(vec![Op::SetDashboard { field: mark_field(id), value: serde_json::Value::Null }]);
@@ -58,7 +74,23 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
         None => (0, String::new(), true),
     };
     let moment_before = words::for_input(at);
+    let field = mark_field(&shown.as_ref().and_then(|shown| shown.id.clone()).unwrap_or_else(dom::random_id));
     let known = StoredValue::new((moment_before.clone(), shown));
+    let field = StoredValue::new(field);
+    // When it was, as far as the fields say; the input holds whole seconds, and a moment that nobody changed
+    // stays as fine as it was.
+    let when = move || {
+        let now = moment.get_untracked().map(|moment| moment.value())?;
+        match known.with_value(|(before, _)| *before == now) {
+            true => Some(at),
+            false => words::from_input(&now),
+        }
+    };
+    let tell = move || {
+        let says = text.get_untracked().map(|text| text.value()).unwrap_or_default();
+        let draft = when().map(|at| Annotation { at, text: says });
+        field.with_value(|field| announce(store, field, draft));
+    };
     effect(move || {
         if let Some(dialog) = dialog.get() {
             // Fails only for a dialog that is not in the document.
@@ -66,6 +98,7 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
             if let Some(text) = text.get_untracked() {
                 dom::focus_and_select(&text);
             }
+            tell();
         }
     });
     // What is open closes by itself and gives the keyboard back; then nothing is written any more.
@@ -75,25 +108,20 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
     };
     let save = move || {
         let (Some(text), Some(moment)) = (text.get_untracked(), moment.get_untracked()) else { return };
-        let (moment_before, Some(shown)) = known.get_value() else { return };
+        let (_, Some(shown)) = known.get_value() else { return };
         let says: String = text.value().trim().chars().take(MAX_ANNOTATION_CHARS).collect();
         if says.is_empty() {
             wrong.set(Some("Write what happened."));
             dom::focus_quietly(&text);
             return;
         }
-        // The input holds whole seconds; a moment that nobody changed stays as fine as it was.
-        let at = match moment.value() == moment_before {
-            true => Some(shown.at),
-            false => words::from_input(&moment.value()),
-        };
-        let Some(at) = at else {
+        let Some(at) = when() else {
             wrong.set(Some("Give a day and a time."));
             dom::focus_quietly(&moment);
             return;
         };
         if (at, &says) != (shown.at, &shown.text) || shown.id.is_none() {
-            let field = mark_field(&shown.id.unwrap_or_else(dom::random_id));
+            let field = field.get_value();
             let value = serde_json::to_value(Annotation { at, text: says }).unwrap_or_default();
             store.edit_begun(Op::SetDashboard { field, value }, shown.began);
         }
@@ -113,7 +141,10 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
             aria-label=if new { "Mark a moment" } else { "Change a mark" }
             // What is typed here is no key of the page. Esc is the dialog's own.
             on:keydown=|event| event.stop_propagation()
-            on:close=move |_| marking.set(None)
+            on:close=move |_| {
+                field.with_value(|field| announce(store, field, None));
+                marking.set(None);
+            }
         >
             <form on:submit=move |event| { event.prevent_default(); save(); }>
                 <h2>{if new { "Mark this moment" } else { "A marked moment" }}</h2>
@@ -127,7 +158,7 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
                         maxlength=MAX_ANNOTATION_CHARS.to_string()
                         placeholder="Deployed 4.2"
                         autocomplete="off"
-                        on:input=move |_| wrong.set(None)
+                        on:input=move |_| { wrong.set(None); tell(); }
                     />
                 </label>
                 <label class="field">
@@ -138,7 +169,7 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
                         node_ref=moment
                         data-testid="mark-at"
                         value=moment_before
-                        on:input=move |_| wrong.set(None)
+                        on:input=move |_| { wrong.set(None); tell(); }
                     />
                 </label>
                 <p class="quiet">"Everybody sees it on every chart of this dashboard."</p>

@@ -4,6 +4,8 @@
 pub mod words;
 
 mod crosshair;
+mod finger;
+mod keys;
 mod mark;
 mod marks;
 mod moments;
@@ -25,7 +27,7 @@ use crate::dashboard::settings::{self, ANNOTATION, RANGE, Settings};
 use crate::dashboard::{Op, WidgetId};
 use crate::sync::protocol::DataFrame;
 
-pub use crosshair::{ChartMoments, ChartPlace, Charts, Pointed};
+pub use crosshair::{ChartMoments, ChartPlace, Charts, HiddenSeries, Pointed};
 pub use mark::{MarkDialog, Marking, begin as begin_mark};
 pub use marks::MarksList;
 pub use moments::Moments;

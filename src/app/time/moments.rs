@@ -1,13 +1,16 @@
 //! What stands over the points of a chart: the moment under a pointer, mine or somebody else's, and the
 //! moments that people marked. All of it by time: the chart's size and range are its own.
 
+use leptos::html::Div;
 use leptos::prelude::*;
 
-use super::{ChartPlace, Mark, mark, words};
-use crate::app::components::people::{People, of};
+use super::keys::Keys;
+use super::{ChartPlace, Mark, finger, mark, words};
+use crate::app::components::people::{Editor, People, of};
 use crate::app::components::{Glyph, Icon, Panel, Panels};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dynamic::{attr, each, live, memo};
+use crate::dashboard::settings::Annotation;
 use crate::dashboard::{SessionId, User, WidgetId};
 
 /// Lines of others drawn at once; more would hide the chart.
@@ -37,13 +40,23 @@ pub fn Moments(id: WidgetId, place: RwSignal<Option<ChartPlace>>, store: Dashboa
         time.marks.with(|marks| gathered(marks, place))
     });
     let key = StoredValue::new(id);
+    let area = NodeRef::<Div>::new();
+    let dragged = finger::drags(area, place, time);
+    let chosen = move || {
+        dragged.get().map(|(from, to)| {
+            view! { <div class="chosen" style=format!("left:{from:.1}px;width:{:.1}px", to - from)></div> }
+        })
+    };
     view! {
-        <div class="moments" style=style>
+        <div class="moments" style=style node_ref=area>
+            {live(chosen)}
+            <Keys key place store/>
             {each(
                 move || flags.with(|flags| flags.iter().map(|flag| flag.marks[0].id.clone()).collect()),
                 String::clone,
                 move |first| view! { <FlagAt first flags key place store/> },
             )}
+            <Drafts place/>
             <Others key place/>
             <Mine key place store/>
         </div>
@@ -126,6 +139,41 @@ fn FlagAt(
     }
 }
 
+/// Marks that others are writing, with what they have typed so far.
+#[component]
+fn Drafts(place: RwSignal<Option<ChartPlace>>) -> impl IntoView {
+    let people = People::here();
+    let drafts = memo(move || {
+        let place = place.get().unwrap_or_default();
+        let draft = |editor: &Editor| {
+            let Annotation { at, text } = mark::drafted(&editor.editing)?;
+            Some((editor.session.clone(), (editor.user.clone(), place.x(at)?, text)))
+        };
+        let editors = people.editors.read();
+        let drafts = of(&editors, &None).into_iter().flatten().filter_map(draft);
+        drafts.take(MOST_LINES).collect::<Vec<_>>()
+    });
+    let line = move |session: SessionId| {
+        let draft = memo(move || of(&drafts.read(), &session).cloned().unwrap_or_default());
+        view! {
+            <div
+                class="mark drafted"
+                class:towards-start=attr(move || draft.read().1 > place.read().map_or(0.0, |place| place.width) / 2.0)
+                data-testid="mark-draft"
+                data-user=attr(move || draft.read().0.id.to_string())
+                style:--who=attr(move || draft.read().0.color.clone())
+                style:transform=attr(move || format!("translateX({:.1}px)", draft.read().1))
+            >
+                <span class="tip"><b>{live(move || draft.read().0.name.clone())}</b> " " {live(move || match draft.read().2.as_str() {
+                    "" => "marks this moment …".to_owned(),
+                    text => format!("{text} …"),
+                })}</span>
+            </div>
+        }
+    };
+    each(move || drafts.read().iter().map(|draft| draft.0.clone()).collect(), SessionId::clone, line)
+}
+
 /// The others' moments, each a line in its person's colour, with the name where their pointer does not say it.
 #[component]
 fn Others(key: StoredValue<WidgetId>, place: RwSignal<Option<ChartPlace>>) -> impl IntoView {
@@ -184,10 +232,7 @@ fn Mine(
     let x = move || pointed.get().map_or(0.0, |(x, ..)| x);
     let at = move || pointed.get().map_or(0, |(_, at, _)| at);
     let can_mark = move || !matches!(*store.sync.read(), SyncState::ReadOnly);
-    let says = move || {
-        let fine = place.read().is_some_and(|place| place.span_ms(1.0) < 30_000);
-        if fine { words::clock_s(at()) } else { words::moment(at(), time.now()) }
-    };
+    let says = move || place.get().unwrap_or_default().in_words(at(), time.now());
     let on_chart = move || {
         view! {
             <time>{live(says)}</time>

@@ -14,6 +14,8 @@ use crate::sync::protocol::Series;
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Bar {
     name: String,
+    /// The name as it is told from the others.
+    short: String,
     words: String,
     /// Where it begins and how long it is, in percent of the scale.
     from: f64,
@@ -26,17 +28,19 @@ fn bars(series: &[Series], widget: &Widget) -> Vec<Bar> {
         series.iter().map(|one| values::value(&one.points, widget.text_option("shows"))).collect();
     let (min, max) = values::scale(values.iter().flatten().copied(), widget);
     let at = |value: f64| ((value - min) / (max - min) * 100.0).clamp(0.0, 100.0);
-    let bar = |(one, value): (&Series, &Option<f64>)| {
+    let short = values::told_apart(&series.iter().map(|one| &*one.name).collect::<Vec<_>>());
+    let bar = |((one, value), short): ((&Series, &Option<f64>), String)| {
         let (from, to) = value.map_or((0.0, 0.0), |value| (at(value.min(0.0)), at(value.max(0.0))));
         Bar {
             name: one.name.clone(),
+            short,
             words: format::in_words(*value, widget.text_option("unit"), values::decimals(widget)),
             from,
             long: to - from,
             level: values::level(*value, widget),
         }
     };
-    series.iter().zip(&values).map(bar).collect()
+    series.iter().zip(&values).zip(short).map(bar).collect()
 }
 
 #[component]
@@ -49,10 +53,9 @@ pub fn Bars(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
             let bar = bar.read();
             format!("left:{:.2}%;width:{:.2}%", bar.from, bar.long)
         };
-        let title = name.clone();
         view! {
             <li data-level=attr(move || bar.read().level)>
-                <span class="name" title=title>{name}</span>
+                <span class="name" title=name>{live(move || bar.read().short.clone())}</span>
                 <span class="track" aria-hidden="true"><i style=attr(style)></i></span>
                 <b class="value">
                     {live(move || bar.read().words.clone())}

@@ -28,12 +28,23 @@ pub struct Column {
     pub alone: Vec<u32>,
 }
 
+/// What the values that several series have at about the same time have to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Together {
+    /// Nothing: each stands at its own time.
+    No,
+    /// They stand at one time, though they may not be made at the same moment.
+    InSteps,
+    /// So they do, and each lies on top of those after it: the first is the highest.
+    Stacked,
+}
+
 type Points = Vec<(u64, Option<f64>)>;
 
-/// Aligns series. Stacked, each lies on top of those after it, so that the first is the highest.
-pub fn align<'a>(series: impl Iterator<Item = &'a Series>, stacked: bool) -> Columns {
+/// Aligns series.
+pub fn align<'a>(series: impl Iterator<Item = &'a Series>, together: Together) -> Columns {
     let all: Vec<&[(u64, Option<f64>)]> = series.map(|series| series.points.as_slice()).collect();
-    let Some(longest) = all.iter().max_by_key(|points| points.len()) else { return Columns::default() };
+    let Some(longest) = all.iter().rev().max_by_key(|points| points.len()) else { return Columns::default() };
     let same = |points: &&[(u64, Option<f64>)]| {
         points.len() == longest.len() && points.iter().zip(*longest).all(|(one, other)| one.0 == other.0)
     };
@@ -44,12 +55,15 @@ pub fn align<'a>(series: impl Iterator<Item = &'a Series>, stacked: bool) -> Col
         }
     } else {
         let mut times = union(&all);
-        let pace = if stacked { all.iter().filter_map(|points| pace(points)).max() } else { None };
+        let in_steps = together != Together::No;
+        let pace = in_steps.then(|| all.iter().filter_map(|points| pace(points)).max()).flatten();
         let crowded = times.len() > MAX_TIMES && times.len() > 2 * longest.len();
         let long = times.last().unwrap_or(&0) - times.first().unwrap_or(&0);
         let step = pace.or(crowded.then(|| (long / SNAPPED).max(1)));
+        // The steps go with the newest point, so that they stand still while points come at their pace.
+        let from = longest.last().map_or(0, |(at, _)| *at);
         let snapped: Vec<Points> =
-            step.map_or_else(Vec::new, |step| all.iter().map(|p| snap(p, step)).collect());
+            step.map_or_else(Vec::new, |step| all.iter().map(|p| snap(p, from, step)).collect());
         let all: Vec<&[(u64, Option<f64>)]> =
             if step.is_some() { snapped.iter().map(Vec::as_slice).collect() } else { all };
         if step.is_some() {
@@ -60,7 +74,7 @@ pub fn align<'a>(series: impl Iterator<Item = &'a Series>, stacked: bool) -> Col
             times: times.into_iter().map(seconds).collect(),
         }
     };
-    if stacked {
+    if together == Together::Stacked {
         stack(&mut columns.series);
     }
     columns
@@ -100,11 +114,13 @@ fn pace(points: &[(u64, Option<f64>)]) -> Option<u64> {
     (points.len() > 1).then(|| ((last.0 - first.0) / (points.len() as u64 - 1)).max(1))
 }
 
-/// The last point of each step.
-fn snap(points: &[(u64, Option<f64>)], step: u64) -> Points {
+/// The last point of each step, at the step; one of the steps is at a moment `from`.
+fn snap(points: &[(u64, Option<f64>)], from: u64, step: u64) -> Points {
+    let phase = from % step;
     let mut snapped: Points = Vec::new();
     for (at, value) in points {
-        let at = at / step * step;
+        // That of the two around it that is nearer.
+        let at = phase + (at + step / 2).saturating_sub(phase) / step * step;
         match snapped.last_mut() {
             Some(last) if last.0 == at => last.1 = *value,
             _ => snapped.push((at, *value)),
@@ -206,7 +222,7 @@ mod tests {
     fn a_gap_is_told_from_a_time_of_another_series() {
         let a = series(&[(1_000, Some(1.0)), (2_000, None), (3_000, Some(3.0)), (4_000, None)]);
         let b = series(&[(1_000, Some(5.0)), (2_500, Some(6.0)), (4_000, Some(7.0))]);
-        let columns = align([&a, &b].into_iter(), false);
+        let columns = align([&a, &b].into_iter(), Together::No);
         assert_eq!(columns.times, [1.0, 2.0, 2.5, 3.0, 4.0]);
         assert_eq!(columns.series[0].gaps, [1, 4]);
         assert_eq!(columns.series[0].absent, [(2, 3)]);
@@ -214,14 +230,14 @@ mod tests {
         assert_eq!(columns.series[1].values, [5.0, 0.0, 6.0, 0.0, 7.0]);
         assert_eq!(columns.series[1].absent, [(1, 2), (3, 4)]);
         assert_eq!(columns.series[1].alone, Vec::<u32>::new());
-        assert_eq!(align([].into_iter(), true), Columns::default());
+        assert_eq!(align([].into_iter(), Together::Stacked), Columns::default());
     }
 
     #[test]
     fn a_stack_has_the_first_on_top() {
         let a = series(&[(1_000, Some(1.0)), (2_000, Some(2.0))]);
         let b = series(&[(1_000, Some(10.0)), (2_000, None)]);
-        let columns = align([&a, &b].into_iter(), true);
+        let columns = align([&a, &b].into_iter(), Together::Stacked);
         assert_eq!(columns.series[0].values, [11.0, 2.0]);
         assert_eq!(
             (columns.series[1].values.clone(), columns.series[1].gaps.clone()),
@@ -229,8 +245,15 @@ mod tests {
         );
         // Points that are not made at the same moments lie in the same steps.
         let b = series(&[(1_400, Some(10.0)), (2_400, Some(20.0))]);
-        let columns = align([&a, &b].into_iter(), true);
+        let columns = align([&a, &b].into_iter(), Together::Stacked);
         assert_eq!((columns.times, columns.series[0].values.clone()), (vec![1.0, 2.0], vec![11.0, 22.0]));
+        assert_eq!(
+            snap(&[(950, Some(1.0)), (1_500, Some(2.0)), (2_040, None)], 2_000, 500),
+            [(1_000, Some(1.0)), (1_500, Some(2.0)), (2_000, None)],
+            "at the step that is nearest"
+        );
+        let columns = align([&a, &b].into_iter(), Together::InSteps);
+        assert_eq!((columns.times, columns.series[0].values.clone()), (vec![1.0, 2.0], vec![1.0, 2.0]));
     }
 
     #[test]
@@ -238,7 +261,7 @@ mod tests {
         let all: Vec<Series> = (0..20)
             .map(|n| series(&(0..5_000).map(|i| (i * 1_000 + n * 37, Some(i as f64))).collect::<Vec<_>>()))
             .collect();
-        let columns = align(all.iter(), false);
+        let columns = align(all.iter(), Together::No);
         assert!(columns.times.len() <= MAX_TIMES, "{}", columns.times.len());
         assert!(columns.series.iter().all(|column| column.values.len() == columns.times.len()));
     }
@@ -251,7 +274,7 @@ mod tests {
             let all: Vec<Series> = all.iter()
                 .map(|points| series(&points.iter().map(|(at, v)| (at * 1_000, v.map(f64::from))).collect::<Vec<_>>()))
                 .collect();
-            let columns = align(all.iter(), false);
+            let columns = align(all.iter(), Together::No);
             prop_assert!(columns.times.windows(2).all(|pair| pair[0] < pair[1]));
             for (one, column) in all.iter().zip(&columns.series) {
                 prop_assert_eq!(column.values.len(), columns.times.len());

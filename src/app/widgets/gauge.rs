@@ -25,6 +25,8 @@ const BANDS: f64 = 90.0;
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Gauge {
     name: String,
+    /// The name as it is told from the others.
+    short: String,
     figure: Figure,
     /// How much of the arc is full, in percent.
     full: f64,
@@ -56,8 +58,10 @@ fn gauges(series: &[Series], widget: &Widget) -> Vec<Gauge> {
     let at = |value: f64| ((value - min) / (max - min) * 100.0).clamp(0.0, 100.0);
     let ends = (format::in_words(Some(min), unit, None), format::in_words(Some(max), unit, None));
     let bands = bands(thresholds.map(|at_value| at_value.map(at)));
-    let gauge = |(one, value): (&Series, &Option<f64>)| Gauge {
+    let short = values::told_apart(&series.iter().map(|one| &*one.name).collect::<Vec<_>>());
+    let gauge = |((one, value), short): ((&Series, &Option<f64>), String)| Gauge {
         name: one.name.clone(),
+        short,
         figure: format::figure(value.unwrap_or(f64::NAN), unit, decimals),
         full: value.map_or(0.0, at),
         value: *value,
@@ -67,7 +71,7 @@ fn gauges(series: &[Series], widget: &Widget) -> Vec<Gauge> {
         level: values::level(*value, widget),
         bands: bands.clone(),
     };
-    series.iter().zip(&values).map(gauge).collect()
+    series.iter().zip(&values).zip(short).map(gauge).collect()
 }
 
 /// The bands between thresholds in percent of the scale; none where there are no thresholds.
@@ -125,7 +129,7 @@ pub fn Gauges(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
 
 #[component]
 fn One(gauge: Memo<Gauge>, name: String) -> impl IntoView {
-    let label = name.clone();
+    let title = name.clone();
     let says = move || {
         let gauge = gauge.read();
         let Figure { number, unit } = &gauge.figure;
@@ -140,7 +144,7 @@ fn One(gauge: Memo<Gauge>, name: String) -> impl IntoView {
         <div
             class="gauge"
             role="meter"
-            aria-label=label
+            aria-label=name
             aria-valuemin=attr(move || gauge.read().min.to_string())
             aria-valuemax=attr(move || gauge.read().max.to_string())
             aria-valuenow=attr(move || { let gauge = gauge.read(); gauge.value.unwrap_or(gauge.min).to_string() })
@@ -163,7 +167,7 @@ fn One(gauge: Memo<Gauge>, name: String) -> impl IntoView {
                 <text class="end" x="34" y="154" text-anchor="middle">{live(move || gauge.read().ends.0.clone())}</text>
                 <text class="end" x="166" y="154" text-anchor="middle">{live(move || gauge.read().ends.1.clone())}</text>
             </svg>
-            <p class="name" aria-hidden="true">{name}</p>
+            <p class="name" aria-hidden="true" title=title>{live(move || gauge.read().short.clone())}</p>
         </div>
     }
 }

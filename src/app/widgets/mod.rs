@@ -27,6 +27,8 @@ pub use data_dialog::DataDialog;
 pub use freshness::Freshness;
 pub use items::{deed, item_label, told_with_item};
 pub use table::columns_of;
+pub use timeseries::MAX_SERIES as MAX_CHART_SERIES;
+pub use values::{decimals, told_apart};
 
 /// The content of a widget by its kind.
 #[component]

@@ -9,22 +9,19 @@ use leptos::prelude::*;
 
 use super::columns::align;
 use super::empty::Empty;
-use super::uplot::{Chart, Colors, Look, OfTime, loaded};
+use super::uplot::{Chart, Colors, Look, OfTime, Style, loaded};
 use super::values;
 use crate::app::chunks::{Part, Parts};
 use crate::app::clock::Clock;
 use crate::app::components::Theming;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
-use crate::app::time::{ChartMoments, ChartPlace, value_at};
+use crate::app::time::{ChartMoments, ChartPlace, HiddenSeries, value_at};
 use crate::app::{dom, format};
 use crate::dashboard::{Widget, WidgetId};
 use crate::sync::protocol::Series;
 
 /// Series of one chart: more lines than these nobody tells apart.
-const MAX_SERIES: usize = 20;
-
-/// A point this close to the moment under the pointer is what shows there.
-const NEAR_PX: f64 = 24.0;
+pub const MAX_SERIES: usize = 20;
 
 /// A line of the legend: what a series comes down to, in words.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +47,12 @@ impl Line {
             mean: words("mean"),
         }
     }
+}
+
+/// Half the time from point to point, given the first and the last, in seconds.
+fn half_a_step(signals: WidgetSignals, (first, last): (f64, f64)) -> f64 {
+    let points = signals.series_untracked(|all| all.iter().map(|one| one.points.len()).max());
+    (last - first) / points.unwrap_or(0).saturating_sub(1).max(1) as f64 / 2.0
 }
 
 #[component]
@@ -79,7 +82,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
     let was_seen = Memo::new(move |was: Option<&bool>| was == Some(&true) || on_screen.get());
     let columns = move |series: &[Series], look: &Look| {
         let shown = series.iter().zip(0..).filter(|(_, n)| look.series.iter().any(|(_, place)| place == n));
-        align(shown.map(|(series, _)| series), look.stacked)
+        align(shown.map(|(series, _)| series), look.together())
     };
     effect(move || {
         let look = look.get();
@@ -106,8 +109,14 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
                 place.try_set(Some(at));
             }
         };
+        let bars = look.style == Style::Bars;
         let of_time = OfTime {
-            window: Box::new(move |points| time.window_of(signals, points)),
+            window: Box::new(move |points| {
+                let shown = time.window_of(signals, points);
+                // Where the points say what time shows, the first and the last bar are whole too.
+                let margin = if bars && shown == points { half_a_step(signals, points) } else { 0.0 };
+                (shown.0 - margin, shown.1 + margin)
+            }),
             placed: Box::new(placed),
             chosen: Rc::new(move |chosen| time.zoom(chosen)),
         };
@@ -140,13 +149,14 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
     let moments = live(move || {
         drawn.get().then(|| {
             provide_context(ChartMoments { id: id.clone(), place });
+            provide_context(HiddenSeries(hidden));
             Parts::here().show_later(Part::Moments)
         })
     });
     // The values at the moment under the pointer, wherever on the page that is.
     let at_moment = memo(move || {
         let at = time.pointed.read().as_ref().filter(|_| on_screen.get())?.at;
-        let near = place.read().filter(|place| place.x(at).is_some())?.span_ms(NEAR_PX);
+        let near = place.read().filter(|place| place.x(at).is_some())?.near_ms();
         let value = |series: &Series, widget: &Widget| {
             let value = value_at(&series.points, at, near);
             format::in_words(value, widget.text_option("unit"), values::decimals(widget))
@@ -155,6 +165,8 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
             signals.series(|all| all.iter().map(|series| value(series, widget)).collect::<Vec<_>>())
         }))
     });
+    let short =
+        memo(move || values::told_apart(&names.read().iter().map(String::as_str).collect::<Vec<_>>()));
     let row = move |(n, name): (usize, String)| {
         let line = memo(move || lines.read().get(n).cloned().unwrap_or_default());
         let (key, toggled) = (StoredValue::new(name.clone()), name.clone());
@@ -174,11 +186,11 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
                         type="button"
                         data-testid="legend-series"
                         aria-pressed=attr(move || if shows.get() { "true" } else { "false" })
-                        title="Show or hide, for you"
+                        title=format!("{name}: show or hide, for you")
                         on:click=toggle
                     >
                         <i style=format!("background:{}", values::color(n))></i>
-                        <span>{name}</span>
+                        <span>{live(move || short.read().get(n).cloned().unwrap_or_default())}</span>
                     </button>
                 </th>
                 <td class="last">{live(move || match &*at_moment.read() {

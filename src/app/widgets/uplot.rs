@@ -1,5 +1,7 @@
 //! Bindings to uPlot, which the page loads as a script of its own.
 
+mod bars;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -8,7 +10,7 @@ use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
 use web_sys::{CanvasRenderingContext2d, HtmlElement, ResizeObserver};
 
-use super::columns::{Column, Columns};
+use super::columns::{Column, Columns, Together};
 use crate::app::format;
 use crate::app::time::{ChartPlace, words};
 use crate::dashboard::widget::Widget;
@@ -78,6 +80,20 @@ impl Look {
             },
             stacked: widget.value("stacked") == true,
             dark,
+        }
+    }
+
+    /// Where values are drawn as bars: how many of them stand side by side at a time.
+    fn bars(&self) -> Option<usize> {
+        (self.style == Style::Bars).then_some(if self.stacked { 1 } else { self.series.len() })
+    }
+
+    /// What the values of one time have to do with each other.
+    pub fn together(&self) -> Together {
+        match (self.stacked, self.style) {
+            (true, _) => Together::Stacked,
+            (false, Style::Bars) => Together::InSteps,
+            _ => Together::No,
         }
     }
 }
@@ -179,6 +195,7 @@ impl Chart {
             selected: selected.as_ref(),
             reset: reset.as_ref(),
             range: range.as_ref(),
+            bars: look.bars().and_then(|side_by_side| bars::paths(side_by_side, &mut callbacks)),
         };
         let options = options(target, look, colors, &calls);
         alone.replace(places(data));
@@ -304,6 +321,8 @@ struct Calls<'a> {
     selected: &'a JsValue,
     reset: &'a JsValue,
     range: &'a JsValue,
+    /// What draws bars, where that is how values are drawn.
+    bars: Option<JsValue>,
 }
 
 fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>) -> JsValue {
@@ -367,12 +386,12 @@ fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>
 /// The series as uPlot draws them: the times first.
 fn lines(look: &Look, colors: &Colors, calls: &Calls<'_>) -> Array {
     let series = list(&[object(&[])]);
-    let bars = (look.style == Style::Bars).then(bars).flatten();
+    let bars = &calls.bars;
+    let several = look.bars().is_some_and(|side_by_side| side_by_side > 1);
     for (name, place) in &look.series {
         let color = colors.series.get(place % colors.series.len().max(1)).cloned().unwrap_or_default();
         let fill = match (look.style, look.stacked) {
-            (Style::Bars, true) => Some(""),
-            (Style::Bars, false) => Some("b0"),
+            (Style::Bars, stacked) => Some(if stacked || several { "" } else { "b0" }),
             (Style::Area, false) => Some("1c"),
             (_, true) => Some("60"),
             (Style::Line, false) => None,
@@ -385,7 +404,7 @@ fn lines(look: &Look, colors: &Colors, calls: &Calls<'_>) -> Array {
             ("fill", fill),
             ("spanGaps", false.into()),
         ];
-        match &bars {
+        match bars {
             Some(paths) => {
                 line.extend([("paths", paths.clone()), ("points", object(&[("show", false.into())]))])
             }
@@ -404,14 +423,6 @@ fn bands(look: &Look) -> Array {
     let fills = look.stacked && look.style != Style::Bars;
     let pairs = if fills { 1..look.series.len().max(1) } else { 0..0 };
     pairs.map(|n| object(&[("series", list(&[(n as f64).into(), (n as f64 + 1.0).into()]).into())])).collect()
-}
-
-/// What draws bars; `None` where uPlot has no such thing.
-fn bars() -> Option<JsValue> {
-    let get = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
-    let make: Function = get(&get(&get(&window(), "uPlot")?, "paths")?, "bars")?.dyn_into().ok()?;
-    let size = list(&[0.8.into(), 60.into()]);
-    make.call1(&JsValue::NULL, &object(&[("size", size.into())])).ok()
 }
 
 /// The vertical scale: what the widget says, else what holds the values; what stands on zero shows zero.

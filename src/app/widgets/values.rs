@@ -29,6 +29,23 @@ pub fn value(points: &Points, shows: &str) -> Option<f64> {
     }
 }
 
+/// Series' names as they are told apart next to each other: where all have labels behind the same name, the
+/// labels alone.
+pub fn told_apart(names: &[&str]) -> Vec<String> {
+    fn split(name: &str) -> Option<(&str, &str)> {
+        // A backslash before a brace makes it part of the name.
+        let brace = name.match_indices('{').find(|(at, _)| !name[..*at].ends_with('\\'))?.0;
+        Some((&name[..brace], name[brace + 1..].strip_suffix('}')?))
+    }
+    let parts: Option<Vec<(&str, &str)>> = names.iter().map(|name| split(name)).collect();
+    match parts {
+        Some(parts) if parts.len() > 1 && parts.iter().all(|(name, _)| *name == parts[0].0) => {
+            parts.iter().map(|(_, labels)| (*labels).to_owned()).collect()
+        }
+        _ => names.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
 /// The digits that a widget asks for.
 pub fn decimals(widget: &Widget) -> Option<usize> {
     widget.options.get("decimals").and_then(serde_json::Value::as_u64).map(|decimals| decimals as usize)
@@ -83,6 +100,23 @@ mod tests {
         {
             assert_eq!(value(&points, shows), Some(expected), "{shows}");
             assert_eq!(value(&[(0, None)], shows), None, "{shows}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_all_share_is_left_out() {
+        for (names, expected) in [
+            (&["cpu{core=0}", "cpu{core=1}"][..], &["core=0", "core=1"][..]),
+            (&["{a=\"1\"}", "{a=\"2\"}"], &["a=\"1\"", "a=\"2\""]),
+            (&["a\\{b{c=1}", "a\\{b{c=2}"], &["c=1", "c=2"]),
+            (&["cpu{core=0}"], &["cpu{core=0}"]),
+            (&["cpu{core=0}", "cpu"], &["cpu{core=0}", "cpu"]),
+            (&["cpu{core=0}", "io{core=0}"], &["cpu{core=0}", "io{core=0}"]),
+            (&["up{a=1} (1)", "up{a=1} (2)"], &["up{a=1} (1)", "up{a=1} (2)"]),
+            (&["a", "b"], &["a", "b"]),
+            (&[], &[]),
+        ] {
+            assert_eq!(told_apart(names), expected);
         }
     }
 

@@ -129,6 +129,7 @@ impl Services {
         if self.joined || !self.link.is_open() {
             return code == Code::NotJoined;
         }
+        self.replica.join_failed();
         let ends = match code {
             Code::NotFound => Some(close::NOT_FOUND),
             Code::Forbidden => Some(close::FORBIDDEN),

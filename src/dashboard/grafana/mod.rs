@@ -1,6 +1,7 @@
 //! Grafana's dashboards as dashboards here: places, titles, queries, units, thresholds and variables. What has
 //! no counterpart is left out with a remark. `docs/export.md` says what comes over.
 
+mod overrides;
 mod panel;
 mod places;
 mod query;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::export::{Report, set_option, set_text, title_of};
 use super::super::settings::Settings;
 use super::super::{Kind, Widget};
+use super::overrides::{self, Named};
 use super::places::Place;
 use super::query::{self, Sources};
 use super::thresholds::{self, Thresholds};
@@ -26,6 +27,7 @@ struct Draft<'a> {
     panel: &'a Value,
     widget: Widget,
     what: String,
+    queries: Vec<Named>,
     lost: Lost,
     report: &'a mut Report,
 }
@@ -58,7 +60,7 @@ impl Reading<'_> {
             return None;
         };
         let widget = Widget::new(known, title, place.frame);
-        let mut draft = Draft { panel, widget, what, lost: Lost::default(), report };
+        let mut draft = Draft { panel, widget, what, queries: Vec::new(), lost: Lost::default(), report };
         query::tell_unknown(&draft.widget.title, self.settings, &mut draft.lost);
         match known {
             Kind::Note if place.row => {}
@@ -90,10 +92,10 @@ impl Reading<'_> {
     /// Gives a widget its queries. False where none came over.
     fn ask(&self, draft: &mut Draft<'_>) -> bool {
         let asked = query::read(draft.panel, &self.sources, &mut draft.lost);
-        if asked.count == 0 {
+        if asked.queries.is_empty() {
             return false;
         }
-        if asked.count > 1 && matches!(draft.widget.kind, Kind::Stat | Kind::Gauge) {
+        if asked.queries.len() > 1 && matches!(draft.widget.kind, Kind::Stat | Kind::Gauge) {
             draft.lost.say("all values but the first");
         }
         query::tell_unknown(&asked.query, self.settings, &mut draft.lost);
@@ -102,6 +104,7 @@ impl Reading<'_> {
         if !asked.legend.trim().is_empty() {
             draft.set("legend", json!(asked.legend));
         }
+        draft.queries = asked.queries;
         true
     }
 }
@@ -186,7 +189,8 @@ impl Draft<'_> {
     /// Panels with a `fieldConfig`, or with the `fieldOptions` before it.
     fn look_of_now(&mut self, kind: &str) {
         let defaults = self.at("/fieldConfig/defaults").or(self.at("/options/fieldOptions/defaults"));
-        let defaults = defaults.cloned().unwrap_or_default();
+        let defaults = defaults.cloned().unwrap_or_else(|| json!({}));
+        let defaults = overrides::of_all(self.panel, &defaults, &self.queries, self.widget.kind);
         let field = |name: &str| defaults.get(name).filter(|value| !value.is_null());
         let number = |name: &str| field(name).and_then(as_number);
         self.unit(field("unit").and_then(Value::as_str).unwrap_or_default());
@@ -249,9 +253,9 @@ impl Draft<'_> {
         }
         let name = field("displayName").and_then(Value::as_str).unwrap_or_default().trim();
         if !name.is_empty() {
-            match self.widget.text_option("legend").is_empty() && !name.contains('$') {
-                true => self.set("legend", json!(name)),
-                false => self.lost.say("its display name"),
+            match overrides::name(name).filter(|_| self.widget.text_option("legend").is_empty()) {
+                Some(name) => self.set("legend", json!(name)),
+                None => self.lost.say("its display name"),
             }
         }
         if kind.contains("pie") {
@@ -267,23 +271,16 @@ impl Draft<'_> {
         self.overrides();
     }
 
-    /// What is said of single series. A column's unit comes over.
+    /// What is said of single series.
     fn overrides(&mut self) {
-        let all = self.at("/fieldConfig/overrides").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut left = 0;
-        for one in &all {
-            let column = one.pointer("/matcher/options").and_then(Value::as_str).unwrap_or_default();
-            let by_name = one.pointer("/matcher/id").and_then(Value::as_str) == Some("byName");
-            let properties = one.get("properties").and_then(Value::as_array);
-            let unit = properties.filter(|all| all.len() == 1 && self.widget.kind == Kind::Table && by_name);
-            let unit = unit.filter(|all| text_of(&all[0], "id") == "unit");
-            match unit.map(|all| unit::read(&text_of(&all[0], "value"))) {
-                Some(Unit::Plain(unit)) if self.widget.kind.field(&format!("unit.{column}")).is_some() => {
-                    self.set(&format!("unit.{column}"), json!(unit))
-                }
-                _ if properties.is_some_and(|all| all.iter().all(|one| is_look(&text_of(one, "id")))) => {}
-                _ => left += 1,
+        for one in overrides::of(self.panel) {
+            let kind = self.widget.kind;
+            if let Some((column, unit)) = one.unit_of_column(kind) {
+                self.set(&format!("unit.{column}"), json!(unit));
             }
+            let came = |id: &str| is_look(id) || one.came_over(id, &self.queries, kind);
+            left += usize::from(!one.properties().all(|(id, _)| came(&id)));
         }
         self.lost.count(left, "override of single series", "overrides of single series");
     }

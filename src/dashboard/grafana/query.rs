@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::settings::{FILLED_IN, Settings, VARIABLE, mentioned};
 use super::super::widget::MAX_QUERY_CHARS;
+use super::overrides::{self, Named};
 use super::{Lost, text_of};
 
 /// What the data sources of a dashboard are, by the names that it has for them.
@@ -17,8 +18,8 @@ pub struct Sources(BTreeMap<String, String>);
 pub struct Asked {
     pub query: String,
     pub legend: String,
-    /// How many queries.
-    pub count: usize,
+    /// The queries as overrides name them.
+    pub queries: Vec<Named>,
 }
 
 impl Sources {
@@ -59,7 +60,7 @@ impl Sources {
 
 /// Reads the queries of a panel.
 pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
-    let mut queries: Vec<(String, String)> = Vec::new();
+    let mut queries: Vec<(String, String, Named)> = Vec::new();
     let (mut hidden, mut without) = (0, 0);
     for target in panel.get("targets").and_then(Value::as_array).into_iter().flatten() {
         let source = target.get("datasource").filter(|source| !source.is_null()).or(panel.get("datasource"));
@@ -78,7 +79,9 @@ pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
         }
         let legend = one_line(&text_of(target, "legendFormat"));
         let legend = if legend == "__auto" { String::new() } else { legend };
-        queries.push((expr, legend));
+        let named = Named { letter: text_of(target, "refId"), legend };
+        let other = overrides::of(panel).filter(|one| one.is_about(&named)).find_map(|one| one.name());
+        queries.push((expr, other.unwrap_or_else(|| named.legend.clone()), named));
     }
     if hidden > 0 {
         lost.count(hidden, "hidden query", "hidden queries");
@@ -88,7 +91,7 @@ pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
     }
     let mut room = MAX_QUERY_CHARS;
     let before = queries.len();
-    let fits = |(query, legend): &(String, String)| {
+    let fits = |(query, legend, _): &(String, String, Named)| {
         let long = query.chars().count().max(legend.chars().count()) + 1;
         let fits = long <= room;
         room = room.saturating_sub(if fits { long } else { 0 });
@@ -101,17 +104,19 @@ pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
             before - queries.len()
         ));
     }
-    let lines = |one: fn(&(String, String)) -> &str| queries.iter().map(one).collect::<Vec<_>>().join("\n");
+    let lines =
+        |one: fn(&(String, String, Named)) -> &str| queries.iter().map(one).collect::<Vec<_>>().join("\n");
     let same = queries.windows(2).all(|two| two[0].1 == two[1].1);
     let legend = match queries.first() {
-        Some((_, legend)) if same => legend.clone(),
+        Some((_, legend, _)) if same => legend.clone(),
         // A last line without a name is one all the same: alone, the first would be for all.
-        _ if queries.last().is_some_and(|(_, legend)| legend.is_empty()) => {
+        _ if queries.last().is_some_and(|(_, legend, _)| legend.is_empty()) => {
             format!("{} ", lines(|one| &one.1))
         }
         _ => lines(|one| &one.1),
     };
-    Asked { query: lines(|one| &one.0), legend, count: queries.len() }
+    let query = lines(|one| &one.0);
+    Asked { query, legend, queries: queries.into_iter().map(|one| one.2).collect() }
 }
 
 /// Says which names in a text mean nothing here.
@@ -183,7 +188,7 @@ mod tests {
             { "expr": "b{c=\"#1\"}", "legendFormat": "b" },
         ] }));
         assert_eq!(asked.query, "sum( rate(a[5m]) ) by (x)\nb{c=\"#1\"}");
-        assert_eq!((&*asked.legend, asked.count, &*lost), ("{{x}}\nb", 2, ""));
+        assert_eq!((&*asked.legend, asked.queries.len(), &*lost), ("{{x}}\nb", 2, ""));
     }
 
     #[test]
@@ -205,7 +210,7 @@ mod tests {
             7,
             { "expr": "x".repeat(5000) },
         ] }));
-        assert_eq!((&*asked.query, &*asked.legend, asked.count), ("a\nb", "", 2));
+        assert_eq!((&*asked.query, &*asked.legend, asked.queries.len()), ("a\nb", "", 2));
         for expected in ["a query of loki", "1 hidden query", "2 queries without PromQL", "4096"] {
             assert!(lost.contains(expected), "{expected} is not in {lost}");
         }

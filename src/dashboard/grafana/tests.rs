@@ -166,3 +166,40 @@ fn a_name_that_means_nothing_is_told_with_its_panel() {
         "{said:?}"
     );
 }
+
+#[test]
+fn what_is_said_of_a_query_comes_over_where_it_can() {
+    let of = |matcher: (&str, &str), properties: &[(&str, Value)]| {
+        let properties: Vec<Value> =
+            properties.iter().map(|(id, value)| json!({ "id": id, "value": value })).collect();
+        json!({ "matcher": { "id": matcher.0, "options": matcher.1 }, "properties": properties })
+    };
+    let panel = |title: &str, targets: Value, overrides: &[Value]| {
+        json!({ "type": "timeseries", "title": title, "targets": targets,
+            "fieldConfig": { "defaults": { "unit": "s" }, "overrides": overrides } })
+    };
+    let one = json!([{ "refId": "A", "expr": "up", "legendFormat": "all" }]);
+    let two = json!([{ "refId": "A", "expr": "a", "legendFormat": "{{x}}" }, { "refId": "B", "expr": "b" }]);
+    let (imported, said) = read(&json!({ "panels": [
+        panel("Only", one, &[
+            of(("byName", "all"), &[("unit", json!("bytes")), ("displayName", json!("Every ${__field.labels.job}"))]),
+            of(("byFrameRefID", "A"), &[("min", json!(1)), ("color", json!({ "mode": "fixed", "fixedColor": "red" }))]),
+        ]),
+        panel("Two", two, &[
+            of(("byFrameRefID", "B"), &[("displayName", json!("Second"))]),
+            of(("byFrameRefID", "A"), &[("unit", json!("bytes"))]),
+            of(("byRegexp", ".*"), &[("max", json!(9))]),
+        ]),
+    ] }));
+    let only = titled(&imported, "Only");
+    assert_eq!(
+        json!(only.options),
+        json!({ "source": "main", "query": "up", "legend": "Every {{job}}", "unit": "bytes", "min": 1, "style": "line" })
+    );
+    let two = titled(&imported, "Two");
+    assert_eq!(
+        json!(two.options),
+        json!({ "source": "main", "query": "a\nb", "legend": "{{x}}\nSecond", "unit": "s", "max": 9, "style": "line" })
+    );
+    assert_eq!(said, ["“Two”: Not taken over: 1 override of single series."]);
+}

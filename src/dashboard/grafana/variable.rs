@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::export::Report;
 use super::super::settings::{
-    CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, VARIABLE, ValuesOf, Variable, is_variable_name,
+    CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, VARIABLE, ValuesOf, Variable, is_variable_name,
 };
+use super::super::several::{any_of, each_of};
 use super::{Lost, text_of};
 
 /// What stands for every value, in a matcher of label values.
@@ -63,7 +64,7 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
         variable.choices.insert(0, all.clone());
     }
     if flag("multi") {
-        lost.say("several values at once (here one is chosen, or all)");
+        variable.multi = true;
     }
     if flag("auto") {
         lost.say("the automatic interval");
@@ -86,9 +87,11 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
     if let Ok(value) = serde_json::to_value(&variable) {
         settings.push((format!("{VARIABLE}{name}"), value));
     }
-    if let Some(chosen) =
-        chosen.filter(|chosen| variable.values_of.is_some() || variable.choices.contains(chosen))
-    {
+    if let Some(chosen) = chosen.filter(|chosen| {
+        variable.values_of.is_some()
+            || variable.choices.contains(chosen)
+            || each_of(chosen).iter().all(|one| variable.choices.contains(one))
+    }) {
         settings.push((format!("{CHOSEN}{name}"), json!(chosen)));
     }
     lost.tell(&what, report);
@@ -146,16 +149,19 @@ fn label_values(query: &str) -> Option<(String, String)> {
     is_label.then(|| (of.trim().to_owned(), label.to_owned()))
 }
 
-/// What was chosen, as one text.
+/// What was chosen, as one text: several values as what matches each of them.
 fn chosen(document: &Value, all: &str, lost: &mut Lost) -> Option<String> {
     let value = document.pointer("/current/value")?;
     let one = match value {
         Value::String(one) => one.clone(),
         Value::Array(several) => {
-            if several.len() > 1 {
-                lost.say("all but the first of the values that were chosen");
+            let several: Option<Vec<&str>> = several.iter().map(Value::as_str).collect();
+            let several = several.filter(|several| !several.is_empty())?;
+            // All are all, whatever else.
+            match several.iter().find(|one| one.starts_with("$__")) {
+                Some(one) => (*one).to_owned(),
+                None => any_of(&several),
             }
-            several.first()?.as_str()?.to_owned()
         }
         _ => return None,
     };
@@ -163,7 +169,10 @@ fn chosen(document: &Value, all: &str, lost: &mut Lost) -> Option<String> {
         "$__all" => Some(all.to_owned()),
         "" | "$__auto" => None,
         _ if one.starts_with("$__auto_interval") => None,
-        _ if one.chars().count() > MAX_CHOICE_CHARS => None,
+        _ if one.chars().count() > MAX_CHOSEN_CHARS => {
+            lost.say("what was chosen of it");
+            None
+        }
         _ => Some(one),
     }
 }
@@ -219,7 +228,13 @@ mod tests {
         }));
         assert_eq!(settings[0].1["choices"], json!([".*"]));
         assert_eq!(settings[1].1, json!(".*"));
-        assert!(said.contains("several values") && said.contains("regex"), "{said}");
+        assert_eq!(settings[0].1["multi"], json!(true));
+        assert!(said.contains("regex"), "{said}");
+        let (settings, said) = of(json!({
+            "name": "v", "type": "custom", "query": "a.b,c,d", "multi": true, "current": { "value": ["a.b", "c"] },
+        }));
+        assert_eq!(settings[0].1, json!({ "choices": ["a.b", "c", "d"], "multi": true }));
+        assert_eq!((&settings[1].1, &*said), (&json!(r"(a\\.b|c)"), ""));
     }
 
     #[test]

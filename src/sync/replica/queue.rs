@@ -71,6 +71,8 @@ impl Replica {
                     }
                     self.new_author();
                     self.number_from(expected);
+                    // The next change gets the number of one that the device has as waiting still.
+                    self.numbering.changed();
                     self.sent = 0;
                     // Those that were on their way behind it come back as out of order: an old story.
                     self.resent_from = Some(expected);
@@ -226,6 +228,7 @@ mod tests {
     use super::*;
     use crate::dashboard::{ClientId, Dashboard, DashboardId, User};
     use crate::sync::protocol::Joined;
+    use crate::sync::replica::StoredQueue;
     use crate::sync::room::{Author, Room, Verdict};
 
     fn title(text: &str) -> Vec<Op> {
@@ -238,6 +241,11 @@ mod tests {
 
     fn joined(room: &Room) -> Replica {
         let mut replica = Replica::new(7, Dashboard::default(), User::default());
+        join(room, &mut replica);
+        replica
+    }
+
+    fn join(room: &Room, replica: &mut Replica) {
         let joined = Joined {
             dashboard: DashboardId::new("d1").expect("an id"),
             role: Role::Editor,
@@ -250,7 +258,6 @@ mod tests {
             peers: Default::default(),
         };
         replica.joined(&author(Role::Editor).client, &User::default(), joined);
-        replica
     }
 
     /// What the room answers to a push.
@@ -296,6 +303,36 @@ mod tests {
         assert_eq!(aside, ["A", "B", "C"]);
         assert_eq!((room.dashboard().title.as_str(), room.revision()), ("D", 1));
         assert_eq!(replica.pending(), 0);
+    }
+
+    #[test]
+    fn s4_the_number_of_a_change_that_was_set_aside_is_used_once_the_device_knows() {
+        let room = Room::new("e1".to_owned(), Dashboard::default());
+        let mut replica = joined(&room).with_queue(StoredQueue::default());
+        replica.disconnected();
+        join(&room, &mut replica);
+        replica.edit(title("A")).expect("an edit");
+        replica.stored(replica.numbering());
+        assert_eq!(replica.to_push().len(), 1);
+        assert_eq!(replica.rejected(1, Code::Invalid, String::new(), 1).notices.len(), 1);
+        replica.edit(title("B")).expect("an edit");
+        assert_eq!(replica.to_push(), [], "on the device the number is that of A");
+        replica.stored(replica.numbering());
+        assert_eq!(replica.to_push().len(), 1);
+    }
+
+    #[test]
+    fn s4_nothing_is_pushed_on_an_answer_while_another_join_is_unanswered() {
+        let room = Room::new("e1".to_owned(), Dashboard::default());
+        let mut replica = joined(&room);
+        replica.edit(title("A")).expect("an edit");
+        assert!(replica.begin_join());
+        assert!(!replica.begin_join(), "its answer would be taken for that to the second");
+        assert_eq!(replica.to_push(), []);
+        replica.disconnected();
+        assert!(replica.begin_join(), "on another connection");
+        replica.join_failed();
+        assert!(replica.begin_join(), "after the answer");
     }
 
     #[test]

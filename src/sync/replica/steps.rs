@@ -1,11 +1,19 @@
 //! A person's own steps back and forth, played as edits like any other.
 
-use crate::dashboard::Op;
 use crate::dashboard::splice::{Splice, units};
+use crate::dashboard::{Dashboard, Op, WidgetId};
 use crate::sync::undo::{Step, TextStep, UndoStack};
 
-use super::typing::Typing;
-use super::{Changes, EditError, Replica};
+use super::typing::{Typed, Typing};
+use super::{Changes, EditError, Replica, Seen};
+
+/// What goes along with an edit because of it, as the uses of a name go along with the name.
+#[derive(Clone, Debug, Default)]
+pub struct Along {
+    pub ops: Vec<Op>,
+    /// What is replaced in notes, a note once, its places in their order and apart from each other.
+    pub texts: Vec<(WidgetId, Vec<Splice>)>,
+}
 
 /// What became of an undo or a redo.
 #[derive(Debug)]
@@ -51,15 +59,43 @@ impl Replica {
         if queue.is_empty() {
             return Ok(None);
         }
+        let step = self.step(typed, inverse, &view);
+        let changes = self.enact(view, queue, self.revision)?;
+        Ok(Some((changes, step)))
+    }
+
+    /// What takes back what was done on a view, given what that was.
+    fn step(&self, typed: Typed, inverse: Vec<Op>, view: &Dashboard) -> Step {
         let texts = typed.into_iter().filter_map(|(id, splices)| {
             let (before, after) = (self.view.text(&id)?, view.text(&id)?);
             let mut text = TextStep::new(id, before);
             text.fold(before, &splices, after);
             Some(text)
         });
-        let step = Step::new(inverse, texts.collect(), self.foreign.now());
-        let changes = self.enact(view, queue, self.revision)?;
-        Ok(Some((changes, step)))
+        Step::new(inverse, texts.collect(), self.foreign.now())
+    }
+
+    /// As [`Replica::edit_begun`], and with it as one step what goes along: what that does is done as it is
+    /// seen now. An error means that nothing was done.
+    pub fn edit_along(&mut self, ops: Vec<Op>, began: Seen, along: Along) -> Result<Changes, EditError> {
+        let now = self.revision;
+        let first = if ops.is_empty() { now } else { self.base(began) };
+        let mut view = self.view.clone();
+        let mut typing = Typing::new(self, &mut view)?;
+        typing.perform(ops)?;
+        typing.perform(along.ops)?;
+        for (id, splices) in &along.texts {
+            // From the last to the first, so that each finds its place.
+            for Splice { at, removed, inserted } in splices.iter().rev() {
+                typing.splice(id, *at, units(removed), inserted)?;
+            }
+        }
+        let (queue, typed, inverse) = typing.finish();
+        let step = self.step(typed, inverse, &view);
+        let bases = std::iter::once(first).chain(std::iter::repeat(now));
+        let changes = self.enact_from(view, queue.into_iter().zip(bases).collect())?;
+        self.undo.did(step);
+        Ok(changes)
     }
 
     fn keep(&mut self, outcome: Option<(Changes, Step)>, keep: fn(&mut UndoStack, Step)) -> Undone {
@@ -77,7 +113,7 @@ impl Replica {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{ClientId, Dashboard, Frame, Kind, NoteText, OpError, User, Widget, WidgetId};
+    use crate::dashboard::{ClientId, Frame, Kind, NoteText, OpError, User, Widget};
     use crate::sync::protocol::Commit;
     use crate::sync::replica::MAX_PENDING;
     use proptest::prelude::*;
@@ -208,6 +244,44 @@ mod tests {
         let commit =
             Commit { revision, client, seq, by, at: 0, ops, refused: Vec::new(), conflicts: Vec::new() };
         assert_eq!(replica.commits(vec![commit], None, None).lost, None);
+    }
+
+    #[test]
+    fn s4_what_goes_along_with_an_edit_is_one_step_of_it() {
+        let (mut replica, id) = with_note("on $a and $a");
+        let set =
+            |field: &str, value: &str| Op::SetDashboard { field: field.to_owned(), value: value.into() };
+        let places = [4, 11].map(|at| Splice { at, removed: "a".to_owned(), inserted: "bc".to_owned() });
+        let title = Op::Set { id: id.clone(), field: "title".to_owned(), value: "$bc".into() };
+        let along = Along { ops: vec![title], texts: vec![(id.clone(), places.to_vec())] };
+        let (began, pending) = (replica.seen(), replica.pending());
+        replica.edit_along(vec![set("title", "Mine")], began, along.clone()).expect("there is room");
+        assert_eq!(replica.pending() - pending, 3, "the value, what goes along, and the text");
+        let now = |replica: &Replica| {
+            let view = replica.view();
+            (view.title.clone(), view.widgets[&id].title.clone(), reads(replica, &id).to_owned())
+        };
+        let shows =
+            |title: &str, widget: &str, text: &str| (title.to_owned(), widget.to_owned(), text.to_owned());
+        for _ in 0..2 {
+            assert_eq!(now(&replica), shows("Mine", "$bc", "on $bc and $bc"));
+            undo(&mut replica);
+            assert_eq!(now(&replica), shows("Start", "Note", "on $a and $a"));
+            redo(&mut replica);
+        }
+        undo(&mut replica);
+
+        // What others wrote beside it stays, and all of it is done or nothing.
+        replica.confirmed = replica.view.clone();
+        replica.pending.clear();
+        replica.edit_along(vec![set("title", "Mine")], began, along.clone()).expect("there is room");
+        typed_by_another(&mut replica, &id, 0, "Look ");
+        undo(&mut replica);
+        assert_eq!(reads(&replica, &id), "Look on $a and $a");
+        fill(&mut replica, 2);
+        let before = now(&replica);
+        let error = replica.edit_along(vec![set("title", "Mine")], began, along).expect_err("room for two");
+        assert_eq!((error, now(&replica)), (EditError::QueueFull, before));
     }
 
     #[test]

@@ -103,6 +103,9 @@ impl Replica {
             // the numbers count in the log of the queue.
             self.epoch = epoch;
             self.resumable = false;
+            // Nobody here has seen a revision of that one.
+            self.revision = 0;
+            self.log += 1;
         }
         let mut shown = Changes::default();
         self.rebase(&mut shown);
@@ -309,6 +312,19 @@ mod tests {
         world.join(&mut again);
         again.stored(again.numbering());
         assert_eq!(world.take(&mut again), 0);
+    }
+
+    #[test]
+    fn s5_an_edit_on_the_dashboard_of_an_older_log_has_seen_nothing_of_the_newer_one() {
+        let world = World::new();
+        let mut replica = world.load(StoredQueue::default());
+        world.join(&mut replica);
+        let old = Replica::new(8, Dashboard::new("Old"), User::default()).at("e0".to_owned(), 3, None);
+        let mut again = old.with_queue(replica.stored_queue());
+        again.edit(title("A")).expect("an edit");
+        world.join(&mut again);
+        again.stored(again.numbering());
+        assert_eq!(again.to_push().first().map(|change| change.base), Some(0));
     }
 
     #[test]

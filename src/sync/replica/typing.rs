@@ -63,6 +63,15 @@ impl<'a> Typing<'a> {
         }
     }
 
+    /// Performs ops as one more change. An error means that nothing of all this may be done.
+    pub(super) fn perform(&mut self, ops: Vec<Op>) -> Result<(), OpError> {
+        ops.iter().try_for_each(|op| self.edit.perform(op))?;
+        if !ops.is_empty() {
+            self.queue.push(ops);
+        }
+        Ok(())
+    }
+
     /// Performs the ops that have an effect as one more change.
     pub(super) fn perform_possible(&mut self, ops: Vec<&Op>) {
         let possible: Vec<Op> = ops.into_iter().filter(|op| self.edit.perform(op).is_ok()).cloned().collect();

@@ -6,7 +6,7 @@ use lockstep::sync::room::{Room, RoomState};
 
 use super::{Judged, dashboard_id};
 use crate::network::ConnId;
-use crate::world::{Event, Fault, World};
+use crate::world::{Backup, Event, Fault, World};
 
 /// When clients come back to a room that failed.
 const FAILED_RETRY_MS: u64 = 1_000;
@@ -65,8 +65,10 @@ impl World {
         if self.random.percent(self.climate.snapshots) {
             self.save_snapshot();
         }
-        if self.random.percent(5) {
-            self.backups.push((self.node.heard, self.disk.backup()));
+        if self.random.percent(10) {
+            let epoch = self.node.room.as_ref().map(|room| room.epoch().to_owned());
+            let (end, file) = (self.node.heard, self.disk.backup());
+            self.backups.extend(epoch.map(|epoch| Backup { end, epoch, file }));
         }
         self.work();
     }
@@ -80,11 +82,9 @@ impl World {
         let joined = self.node.sessions.iter().filter(|(_, session)| session.joined);
         let joined: Vec<ConnId> = joined.map(|(conn, _)| *conn).collect();
         for conn in joined {
-            let (dashboard, commits, digest) = (dashboard_id(), commits.clone(), digest.clone());
-            self.say(
-                conn,
-                ServerMessage::Commits { dashboard, commits, digest, token: None, forgotten: None },
-            );
+            let (dashboard, commits) = (dashboard_id(), commits.clone());
+            let (digest, token) = (digest.clone(), self.token());
+            self.say(conn, ServerMessage::Commits { dashboard, commits, digest, token, forgotten: None });
         }
     }
 

@@ -103,7 +103,7 @@ pub struct Selector {
 impl Selector {
     pub fn matches(&self, key: &Key) -> bool {
         let has = |(tag, wanted): &(String, String)| {
-            key.tag(tag).is_some_and(|value| wanted == value || wanted == "*")
+            key.tag(tag).is_some_and(|value| wanted == value || wanted == "*" || is_one_of(value, wanted))
         };
         self.name == key.name() && self.tags.iter().all(has)
     }
@@ -140,6 +140,23 @@ pub fn selectors(text: &str) -> Vec<Selector> {
         found.push(Selector { text: one.to_owned(), name: plain(&one[..name_end]), tags });
     }
     found
+}
+
+/// True for one of the values of `(a|b)`, as several values of a variable at once stand in a query; `.*` is all.
+fn is_one_of(value: &str, wanted: &str) -> bool {
+    let Some(inner) = wanted.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) else {
+        return wanted == ".*";
+    };
+    let (mut one, mut chars) = (String::new(), inner.chars());
+    loop {
+        match chars.next() {
+            Some('\\') => one.extend(chars.next()),
+            Some('|') if one == value => return true,
+            Some('|') => one.clear(),
+            Some(c) => one.push(c),
+            None => return one == value,
+        }
+    }
 }
 
 /// Where one of the bytes stands that is not escaped, in quotes or, if so wanted, in braces; else the end.
@@ -245,12 +262,18 @@ mod tests {
             ("orders{host=a}", true),
             ("orders{ host = \"a\" , area=eu }", true),
             ("orders{host=*}", true),
+            ("orders{host=.*}", true),
+            (r"orders{host=(b|a)}", true),
+            (r"orders{host=(b|a\\.b|c)}", false),
+            ("orders{zone=(a|b)}", false),
             ("orders{zone=*}", false),
             ("orders{host=b}", false),
             ("order", false),
         ] {
             assert_eq!(selectors(text)[0].matches(&a), matches, "{text}");
         }
+        let dotted = key("orders", &[("host", "a.b")]).unwrap();
+        assert!(selectors(r"orders{host=(x|a\\.b)}")[0].matches(&dotted));
         let names: Vec<String> =
             selectors(" a, b{x=1,y=2},, \"c,d\" ").into_iter().map(|one| one.name).collect();
         assert_eq!(names, ["a", "b", "c,d"]);

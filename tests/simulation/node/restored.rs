@@ -1,0 +1,68 @@
+//! What clients give back of the log that they followed, as `server/rooms/live/restored.rs` looks at it. That
+//! nobody can make it up is the signature's doing, which is not simulated.
+
+use lockstep::sync::protocol::{Code, Commit, Resume, ServerMessage, close};
+use lockstep::sync::room::Room;
+
+use crate::network::Down;
+use crate::world::{Fault, World};
+
+/// When clients come back to a log with another name.
+const RETRY_MS: u64 = 1_000;
+
+impl World {
+    /// What a client gives back that resumes from the log's end.
+    pub(super) fn token(&self) -> Option<String> {
+        let room = self.node.room.as_ref()?;
+        Some(token(room.epoch(), room.revision(), room.at()?))
+    }
+
+    /// What may be resumed from; `None` where the client followed another history of this log.
+    pub(super) fn check_history(&self, resume: Option<Resume>) -> Option<Option<Resume>> {
+        let (Some(room), Some(resume)) = (&self.node.room, &resume) else { return Some(None) };
+        let (said, ignored) = (resume.revision, self.fault == Some(Fault::IgnoresTokens));
+        if resume.epoch != room.epoch() {
+            return Some(Some(resume.clone()));
+        }
+        if resume.token.is_none() || ignored {
+            return Some((said <= room.revision()).then(|| resume.clone()));
+        }
+        let ours = self.made_at(room, said).map(|at| token(room.epoch(), said, at));
+        (ours == resume.token).then(|| Some(resume.clone()))
+    }
+
+    /// When the log's commit of a revision was made.
+    fn made_at(&self, room: &Room, revision: u64) -> Option<u64> {
+        if revision == room.revision() {
+            return room.at();
+        }
+        let tail = self.disk.tail(revision.saturating_sub(1));
+        let stored = tail.into_iter().find(|stored| stored.revision == revision)?;
+        let commit: Commit = serde_json::from_str(&stored.body).expect("a commit");
+        Some(commit.at)
+    }
+
+    /// The log goes on under another name, and everybody joins anew.
+    pub(super) fn end_restored(&mut self) {
+        let epoch = self.new_epoch();
+        self.disk.renew(&epoch);
+        self.ledger.renamed(&epoch);
+        self.report.noticed += 1;
+        for conn in self.node.sessions() {
+            let reason = "The server was restored to an earlier state.".to_owned();
+            self.say(
+                conn,
+                ServerMessage::Error { code: Code::Internal, reason, retry_after_ms: Some(RETRY_MS) },
+            );
+            self.send_down(conn, Down::Close(close::DRAINING));
+        }
+        self.node.sessions.clear();
+        self.node.inbox.clear();
+        self.node.replies.clear();
+        self.reopen();
+    }
+}
+
+fn token(epoch: &str, revision: u64, at: u64) -> String {
+    format!("{epoch} {revision} {at}")
+}
