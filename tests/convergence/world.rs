@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use lockstep::dashboard::splice::Splice;
 use lockstep::dashboard::{
     Choice, ClientId, Dashboard, DashboardId, Frame, Kind, Op, User, UserId, Widget, WidgetId,
 };
 use lockstep::sync::protocol::{Change, Code, Commit, Joined, Peers, Resume, Role};
-use lockstep::sync::replica::{Notice, Replica, Seen, Taken, Undone};
+use lockstep::sync::replica::{Along, Notice, Replica, Seen, Taken, Undone};
 use lockstep::sync::room::{Author, Room, RoomState, Verdict};
 
 use crate::ends;
@@ -25,6 +26,8 @@ pub enum Doing {
     DashboardTitle(u8),
     Strategy(u8),
     Type(usize, u32, u32, u8),
+    /// A value of the dashboard, and along with it a title and some typing in a note.
+    Along(usize, usize, u8),
     Settle(u8),
     /// Begins to write in a field: the next value was begun now.
     Begin,
@@ -203,6 +206,22 @@ impl World {
                     client.made += (replica.pending() - before) as u64;
                     self.typed.extend(new.chars().map(|new| (new, n)));
                     self.deleted.extend(shown.difference(&ends::characters(replica.view())));
+                }
+                return;
+            }
+            Doing::Along(w, at, v) => {
+                let id = pick(replica, w);
+                let Some(text) = replica.view().text(&id) else { return };
+                let at = text.plain().chars().take(at).map(|c| c.len_utf16() as u32).sum();
+                let new = character(self.typed.len() as u32);
+                let splice = Splice { at, removed: String::new(), inserted: new.to_string() };
+                let title = Op::Set { id: id.clone(), field: "title".into(), value: format!("T{v}").into() };
+                let along = Along { ops: vec![title], texts: vec![(id, vec![splice])] };
+                let value = Op::SetDashboard { field: "title".into(), value: format!("D{v}").into() };
+                let began = client.began.take().unwrap_or(replica.seen());
+                if replica.edit_along(vec![value], began, along).is_ok() {
+                    client.made += (replica.pending() - before) as u64;
+                    self.typed.insert(new, n);
                 }
                 return;
             }
