@@ -111,7 +111,7 @@ impl Parts {
         self.when_there(|| ());
         live(move || match (self.code.get(), self.failed.get()) {
             (Some(show), _) => show(part),
-            (None, false) => ().into_any(),
+            (None, false) => view! { <div class="coming" aria-busy="true"></div> }.into_any(),
             (None, true) => view! {
                 <div class="notice bad" role="alert" data-testid="not-fetched">
                     <span>"This part of the page could not be fetched."</span>
