@@ -360,6 +360,8 @@ impl Ledger {
                     format!("S4: nobody told tab {tab} that change {id} is not in the log any more")
                 });
             }
+            // Handed back with the word that the log had it.
+            [] if rolled_back && told.contains(&Ended::Unknown(id)) => report.rolled_back += 1,
             [] => self.fails(format!("S4: change {id} of tab {tab} is nowhere")),
             [once] if !aside => {
                 let refused = &self.log[*once].refused;
