@@ -1,12 +1,13 @@
 // Empties functions of a linked WebAssembly module that are never called, so that what only they reach can be
 // dropped by the steps after the linker. Leptos keeps in each erased view a way to hydrate it bit by bit
-// (`leptos::mount::hydrate_lazy`), and in each erased attribute one from a template; a page that is hydrated at once
-// takes neither, but no compiler can know that.
+// (`leptos::mount::hydrate_lazy`); a page that is hydrated at once never takes it, but no compiler can know that.
 //
 //     node scripts/empty-functions.mjs MODULE PATTERN
 //
 // MODULE is changed in place; it still has its `name` section, and its relocations if it is to be split.
-// PATTERN is a regular expression on the names as the linker wrote them. A call of an emptied function traps.
+// PATTERN is a regular expression on the names as the linker wrote them. A call of an emptied function traps. Of
+// functions with the same body the linker keeps one, with any of their names: PATTERN is for functions whose bodies
+// are like no other's, as those that name a type's own code.
 // Where nothing matches the module stays as it is, and that is said: it works, and is only heavier.
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -137,7 +138,8 @@ function relocations({ payload, content }, ranges) {
 }
 
 const all = sections();
-const indices = named(all.find((section) => section.name === "name"));
+const names = all.find((section) => section.name === "name");
+const indices = names ? named(names) : new Set();
 if (indices.size === 0) {
   console.error(`no function of ${file} is called ${pattern}: nothing was emptied`);
   process.exit(0);

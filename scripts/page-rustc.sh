@@ -3,7 +3,8 @@
 # - optimises it across all crates: cargo leaves that out for a library that is made as rlib too, and the page
 #   needs the cdylib alone;
 # - names functions the newer way, after which they pack a little better;
-# - empties what Leptos keeps for hydrating an erased view bit by bit or from a template, which this page never does.
+# - empties what Leptos keeps for hydrating an erased view bit by bit, which this page never does.
+# Cargo does not see these steps: after a change of them the page is made anew once its code is touched.
 set -euo pipefail
 rustc=$1
 shift
@@ -21,4 +22,5 @@ while [ $# -gt 0 ]; do
   esac
 done
 "$rustc" "${args[@]}" -C lto=fat -C symbol-mangling-version=v0
-node "$(dirname "$0")/empty-functions.mjs" "$out/lockstep.wasm" 'into_any.*13hydrate_async|into_any_attr.*21hydrate_from_template'
+node "$(dirname "$0")/empty-functions.mjs" "$out/lockstep.wasm" \
+  '^(_RINvNvX\w+tachys|_ZN\d+_\$LT\$T\$u20\$as\$u20\$tachys).*IntoAny.*8into_any13hydrate_async(17h|[A-Za-z])'

@@ -55,7 +55,7 @@ pub enum Part {
     Cursors,
     /// Whom this page follows, and that it does.
     Follow,
-    /// Lines above the grid, but for the end of the connection.
+    /// Lines above the grid that can wait: what tells that edits are not safe cannot.
     Notices,
     /// What can be done with edits that wait.
     KeptEdits,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::dashboard::settings::ANNOTATION;
+use crate::dashboard::widget::MAX_MEMBER_CHARS;
 use crate::dashboard::{SessionId, User};
 
 use super::protocol::{Peer, Peers, Presence};
@@ -12,8 +14,8 @@ pub const TTL_MS: u64 = 30_000;
 const MAX_SELECTED: usize = 50;
 /// Characters of a draft: as many as the longest option takes.
 const MAX_DRAFT_CHARS: usize = 4096;
-/// Characters of a field's name, and of what a cursor is on.
-const MAX_NAME_CHARS: usize = 64;
+/// Characters of a field's name, which may be a family's with a member of it; and of what a cursor is on.
+const MAX_NAME_CHARS: usize = MAX_MEMBER_CHARS + ANNOTATION.len();
 /// Characters of a caret (`dashboard::text::Anchor`).
 const MAX_CARET_CHARS: usize = 64;
 
@@ -138,7 +140,8 @@ pub fn check(presence: &Presence) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::protocol::Cursor;
+    use crate::dashboard::settings::{CHOSEN, VARIABLE};
+    use crate::sync::protocol::{Cursor, Editing};
 
     fn session(name: &str) -> SessionId {
         SessionId::new(name).expect("an id")
@@ -146,6 +149,19 @@ mod tests {
 
     fn at(x: f32) -> Presence {
         Presence { cursor: Some(Cursor { on: "canvas".into(), x, y: 0.5, at: None }), ..Presence::default() }
+    }
+
+    #[test]
+    fn every_field_that_there_is_can_be_edited_before_others() {
+        let editing = |field: String| Presence {
+            editing: Some(Editing { id: None, field, draft: None, caret: None }),
+            ..Presence::default()
+        };
+        let longest = "a".repeat(MAX_MEMBER_CHARS);
+        for family in [ANNOTATION, VARIABLE, CHOSEN, "item.", "done.", "unit."] {
+            assert_eq!(check(&editing(format!("{family}{longest}"))), Ok(()), "{family}");
+        }
+        assert!(check(&editing("a".repeat(MAX_NAME_CHARS + 1))).is_err());
     }
 
     #[test]

@@ -31,12 +31,13 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
     view! {
         <div class="notices" id=NOTICES tabindex="-1" role="status" aria-atomic="false">
             {ended}
+            <SafetyNotice store/>
             {parts.show_later(Part::Notices)}
         </div>
     }
 }
 
-/// The lines but the first.
+/// The lines that can wait until the rest of the page is there.
 #[component]
 pub fn MoreNotices(store: DashboardStore) -> impl IntoView {
     let summary = move || {
@@ -88,7 +89,6 @@ pub fn MoreNotices(store: DashboardStore) -> impl IntoView {
         })
     };
     view! {
-        <SafetyNotice store/>
         {outdated}
         <WhileAway store/>
         {summary}
