@@ -45,6 +45,8 @@ struct Made {
     acked: Option<u64>,
     /// It was in a log of which an older backup took the place.
     rolled_back: bool,
+    /// How often a backup had taken the log's place when it was made.
+    after: u64,
 }
 
 /// A commit of the log as it was judged.
@@ -162,7 +164,14 @@ impl Ledger {
     }
 
     pub fn made(&mut self, tab: usize, now: u64) -> MadeId {
-        self.made.push(Made { tab, touched: now, lost: false, acked: None, rolled_back: false });
+        self.made.push(Made {
+            tab,
+            touched: now,
+            lost: false,
+            acked: None,
+            rolled_back: false,
+            after: self.rollbacks,
+        });
         self.made.len() - 1
     }
 
@@ -346,7 +355,7 @@ impl Ledger {
     }
 
     fn finish_one(&mut self, id: MadeId, logged: &[usize], tabs: &[Tab], report: &mut Report) {
-        let Made { tab, lost, acked, rolled_back, .. } = self.made[id];
+        let Made { tab, lost, acked, rolled_back, after, .. } = self.made[id];
         let told = tabs[tab].told();
         let aside = told.contains(&Ended::SetAside(id));
         match logged {
@@ -374,7 +383,7 @@ impl Ledger {
                 }
             }
             // Once in the log that the backup brought, and once from its tab, which cannot know.
-            more if self.rollbacks as usize >= more.len() + usize::from(aside) - 1 => {
+            more if (self.rollbacks - after) as usize >= more.len() + usize::from(aside) - 1 => {
                 report.twice_after_rollback += 1;
             }
             more => {
@@ -410,8 +419,11 @@ fn end_of(
     // A widget that is placed and removed by one change was placed.
     let effective = effective || (!refused && matches!(op, Op::Place { .. }));
     match (effective, refused, over, kept) {
-        (true, true, ..) => Err("is both applied and refused".to_owned()),
-        (false, true, ..) => Ok((3, None)),
+        // A conflict that the same change opens again writes what was there before, and that may be the same op.
+        (true, true, ..) if !commit.ops.iter().any(|op| matches!(op, Op::SettleConflict { .. })) => {
+            Err("is both applied and refused".to_owned())
+        }
+        (_, true, ..) => Ok((3, None)),
         (true, false, Some(over), _) => Ok((1, Some(over.id.clone()))),
         (true, false, None, _) => Ok((0, None)),
         (false, false, _, Some(kept)) => Ok((2, Some(kept.id.clone()))),
