@@ -1,6 +1,6 @@
 //! What a widget asks for, with the dashboard's variables in it.
 
-use super::settings::with_variables;
+use super::settings::{in_words, with_variables};
 use super::{Dashboard, Widget};
 
 /// The source that is the widget's own pasted data.
@@ -27,7 +27,34 @@ impl Dashboard {
         asks.then(|| Query {
             source: source.to_owned(),
             text: with_variables(&self.settings, text),
-            legend: with_variables(&self.settings, widget.text_option("legend")),
+            legend: in_words(&self.settings, widget.text_option("legend")),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Frame, Kind};
+    use serde_json::json;
+
+    #[test]
+    fn a_query_matches_what_is_chosen_and_a_legend_names_it() {
+        let mut dashboard = Dashboard::new("d");
+        for (field, value) in [
+            ("variable.host", json!({ "choices": ["a.b", "c"], "multi": true })),
+            ("value.host", json!(r"(a\\.b|c)")),
+        ] {
+            dashboard.settings.insert(field.to_owned(), value);
+        }
+        let mut widget = Widget::new(Kind::Timeseries, "", Frame::default());
+        for (option, value) in
+            [("source", "main"), ("query", "up{h=~\"$host\"}"), ("legend", "{{job}} of $host")]
+        {
+            widget.options.insert(option.to_owned(), value.into());
+        }
+        let query = dashboard.query(&widget).expect("it asks");
+        assert_eq!(query.text, r#"up{h=~"(a\\.b|c)"}"#);
+        assert_eq!(query.legend, "{{job}} of a.b, c");
     }
 }
