@@ -108,13 +108,17 @@ fn union(all: &[&[(u64, Option<f64>)]]) -> Vec<u64> {
     union
 }
 
-/// Milliseconds from point to point, on average.
+/// Milliseconds from value to value: the median, so that a series with gaps counts as no slower than it is.
 fn pace(points: &[(u64, Option<f64>)]) -> Option<u64> {
-    let (first, last) = (points.first()?, points.last()?);
-    (points.len() > 1).then(|| ((last.0 - first.0) / (points.len() as u64 - 1)).max(1))
+    let (mut apart, mut last) = (Vec::new(), None);
+    for (at, _) in points.iter().filter(|(_, value)| value.is_some()) {
+        apart.extend(last.replace(*at).map(|last| at - last));
+    }
+    let middle = apart.len().checked_sub(1)? / 2;
+    Some((*apart.select_nth_unstable(middle).1).max(1))
 }
 
-/// The last point of each step, at the step; one of the steps is at a moment `from`.
+/// The last value of each step, or that there is none, at the step; one of the steps is at a moment `from`.
 fn snap(points: &[(u64, Option<f64>)], from: u64, step: u64) -> Points {
     let phase = from % step;
     let mut snapped: Points = Vec::new();
@@ -122,7 +126,7 @@ fn snap(points: &[(u64, Option<f64>)], from: u64, step: u64) -> Points {
         // That of the two around it that is nearer.
         let at = phase + (at + step / 2).saturating_sub(phase) / step * step;
         match snapped.last_mut() {
-            Some(last) if last.0 == at => last.1 = *value,
+            Some(last) if last.0 == at => last.1 = value.or(last.1),
             _ => snapped.push((at, *value)),
         }
     }
@@ -254,6 +258,25 @@ mod tests {
         );
         let columns = align([&a, &b].into_iter(), Together::InSteps);
         assert_eq!((columns.times, columns.series[0].values.clone()), (vec![1.0, 2.0], vec![1.0, 2.0]));
+    }
+
+    #[test]
+    fn a_gap_makes_no_series_slower_and_takes_no_value_of_another() {
+        let whole: Vec<_> = (0..60).map(|n| (n * 1_000 + 200, Some(n as f64))).collect();
+        let holes: Vec<_> =
+            (0..60).filter(|n| n % 30 < 5).map(|n| (n * 1_000, (n % 30 < 4).then_some(1.0))).collect();
+        assert_eq!((pace(&whole), pace(&holes)), (Some(1_000), Some(1_000)));
+        let (whole, holes) = (series(&whole), series(&holes));
+        let columns = align([&whole, &holes].into_iter(), Together::InSteps);
+        assert_eq!(columns.times.len(), 60);
+        assert_eq!(columns.series[0].values, (0..60).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(columns.series[1].gaps, [4, 34]);
+        assert_eq!(
+            snap(&[(1_000, Some(1.0)), (1_100, None), (2_000, None), (2_100, Some(3.0))], 0, 1_000),
+            [(1_000, Some(1.0)), (2_000, Some(3.0))],
+            "a value is one, whatever stands beside it"
+        );
+        assert_eq!(pace(&[(1_000, Some(1.0)), (2_000, None)]), None);
     }
 
     #[test]
