@@ -24,6 +24,8 @@ pub struct Step {
     pub ops: Vec<Op>,
     /// What was typed, a note once.
     pub texts: Vec<TextStep>,
+    /// Where somebody else has written one of these since, nothing of the step is taken back.
+    pub whole: Vec<Cell>,
     /// The moment, in [`Foreign::now`], at which it was done.
     pub at: u64,
     typed_at: Option<u64>,
@@ -32,7 +34,12 @@ pub struct Step {
 
 impl Step {
     pub fn new(ops: Vec<Op>, texts: Vec<TextStep>, at: u64) -> Self {
-        Self { ops, texts, at, typed_at: None, keys: 0 }
+        Self { ops, texts, whole: Vec::new(), at, typed_at: None, keys: 0 }
+    }
+
+    /// With the cells of which others may have written none.
+    pub fn whole(self, whole: Vec<Cell>) -> Self {
+        Self { whole, ..self }
     }
 
     fn is_empty(&self) -> bool {
@@ -190,11 +197,15 @@ impl Foreign {
         if at < self.known_from {
             return true;
         }
-        let last = match op {
+        match op {
             // To remove a widget takes all of its fields away.
-            Op::RemoveWidget { id } => self.widgets.get(id),
-            op => written_cell(op).and_then(|cell| self.written.get(&cell)),
-        };
-        last.is_some_and(|last| *last > at)
+            Op::RemoveWidget { id } => self.widgets.get(id).is_some_and(|last| *last > at),
+            op => written_cell(op).is_some_and(|cell| self.wrote_cell_since(&cell, at)),
+        }
+    }
+
+    /// Whether somebody else has written a cell since a moment.
+    pub fn wrote_cell_since(&self, cell: &Cell, at: u64) -> bool {
+        at < self.known_from || self.written.get(cell).is_some_and(|last| *last > at)
     }
 }

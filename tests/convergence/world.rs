@@ -216,7 +216,7 @@ impl World {
                 let new = character(self.typed.len() as u32);
                 let splice = Splice { at, removed: String::new(), inserted: new.to_string() };
                 let title = Op::Set { id: id.clone(), field: "title".into(), value: format!("T{v}").into() };
-                let along = Along { ops: vec![title], texts: vec![(id, vec![splice])] };
+                let along = Along { ops: vec![title], texts: vec![(id, vec![splice])], ..Along::default() };
                 let value = Op::SetDashboard { field: "title".into(), value: format!("D{v}").into() };
                 let began = client.began.take().unwrap_or(replica.seen());
                 if replica.edit_along(vec![value], began, along).is_ok() {

@@ -1,7 +1,7 @@
 //! A person's own steps back and forth, played as edits like any other.
 
 use crate::dashboard::splice::{Splice, units};
-use crate::dashboard::{Dashboard, Op, WidgetId};
+use crate::dashboard::{Cell, Dashboard, Op, WidgetId};
 use crate::sync::undo::{Step, TextStep, UndoStack};
 
 use super::typing::{Typed, Typing};
@@ -13,6 +13,9 @@ pub struct Along {
     pub ops: Vec<Op>,
     /// What is replaced in notes, a note once, its places in their order and apart from each other.
     pub texts: Vec<(WidgetId, Vec<Splice>)>,
+    /// Cells that are one thing with the edit, also those that it leaves as they are: the step is taken back
+    /// only while nobody else has written any of them.
+    pub whole: Vec<Cell>,
 }
 
 /// What became of an undo or a redo.
@@ -42,6 +45,9 @@ impl Replica {
     /// Performs what takes a step back, skipping what others have written over. Returns the step that
     /// takes this one back again. An error means that nothing was done.
     fn play(&mut self, step: &Step) -> Result<Option<(Changes, Step)>, EditError> {
+        if step.whole.iter().any(|cell| self.foreign.wrote_cell_since(cell, step.at)) {
+            return Ok(None);
+        }
         let mut view = self.view.clone();
         let mut typing = Typing::new(self, &mut view)?;
         for text in step.texts.iter().rev() {
@@ -59,7 +65,7 @@ impl Replica {
         if queue.is_empty() {
             return Ok(None);
         }
-        let step = self.step(typed, inverse, &view);
+        let step = self.step(typed, inverse, &view).whole(step.whole.clone());
         let changes = self.enact(view, queue, self.revision)?;
         Ok(Some((changes, step)))
     }
@@ -91,7 +97,7 @@ impl Replica {
             }
         }
         let (queue, typed, inverse) = typing.finish();
-        let step = self.step(typed, inverse, &view);
+        let step = self.step(typed, inverse, &view).whole(along.whole);
         let bases = std::iter::once(first).chain(std::iter::repeat(now));
         let changes = self.enact_from(view, queue.into_iter().zip(bases).collect())?;
         self.undo.did(step);
@@ -117,6 +123,7 @@ mod tests {
     use crate::sync::protocol::Commit;
     use crate::sync::replica::MAX_PENDING;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     /// Far more than one op takes, and no two places of it alike.
     fn long() -> String {
@@ -238,8 +245,12 @@ mod tests {
     /// Somebody else types into the note.
     fn typed_by_another(replica: &mut Replica, id: &WidgetId, at: u32, insert: &str) {
         let (update, _) = replica.confirmed().text(id).expect("a note").splice(99, at, 0, insert);
+        written_by_another(replica, vec![Op::EditText { id: id.clone(), update }]);
+    }
+
+    fn written_by_another(replica: &mut Replica, ops: Vec<Op>) {
         let client = ClientId::new("other").expect("an id");
-        let (revision, ops) = (replica.revision() + 1, vec![Op::EditText { id: id.clone(), update }]);
+        let revision = replica.revision() + 1;
         let (seq, by) = (revision, User::default());
         let commit =
             Commit { revision, client, seq, by, at: 0, ops, refused: Vec::new(), conflicts: Vec::new() };
@@ -253,7 +264,8 @@ mod tests {
             |field: &str, value: &str| Op::SetDashboard { field: field.to_owned(), value: value.into() };
         let places = [4, 11].map(|at| Splice { at, removed: "a".to_owned(), inserted: "bc".to_owned() });
         let title = Op::Set { id: id.clone(), field: "title".to_owned(), value: "$bc".into() };
-        let along = Along { ops: vec![title], texts: vec![(id.clone(), places.to_vec())] };
+        let along =
+            Along { ops: vec![title], texts: vec![(id.clone(), places.to_vec())], ..Along::default() };
         let (began, pending) = (replica.seen(), replica.pending());
         replica.edit_along(vec![set("title", "Mine")], began, along.clone()).expect("there is room");
         assert_eq!(replica.pending() - pending, 3, "the value, what goes along, and the text");
@@ -282,6 +294,38 @@ mod tests {
         let before = now(&replica);
         let error = replica.edit_along(vec![set("title", "Mine")], began, along).expect_err("room for two");
         assert_eq!((error, now(&replica)), (EditError::QueueFull, before));
+    }
+
+    #[test]
+    fn s4_a_step_that_is_one_thing_takes_nobody_elses_part_of_it_away() {
+        let (mut replica, id) = with_note("on $a");
+        let set = |field: &str, value: Value| Op::SetDashboard { field: field.to_owned(), value };
+        let choices = json!({ "choices": ["x", "y"] });
+        replica.edit(vec![set("variable.a", choices.clone())]).expect("there is room");
+        let rename = |replica: &mut Replica| {
+            let ops = vec![set("variable.a", Value::Null), set("variable.bc", choices.clone())];
+            let place = Splice { at: 4, removed: "a".to_owned(), inserted: "bc".to_owned() };
+            let along = Along {
+                texts: vec![(id.clone(), vec![place])],
+                whole: ["variable.bc", "value.bc"].map(Cell::dashboard).into(),
+                ..Along::default()
+            };
+            replica.edit_along(ops, replica.seen(), along).expect("there is room");
+            replica.confirmed = replica.view.clone();
+            replica.pending.clear();
+        };
+        let value = |replica: &Replica| replica.view().settings.get("value.bc").cloned();
+        rename(&mut replica);
+        written_by_another(&mut replica, vec![set("title", "Theirs".into())]);
+        assert!(matches!(undo(&mut replica), Undone::Done(_)), "what is no part of it is in no way");
+        assert_eq!(reads(&replica, &id), "on $a");
+        assert!(matches!(redo(&mut replica), Undone::Done(_)));
+        replica.confirmed = replica.view.clone();
+        replica.pending.clear();
+        written_by_another(&mut replica, vec![set("value.bc", "y".into())]);
+        assert!(matches!(undo(&mut replica), Undone::Skipped));
+        assert_eq!((reads(&replica, &id), value(&replica)), ("on $bc", Some("y".into())));
+        assert!(replica.view().settings.contains_key("variable.bc"));
     }
 
     #[test]
