@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::edit::OpError;
 use super::range::{MAX_TIME_MS, TimeRange};
-use super::several::each_of;
+use super::several::{any_of, each_of};
 use super::widget::{MAX_QUERY_CHARS, MAX_SOURCE_CHARS, check_title};
 use super::{Id, Strategy};
 
@@ -146,6 +146,28 @@ fn family(field: &str) -> Option<(&'static str, &str, usize)> {
 }
 
 impl Variable {
+    /// The values of what is chosen of it. What is a choice itself is that one, unless it is how several choices
+    /// are written.
+    pub fn values(&self, chosen: &str) -> Vec<String> {
+        let one = || vec![chosen.to_owned()];
+        if !self.multi {
+            return one();
+        }
+        let all = each_of(chosen);
+        let offers = |value: &str| self.choices.iter().any(|choice| choice == value);
+        if offers(chosen) && !all.iter().all(|value| offers(value)) { one() } else { all }
+    }
+
+    /// Values of it as what is chosen, in which [`Variable::values`] finds them again; `None` for several where
+    /// it takes one.
+    pub fn chosen(&self, values: &[String]) -> Option<String> {
+        match values {
+            _ if self.multi => Some(any_of(values)),
+            [only] => Some(only.clone()),
+            _ => None,
+        }
+    }
+
     fn fits(&self) -> bool {
         let short = |text: &str, most: usize| text.chars().count() <= most;
         short(&self.label, MAX_CHOICE_CHARS)
@@ -192,10 +214,18 @@ pub fn variables_in_turn(settings: &Settings) -> Vec<(&str, Variable)> {
 /// What a variable stands for: what is chosen, else the first that could be; `None` where there is no such
 /// variable.
 pub fn variable_value(settings: &Settings, name: &str) -> Option<String> {
-    let variable = settings.get(&format!("{VARIABLE}{name}"))?;
-    let chosen = settings.get(&format!("{CHOSEN}{name}")).and_then(Value::as_str);
-    let first = || variable.get("choices")?.get(0)?.as_str();
-    Some(chosen.or_else(first).unwrap_or_default().to_owned())
+    let (variable, values) = chosen_of(settings, name)?;
+    variable.chosen(&values)
+}
+
+/// A variable, and the values that it stands for.
+fn chosen_of(settings: &Settings, name: &str) -> Option<(Variable, Vec<String>)> {
+    let variable = Variable::deserialize(settings.get(&format!("{VARIABLE}{name}"))?).unwrap_or_default();
+    let values = match settings.get(&format!("{CHOSEN}{name}")).and_then(Value::as_str) {
+        Some(chosen) => variable.values(chosen),
+        None => vec![variable.choices.first().cloned().unwrap_or_default()],
+    };
+    Some((variable, values))
 }
 
 /// Names in a query that a source fills in by the time that it is asked for and its step, as in Grafana's.
@@ -217,24 +247,25 @@ pub fn with_variables(settings: &Settings, text: &str) -> String {
 /// As [`with_variables`], for people: of several values at once each stands there as it is.
 pub fn in_words(settings: &Settings, text: &str) -> String {
     filled(settings, text, &|name| {
-        let value = variable_value(settings, name).unwrap_or_default();
-        let variable = settings.get(&format!("{VARIABLE}{name}"));
-        match variable.and_then(|variable| variable.get("multi")?.as_bool()) {
-            Some(true) => each_of(&value).join(", "),
-            _ => value,
-        }
+        chosen_of(settings, name).map(|(_, values)| values.join(", ")).unwrap_or_default()
     })
 }
 
 fn filled(settings: &Settings, text: &str, value: &dyn Fn(&str) -> String) -> String {
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
+    // A long text may name one variable thousands of times.
+    let mut known: Vec<(&str, String)> = Vec::new();
     for Mention { at, name, long } in meant(settings, text) {
         if out.len() > MAX_FILLED_BYTES {
             break;
         }
         out.push_str(&text[done..at]);
-        out.push_str(&value(name));
+        let place = known.iter().position(|(other, _)| *other == name).unwrap_or_else(|| {
+            known.push((name, value(name)));
+            known.len() - 1
+        });
+        out.push_str(&known[place].1);
         done = at + long;
     }
     out.push_str(&text[done..]);
@@ -352,6 +383,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_a_choice_itself_is_that_one() {
+        let of = |choices: &[&str]| Variable {
+            choices: choices.iter().map(|one| (*one).to_owned()).collect(),
+            multi: true,
+            ..Variable::default()
+        };
+        assert_eq!(of(&["(a|b)", "c"]).values("(a|b)"), ["(a|b)"]);
+        assert_eq!(of(&["(a|b)", "a", "b"]).values("(a|b)"), ["a", "b"]);
+        assert_eq!(of(&["a", "b"]).values("(a|b)"), ["a", "b"]);
+        let one = Variable { multi: false, ..of(&["a"]) };
+        assert_eq!(one.values("(a|b)"), ["(a|b)"]);
+        assert_eq!(one.chosen(&["a.b".to_owned()]).as_deref(), Some("a.b"));
+        assert_eq!(one.chosen(&["a".to_owned(), "b".to_owned()]), None);
+        let settings: Settings =
+            [("variable.x".to_owned(), json!({ "choices": ["(a|b)", "c"], "multi": true }))].into();
+        assert_eq!(with_variables(&settings, "$x"), r"(\\(a\\|b\\))");
+    }
+
+    #[test]
     fn s10_variables_and_annotations_are_counted() {
         let mut settings = Settings::new();
         for n in 0..MAX_VARIABLES {
@@ -404,6 +454,20 @@ mod tests {
         settings.insert("value.job".to_owned(), json!(r"(a\\.b|c)"));
         assert_eq!(with_variables(&settings, "{job=~\"$job\"}"), r#"{job=~"(a\\.b|c)"}"#);
         assert_eq!(in_words(&settings, "$job of $host"), "a.b, c of a$host");
+        // One value matches itself and nothing more, whether it was chosen or is the first.
+        for (chosen, expected) in [
+            (Some("C++"), r"(C\\+\\+) C++"),
+            (Some(r"(C\\+\\+)"), r"(C\\+\\+) C++"),
+            (Some(r#"(say \"x\")"#), r#"(say \"x\") say "x""#),
+            (Some(".*"), ".* .*"),
+            (None, r"(a\\.b) a.b"),
+        ] {
+            let mut settings = settings.clone();
+            settings.insert("variable.job".to_owned(), json!({"choices": ["a.b"], "multi": true}));
+            settings.remove("value.job");
+            settings.extend(chosen.map(|chosen| ("value.job".to_owned(), json!(chosen))));
+            assert_eq!(with_variables(&settings, "$job ") + &in_words(&settings, "$job"), expected);
+        }
         assert_eq!(uses(&settings, text, "hosts").count(), 0, "there is no such variable");
         assert_eq!(mentioned("$a ${b:csv} [[c]] [5m] $1 é$_d").collect::<Vec<_>>(), ["a", "b", "c", "_d"]);
     }

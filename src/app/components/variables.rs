@@ -16,7 +16,7 @@ use crate::dashboard::Op;
 use crate::dashboard::settings::{
     self, CHOSEN, MAX_CHOSEN_CHARS, Settings, VARIABLE, ValuesOf, Variable, variable_value, with_variables,
 };
-use crate::dashboard::several::{any_of, each_of};
+use crate::dashboard::several::{any_of, is_pattern};
 
 /// How long a variable shows that somebody else changed it.
 const GLOW: Duration = Duration::from_secs(2);
@@ -31,30 +31,28 @@ fn choosable(settings: &Settings) -> Vec<Shown> {
         .into_iter()
         .filter(|(_, one)| one.values_of.is_some() || one.choices.len() > 1);
     let shown = |(name, one): (&str, Variable)| {
-        let label = if one.label.is_empty() { name.to_owned() } else { one.label };
         let value = variable_value(settings, name).unwrap_or_default();
-        (name.to_owned(), label, reads_chosen(&value, one.multi))
+        let reads = reads_chosen(&one.values(&value));
+        let label = if one.label.is_empty() { name.to_owned() } else { one.label };
+        (name.to_owned(), label, reads)
     };
     all.map(shown).collect()
 }
 
 /// What is chosen as people read it.
-fn reads_chosen(value: &str, multi: bool) -> String {
-    match multi {
-        true => each_of(value).iter().map(|one| reads(one)).collect::<Vec<_>>().join(", "),
-        false => reads(value),
-    }
+fn reads_chosen(values: &[String]) -> String {
+    values.iter().map(|one| reads(one)).collect::<Vec<_>>().join(", ")
 }
 
 /// What is chosen of several after a value was ticked or its tick taken away: in the order in which they are
-/// offered, and all of them only by themselves. `None` for nothing.
-fn toggled(chosen: &str, offered: &[String], value: &str) -> Option<String> {
-    let mut all: Vec<String> = each_of(chosen).into_iter().filter(|one| !one.is_empty()).collect();
+/// offered, and a pattern, as all of them, only by itself. `None` for nothing.
+fn toggled(chosen: &[String], offered: &[String], value: &str) -> Option<String> {
+    let mut all: Vec<String> = chosen.iter().filter(|one| !one.is_empty()).cloned().collect();
     match all.iter().position(|one| one == value) {
         Some(at) => drop(all.remove(at)),
-        None if value == ALL => all = vec![value.to_owned()],
+        None if is_pattern(value) => all = vec![value.to_owned()],
         None => {
-            all.retain(|one| one != ALL);
+            all.retain(|one| !is_pattern(one));
             all.push(value.to_owned());
             all.sort_by_key(|one| offered.iter().position(|other| other == one));
         }
@@ -134,6 +132,7 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
         let settings = store.settings.read();
         key.with_value(|key| variable_value(&settings, key)).unwrap_or_default()
     });
+    let values = memo(move || variable.read().values(&value.read()));
     let label = memo(move || {
         let label = variable.read().label.clone();
         if label.is_empty() { key.get_value() } else { label }
@@ -169,11 +168,7 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
     });
     let options = memo(move || {
         let mut all = variable.read().choices.clone();
-        let chosen = match variable.read().multi {
-            true => each_of(&value.read()),
-            false => vec![value.get()],
-        };
-        for one in found.read().iter().chain(&chosen) {
+        for one in found.read().iter().chain(&*values.read()) {
             if !all.contains(one) {
                 all.push(one.clone());
             }
@@ -187,8 +182,12 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
     let choose = move |chosen: Option<String>| {
         let long = chosen.as_ref().is_some_and(|chosen| chosen.chars().count() > MAX_CHOSEN_CHARS);
         wrong.set(long.then(|| "There is no room for more at once.".to_owned()));
-        if !long && chosen.as_ref() != Some(&*value.read_untracked()) {
-            let field = format!("{CHOSEN}{}", key.get_value());
+        let field = format!("{CHOSEN}{}", key.get_value());
+        let changes = match &chosen {
+            Some(chosen) => *chosen != *value.read_untracked(),
+            None => store.settings.read_untracked().contains_key(&field),
+        };
+        if !long && changes {
             store.edit(vec![Op::SetDashboard { field, value: Value::from(chosen) }]);
         }
     };
@@ -217,14 +216,20 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
     };
     let tick = move |one: String| {
         let (text, own) = (reads(&one), StoredValue::new(one));
-        let ticked = memo(move || own.with_value(|own| each_of(&value.read()).contains(own)));
-        let change = move |_| {
-            let now = own.with_value(|own| toggled(&value.read_untracked(), &options.read_untracked(), own));
-            choose(now);
+        let ticked = memo(move || own.with_value(|own| values.read().contains(own)));
+        let toggle = move || {
+            choose(own.with_value(|own| toggled(&values.read_untracked(), &options.read_untracked(), own)));
+            ticked.get_untracked()
         };
         view! {
             <label class="item">
-                <input type="checkbox" disabled=read_only prop:checked=attr(move || ticked.get()) on:change=change/>
+                <input
+                    type="checkbox"
+                    disabled=read_only
+                    prop:checked=attr(move || ticked.get())
+                    // The box has changed by itself, also where what is chosen stays as it was.
+                    on:change:target=move |event| event.target().set_checked(toggle())
+                />
                 <span>{text}</span>
             </label>
         }
@@ -238,8 +243,8 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
                     testid=format!("variable-{name}")
                     class="value"
                     role="dialog"
-                    label=derived(move || format!("{}: {}", label.read(), reads_chosen(&value.read(), true)))
-                    face=ViewFn::from(move || live(move || reads_chosen(&value.read(), true)))
+                    label=derived(move || format!("{}: {}", label.read(), reads_chosen(&values.read())))
+                    face=ViewFn::from(move || live(move || reads_chosen(&values.read())))
                 >
                     <div class="several">
                         {each(move || options.get(), String::clone, tick)}
@@ -320,14 +325,17 @@ mod tests {
     #[test]
     fn several_values_are_ticked_one_by_one_in_the_order_in_which_they_are_offered() {
         let offered = [".*", "a", "b", "c"].map(str::to_owned);
+        let several = Variable { multi: true, ..Variable::default() };
         let mut chosen = String::new();
         for (value, expected) in
             [("c", "c"), ("a", "(a|c)"), ("c", "a"), (".*", ".*"), ("b", "b"), ("a", "(a|b)"), ("a", "b")]
         {
-            chosen = toggled(&chosen, &offered, value).expect("something is chosen");
+            chosen = toggled(&several.values(&chosen), &offered, value).expect("something is chosen");
             assert_eq!(chosen, expected, "{value}");
         }
-        assert_eq!(toggled(&chosen, &offered, "b"), None);
-        assert_eq!(reads_chosen("(a|c)", true), "a, c");
+        assert_eq!(toggled(&several.values(&chosen), &offered, "b"), None);
+        assert_eq!(reads_chosen(&several.values("(a|c)")), "a, c");
+        let group = toggled(&[], &offered, "(a|b)").expect("it is chosen");
+        assert_eq!(several.values(&group), ["(a|b)"], "a choice that reads as several is itself");
     }
 }

@@ -11,10 +11,9 @@ use crate::app::dynamic::{attr, each, effect, live, memo};
 use crate::app::format;
 use crate::dashboard::Op;
 use crate::dashboard::settings::{
-    self, CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_VARIABLE_NAME, MAX_VARIABLES, Settings, VARIABLE,
-    ValuesOf, Variable, is_variable_name,
+    self, CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, MAX_VARIABLE_NAME, MAX_VARIABLES,
+    Settings, VARIABLE, ValuesOf, Variable, is_variable_name,
 };
-use crate::dashboard::several::each_of;
 use crate::sync::replica::Seen;
 
 /// Which variable is edited: one by its name, or a new one.
@@ -316,7 +315,7 @@ impl Written {
         let value = serde_json::to_value(&variable).map_err(|error| error.to_string())?;
         let set = |field: String, value: Value| Op::SetDashboard { field, value };
         let mut ops = Vec::new();
-        let chosen = old.and_then(|old| settings.get(&format!("{CHOSEN}{old}"))).cloned();
+        let chosen = old.and_then(|old| settings.get(&format!("{CHOSEN}{old}"))?.as_str());
         let renamed = old.filter(|old| *old != name);
         if let Some(old) = renamed {
             ops.push(set(format!("{VARIABLE}{old}"), Value::Null));
@@ -327,15 +326,16 @@ impl Written {
         if settings.get(&field) != Some(&value) {
             ops.push(set(field, value));
         }
-        // What is chosen goes along, unless it can be chosen no more.
-        let still = chosen.as_ref().and_then(Value::as_str).is_some_and(|chosen| {
-            let values = if variable.multi { each_of(chosen) } else { vec![chosen.to_owned()] };
-            variable.values_of.is_some() || values.iter().all(|value| variable.choices.contains(value))
+        // What is chosen goes along, as it is chosen now, unless it can be chosen no more.
+        let values = old.zip(chosen).map(|(old, chosen)| self::variable(settings, old).values(chosen));
+        let still = values.and_then(|values| {
+            let can =
+                variable.values_of.is_some() || values.iter().all(|value| variable.choices.contains(value));
+            variable.chosen(&values).filter(|now| can && now.chars().count() <= MAX_CHOSEN_CHARS)
         });
-        match chosen {
-            Some(chosen) if still && renamed.is_some() => ops.push(set(format!("{CHOSEN}{name}"), chosen)),
-            Some(_) if !still && renamed.is_none() => ops.push(set(format!("{CHOSEN}{name}"), Value::Null)),
-            _ => {}
+        let before = chosen.filter(|_| renamed.is_none());
+        if still.as_deref() != before {
+            ops.push(set(format!("{CHOSEN}{name}"), Value::from(still)));
         }
         Ok(ops)
     }
@@ -387,6 +387,27 @@ mod tests {
         let values = Some(["main".to_owned(), "job".to_owned(), String::new()]);
         let asks = fields(Written { values, ..written("job", "") }, None);
         assert_eq!(asks[0].1, json!({ "values_of": { "source": "main", "label": "job" } }));
+    }
+
+    #[test]
+    fn what_is_chosen_stays_so_when_several_can_be_and_when_one_can() {
+        let turned = |multi: bool, chosen: &str| {
+            let settings: Settings = [
+                ("variable.v", json!({ "choices": ["C++", "b"], "multi": !multi })),
+                ("value.v", json!(chosen)),
+            ]
+            .map(|(field, value)| (field.to_owned(), value))
+            .into();
+            let ops = Written { multi, ..written("v", "C++\nb") }.ops(Some("v"), &settings);
+            match ops.expect("it fits").pop() {
+                Some(Op::SetDashboard { field, value }) if field == "value.v" => Some(value),
+                _ => None,
+            }
+        };
+        assert_eq!(turned(true, "C++"), Some(json!(r"(C\\+\\+)")));
+        assert_eq!(turned(false, r"(C\\+\\+)"), Some(json!("C++")));
+        assert_eq!(turned(false, r"(C\\+\\+|b)"), Some(Value::Null), "of several none is the one");
+        assert_eq!(turned(true, "b"), None);
     }
 
     #[test]

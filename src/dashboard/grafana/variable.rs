@@ -6,7 +6,6 @@ use super::super::export::Report;
 use super::super::settings::{
     CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, VARIABLE, ValuesOf, Variable, is_variable_name,
 };
-use super::super::several::{any_of, each_of};
 use super::{Lost, text_of};
 
 /// What stands for every value, in a matcher of label values.
@@ -82,15 +81,14 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
     let chosen = match kind.as_str() {
         // The choice there names another server's source.
         "datasource" | "constant" => None,
-        _ => chosen(document, &all, &mut lost),
+        _ => chosen(document, &all, &variable, &mut lost),
     };
     if let Ok(value) = serde_json::to_value(&variable) {
         settings.push((format!("{VARIABLE}{name}"), value));
     }
     if let Some(chosen) = chosen.filter(|chosen| {
         variable.values_of.is_some()
-            || variable.choices.contains(chosen)
-            || each_of(chosen).iter().all(|one| variable.choices.contains(one))
+            || variable.values(chosen).iter().all(|one| variable.choices.contains(one))
     }) {
         settings.push((format!("{CHOSEN}{name}"), json!(chosen)));
     }
@@ -150,17 +148,18 @@ fn label_values(query: &str) -> Option<(String, String)> {
 }
 
 /// What was chosen, as one text: several values as what matches each of them.
-fn chosen(document: &Value, all: &str, lost: &mut Lost) -> Option<String> {
+fn chosen(document: &Value, all: &str, variable: &Variable, lost: &mut Lost) -> Option<String> {
     let value = document.pointer("/current/value")?;
     let one = match value {
         Value::String(one) => one.clone(),
         Value::Array(several) => {
-            let several: Option<Vec<&str>> = several.iter().map(Value::as_str).collect();
+            let several: Option<Vec<String>> =
+                several.iter().map(|one| one.as_str().map(str::to_owned)).collect();
             let several = several.filter(|several| !several.is_empty())?;
             // All are all, whatever else.
             match several.iter().find(|one| one.starts_with("$__")) {
-                Some(one) => (*one).to_owned(),
-                None => any_of(&several),
+                Some(one) => one.clone(),
+                None => variable.chosen(&several)?,
             }
         }
         _ => return None,
@@ -235,6 +234,10 @@ mod tests {
         }));
         assert_eq!(settings[0].1, json!({ "choices": ["a.b", "c", "d"], "multi": true }));
         assert_eq!((&settings[1].1, &*said), (&json!(r"(a\\.b|c)"), ""));
+        let (settings, _) = of(json!({
+            "name": "v", "type": "custom", "query": "a.b,c", "current": { "value": ["a.b"] },
+        }));
+        assert_eq!(settings[1].1, json!("a.b"), "of a variable that takes one");
     }
 
     #[test]
