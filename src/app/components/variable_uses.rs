@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format;
-use crate::dashboard::settings::{self, Settings, VARIABLE, Variable};
+use crate::dashboard::settings::{self, CHOSEN, Settings, VARIABLE, Variable};
 use crate::dashboard::splice::{Splice, units};
 use crate::dashboard::text::MAX_NOTE_BYTES;
 use crate::dashboard::widget::{MAX_QUERY_CHARS, check_value};
-use crate::dashboard::{Op, Widget, WidgetId};
+use crate::dashboard::{Cell, Op, Widget, WidgetId};
 use crate::sync::protocol::MAX_OPS;
 use crate::sync::replica::Along;
 
@@ -19,7 +19,8 @@ use crate::sync::replica::Along;
 const FIELDS: [&str; 3] = ["title", "query", "legend"];
 /// Fields that one step writes anew: a step back is one change with these and the variable itself.
 const MAX_FIELDS: usize = MAX_OPS - 8;
-/// Bytes of texts that one step writes anew: with what is around them less than a frame takes.
+/// Bytes of texts that one step writes anew, or that the step back does: with what is around them less than a
+/// frame takes.
 const MAX_BYTES: usize = 128 * 1024;
 /// What a place in a note weighs among these, with what Yjs keeps of it.
 const PLACE_BYTES: usize = 128;
@@ -34,6 +35,8 @@ pub struct Uses {
     /// Places that have no room for the other name.
     pub left: usize,
     bytes: usize,
+    /// Bytes by which the other name is shorter.
+    shorter: usize,
 }
 
 impl Uses {
@@ -45,7 +48,11 @@ impl Uses {
     }
 
     fn of(settings: &Settings, widgets: &[(WidgetId, Arc<Widget>)], old: &str, new: &str) -> Self {
-        let mut uses = Self::default();
+        let mut uses = Self { shorter: old.len().saturating_sub(new.len()), ..Self::default() };
+        // What others choose under the other name is not lost with it.
+        let fields =
+            [old, new].into_iter().flat_map(|name| [VARIABLE, CHOSEN].map(|of| format!("{of}{name}")));
+        uses.along.whole = fields.map(|field| Cell::dashboard(&field)).collect();
         let renamed = |text: &str| renamed(settings, text, old, new);
         for (name, variable) in settings::variables(settings).filter(|(name, _)| *name != old) {
             let Some(values) = variable.values_of.clone() else { continue };
@@ -79,7 +86,7 @@ impl Uses {
 
     /// Writes a field with so many places anew, if that fits.
     fn write(&mut self, op: Op, places: usize, fits: bool) {
-        let bytes = serde_json::to_string(&op).map_or(0, |op| op.len());
+        let bytes = serde_json::to_string(&op).map_or(0, |op| op.len()) + places * self.shorter;
         if fits && self.along.ops.len() < MAX_FIELDS && self.has_room(bytes) {
             self.places += places;
             self.along.ops.push(op);
@@ -202,5 +209,12 @@ mod tests {
         let uses = Uses::of(&settings(), &widgets, "env", "stage");
         assert_eq!(uses.places + uses.left, 91);
         assert!(uses.left > 40 && uses.places > 30, "{} of 91 fit", uses.places);
+        // The step back carries the longer name.
+        let query = "$environment".repeat(100);
+        let widgets: Vec<_> = (0..150).map(|_| widget(Kind::Stat, "", &query, "")).collect();
+        let settings: Settings = [("variable.environment".to_owned(), json!({ "choices": ["x"] }))].into();
+        let uses = Uses::of(&settings, &widgets, "environment", "e");
+        assert!(uses.along.ops.len() * query.len() <= MAX_BYTES, "{} of 150 fit", uses.along.ops.len());
+        assert!(uses.along.ops.len() > 80, "{} of 150 fit", uses.along.ops.len());
     }
 }
