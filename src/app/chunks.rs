@@ -124,15 +124,20 @@ impl Parts {
         })
     }
 
-    /// True once the code is there, tracked.
+    /// The code once it is there, and never in the first render, tracked.
+    fn later(self) -> Option<ShowPart> {
+        self.code.get().filter(|_| self.awake.get())
+    }
+
+    /// True once the code is there, and never in the first render, tracked.
     pub fn is_there(self) -> bool {
-        self.code.with(Option::is_some)
+        self.later().is_some()
     }
 
     /// The part, once its code is there for another reason, and never in the first render: nobody waits for
     /// this one.
     pub fn show_later(self, part: Part) -> AnyView {
-        live(move || self.code.get().filter(|_| self.awake.get()).map(|show| show(part)))
+        live(move || self.later().map(|show| show(part)))
     }
 }
 

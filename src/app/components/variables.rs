@@ -13,6 +13,7 @@ use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
 use crate::app::dynamic::{attr, derived, each, effect, live, memo};
 use crate::dashboard::Op;
+use crate::dashboard::order::sorted;
 use crate::dashboard::settings::{
     self, CHOSEN, MAX_CHOSEN_CHARS, Settings, VARIABLE, ValuesOf, Variable, variable_value, with_variables,
 };
@@ -48,13 +49,14 @@ fn reads_chosen(values: &[String]) -> String {
 /// offered, and a pattern, as all of them, only by itself. `None` for nothing.
 fn toggled(chosen: &[String], offered: &[String], value: &str) -> Option<String> {
     let mut all: Vec<String> = chosen.iter().filter(|one| !one.is_empty()).cloned().collect();
+    let place = |value: &String| offered.iter().position(|other| other == value);
     match all.iter().position(|one| one == value) {
         Some(at) => drop(all.remove(at)),
         None if is_pattern(value) => all = vec![value.to_owned()],
         None => {
             all.retain(|one| !is_pattern(one));
             all.push(value.to_owned());
-            all.sort_by_key(|one| offered.iter().position(|other| other == one));
+            all = sorted(all, |a, b| place(a).cmp(&place(b)));
         }
     }
     (!all.is_empty()).then(|| any_of(&all))
@@ -75,10 +77,7 @@ pub fn VariableRow(store: DashboardStore) -> impl IntoView {
     let parts = Parts::here();
     let shown = memo(move || choosable(&store.settings.read()));
     let any = memo(move || !shown.read().is_empty());
-    // The server and the page as it hydrates show the same.
-    let awake = RwSignal::new(false);
-    effect(move || awake.set(true));
-    let choosing = memo(move || awake.get() && parts.is_there());
+    let choosing = memo(move || parts.is_there());
     let words = move |(_, label, value): Shown| {
         view! { <span class="variable"><span class="label">{label}</span><span class="value">{value}</span></span> }
     };

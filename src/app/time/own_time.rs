@@ -13,6 +13,7 @@ use crate::app::drawing::draw_soon;
 use crate::app::dynamic::{attr, effect, live};
 use crate::app::{dom, json};
 use crate::dashboard::WidgetId;
+use crate::dashboard::order::sorted;
 use crate::dashboard::query::TABLE;
 use crate::dashboard::range::TimeRange;
 use crate::dashboard::settings::with_variables;
@@ -177,8 +178,7 @@ fn wants(store: DashboardStore) -> Vec<(WidgetId, String)> {
         });
         wanted.extend(key.map(|key| (signals.seen.get_untracked(), (id, key))));
     }
-    wanted.sort_by_key(|(seen, _)| !seen);
-    wanted.into_iter().map(|(_, one)| one).collect()
+    sorted(wanted, |a, b| b.0.cmp(&a.0)).into_iter().map(|(_, one)| one).collect()
 }
 
 /// Asks the server for the points of one widget, in words where that does not work.

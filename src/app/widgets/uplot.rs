@@ -231,10 +231,7 @@ fn observe(
 
 /// Takes a drag over the chart as a choice of time.
 fn select(plot: &UPlot, chosen: &Rc<dyn Fn(Option<Window>)>) {
-    let number = |name: &str| {
-        let area = Reflect::get(plot, &"select".into()).ok()?;
-        Reflect::get(&area, &name.into()).ok()?.as_f64()
-    };
+    let number = |name: &str| get(&get(plot, "select")?, name)?.as_f64();
     let (Some(left), Some(width)) = (number("left"), number("width")) else { return };
     if width < 1.0 {
         return;
@@ -247,7 +244,6 @@ fn select(plot: &UPlot, chosen: &Rc<dyn Fn(Option<Window>)>) {
 
 /// Where the points of a chart stand and what time they show; `None` before it has any place.
 fn place_of(plot: &JsValue) -> Option<ChartPlace> {
-    let get = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
     let (area, scale) = (get(plot, "bbox")?, get(&get(plot, "scales")?, "x")?);
     // The canvas counts the screen's own pixels.
     let ratio = window().device_pixel_ratio().max(0.1);
@@ -296,6 +292,10 @@ fn size(target: &HtmlElement) -> JsValue {
         ("width", f64::from(target.client_width().max(60)).into()),
         ("height", f64::from(target.client_height().max(40)).into()),
     ])
+}
+
+fn get(of: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(of, &name.into()).ok()
 }
 
 fn object(entries: &[(&str, JsValue)]) -> JsValue {
@@ -354,7 +354,7 @@ fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>
     }
     let values = axis(calls.values, calls.wide.clone(), &steps);
     let area = size(target);
-    let side = |name: &str| Reflect::get(&area, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    let side = |name: &str| get(&area, name).unwrap_or(JsValue::UNDEFINED);
     let drag =
         object(&[("x", true.into()), ("y", false.into()), ("setScale", false.into()), ("dist", 5.into())]);
     let cursor = [
@@ -471,7 +471,6 @@ fn time_labels(splits: &Array, step_s: f64) -> Array {
 /// Draws a dashed line at a value, where it lies within the chart.
 fn threshold(plot: &JsValue, at: f64, color: &str) {
     let drawn = || -> Option<()> {
-        let get = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
         let context: CanvasRenderingContext2d = get(plot, "ctx")?.dyn_into().ok()?;
         let area = get(plot, "bbox")?;
         let edge = |name: &str| get(&area, name)?.as_f64();

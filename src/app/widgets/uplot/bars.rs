@@ -1,10 +1,10 @@
 //! Bars over time: one series in the middle of its times, several side by side around them.
 
-use js_sys::{Array, Float64Array, Function, Reflect};
+use js_sys::{Array, Float64Array, Function};
 use leptos::prelude::window;
 use wasm_bindgen::prelude::*;
 
-use super::{list, object};
+use super::{get, list, object};
 
 /// How much of the room between two times their bars take.
 const FILLED: f64 = 0.8;
@@ -74,10 +74,6 @@ fn times(plot: &JsValue) -> Option<(Vec<f64>, f64)> {
     let wide = get(&get(plot, "bbox")?, "width")?.as_f64()?;
     let pixel_s = (edge("max")? - edge("min")?) / wide;
     (pixel_s > 0.0).then(|| (times.to_vec(), pixel_s))
-}
-
-fn get(of: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(of, &name.into()).ok()
 }
 
 #[cfg(test)]
