@@ -6,6 +6,7 @@ pub mod config;
 pub mod data;
 pub mod drain;
 pub mod errors;
+pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod limits;

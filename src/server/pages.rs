@@ -12,7 +12,8 @@ use leptos::prelude::*;
 
 use super::auth::Guest;
 use super::errors::ApiError;
-use super::http::{cards, is_secure, server_status};
+use super::health::server_status;
+use super::http::{cards, is_secure};
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::{Page, PageData, Theme, shell};

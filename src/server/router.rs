@@ -16,7 +16,7 @@ use super::http::documents;
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
-use super::{http, ingest, pages, socket};
+use super::{health, http, ingest, pages, socket};
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
@@ -48,9 +48,9 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v2/write", post(ingest::influx::write))
         .route("/health", get(ingest::influx::health))
         .route("/ping", get(ingest::influx::ping))
-        .route("/api/v1/status", get(http::status))
-        .route("/healthz", get(http::healthz))
-        .route("/readyz", get(http::readyz))
+        .route("/api/v1/status", get(health::status))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .route("/metrics", get(http::metrics))
         .fallback(anything_else)
         .method_not_allowed_fallback(other_method)
