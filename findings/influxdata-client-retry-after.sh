@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# @influxdata/influxdb-client takes the seconds of Retry-After for milliseconds, and its date for nothing.
+# @influxdata/influxdb-client takes the seconds of Retry-After for milliseconds.
 #
 # Expected: after 429 or 503 with "Retry-After: 2" the next try comes two seconds later: RFC 9110 gives the header in
-#   seconds, or as a date, and InfluxDB sends it with both answers.
-# Happens: the number is used as milliseconds, a date as no delay at all; the next try comes within the 200 ms of jitter.
+#   seconds, and InfluxDB sends it with both answers.
+# Happens: it comes 2 ms later (and up to 200 ms of jitter). Without the header the client would wait 5 s and more, so the
+#   server's request to wait makes it come sooner.
 # Who is hurt: a server that asks for a pause because it is overloaded gets the whole batch again at once, from every
 #   client, until the retries are used up and the points are given up.
 set -euo pipefail
@@ -24,7 +25,7 @@ const wait = async (header) => {
   const server = http.createServer((request, response) => {
     tries.push(performance.now());
     request.resume().on('end', () => {
-      response.writeHead(tries.length === 1 ? 429 : 204, tries.length === 1 ? { 'Retry-After': header() } : {}).end();
+      response.writeHead(tries.length === 1 ? 429 : 204, tries.length === 1 ? { 'Retry-After': header } : {}).end();
       if (tries.length === 2) second();
     });
   });
@@ -40,11 +41,9 @@ const wait = async (header) => {
   return Math.round(tries[1] - tries[0]);
 };
 (async () => {
-  const seconds = await wait(() => '2');
+  const seconds = await wait('2');
   console.log(`Retry-After: 2: tried again after ${seconds} ms`);
-  const date = await wait(() => new Date(Date.now() + 2999).toUTCString());
-  console.log(`Retry-After: (the date two to three seconds ahead): tried again after ${date} ms`);
-  if (seconds >= 1000 || date >= 1000) { console.log('CHANGED'); process.exit(1); }
+  if (seconds >= 1000) { console.log('CHANGED'); process.exit(1); }
 })();
 EOF
 node show.cjs
