@@ -9,6 +9,9 @@ use lockstep::server::store::memory::MemoryStore;
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::store::{Appended, KEEP_COMMITS, Listing, Most, NewDashboard, Store, StoreError};
 
+/// What of the log stays behind a snapshot.
+const KEEP: Most = Most { commits: KEEP_COMMITS as usize, bytes: usize::MAX };
+
 /// A place that stores come from; opening it again finds what is in it.
 trait Place {
     async fn open(&self) -> Arc<dyn Store>;
@@ -183,7 +186,7 @@ contract! {
         assert_eq!(store.delete(&id("d1")).await, Ok(false));
         assert_eq!(store.open(&id("d1")).await, Ok(None));
         assert_eq!(store.append(&id("d1"), run("c1", 4..=4), listing("a", 1)).await, Err(StoreError::Gone));
-        assert_eq!(store.save_snapshot(&id("d1"), 3, "{}".into()).await, Err(StoreError::Gone));
+        assert_eq!(store.save_snapshot(&id("d1"), 3, "{}".into(), KEEP).await, Err(StoreError::Gone));
         assert_eq!(store.renew(&id("d1"), "epoch-2").await, Err(StoreError::Gone));
         store.create(new("d1")).await.expect("the id is free again");
         assert_eq!(revisions(&*store, "d1", 0, 9).await, [0u64; 0], "nothing of the old log");
@@ -193,19 +196,44 @@ contract! {
         store.create(new("d1")).await.expect("made");
         let last = KEEP_COMMITS + 20;
         store.append(&id("d1"), run("c1", 1..=last), listing("a", 1)).await.expect("appended");
-        store.save_snapshot(&id("d1"), 100, "{\"at\":100}".into()).await.expect("saved");
+        store.save_snapshot(&id("d1"), 100, "{\"at\":100}".into(), KEEP).await.expect("saved");
         let opened = store.open(&id("d1")).await.expect("reads").expect("is there");
         assert_eq!((opened.state.as_str(), opened.revision), ("{\"at\":100}", 100));
         assert_eq!(opened.commits.first().map(|stored| stored.revision), Some(101));
         assert_eq!(revisions(&*store, "d1", 0, 1).await, [1], "what a client may resume from stays");
-        store.save_snapshot(&id("d1"), 50, "{\"at\":50}".into()).await.expect("an older one changes nothing");
-        store.save_snapshot(&id("d1"), last + 1, "{}".into()).await.expect("nor one of no revision");
+        store.save_snapshot(&id("d1"), 50, "{\"at\":50}".into(), KEEP).await.expect("an older one changes nothing");
+        store.save_snapshot(&id("d1"), last + 1, "{}".into(), KEEP).await.expect("nor one of no revision");
         assert_eq!(store.open(&id("d1")).await.expect("reads").expect("is there").revision, 100);
-        store.save_snapshot(&id("d1"), last, "{\"at\":9}".into()).await.expect("saved");
+        store.save_snapshot(&id("d1"), last, "{\"at\":9}".into(), KEEP).await.expect("saved");
         assert_eq!(revisions(&*store, "d1", 0, 1).await, [21]);
         let opened = store.open(&id("d1")).await.expect("reads").expect("is there");
         assert!(opened.commits.is_empty());
         store.append(&id("d1"), run("c1", last + 1..=last + 1), listing("a", 1)).await.expect("goes on");
+    };
+
+    s10_a_log_is_kept_by_bytes_too: |store: Arc<dyn Store>| async move {
+        store.create(new("d1")).await.expect("made");
+        store.create(new("d2")).await.expect("made");
+        for name in ["d1", "d2"] {
+            store.append(&id(name), run("c1", 1..=9), listing("a", 1)).await.expect("appended");
+        }
+        // Their bodies have 15 characters in 16 bytes each.
+        let keep = |bytes| Most { commits: 5, bytes };
+        store.save_snapshot(&id("d1"), 7, "{}".into(), keep(3 * 16)).await.expect("saved");
+        assert_eq!(revisions(&*store, "d1", 0, 10).await, [5, 6, 7, 8, 9], "what came after the snapshot stays");
+        assert_eq!(store.find(&id("d1"), &client("c1"), 4).await, Ok(None));
+        assert!(store.find(&id("d1"), &client("c1"), 5).await.is_ok_and(|found| found.is_some()));
+        store.save_snapshot(&id("d1"), 8, "{}".into(), keep(4 * 16 - 1)).await.expect("saved");
+        assert_eq!(revisions(&*store, "d1", 0, 10).await, [6, 7, 8, 9]);
+        store.save_snapshot(&id("d1"), 8, "{}".into(), keep(2 * 16)).await.expect("the same again");
+        assert_eq!(revisions(&*store, "d1", 0, 10).await, [7, 8, 9], "shortens the log all the same");
+        store.save_snapshot(&id("d1"), 9, "{}".into(), keep(15)).await.expect("saved");
+        assert_eq!(revisions(&*store, "d1", 0, 10).await, [0u64; 0]);
+        store.append(&id("d1"), run("c1", 10..=10), listing("a", 1)).await.expect("goes on");
+        assert_eq!(store.append(&id("d1"), run("c1", 3..=3), listing("a", 1)).await, Err(StoreError::Taken));
+        assert_eq!(revisions(&*store, "d2", 0, 10).await, [1, 2, 3, 4, 5, 6, 7, 8, 9], "another log");
+        store.save_snapshot(&id("d2"), 9, "{}".into(), keep(1_000)).await.expect("saved");
+        assert_eq!(revisions(&*store, "d2", 0, 10).await, [5, 6, 7, 8, 9], "the number holds as well");
     };
 
     s7_a_log_takes_another_name_and_stays_as_it_is: |store: Arc<dyn Store>| async move {
@@ -243,7 +271,7 @@ async fn s3_a_file_has_it_all_when_it_is_opened_again() {
     let store = place.open().await;
     store.create(new("d1")).await.expect("made");
     store.append(&id("d1"), run("c1", 1..=5), listing("a", 7)).await.expect("appended");
-    store.save_snapshot(&id("d1"), 2, "{\"at\":2}".into()).await.expect("saved");
+    store.save_snapshot(&id("d1"), 2, "{\"at\":2}".into(), KEEP).await.expect("saved");
     let secret = store.secret("one").await.expect("a secret");
     let before = store.open(&id("d1")).await.expect("reads");
     let listed = store.list().await.expect("a list");

@@ -200,6 +200,7 @@ limits! {
     room_inbox, "limit_room_inbox", "Inputs that wait for one dashboard";
     tail_commits, "limit_tail_commits", "Commits of a dashboard kept in memory for those who resume";
     tail_bytes, "limit_tail_bytes", "Bytes of the same";
+    log_bytes, "limit_log_bytes", "Bytes of a dashboard's log that stay behind its newest snapshot";
     ingest_bytes, "limit_ingest_bytes", "Bytes of one request that brings points, also once unpacked";
     series, "limit_series", "Series that are pushed";
     points_per_series, "limit_points_per_series", "Points kept of one series";

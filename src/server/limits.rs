@@ -49,6 +49,9 @@ pub struct Limits {
     pub tail_commits: usize,
     /// Bytes of the same.
     pub tail_bytes: usize,
+    /// Bytes of a dashboard's log that stay behind its newest snapshot, for those who resume (S7): with
+    /// large edits the log would hold the disk's worth of them otherwise.
+    pub log_bytes: usize,
     /// Bytes of one request that brings points, packed and unpacked: what a collector sends after a
     /// night without a network, in parts.
     pub ingest_bytes: usize,
@@ -91,6 +94,7 @@ impl Default for Limits {
             room_inbox: 1_024,
             tail_commits: 5_000,
             tail_bytes: 16 * 1024 * 1024,
+            log_bytes: 16 * 1024 * 1024,
             ingest_bytes: 10 * 1024 * 1024,
             series: 10_000,
             points_per_series: 100_000,

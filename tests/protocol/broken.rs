@@ -82,9 +82,15 @@ impl Store for Breaking {
         if self.forgets.load(SeqCst) { Ok(None) } else { self.inner.find(id, client, seq).await }
     }
 
-    async fn save_snapshot(&self, id: &DashboardId, at: u64, state: Arc<str>) -> Result<(), StoreError> {
+    async fn save_snapshot(
+        &self,
+        id: &DashboardId,
+        at: u64,
+        state: Arc<str>,
+        keep: Most,
+    ) -> Result<(), StoreError> {
         self.snapshots.fetch_add(1, SeqCst);
-        self.inner.save_snapshot(id, at, state).await
+        self.inner.save_snapshot(id, at, state, keep).await
     }
 
     async fn renew(&self, id: &DashboardId, epoch: &str) -> Result<(), StoreError> {

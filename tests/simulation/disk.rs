@@ -11,10 +11,15 @@ use std::sync::Arc;
 use futures::FutureExt;
 use lockstep::dashboard::{ClientId, DashboardId};
 use lockstep::server::store::memory::MemoryStore;
-use lockstep::server::store::{Appended, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored};
+use lockstep::server::store::{
+    Appended, KEEP_COMMITS, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored,
+};
 use serde::{Deserialize, Serialize};
 
 use super::random::Random;
+
+/// What of the log stays behind a snapshot.
+const KEEP: Most = Most { commits: KEEP_COMMITS as usize, bytes: 16 * 1024 * 1024 };
 
 /// What a full disk says.
 pub fn full() -> StoreError {
@@ -61,7 +66,8 @@ impl Disk {
 
     /// Keeps a room's state.
     pub fn save_snapshot(&mut self, revision: u64, state: String) {
-        if !self.full && now(self.store.save_snapshot(&self.id, revision, state.as_str().into())).is_ok() {
+        let saved = || now(self.store.save_snapshot(&self.id, revision, state.as_str().into(), KEEP));
+        if !self.full && saved().is_ok() {
             self.write(&Record::Snapshot { revision, state });
         }
     }
@@ -148,7 +154,9 @@ impl Disk {
                     });
                     now(store.append(&id, commits.collect(), listing()))
                 }
-                Record::Snapshot { revision, state } => now(store.save_snapshot(&id, revision, state.into())),
+                Record::Snapshot { revision, state } => {
+                    now(store.save_snapshot(&id, revision, state.into(), KEEP))
+                }
             };
             repeated.expect("what was taken once is taken again");
         }

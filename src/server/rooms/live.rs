@@ -37,6 +37,8 @@ const PRESENCE_EVERY: Duration = Duration::from_millis(33);
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 /// Commits after which a snapshot is due: bounds what opening has to repeat.
 const SNAPSHOT_COMMITS: u64 = 200;
+/// Bytes of commits after which one is due as well: what opening has to read.
+const SNAPSHOT_BYTES: usize = 4 * 1024 * 1024;
 /// The longest that a commit waits for a snapshot.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
 /// The shortest time between two snapshots of a busy room: encoding one costs as much as many commits.
@@ -92,6 +94,10 @@ pub(super) struct Live {
     empty_since: Instant,
     saved_revision: u64,
     saved_at: Instant,
+    /// Bytes of the commits after the last snapshot.
+    unsaved_bytes: usize,
+    /// Bytes that the log has grown by since it was shortened to its bound; `None` where it was not yet.
+    log_growth: Option<usize>,
     saving: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
@@ -135,6 +141,8 @@ impl Live {
             empty_since: now,
             saved_revision,
             saved_at: now,
+            unsaved_bytes: 0,
+            log_growth: None,
             saving: None,
         };
         live.count_open_conflicts();
@@ -276,7 +284,7 @@ impl Live {
             self.presence_changed();
         }
         if self.snapshot_due().is_some_and(|due| due <= now) {
-            self.save_snapshot().await;
+            self.save_snapshot(false).await;
         }
         let idle = self.members.is_empty() && self.idle_at() <= now && inbox_empty;
         if idle { Err(Ended::Idle) } else { Ok(()) }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Appended, KEEP_COMMITS, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored};
+use super::{Appended, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored};
 use crate::dashboard::{ClientId, DashboardId};
 
 /// Dashboards in a map.
@@ -41,6 +41,19 @@ impl Log {
     fn tail(&self, after: u64) -> impl Iterator<Item = Stored> {
         let later = self.commits.range(after.saturating_add(1)..);
         later.map(|(revision, body)| Stored { revision: *revision, body: body.clone() })
+    }
+
+    /// Forgets what the snapshot has in it, but for the latest commits as far as they fit.
+    fn forget(&mut self, keep: Most) {
+        let mut bytes = 0;
+        let fits = |(_, body): &(&u64, &Arc<str>)| {
+            bytes += body.len();
+            bytes <= keep.bytes
+        };
+        let kept = self.commits.range(..=self.state_revision).rev().take(keep.commits).take_while(fits);
+        let from = kept.last().map_or(self.state_revision + 1, |(revision, _)| *revision);
+        self.commits = self.commits.split_off(&from);
+        self.seqs.retain(|_, at| *at >= from);
     }
 }
 
@@ -148,16 +161,14 @@ impl Store for MemoryStore {
         id: &DashboardId,
         revision: u64,
         state: Arc<str>,
+        keep: Most,
     ) -> Result<(), StoreError> {
         let mut kept = self.kept()?;
         let log = kept.dashboards.get_mut(id).ok_or(StoreError::Gone)?;
-        if revision <= log.state_revision || revision > log.revision {
-            return Ok(());
+        if revision > log.state_revision && revision <= log.revision {
+            (log.state, log.state_revision) = (state, revision);
         }
-        (log.state, log.state_revision) = (state, revision);
-        let from = revision.saturating_sub(KEEP_COMMITS) + 1;
-        log.commits = log.commits.split_off(&from);
-        log.seqs.retain(|_, at| *at >= from);
+        log.forget(keep);
         Ok(())
     }
 

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 
 use crate::dashboard::{ClientId, DashboardId, User};
 
-/// Commits kept behind the newest snapshot, for clients that resume (S7). Older ones may go.
+/// Commits kept behind the newest snapshot, for clients that resume (S7), where their bytes allow it.
+/// Older ones go.
 pub const KEEP_COMMITS: u64 = 5_000;
 
 /// Why the store did not do it. After an error nothing of the call is stored.
@@ -93,7 +94,7 @@ pub struct Appended {
     pub body: Arc<str>,
 }
 
-/// How much of a log is read at once.
+/// How much of a log is read at once, or kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Most {
     pub commits: usize,
@@ -151,10 +152,16 @@ pub trait Store: Send + Sync + 'static {
         seq: u64,
     ) -> Result<Option<Arc<str>>, StoreError>;
 
-    /// Keeps the room's state at a revision that is in the log, and may forget commits that are more
-    /// than [`KEEP_COMMITS`] behind it. An older snapshot than the one kept changes nothing.
-    async fn save_snapshot(&self, id: &DashboardId, revision: u64, state: Arc<str>)
-    -> Result<(), StoreError>;
+    /// Keeps the room's state at a revision that is in the log, and forgets what the newest snapshot has
+    /// in it, but for the latest commits as far as they fit in `keep`. An older snapshot than the one
+    /// kept is not taken in its place.
+    async fn save_snapshot(
+        &self,
+        id: &DashboardId,
+        revision: u64,
+        state: Arc<str>,
+        keep: Most,
+    ) -> Result<(), StoreError>;
 
     /// Gives a log another identity, because what was known of it does not hold any more. Errors with
     /// `Gone` where there is none.

@@ -200,8 +200,9 @@ impl Store for SqliteStore {
         id: &DashboardId,
         revision: u64,
         state: Arc<str>,
+        keep: Most,
     ) -> Result<(), StoreError> {
-        self.writer.write(Write::Snapshot { id: id.clone(), revision, state }).await
+        self.writer.write(Write::Snapshot { id: id.clone(), revision, state, keep }).await
     }
 
     async fn renew(&self, id: &DashboardId, epoch: &str) -> Result<(), StoreError> {

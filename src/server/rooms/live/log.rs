@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Ended, FAILED_RETRY_MS, Live, SNAPSHOT_COMMITS, SNAPSHOT_EVERY, SNAPSHOT_REST, frames};
+use super::{
+    Ended, FAILED_RETRY_MS, Live, SNAPSHOT_BYTES, SNAPSHOT_COMMITS, SNAPSHOT_EVERY, SNAPSHOT_REST, frames,
+};
 use crate::dashboard::{ClientId, Op, SessionId};
 use crate::server::rooms::input::Bad;
 use crate::server::rooms::tail::{Tail, TailCommit};
-use crate::server::store::{Appended, Listing, Opened, StoreError, Stored};
+use crate::server::store::{Appended, KEEP_COMMITS, Listing, Most, Opened, StoreError, Stored};
 use crate::sync::conflict::made_in;
 use crate::sync::protocol::{Change, Code, Commit, ServerMessage};
 use crate::sync::room::{Room, RoomState, Verdict};
@@ -19,6 +21,9 @@ use crate::sync::room::{Room, RoomState, Verdict};
 /// Encoded commits that are appended and sent at once, as a part of what may wait for one reader: one
 /// that keeps up never has more than a few batches before it.
 const BATCH_PART: usize = 8;
+/// What a log may grow by before it is shortened again, as a part of its bound: to measure it is to read
+/// through its rows.
+const GROWTH_PART: usize = 8;
 /// A digest goes out with the batch that passes a multiple of this (S11) ...
 const DIGEST_REVISIONS: u64 = 256;
 /// ... and not more often than this: every replica has to make one too.
@@ -156,7 +161,7 @@ impl Live {
 
     /// Makes judged commits durable.
     pub(super) async fn append(&mut self, judged: &[Judged]) -> Result<(), StoreError> {
-        self.judged_bytes = 0;
+        let bytes = std::mem::take(&mut self.judged_bytes);
         let Some(last) = judged.last() else { return Ok(()) };
         let (title, widgets) = self.listed.clone();
         let (changed_at, changed_by) = (last.commit.at, Some(last.commit.by.clone()));
@@ -169,6 +174,8 @@ impl Live {
         });
         let begun = Instant::now();
         self.rooms.store().append(&self.id, commits.collect(), listing).await?;
+        self.unsaved_bytes += bytes;
+        self.log_growth = self.log_growth.map(|growth| growth + bytes);
         self.rooms.metrics().appended(begun.elapsed());
         self.rooms.metrics().commits_total.fetch_add(judged.len() as u64, Relaxed);
         Ok(())
@@ -258,20 +265,28 @@ impl Live {
     pub(super) fn snapshot_due(&self) -> Option<Instant> {
         let busy = self.saving.as_ref().is_some_and(|saving| !saving.is_finished());
         let commits = self.room.revision().saturating_sub(self.saved_revision);
-        let rest = if commits >= SNAPSHOT_COMMITS { SNAPSHOT_REST } else { SNAPSHOT_EVERY };
+        let many = commits >= SNAPSHOT_COMMITS || self.unsaved_bytes >= SNAPSHOT_BYTES;
+        let rest = if many { SNAPSHOT_REST } else { SNAPSHOT_EVERY };
         (commits > 0 && !busy).then(|| self.saved_at + rest)
     }
 
-    /// Begins to save a snapshot, beside the room.
-    pub(super) async fn save_snapshot(&mut self) {
+    /// Begins to save a snapshot, beside the room. The last one shortens the log in any case.
+    pub(super) async fn save_snapshot(&mut self, last: bool) {
         self.end_saving().await;
         (self.saved_at, self.saved_revision) = (Instant::now(), self.room.revision());
+        self.unsaved_bytes = 0;
+        let mut keep = Most::commits(KEEP_COMMITS as usize);
+        let most = self.rooms.limits().log_bytes;
+        if last || self.log_growth.is_none_or(|growth| growth >= most / GROWTH_PART) {
+            keep.bytes = most;
+            self.log_growth = Some(0);
+        }
         let (state, store, id) = (self.room.state(), self.rooms.store().clone(), self.id.clone());
         self.saving = Some(tokio::spawn(async move {
             let revision = state.revision;
             let text = tokio::task::spawn_blocking(move || frames::json(&state)).await;
             let text = text.map_err(|error| StoreError::Io(error.to_string()))?;
-            store.save_snapshot(&id, revision, text.into()).await
+            store.save_snapshot(&id, revision, text.into(), keep).await
         }));
     }
 
@@ -281,15 +296,16 @@ impl Live {
         let saved = saving.await.unwrap_or_else(|error| Err(StoreError::Io(error.to_string())));
         if let Err(error) = saved {
             tracing::warn!(dashboard = %self.id, %error, "a snapshot was not saved; the log has it all");
-            self.saved_revision = 0;
+            (self.saved_revision, self.log_growth) = (0, None);
         }
     }
 
     /// Saves what the next one to open the room would have to repeat.
     pub(super) async fn save_last_snapshot(&mut self) {
         self.end_saving().await;
-        if self.room.revision() > self.saved_revision {
-            self.save_snapshot().await;
+        let grown = self.log_growth.is_some_and(|growth| growth > 0);
+        if grown || self.room.revision() > self.saved_revision {
+            self.save_snapshot(true).await;
             self.end_saving().await;
         }
     }

@@ -8,7 +8,7 @@ use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::super::{Appended, KEEP_COMMITS, Listing, NewDashboard, StoreError};
+use super::super::{Appended, Listing, Most, NewDashboard, StoreError};
 use super::checkpoint::{self, Written};
 use super::{failed, signed, spoilt};
 use crate::dashboard::DashboardId;
@@ -32,6 +32,7 @@ pub(super) enum Write {
         id: DashboardId,
         revision: u64,
         state: Arc<str>,
+        keep: Most,
     },
     Delete(DashboardId),
     Renew {
@@ -198,7 +199,7 @@ async fn perform(to: &mut SqliteConnection, write: &Write) -> Result<(), Undone>
         Write::Nothing => Ok(()),
         Write::Create(new) => create(to, new).await,
         Write::Append { id, commits, listing } => append(to, id, commits, listing).await,
-        Write::Snapshot { id, revision, state } => save_snapshot(to, id, *revision, state).await,
+        Write::Snapshot { id, revision, state, keep } => save_snapshot(to, id, *revision, state, *keep).await,
         Write::Delete(id) => {
             let query = sqlx::query("DELETE FROM dashboards WHERE id = $1").bind(id.as_str());
             one_row(query.execute(to).await?)
@@ -299,6 +300,7 @@ async fn save_snapshot(
     id: &DashboardId,
     revision: u64,
     state: &str,
+    keep: Most,
 ) -> Result<(), Undone> {
     let row = sqlx::query("SELECT n FROM dashboards WHERE id = $1")
         .bind(id.as_str())
@@ -311,12 +313,31 @@ async fn save_snapshot(
          AND $1 <= (SELECT revision FROM dashboards WHERE n = $3)",
     );
     query.bind(signed(revision)).bind(state).bind(dashboard).execute(&mut *to).await?;
+    // The latest commit that does not fit in the bytes. Lengths stand in the rows' heads: no body is read.
+    let too_far: Option<i64> = match i64::try_from(keep.bytes) {
+        Ok(bytes) => {
+            sqlx::query_scalar(
+                "SELECT MAX(revision) FROM (
+                     SELECT revision, SUM(octet_length(body)) OVER (ORDER BY revision DESC) AS bytes
+                     FROM commits WHERE dashboard = $1
+                     AND revision <= (SELECT revision FROM snapshots WHERE dashboard = $1)
+                 ) WHERE bytes > $2",
+            )
+            .bind(dashboard)
+            .bind(bytes)
+            .fetch_one(&mut *to)
+            .await?
+        }
+        // More than there can be.
+        Err(_) => None,
+    };
     sqlx::query(
         "DELETE FROM commits WHERE dashboard = $1
-         AND revision <= (SELECT revision FROM snapshots WHERE dashboard = $1) - $2",
+         AND revision <= MAX((SELECT revision FROM snapshots WHERE dashboard = $1) - $2, $3)",
     )
     .bind(dashboard)
-    .bind(signed(KEEP_COMMITS))
+    .bind(i64::try_from(keep.commits).unwrap_or(i64::MAX))
+    .bind(too_far.unwrap_or(0))
     .execute(to)
     .await?;
     Ok(())
