@@ -21,7 +21,7 @@ use lockstep::server::state::AppState;
 use lockstep::server::static_files::{Site, SiteError};
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::store::{Store, StoreError};
-use lockstep::server::{drain, router, sample};
+use lockstep::server::{drain, memory, router, sample};
 use tracing_subscriber::EnvFilter;
 
 /// The database's file in the data directory.
@@ -53,6 +53,7 @@ enum StartError {
 }
 
 fn main() -> ExitCode {
+    memory::configure();
     let dir = std::env::current_dir().unwrap_or_default();
     let config = match Config::read(std::env::args_os(), std::env::vars_os(), &dir) {
         Ok(config) => config,
@@ -108,11 +109,13 @@ async fn run(config: Config) -> Result<(), StartError> {
     let listener = listener.map_err(|error| StartError::Bind { addr: config.addr, error })?;
     let addr = listener.local_addr()?;
     let load = load_of(metrics);
+    let unsent = state.rooms.unsent().clone();
     let stop = drain::Stop::listen()?;
     announce(addr)?;
     tokio::select! {
         ended = drain::serve(listener, router::router(state.clone()), state, stop) => Ok(ended?),
         never = source.run(load) => match never {},
+        never = memory::give_back(unsent) => match never {},
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "http/documents.rs"]
 mod documents;
+#[path = "http/large.rs"]
+mod large;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

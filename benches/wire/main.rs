@@ -1,7 +1,7 @@
 //! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
 //!
 //! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
-//! cursors,idle,join,log,resume,ingest,fanout,upstream` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! cursors,idle,unread-joins,join,log,resume,ingest,fanout,upstream` picks scenes. The figures hold for the machine that they were taken on; ratios
 //! within one run are what can be compared.
 
 mod broadcast;
@@ -11,6 +11,7 @@ mod load;
 mod process;
 mod resume;
 mod scenes;
+mod unread;
 
 use std::env;
 
@@ -60,6 +61,26 @@ async fn measure() {
             Some(idle) => {
                 at_most("memory each, KiB", idle.kib_each, Some(12.0));
                 at_most("CPU, % of a core", idle.cpu_percent, None);
+            }
+            None => println!("not measured: this machine has no /proc"),
+        }
+    }
+    if wanted("unread-joins") {
+        // A little less than a dashboard may have; more for a build that takes more.
+        const USUAL_BYTES: usize = 8_000_000;
+        let bytes = env::var("LOCKSTEP_BENCH_BYTES").ok().and_then(|bytes| bytes.parse().ok());
+        let bytes = bytes.unwrap_or(USUAL_BYTES);
+        let server = Process::lockstep();
+        println!("\n160 joins of a dashboard of {bytes} bytes, in 8 sessions that read nothing");
+        match unread::unread(&server, bytes).await.expect("unread joins") {
+            Some(unread) => {
+                at_most("memory before, MiB", unread.start, None);
+                at_most("above that at most, MiB", unread.above, Some(64.0));
+                at_most(
+                    "above that ten seconds after they went, MiB",
+                    unread.left,
+                    Some(unread.start / 10.0),
+                );
             }
             None => println!("not measured: this machine has no /proc"),
         }

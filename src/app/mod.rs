@@ -55,6 +55,8 @@ pub enum Page {
     Dashboards { dashboards: Vec<DashboardCard> },
     /// `/d/{id}`
     Dashboard { id: DashboardId, epoch: String, revision: u64, token: Option<String>, dashboard: Dashboard },
+    /// The same of a dashboard that is too large to stand in a page twice: the page fetches it.
+    LargeDashboard { id: DashboardId, title: String },
     /// `/status`
     Status { server: ServerStatus },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.

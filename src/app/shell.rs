@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{App, PAGE_DATA, Page, PageData, Theme, chunks, pages};
+use crate::dashboard::Dashboard;
 
 /// The addresses of what a page loads, and the nonce of its inline script.
 #[derive(Clone, Debug, Default)]
@@ -31,13 +32,14 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
     let theme = data.theme.map(Theme::name);
     // `<` never stands in the text of a script element as itself, so no title can close it.
     let json = serde_json::to_string(data).expect("page data has string keys only").replace('<', "\\u003c");
-    let charts = matches!(data.page, Page::Dashboard { .. } | Page::Offline);
+    let charts = matches!(data.page, Page::Dashboard { .. } | Page::LargeDashboard { .. } | Page::Offline);
     let Assets { css, js, wasm, charts_js, charts_css, loader, pages, contents, nonce } = assets.clone();
     // The loader asks for the script by the name that it was built with.
     let names = serde_json::json!({ "imports": { "/pkg/lockstep.js": js } }).to_string();
-    let pages = pages.filter(|_| !matches!(data.page, Page::Dashboard { .. }));
+    let pages = pages.filter(|_| !matches!(data.page, Page::Dashboard { .. } | Page::LargeDashboard { .. }));
     let contents = contents.filter(|_| match &data.page {
         Page::Dashboard { dashboard, .. } => chunks::needs_contents(dashboard),
+        Page::LargeDashboard { .. } => true,
         _ => false,
     });
     let start = format!(
@@ -85,7 +87,9 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
 fn document_title(page: &Page) -> String {
     match page {
         Page::Dashboards { .. } => "Dashboards · Lockstep".to_owned(),
-        Page::Dashboard { dashboard, .. } => format!("{} · Lockstep", dashboard.title),
+        Page::Dashboard { dashboard: Dashboard { title, .. }, .. } | Page::LargeDashboard { title, .. } => {
+            format!("{title} · Lockstep")
+        }
         Page::Status { .. } => "Status · Lockstep".to_owned(),
         Page::Offline => "Offline · Lockstep".to_owned(),
         Page::NotFound { .. } => "Not found · Lockstep".to_owned(),

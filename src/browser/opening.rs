@@ -7,11 +7,12 @@ use leptos::task::spawn_local;
 use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format::locale;
-use crate::app::{App, DashboardCard, Page, PageData, ServerStatus, Theme, ThisTab, chunks, pages};
+use crate::app::{App, DashboardCard, Page, PageData, ServerStatus, Theme, ThisTab, chunks, json, pages};
 use crate::dashboard::DashboardId;
 use crate::sync::replica::StoredDashboard;
 
 use super::device::{self, Head, OnDevice};
+use super::requests;
 use super::service_provider::ServiceProvider;
 use super::service_worker;
 use super::storage::Storage;
@@ -21,7 +22,7 @@ use super::storage::Storage;
 pub async fn open(mut data: PageData) {
     let here = window().location().pathname().unwrap_or_default();
     let id = match &data.page {
-        Page::Dashboard { id, .. } => Some(id.clone()),
+        Page::Dashboard { id, .. } | Page::LargeDashboard { id, .. } => Some(id.clone()),
         Page::Offline | Page::Failed { .. } | Page::NotFound { .. } => {
             here.strip_prefix("/d/").and_then(|id| DashboardId::new(id).ok())
         }
@@ -29,14 +30,26 @@ pub async fn open(mut data: PageData) {
     };
     let Some(id) = id else {
         let from_device = matches!(data.page, Page::Offline) && show_kept(&mut data, &here).await;
-        return show(data, None, from_device).await;
+        let made = if from_device { Made::OnDevice } else { Made::Rendered };
+        return show(data, None, made).await;
     };
     let found = OnDevice::load(&id).await;
+    let large = matches!(data.page, Page::LargeDashboard { .. });
+    let fetched = if large { fetch(&id).await } else { None };
+    if let Some(StoredDashboard { epoch, revision, token, dashboard }) = fetched {
+        data.page = Page::Dashboard { id, epoch, revision, token, dashboard };
+        return show(data, Some(found), Made::Fetched).await;
+    }
     match data.page {
-        Page::Dashboard { .. } => show(data, Some(found), false).await,
+        Page::Dashboard { .. } => show(data, Some(found), Made::Rendered).await,
         // A dashboard that is gone shows as long as edits of it wait here.
-        Page::NotFound { .. } if !found.has_edits() => show(data, None, false).await,
-        _ if found.copy.is_none() && !found.has_edits() => show(data, None, false).await,
+        Page::NotFound { .. } if !found.has_edits() => show(data, None, Made::Rendered).await,
+        Page::LargeDashboard { .. } if found.copy.is_none() => {
+            data.page =
+                Page::Failed { why: "The dashboard could not be fetched from the server.".to_owned() };
+            show(data, None, Made::Fetched).await;
+        }
+        _ if found.copy.is_none() && !found.has_edits() => show(data, None, Made::Rendered).await,
         _ => {
             let (head, copy) = match &found.copy {
                 Some((head, copy)) => (Some(head), copy.clone()),
@@ -48,9 +61,25 @@ pub async fn open(mut data: PageData) {
             data.user = data.user.or(known).or_else(author);
             let StoredDashboard { epoch, revision, token, dashboard } = copy;
             data.page = Page::Dashboard { id, epoch, revision, token, dashboard };
-            show(data, Some(found), true).await;
+            show(data, Some(found), Made::OnDevice).await;
         }
     }
+}
+
+/// Where what a page shows comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    /// The server rendered it with its data.
+    Rendered,
+    /// The server gave the data, and this browser makes the page.
+    Fetched,
+    /// This device kept it.
+    OnDevice,
+}
+
+/// A dashboard as the server has it now.
+async fn fetch(id: &DashboardId) -> Option<StoredDashboard> {
+    json::read(&requests::text(&format!("/api/v1/dashboards/{id}")).await?).ok()
 }
 
 /// Makes the page that was asked for of what this device keeps. False where there is nothing to show.
@@ -81,7 +110,8 @@ async fn show_kept(data: &mut PageData, here: &str) -> bool {
 }
 
 /// Brings the page to life: wakes what the server rendered, or puts what this device has in its place.
-async fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
+async fn show(mut data: PageData, found: Option<OnDevice>, made: Made) {
+    let from_device = made == Made::OnDevice;
     let show: chunks::ShowPage = match data.page {
         Page::Dashboard { .. } => pages::dashboard,
         _ => match chunks::pages().await {
@@ -93,7 +123,7 @@ async fn show(mut data: PageData, found: Option<OnDevice>, from_device: bool) {
     let needs = matches!(&data.page, Page::Dashboard { dashboard, .. } if chunks::needs_contents(dashboard));
     let contents = if needs { chunks::contents().await } else { None };
     // What cannot be woken as it was rendered is made anew.
-    let anew = from_device || (needs && contents.is_none());
+    let anew = made != Made::Rendered || (needs && contents.is_none());
     if from_device {
         data.theme = Theming::remembered();
     }

@@ -5,6 +5,16 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, RequestInit, Response};
 
+/// The text at an address of this server; `None` where it could not be had.
+pub async fn text(address: &str) -> Option<String> {
+    let response = JsFuture::from(window().fetch_with_str(address)).await.ok()?;
+    let response: Response = response.unchecked_into();
+    if !response.ok() {
+        return None;
+    }
+    JsFuture::from(response.text().ok()?).await.ok()?.as_string()
+}
+
 /// Sends JSON; the answer's text, or `None` where it did not go well.
 pub async fn send(method: &str, address: &str, json: &str) -> Option<String> {
     let headers = Headers::new().ok()?;

@@ -9,12 +9,18 @@ use serde_json::Value;
 use super::layout::{Came, Frame, settle};
 use super::op::{Cell, Choice, Op, REMOVED};
 use super::settings::{check_setting, has_room_for};
+use super::size::{Size, entry_bytes, field_bytes, json_bytes};
 use super::text::MAX_UPDATE_BYTES;
 use super::widget::{Widget, check_value};
-use super::{Conflict, Dashboard, MAX_REMOVED, MAX_WIDGETS, MOST_WIDGETS, Removed, Settled, User, WidgetId};
+use super::{
+    Conflict, Dashboard, MAX_REMOVED, MAX_REMOVED_BYTES, MAX_WIDGETS, MOST_WIDGETS, Removed, Settled, User,
+    WidgetId,
+};
 
 /// Settled conflicts kept for the record; the earliest settled goes first.
 const MAX_SETTLED: usize = 100;
+/// Bytes of a choice as it is recorded, beside the value that was chosen.
+const CHOICE_BYTES: usize = 512;
 
 /// Why an op has no effect. The text is for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +59,8 @@ pub enum OpError {
     EditedSince,
     #[error("This conflict is open.")]
     NotSettled,
+    #[error("This dashboard is full: it may have {} as JSON. Remove what nobody needs, or begin another one.", mebibytes(*.0))]
+    DashboardTooLarge(usize),
 }
 
 /// Who does something and when; what tombstones and choices remember.
@@ -85,6 +93,23 @@ pub struct Edit<'a> {
     /// Everybody's frame before the first op that touched the layout.
     frames: Option<BTreeMap<WidgetId, Frame>>,
     max_widgets: usize,
+    /// `None` where nobody minds.
+    size: Option<Size>,
+}
+
+/// What went as an op was applied, because of a bound.
+#[derive(Default)]
+struct Dropped {
+    removed: Vec<(WidgetId, Arc<Removed>)>,
+    conflict: Option<Arc<Conflict>>,
+}
+
+impl Dropped {
+    fn bytes(&self) -> usize {
+        let removed = self.removed.iter().map(|(id, removed)| entry_bytes(id.as_str(), removed));
+        let conflict = self.conflict.iter().map(|one| entry_bytes(one.id.as_str(), one));
+        removed.chain(conflict).sum()
+    }
 }
 
 impl<'a> Edit<'a> {
@@ -97,6 +122,7 @@ impl<'a> Edit<'a> {
             placed: BTreeMap::new(),
             frames: None,
             max_widgets: MAX_WIDGETS,
+            size: None,
         }
     }
 
@@ -104,6 +130,19 @@ impl<'a> Edit<'a> {
     pub fn max_widgets(mut self, most: usize) -> Self {
         self.max_widgets = most.min(MOST_WIDGETS);
         self
+    }
+
+    /// Sets a limit of the dashboard's bytes as JSON, of which it has so many now. One that is larger can
+    /// still be made smaller.
+    pub fn max_bytes(mut self, now: usize, most: usize) -> Self {
+        self.size = Some(Size { bytes: now, max_bytes: most });
+        self
+    }
+
+    /// The dashboard's bytes after what was done so far, but for the digits of frames; 0 where there is no
+    /// limit.
+    pub fn bytes(&self) -> usize {
+        self.size.map_or(0, |size| size.bytes)
     }
 
     /// The dashboard as it stands within the group.
@@ -120,7 +159,12 @@ impl<'a> Edit<'a> {
             Op::Place { id, frame, .. } => self.place(id, *frame),
             Op::Set { id, field, value } => self.set(id, field, value),
             Op::EditText { id, update } => {
-                let text = self.widget(id)?.text.as_ref().ok_or(OpError::NoText)?.apply(update)?;
+                let before = self.widget(id)?.text.as_ref().ok_or(OpError::NoText)?;
+                let text = before.apply(update)?;
+                if self.size.is_some() {
+                    let bytes = (before.json_bytes(), text.json_bytes());
+                    self.resize(|| bytes)?;
+                }
                 self.dashboard.widget_mut(id).ok_or(OpError::NoSuchWidget)?.text = Some(text);
                 self.ops.push(op.clone());
                 Ok(())
@@ -130,9 +174,28 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// Checks that there is room for a conflict record and for the value that is written with it.
+    pub fn check_record(&self, conflict: &Conflict) -> Result<(), OpError> {
+        let value = || json_bytes(&conflict.kept.value);
+        self.size.map_or(Ok(()), |size| size.check(entry_bytes(conflict.id.as_str(), conflict) + value()))
+    }
+
     /// Keeps a conflict record, new or grown, so that later ops of the group find it.
     pub fn keep(&mut self, conflict: Conflict) {
-        self.dashboard.conflicts.insert(conflict.id.clone(), Arc::new(conflict));
+        let id = conflict.id.clone();
+        let new = self.size.map_or(0, |_| entry_bytes(id.as_str(), &conflict));
+        let old = self.dashboard.conflicts.insert(id, Arc::new(conflict));
+        if let Some(size) = &mut self.size {
+            let old = old.map_or(0, |old| entry_bytes(old.id.as_str(), &old));
+            size.bytes = (size.bytes + new).saturating_sub(old);
+        }
+    }
+
+    /// Counts one size in another's place, where there is room for it.
+    fn resize(&mut self, old_and_new: impl FnOnce() -> (usize, usize)) -> Result<(), OpError> {
+        let Some(size) = &mut self.size else { return Ok(()) };
+        let (old, new) = old_and_new();
+        size.replace(old, new)
     }
 
     /// Checks an op that is kept beside another value instead of performed.
@@ -177,7 +240,10 @@ impl<'a> Edit<'a> {
     }
 
     fn done(&mut self, op: Op, inverse: Op) {
-        self.dashboard.apply(&op, &self.stamp);
+        let dropped = self.dashboard.apply_op(&op, &self.stamp);
+        if let Some(size) = &mut self.size {
+            size.bytes = size.bytes.saturating_sub(dropped.bytes());
+        }
         self.ops.push(op);
         self.inverse.push(inverse);
     }
@@ -188,6 +254,7 @@ impl<'a> Edit<'a> {
         }
         self.has_room()?;
         let widget = widget.clone().accepted()?;
+        self.resize(|| (0, entry_bytes(id.as_str(), &widget)))?;
         self.layout_changes();
         self.placed.insert(id.clone(), Came::Up);
         self.done(widget.add_op(id.clone()), Op::RemoveWidget { id: id.clone() });
@@ -202,14 +269,19 @@ impl<'a> Edit<'a> {
         self.widget(id)?;
         self.layout_changes();
         self.done(Op::RemoveWidget { id: id.clone() }, Op::RestoreWidget { id: id.clone() });
+        if let (Some(size), Some(removed)) = (&mut self.size, self.dashboard.removed.get(id)) {
+            // Never too much: what makes room later may take a little now.
+            size.bytes += removed.bytes_around();
+        }
         Ok(())
     }
 
     fn restore(&mut self, id: &WidgetId) -> Result<(), OpError> {
-        if !self.dashboard.removed.contains_key(id) {
-            return Err(OpError::NoSuchWidget);
-        }
+        let removed = self.dashboard.removed.get(id).ok_or(OpError::NoSuchWidget)?;
         self.has_room()?;
+        if let Some(size) = &mut self.size {
+            size.bytes = size.bytes.saturating_sub(removed.bytes_around());
+        }
         self.layout_changes();
         self.placed.insert(id.clone(), Came::Up);
         self.done(Op::RestoreWidget { id: id.clone() }, Op::RemoveWidget { id: id.clone() });
@@ -233,6 +305,8 @@ impl<'a> Edit<'a> {
         check_value(widget.kind, field, value)?;
         let gives_way = widget.room_for(field, value)?.map(|name| (name.to_owned(), widget.value(name)));
         let old = widget.value(field);
+        let left = gives_way.as_ref().map_or(0, |(name, left)| field_bytes(name, left));
+        self.resize(|| (field_bytes(field, &old) + left, field_bytes(field, value)))?;
         let set = |field: &str, value: Value| Op::Set { id: id.clone(), field: field.to_owned(), value };
         if let Some((name, left)) = gives_way {
             self.done(set(&name, Value::Null), set(&name, left));
@@ -245,6 +319,7 @@ impl<'a> Edit<'a> {
         check_setting(field, value)?;
         has_room_for(&self.dashboard.settings, field, value)?;
         let old = self.dashboard.value(&Cell::dashboard(field));
+        self.resize(|| (field_bytes(field, &old), field_bytes(field, value)))?;
         let set = |value: Value| Op::SetDashboard { field: field.to_owned(), value };
         self.done(set(value.clone()), set(old));
         Ok(())
@@ -261,9 +336,15 @@ impl<'a> Edit<'a> {
             (_, Some(_)) => return Err(OpError::Settled),
             (choose, None) => chosen(&conflict, choose),
         };
+        if let Some(size) = &self.size {
+            // All of it or nothing: what a choice writes may be many edits, and it is recorded beside them.
+            let value = value.map_or(0, json_bytes);
+            size.check(if value == 0 { 0 } else { 2 * value + CHOICE_BYTES })?;
+        }
         if let Some(value) = value {
             self.choose(&conflict, value)?;
         }
+        self.count_choice(&conflict, choose);
         let settle = |choose: Choice| Op::SettleConflict { conflict: conflict.id.clone(), choose };
         let back = match choose {
             Choice::Reopen => {
@@ -273,6 +354,20 @@ impl<'a> Edit<'a> {
         };
         self.done(settle(choose.clone()), settle(back));
         Ok(())
+    }
+
+    /// Counts the record of a choice, or takes it back.
+    fn count_choice(&mut self, conflict: &Conflict, choose: &Choice) {
+        let Some(size) = &mut self.size else { return };
+        let old = json_bytes(&conflict.settled);
+        let new = match choose {
+            Choice::Reopen => json_bytes(&None::<Settled>),
+            choose => {
+                let Stamp { by, at, .. } = self.stamp.clone();
+                json_bytes(&Settled { choose: choose.clone(), by, at })
+            }
+        };
+        size.bytes = (size.bytes + new).saturating_sub(old);
     }
 
     /// True where a cell says this. A widget with edits reads as there.
@@ -375,6 +470,16 @@ impl Dashboard {
     /// Repeats an effective op as it is: no judging, no settling (S1). An op about something that is
     /// not here changes nothing.
     pub fn apply(&mut self, op: &Op, stamp: &Stamp) {
+        self.apply_op(op, stamp);
+    }
+
+    /// As [`Dashboard::apply`]; returns the tombstones that went because of their bound.
+    pub fn repeat(&mut self, op: &Op, stamp: &Stamp) -> Vec<(WidgetId, Arc<Removed>)> {
+        self.apply_op(op, stamp).removed
+    }
+
+    fn apply_op(&mut self, op: &Op, stamp: &Stamp) -> Dropped {
+        let mut dropped = Dropped::default();
         match op {
             Op::AddWidget { id, widget } => {
                 self.widgets.insert(id.clone(), Arc::new((**widget).clone()));
@@ -383,7 +488,7 @@ impl Dashboard {
                 if let Some(widget) = self.widgets.remove(id) {
                     let Stamp { by, at, revision } = stamp.clone();
                     self.removed.insert(id.clone(), Arc::new(Removed { widget, by, at, revision }));
-                    self.forget_old_tombstones();
+                    dropped.removed = self.forget_old_tombstones(id);
                 }
             }
             Op::RestoreWidget { id } => {
@@ -422,10 +527,11 @@ impl Dashboard {
                     let Stamp { by, at, .. } = stamp.clone();
                     Arc::make_mut(conflict).settled =
                         (*choose != Choice::Reopen).then(|| Settled { choose: choose.clone(), by, at });
-                    self.forget_old_choices();
+                    dropped.conflict = self.forget_old_choices();
                 }
             }
         }
+        dropped
     }
 
     /// Everybody's frame.
@@ -437,31 +543,50 @@ impl Dashboard {
         self.widgets.get_mut(id).map(Arc::make_mut)
     }
 
-    /// Keeps tombstones within [`MAX_REMOVED`]; those that an open conflict needs stay.
-    fn forget_old_tombstones(&mut self) {
-        while self.removed.len() > MAX_REMOVED {
+    /// Keeps tombstones within [`MAX_REMOVED`] and, beside the latest, [`MAX_REMOVED_BYTES`]; those that an
+    /// open conflict needs stay. Returns those that went.
+    fn forget_old_tombstones(&mut self, latest: &WidgetId) -> Vec<(WidgetId, Arc<Removed>)> {
+        let sizes = self.removed.iter().filter(|(id, _)| *id != latest);
+        let mut bytes: usize = sizes.map(|(_, removed)| removed.widget.weight()).sum();
+        let mut gone = Vec::new();
+        while self.removed.len() > MAX_REMOVED || bytes > MAX_REMOVED_BYTES {
+            let too_many = self.removed.len() > MAX_REMOVED;
             let needed =
                 |id: &WidgetId| self.open_conflicts().any(|conflict| conflict.cell.id.as_ref() == Some(id));
             let oldest = self
                 .removed
                 .iter()
-                .filter(|(id, removed)| removed.revision > 0 && !needed(id))
+                .filter(|(id, removed)| removed.revision > 0 && (too_many || *id != latest) && !needed(id))
                 .min_by_key(|(id, removed)| (removed.revision, (*id).clone()))
                 .map(|(id, _)| id.clone());
-            match oldest {
-                Some(id) => self.removed.remove(&id),
-                None => return,
-            };
+            let Some(entry) = oldest.and_then(|id| self.removed.remove_entry(&id)) else { break };
+            bytes = bytes.saturating_sub(entry.1.widget.weight());
+            gone.push(entry);
         }
+        gone
     }
 
-    fn forget_old_choices(&mut self) {
+    /// Keeps settled conflicts within [`MAX_SETTLED`]. Returns the one that went.
+    fn forget_old_choices(&mut self) -> Option<Arc<Conflict>> {
         let settled =
             || self.conflicts.values().filter_map(|c| c.settled.as_ref().map(|s| (s.at, c.id.clone())));
-        if settled().count() > MAX_SETTLED
-            && let Some((_, id)) = settled().min()
-        {
-            self.conflicts.remove(&id);
+        if settled().count() <= MAX_SETTLED {
+            return None;
         }
+        let (_, id) = settled().min()?;
+        self.conflicts.remove(&id)
     }
+}
+
+impl Removed {
+    /// Bytes as JSON of what stands around the widget.
+    fn bytes_around(&self) -> usize {
+        json_bytes(self).saturating_sub(json_bytes(&self.widget))
+    }
+}
+
+/// Bytes in words.
+fn mebibytes(bytes: usize) -> String {
+    const MIB: usize = 1024 * 1024;
+    if bytes.is_multiple_of(MIB) { format!("{} MiB", bytes / MIB) } else { format!("{bytes} bytes") }
 }

@@ -13,6 +13,7 @@ pub mod query;
 pub mod range;
 pub mod settings;
 pub mod several;
+pub mod size;
 pub mod splice;
 pub mod table;
 pub mod text;
@@ -43,6 +44,9 @@ pub const MOST_WIDGETS: usize = (layout::MAX_Y / layout::MAX_ROWS) as usize;
 pub const MAX_WIDGETS: usize = 500;
 /// Tombstones kept with their content; the oldest that no open conflict needs goes first.
 pub const MAX_REMOVED: usize = 200;
+/// Bytes of tombstones, about, beside the latest: a quarter of a dashboard, so that to remove widgets of a
+/// full one makes room.
+pub const MAX_REMOVED_BYTES: usize = size::MAX_DASHBOARD_BYTES / 4;
 /// Characters in a title, of a dashboard or a widget.
 pub const MAX_TITLE_CHARS: usize = 200;
 

@@ -16,6 +16,7 @@ use yrs::{
 
 use super::edit::OpError;
 use super::splice::{Splice, cut};
+use super::widget::escaped_bytes;
 use super::yjs::{self, is_plain_text};
 
 /// Bytes of a note's Yjs state: a long runbook with its history of edits.
@@ -160,6 +161,17 @@ impl NoteText {
     /// How it reads.
     pub fn plain(&self) -> &str {
         &self.plain
+    }
+
+    /// Bytes as JSON, but for what is the same of every text.
+    pub(super) fn json_bytes(&self) -> usize {
+        let state = self.state.as_ref().map_or("null".len(), |state| state.0.len().div_ceil(3) * 4 + 2);
+        state + escaped_bytes(&self.plain)
+    }
+
+    /// The same, about, at a glance.
+    pub(super) fn weight(&self) -> usize {
+        self.state.as_ref().map_or(0, |state| state.0.len() / 3 * 4) + self.plain.len()
     }
 
     /// The length of the text in UTF-16 units.

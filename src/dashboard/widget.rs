@@ -214,7 +214,7 @@ impl Takes {
         let fits = match (self, value) {
             (_, Value::Null) => true,
             (Self::Text(most), Value::String(text)) => text.chars().count() <= most,
-            (Self::Json(most), Value::String(text)) => json_bytes(text) <= most,
+            (Self::Json(most), Value::String(text)) => escaped_bytes(text) <= most,
             (Self::Number, Value::Number(_)) => true,
             (Self::Whole(from, to), Value::Number(number)) => {
                 number.as_i64().is_some_and(|n| (from..=to).contains(&n))
@@ -238,7 +238,7 @@ impl Takes {
 }
 
 /// Bytes of a text in a JSON string, without the quotes around it.
-fn json_bytes(text: &str) -> usize {
+pub(super) fn escaped_bytes(text: &str) -> usize {
     let bytes = text.bytes().map(|byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,
         0..=31 => 6,
@@ -262,6 +262,17 @@ impl Widget {
             TEXT => self.text.as_ref().map_or(Value::Null, |text| Value::from(text.plain())),
             option => self.options.get(option).cloned().unwrap_or(Value::Null),
         }
+    }
+
+    /// Bytes as JSON, about, at a glance. The same in every copy of a dashboard.
+    pub(super) fn weight(&self) -> usize {
+        const EACH: usize = 16;
+        let options = self.options.iter().map(|(name, value)| match value {
+            Value::String(text) => EACH + name.len() + text.len(),
+            _ => EACH + name.len(),
+        });
+        let text = self.text.as_ref().map_or(0, NoteText::weight);
+        8 * EACH + self.title.len() + options.sum::<usize>() + text
     }
 
     /// An option as text; empty where it is unset.

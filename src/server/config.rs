@@ -181,13 +181,18 @@ limits! {
     changes_per_s, "limit_changes_per_s", "Changes a second of one session, in the long run";
     changes_burst, "limit_changes_burst", "Changes at once of one session";
     sessions_per_room, "limit_sessions_per_room", "Sessions on one dashboard";
+    room_sessions_per_address, "limit_room_sessions_per_address", "Sessions on one dashboard from one address";
     sessions, "limit_sessions", "Sessions of this server";
+    sessions_per_address, "limit_sessions_per_address", "Sessions of this server from one address";
     joins_per_session, "limit_joins_per_session", "Dashboards that one session is in at once";
     widgets, "limit_widgets", "Widgets on one dashboard";
+    dashboard_bytes, "limit_dashboard_bytes", "Bytes of one dashboard as JSON";
     frame_bytes, "limit_frame_bytes", "Bytes of one frame from a client";
     op_bytes, "limit_op_bytes", "Bytes of one op";
     outbound_messages, "limit_outbound_messages", "Frames that wait for one reader";
     outbound_bytes, "limit_outbound_bytes", "Bytes that wait for one reader";
+    unsent_bytes, "limit_unsent_bytes", "Bytes that wait to be sent on the whole server";
+    page_bytes, "limit_page_bytes", "Bytes of pages and documents that are made or wait to be read";
     hello_ms, "limit_hello_ms", "Milliseconds until a connection must have said hello";
     hello_bytes, "limit_hello_bytes", "Bytes of the hello";
     silence_ms, "limit_silence_ms", "Milliseconds of silence until a session counts as gone";
@@ -200,6 +205,7 @@ limits! {
     room_inbox, "limit_room_inbox", "Inputs that wait for one dashboard";
     tail_commits, "limit_tail_commits", "Commits of a dashboard kept in memory for those who resume";
     tail_bytes, "limit_tail_bytes", "Bytes of the same";
+    tails_bytes, "limit_tails_bytes", "Bytes of the same of all dashboards together";
     log_bytes, "limit_log_bytes", "Bytes of a dashboard's log that stay behind its newest snapshot";
     ingest_bytes, "limit_ingest_bytes", "Bytes of one request that brings points, also once unpacked";
     series, "limit_series", "Series that are pushed";

@@ -90,7 +90,7 @@ impl From<RoomError> for ApiError {
         let reason = error.to_string();
         match error {
             RoomError::NotFound => Self::no_such_dashboard(),
-            RoomError::Full | RoomError::Draining => {
+            RoomError::Full | RoomError::Draining | RoomError::Busy(_) => {
                 Self::new(Code::Full, format!("{reason} Try again in a moment."))
             }
             RoomError::NoMoreDashboards => Self::new(Code::Full, reason).status(StatusCode::CONFLICT),

@@ -9,18 +9,20 @@ use std::fmt::Write as _;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::auth::{Guest, MAX_NAME_CHARS, clean_name};
 use super::errors::ApiError;
-use super::rooms::input::Read;
+use super::large_body::large_body;
+use super::rooms::frames;
+use super::rooms::input::EncodedRead;
 use super::state::AppState;
 use super::store::Listed;
 use crate::app::DashboardCard;
-use crate::dashboard::{Dashboard, DashboardId, MAX_TITLE_CHARS, User};
+use crate::dashboard::{DashboardId, MAX_TITLE_CHARS, User};
 use crate::sync::protocol::Code;
 
 /// `GET /api/v1/dashboards`: an array, the one that changed last first.
@@ -75,20 +77,28 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(Created { id })))
 }
 
+/// What stands before the dashboard.
 #[derive(Serialize)]
-pub struct Snapshot {
+struct Position {
     epoch: String,
     revision: u64,
-    dashboard: std::sync::Arc<Dashboard>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
-/// `GET /api/v1/dashboards/{id}`: `{"epoch","revision","dashboard"}`.
+/// `GET /api/v1/dashboards/{id}`: `{"epoch","revision","token","dashboard"}`.
 pub async fn read(
     State(state): State<AppState>,
     id: Result<Path<DashboardId>, PathRejection>,
-) -> Result<Json<Snapshot>, ApiError> {
-    let Read { epoch, revision, dashboard, .. } = state.rooms.snapshot(&id?.0).await?;
-    Ok(Json(Snapshot { epoch, revision, dashboard }))
+) -> Result<Response, ApiError> {
+    let EncodedRead { epoch, revision, token, dashboard } = state.rooms.encoded(&id?.0).await?;
+    let mut head = frames::json(&Position { epoch, revision, token });
+    // The dashboard is encoded already: it is one more field.
+    head.truncate(head.len() - 1);
+    head.push_str(",\"dashboard\":");
+    let mut response = large_body([head.into(), dashboard.bytes, "}".into()], dashboard.charge);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
 }
 
 /// `DELETE /api/v1/dashboards/{id}`: 204, also for those who have it open.
@@ -137,6 +147,12 @@ pub async fn metrics(State(state): State<AppState>) -> Response {
         ("lockstep_series", "Series that are pushed.", size.series),
         ("lockstep_series_points", "Points kept of them.", size.points),
         ("lockstep_series_bytes", "Bytes of memory that these take, about.", size.bytes),
+        ("lockstep_unsent_bytes", "Bytes that wait to be sent.", state.rooms.unsent().bytes()),
+        (
+            "lockstep_tail_bytes",
+            "Bytes of logs kept in memory for those who resume.",
+            state.rooms.tail_bytes(),
+        ),
     ] {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
     }

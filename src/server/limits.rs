@@ -10,12 +10,19 @@ pub struct Limits {
     pub changes_burst: u32,
     /// Sessions in one room: each gets every frame, and more faces than this tell nobody anything.
     pub sessions_per_room: usize,
+    /// Sessions in one room from one address: an office behind one has most of its seats, and nobody has all.
+    pub room_sessions_per_address: usize,
     /// Sessions of this server: at 12 KiB each well within the memory of a small machine.
     pub sessions: usize,
+    /// Sessions of this server from one address: the same for the whole server.
+    pub sessions_per_address: usize,
     /// Dashboards that one session is in at once: the tabs of a wall, not a crawler's.
     pub joins_per_session: usize,
     /// Widgets on one dashboard: the limit of the pure core, which bounds a snapshot.
     pub widgets: usize,
+    /// Bytes of one dashboard as JSON, with what was removed and what waits in conflicts: the limit of the
+    /// pure core, which bounds what a join sends.
+    pub dashboard_bytes: usize,
     /// Bytes of one frame from a client: a pasted dashboard fits, a film does not.
     pub frame_bytes: usize,
     /// Bytes of one op: a note's update with a long paste fits.
@@ -25,6 +32,12 @@ pub struct Limits {
     /// Bytes that wait for one reader, counted the same way. Whole windows of live figures that go to
     /// everybody count apart, against eight times as many.
     pub outbound_bytes: usize,
+    /// Bytes that wait to be sent on the whole server, each counted once however many wait for it: eight
+    /// dashboards of the largest size. Over it joins and pages wait, and the slowest readers are closed.
+    pub unsent_bytes: usize,
+    /// Bytes of pages and documents with a dashboard's data that are made or wait to be read at the same
+    /// time: a hundred usual ones. What has no room waits for a moment, and is told to come again then.
+    pub page_bytes: usize,
     /// Milliseconds from the connection to a `hello`: a slow phone makes it, a port scanner is let go.
     pub hello_ms: u64,
     /// Bytes of the first frame: a `hello` is short, and before it nobody is trusted with more.
@@ -49,6 +62,8 @@ pub struct Limits {
     pub tail_commits: usize,
     /// Bytes of the same.
     pub tail_bytes: usize,
+    /// Bytes of the same in all rooms together: what does not fit is read from the store, or is a snapshot.
+    pub tails_bytes: usize,
     /// Bytes of a dashboard's log that stay behind its newest snapshot, for those who resume (S7): with
     /// large edits the log would hold the disk's worth of them otherwise.
     pub log_bytes: usize,
@@ -75,13 +90,18 @@ impl Default for Limits {
             changes_per_s: 20,
             changes_burst: 100,
             sessions_per_room: 200,
+            room_sessions_per_address: 150,
             sessions: 10_000,
+            sessions_per_address: 7_500,
             joins_per_session: 20,
             widgets: crate::dashboard::MAX_WIDGETS,
+            dashboard_bytes: crate::dashboard::size::MAX_DASHBOARD_BYTES,
             frame_bytes: crate::sync::protocol::MAX_FRAME_BYTES,
             op_bytes: crate::sync::protocol::MAX_OP_BYTES,
             outbound_messages: 256,
             outbound_bytes: 1024 * 1024,
+            unsent_bytes: 64 * 1024 * 1024,
+            page_bytes: 32 * 1024 * 1024,
             hello_ms: 5_000,
             hello_bytes: 16 * 1024,
             silence_ms: 30_000,
@@ -94,6 +114,7 @@ impl Default for Limits {
             room_inbox: 1_024,
             tail_commits: 5_000,
             tail_bytes: 16 * 1024 * 1024,
+            tails_bytes: 64 * 1024 * 1024,
             log_bytes: 16 * 1024 * 1024,
             ingest_bytes: 10 * 1024 * 1024,
             series: 10_000,

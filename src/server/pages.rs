@@ -9,11 +9,13 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use leptos::prelude::*;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::auth::Guest;
 use super::errors::ApiError;
 use super::health::server_status;
 use super::http::{cards, is_secure};
+use super::large_body::large_body;
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::{Page, PageData, Theme, shell};
@@ -21,6 +23,14 @@ use crate::dashboard::{Dashboard, DashboardId, User};
 
 /// The cookie with `light` or `dark`, which the page itself sets.
 const THEME_COOKIE: &str = "lockstep_theme";
+
+/// Bytes of a dashboard up to which its page has it in itself, rendered and as data. The page of a larger one
+/// fetches it: rendered on the server it would be three times as large, for every visitor.
+const MAX_IN_PAGE: usize = 512 * 1024;
+/// Bytes of a page for each byte of its dashboard, about: the data, and what is rendered from it.
+const PAGE_PARTS: usize = 3;
+/// Bytes of a page without a dashboard.
+const EMPTY_PAGE: usize = 32 * 1024;
 
 /// Who asks, and how: what every page is rendered for.
 pub struct Visit {
@@ -57,9 +67,18 @@ pub async fn dashboard(
     let visit = Visit::new(guest, headers);
     let Ok(id) = DashboardId::new(&id) else { return failed(&state, visit, ApiError::no_such_dashboard()) };
     match state.rooms.snapshot(&id).await {
-        Ok(Read { epoch, revision, token, dashboard }) => {
+        Ok(Read { dashboard, bytes, .. }) if bytes > MAX_IN_PAGE => {
+            let title = dashboard.title.clone();
+            page(&state, visit, StatusCode::OK, Page::LargeDashboard { id, title })
+        }
+        Ok(Read { epoch, revision, token, dashboard, bytes }) => {
+            let turn = match state.renders.begin(EMPTY_PAGE + PAGE_PARTS * bytes).await {
+                Ok(turn) => turn,
+                Err(error) => return failed(&state, visit, error),
+            };
             let dashboard = Dashboard::clone(&dashboard);
-            page(&state, visit, StatusCode::OK, Page::Dashboard { id, epoch, revision, token, dashboard })
+            let page_of = Page::Dashboard { id, epoch, revision, token, dashboard };
+            page_in_turn(&state, visit, StatusCode::OK, page_of, Some(turn))
         }
         Err(error) => failed(&state, visit, error.into()),
     }
@@ -77,7 +96,7 @@ pub async fn status(
 
 /// `GET /offline`: the page that the service worker keeps. It is nobody's, and names its build.
 pub async fn shell_of_the_build(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    render(&state, &headers, StatusCode::OK, Page::Offline, None)
+    render(&state, &headers, StatusCode::OK, Page::Offline, None, None)
 }
 
 /// `GET /service-worker.js`. It may ask this server for what a page needs, and run nothing else.
@@ -107,11 +126,22 @@ fn failed(state: &AppState, visit: Visit, error: ApiError) -> Response {
 
 /// Renders a page. Somebody new becomes a guest by it.
 fn page(state: &AppState, visit: Visit, status: StatusCode, page: Page) -> Response {
+    page_in_turn(state, visit, status, page, None)
+}
+
+/// The same for a page that had to wait for its turn, which lasts until it is read.
+fn page_in_turn(
+    state: &AppState,
+    visit: Visit,
+    status: StatusCode,
+    page: Page,
+    turn: Option<OwnedSemaphorePermit>,
+) -> Response {
     let Visit { guest, headers } = visit;
     let is_new = guest.is_none();
     let guest = guest.unwrap_or_else(Guest::someone);
     let cookie = is_new.then(|| state.guests.cookie(&guest, is_secure(&headers)));
-    let mut response = render(state, &headers, status, page, Some(guest.user));
+    let mut response = render(state, &headers, status, page, Some(guest.user), turn);
     if let Some(cookie) = cookie {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
@@ -124,6 +154,7 @@ fn render(
     status: StatusCode,
     page: Page,
     user: Option<User>,
+    turn: Option<OwnedSemaphorePermit>,
 ) -> Response {
     let data = PageData { page, user, theme: theme(headers), build: state.site.build().to_owned() };
     let nonce = STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>());
@@ -132,16 +163,15 @@ fn render(
     let owner = Owner::new_root(None);
     let html = owner.with(|| shell(&data, &assets).to_html());
     drop(owner);
-    let mut response = (
-        status,
-        [
-            (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            (CONTENT_SECURITY_POLICY, policy),
-        ],
-        html,
-    )
-        .into_response();
+    let mut response = large_body([html.into()], turn);
+    *response.status_mut() = status;
+    for (name, value) in [
+        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (CONTENT_SECURITY_POLICY, policy),
+    ] {
+        response.headers_mut().insert(name, value);
+    }
     // By this the service worker tells a page of this server from one that something before it made.
     let build = HeaderValue::try_from(state.site.build()).expect("a hash in base64 is header text");
     response.headers_mut().insert(HeaderName::from_static("lockstep-build"), build);

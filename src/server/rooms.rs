@@ -5,12 +5,15 @@ pub mod input;
 pub mod outbound;
 
 pub(super) mod feed;
+
+mod answers;
 mod live;
 mod resume_token;
 mod tail;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,14 +23,16 @@ use futures::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use self::input::{Input, Read};
+use self::input::{EncodedRead, Input, Read};
 use self::live::Live;
 use self::resume_token::ResumeTokens;
+use self::tail::{Tail, TailBudget};
 use super::clock::now_ms;
 use super::data::sources::Sources;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::store::{Listed, Listing, NewDashboard, Store, StoreError};
+use super::unsent::{Busy, Unsent};
 use crate::dashboard::{Dashboard, DashboardId, User};
 use crate::sync::room::Room;
 
@@ -48,6 +53,8 @@ pub enum RoomError {
     /// What is stored does not read.
     #[error("What is stored of this dashboard cannot be read.")]
     Spoilt,
+    #[error("More waits to be sent on this server than it has room for.")]
+    Busy(#[from] Busy),
     #[error("The store does not answer.")]
     Store(#[from] StoreError),
 }
@@ -61,9 +68,11 @@ struct Shared {
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
     sources: Sources,
+    unsent: Unsent,
+    tails: TailBudget,
     slots: Mutex<HashMap<DashboardId, Arc<Slot>>>,
     tasks: Mutex<JoinSet<()>>,
-    sessions: AtomicUsize,
+    sessions: Mutex<Sessions>,
     draining: AtomicBool,
     /// Told when a room opened or went, and when a session went.
     changed: Notify,
@@ -85,8 +94,38 @@ pub struct RoomHandle {
     inbox: mpsc::Sender<Input>,
 }
 
+/// How many sessions there are, in all and from each address.
+#[derive(Debug, Default)]
+struct Sessions {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
 /// The right to one session on this server, until it is dropped.
-pub struct Admission(Rooms);
+pub struct Admission {
+    rooms: Rooms,
+    address: Option<IpAddr>,
+}
+
+/// Why a session is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Turned {
+    #[error("The server restarts.")]
+    Draining,
+    #[error("This server has no room for more people.")]
+    Full,
+    #[error(
+        "As many people use this server from your network as may from one. The other places are for others."
+    )]
+    FullForAddress,
+}
+
+impl Admission {
+    /// Where the session comes from, as far as its seats are counted by that.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+}
 
 impl RoomHandle {
     pub fn id(&self) -> &DashboardId {
@@ -107,13 +146,15 @@ impl RoomHandle {
 impl Rooms {
     pub fn new(store: Arc<dyn Store>, limits: Arc<Limits>, metrics: Arc<Metrics>, sources: Sources) -> Self {
         Self(Arc::new(Shared {
+            unsent: Unsent::new(limits.unsent_bytes),
+            tails: TailBudget::new(limits.tails_bytes),
             store,
             limits,
             metrics,
             sources,
             slots: Mutex::default(),
             tasks: Mutex::default(),
-            sessions: AtomicUsize::new(0),
+            sessions: Mutex::default(),
             draining: AtomicBool::new(false),
             changed: Notify::new(),
             goodbye: watch::Sender::new(None),
@@ -132,6 +173,21 @@ impl Rooms {
         &self.0.metrics
     }
 
+    /// What may wait to be sent, of all sessions and pages together.
+    pub fn unsent(&self) -> &Unsent {
+        &self.0.unsent
+    }
+
+    /// Bytes of the ends of logs that all rooms keep in memory.
+    pub fn tail_bytes(&self) -> usize {
+        self.0.tails.bytes()
+    }
+
+    /// An empty tail for a room.
+    fn tail(&self) -> Tail {
+        Tail::new(self.0.limits.tail_commits, self.0.limits.tail_bytes, self.0.tails.clone())
+    }
+
     /// Where the figures of the widgets come from.
     pub fn sources(&self) -> &Sources {
         &self.0.sources
@@ -142,16 +198,33 @@ impl Rooms {
         self.0.draining.load(SeqCst)
     }
 
-    /// Lets a session in; `None` where the server has as many as it takes, or drains.
-    pub fn admit(&self) -> Option<Admission> {
-        let most = self.0.limits.sessions;
-        let count = |now: usize| (now < most).then_some(now + 1);
-        if self.is_draining() || self.0.sessions.fetch_update(SeqCst, SeqCst, count).is_err() {
-            return None;
+    /// Lets a session in, unless the server has as many as it takes, in all or from that address, or drains.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<Admission, Turned> {
+        let (mut sessions, limits) = (self.sessions(), &self.0.limits);
+        // Under the lock, so that draining does not miss one.
+        if self.is_draining() {
+            return Err(Turned::Draining);
         }
+        if sessions.all >= limits.sessions {
+            return Err(Turned::Full);
+        }
+        if let Some(address) = address {
+            let from_there = sessions.by_address.entry(address).or_default();
+            if *from_there >= limits.sessions_per_address {
+                return Err(Turned::FullForAddress);
+            }
+            *from_there += 1;
+        }
+        sessions.all += 1;
+        drop(sessions);
         self.0.metrics.sessions.fetch_add(1, Relaxed);
         self.0.metrics.sessions_total.fetch_add(1, Relaxed);
-        Some(Admission(self.clone()))
+        Ok(Admission { rooms: self.clone(), address })
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        // No code panics while it holds the lock; the numbers are whole in any case.
+        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes to `Some(retry_after_ms)` when sessions that are in no room have to go.
@@ -206,6 +279,11 @@ impl Rooms {
     /// A dashboard as it stands, durable.
     pub async fn snapshot(&self, id: &DashboardId) -> Result<Read, RoomError> {
         self.ask(id, Input::Read).await
+    }
+
+    /// As [`Rooms::snapshot`], encoded: once for all who ask for the same revision.
+    pub async fn encoded(&self, id: &DashboardId) -> Result<EncodedRead, RoomError> {
+        Ok(self.ask(id, Input::Encode).await??)
     }
 
     /// Asks a room; a room that ended meanwhile is opened once more.
@@ -319,14 +397,14 @@ impl Rooms {
             loop {
                 let mut changed = std::pin::pin!(self.0.changed.notified());
                 changed.as_mut().enable();
-                if self.0.sessions.load(SeqCst) == 0 {
+                if self.sessions().all == 0 {
                     break;
                 }
                 changed.await;
             }
         };
         if tokio::time::timeout(GOODBYE, gone).await.is_err() {
-            tracing::info!(left = self.0.sessions.load(SeqCst), "sessions did not take their goodbye");
+            tracing::info!(left = self.sessions().all, "sessions did not take their goodbye");
         }
     }
 
@@ -384,9 +462,20 @@ impl Drop for Opening<'_> {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.0.0.sessions.fetch_sub(1, SeqCst);
-        self.0.0.changed.notify_waiters();
-        self.0.0.metrics.sessions.fetch_sub(1, Relaxed);
+        let Rooms(shared) = &self.rooms;
+        let mut sessions = self.rooms.sessions();
+        sessions.all -= 1;
+        if let Some(address) = self.address
+            && let Some(from_there) = sessions.by_address.get_mut(&address)
+        {
+            *from_there -= 1;
+            if *from_there == 0 {
+                sessions.by_address.remove(&address);
+            }
+        }
+        drop(sessions);
+        shared.changed.notify_waiters();
+        shared.metrics.sessions.fetch_sub(1, Relaxed);
     }
 }
 

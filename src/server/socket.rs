@@ -5,6 +5,7 @@ pub mod decode;
 mod session;
 mod wire;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use super::clock::now_ms;
 use super::errors::ApiError;
 use super::origin::Origins;
 use super::rooms::outbound::{End, Outbound};
-use super::rooms::{Admission, RoomError, Rooms, frames, random_id};
+use super::rooms::{Admission, RoomError, Rooms, Turned, frames, random_id};
 use super::store::StoreError;
 use crate::dashboard::{ClientId, Id, SessionId, User, UserId};
 use crate::sync::protocol::{Code, HEARTBEAT_MS, PROTOCOL, ServerMessage, close};
@@ -81,10 +82,11 @@ pub async fn upgrade(
         Err(error) => return no_upgrade(&error),
     };
     let guest = guest.map(|Extension(guest)| guest.user);
+    let address = None;
     tokio::spawn(async move {
         // A browser that is gone before the answer has nobody to be told.
         if let Some(wire) = opening.wire(sockets.rooms.limits()).await {
-            serve(sockets, guest, wire).await;
+            serve(sockets, guest, address, wire).await;
         }
     });
     response
@@ -97,16 +99,21 @@ fn no_upgrade(error: &NoUpgrade) -> Response {
     ([(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")], error).into_response()
 }
 
-async fn serve(sockets: Sockets, guest: Option<User>, mut wire: Wire) {
-    let Some(admission) = sockets.rooms.admit() else {
-        let (code, reason, retry, end) = if sockets.rooms.is_draining() {
-            (Code::Internal, "The server restarts.", DRAINING_RETRY_MS, close::DRAINING)
-        } else {
-            (Code::Full, "This server has no room for more people.", FULL_RETRY_MS, close::TOO_MANY)
-        };
-        sockets.rooms.metrics().rejected(code);
-        wire.say_and_close(frames::error(code, reason, Some(retry)), end, reason).await;
-        return;
+async fn serve(sockets: Sockets, guest: Option<User>, address: Option<IpAddr>, mut wire: Wire) {
+    let admission = match sockets.rooms.admit(address) {
+        Ok(admission) => admission,
+        Err(turned) => {
+            let (code, retry, end, short) = match turned {
+                Turned::Draining => (Code::Internal, DRAINING_RETRY_MS, close::DRAINING, "draining"),
+                Turned::Full => (Code::Full, FULL_RETRY_MS, close::TOO_MANY, "server full"),
+                Turned::FullForAddress => {
+                    (Code::Full, FULL_RETRY_MS, close::TOO_MANY, "too many from this address")
+                }
+            };
+            sockets.rooms.metrics().rejected(code);
+            wire.say_and_close(frames::error(code, turned.to_string(), Some(retry)), end, short).await;
+            return;
+        }
     };
     let deadline = Duration::from_millis(sockets.rooms.limits().hello_ms);
     // The greeting's future is gone before the session's begins: an idle session holds only its own.
@@ -193,7 +200,7 @@ async fn welcome(
 fn room_error(error: &RoomError) -> (Code, Option<u64>) {
     match error {
         RoomError::NotFound => (Code::NotFound, None),
-        RoomError::Full => (Code::Full, Some(FULL_RETRY_MS)),
+        RoomError::Full | RoomError::Busy(_) => (Code::Full, Some(FULL_RETRY_MS)),
         RoomError::NoMoreDashboards => (Code::Full, None),
         RoomError::Draining => (Code::Internal, Some(DRAINING_RETRY_MS)),
         RoomError::Spoilt => (Code::Internal, None),

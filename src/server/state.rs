@@ -13,6 +13,7 @@ use super::data::this_server::ThisServer;
 use super::ingest::Ingest;
 use super::metrics::Metrics;
 use super::origin::Origins;
+use super::renders::Renders;
 use super::rooms::Rooms;
 use super::socket::Sockets;
 use super::static_files::Site;
@@ -27,6 +28,7 @@ pub struct AppState {
     pub source: Arc<ThisServer>,
     pub series: Arc<SeriesStore>,
     pub ingest: Ingest,
+    pub renders: Renders,
     pub guests: Guests,
     pub origins: Arc<Origins>,
     pub site: Site,
@@ -59,6 +61,7 @@ impl AppState {
             source,
             series,
             ingest,
+            renders: Renders::new(config.limits.page_bytes),
             guests,
             origins,
             site,

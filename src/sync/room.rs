@@ -9,7 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::dashboard::{Cell, ClientId, Conflict, ConflictId, Dashboard, Edit, MAX_WIDGETS, Op, Stamp, User};
+use crate::dashboard::size::{MAX_DASHBOARD_BYTES, json_bytes};
+use crate::dashboard::{
+    Cell, ClientId, Conflict, ConflictId, Dashboard, Edit, MAX_WIDGETS, Op, Removed, Stamp, User, WidgetId,
+};
 
 use super::conflict::{
     CellLog, CellLogs, Scales, Weighed, follow_writes, keep_covered, record_id, written_cell,
@@ -33,6 +36,11 @@ pub struct Room {
     cells: CellLogs,
     clients: HashMap<ClientId, LastSeq>,
     max_widgets: usize,
+    max_bytes: usize,
+    /// Bytes of the dashboard as JSON, where they were counted.
+    bytes: Option<usize>,
+    /// Tombstones that went while the log was repeated.
+    gone: BTreeMap<WidgetId, Arc<Removed>>,
 }
 
 /// The last change of a client.
@@ -90,6 +98,9 @@ impl Room {
             cells: CellLogs::default(),
             clients: HashMap::new(),
             max_widgets: MAX_WIDGETS,
+            max_bytes: MAX_DASHBOARD_BYTES,
+            bytes: None,
+            gone: BTreeMap::new(),
         }
     }
 
@@ -103,12 +114,33 @@ impl Room {
             cells: state.cells.into_iter().collect(),
             clients: state.clients.into_iter().collect(),
             max_widgets: MAX_WIDGETS,
+            max_bytes: MAX_DASHBOARD_BYTES,
+            bytes: None,
+            gone: BTreeMap::new(),
         }
     }
 
     /// Sets another limit of widgets than [`MAX_WIDGETS`].
     pub fn max_widgets(mut self, most: usize) -> Self {
         self.max_widgets = most;
+        self
+    }
+
+    /// Sets another limit of the dashboard's bytes than [`MAX_DASHBOARD_BYTES`].
+    pub fn max_bytes(mut self, most: usize) -> Self {
+        self.max_bytes = most;
+        self
+    }
+
+    /// Bytes of the dashboard as JSON, but for some digits of frames.
+    pub fn bytes(&self) -> usize {
+        self.bytes.unwrap_or_else(|| json_bytes(&self.dashboard))
+    }
+
+    /// The log's end is reached: from here on changes are judged.
+    pub fn replayed(mut self) -> Self {
+        self.gone = BTreeMap::new();
+        self.bytes = Some(json_bytes(&self.dashboard));
         self
     }
 
@@ -199,8 +231,15 @@ impl Room {
                 let before = self.dashboard.value(&cell);
                 self.cells.write(cell, before, &commit.client, &stamp);
             }
-            self.dashboard.apply(op, &stamp);
+            if let Op::RestoreWidget { id } = op
+                && let Some(removed) = self.gone.remove(id)
+            {
+                // It was there when this was judged, by a build with another bound.
+                self.dashboard.removed.entry(id.clone()).or_insert(removed);
+            }
+            self.gone.extend(self.dashboard.repeat(op, &stamp));
         }
+        self.bytes = None;
         for conflict in &commit.conflicts {
             self.dashboard.conflicts.insert(conflict.id.clone(), conflict.clone());
         }
@@ -213,7 +252,9 @@ impl Room {
         let mut records: BTreeSet<ConflictId> = BTreeSet::new();
         let mut kept_out: HashMap<Cell, ConflictId> = HashMap::new();
         let mut written: Vec<Cell> = Vec::new();
-        let mut edit = Edit::new(&mut self.dashboard, stamp.clone()).max_widgets(self.max_widgets);
+        let bytes = self.bytes();
+        let edit = Edit::new(&mut self.dashboard, stamp.clone());
+        let mut edit = edit.max_widgets(self.max_widgets).max_bytes(bytes, self.max_bytes);
         for (index, op) in change.ops.iter().enumerate() {
             let cell = op.cell();
             // A cell that this very change wrote has no other writer in between.
@@ -231,8 +272,14 @@ impl Room {
                     edit.agree(op);
                     Ok((None, true))
                 }
-                Weighed::PerformOver(conflict) => edit.perform(op).map(|()| (Some(conflict), true)),
-                Weighed::Keep(conflict) => edit.check(op).map(|()| (Some(conflict), false)),
+                Weighed::PerformOver(conflict) => edit
+                    .check_record(&conflict)
+                    .and_then(|()| edit.perform(op))
+                    .map(|()| (Some(conflict), true)),
+                Weighed::Keep(conflict) => edit
+                    .check_record(&conflict)
+                    .and_then(|()| edit.check(op))
+                    .map(|()| (Some(conflict), false)),
                 Weighed::Refuse(error) => Err(error),
             };
             match outcome {
@@ -255,10 +302,17 @@ impl Room {
                 Err(error) => refused.push(Refused { index, reason: error.to_string() }),
             }
         }
+        let bytes = edit.bytes();
         let effect = edit.finish();
         self.note_writes(client, &effect.ops, &effect.inverse, stamp);
-        records.extend(keep_covered(&mut self.dashboard, &effect.ops, &effect.inverse));
-        records.extend(follow_writes(&mut self.dashboard, &effect.ops, client, stamp));
+        let before = self.dashboard.conflicts.clone();
+        let mut followed = keep_covered(&mut self.dashboard, &effect.ops, &effect.inverse);
+        followed.extend(follow_writes(&mut self.dashboard, &effect.ops, client, stamp));
+        let size = |of: &BTreeMap<ConflictId, Arc<Conflict>>| {
+            followed.iter().filter_map(|id| of.get(id)).map(json_bytes).sum::<usize>()
+        };
+        self.bytes = Some((bytes + size(&self.dashboard.conflicts)).saturating_sub(size(&before)));
+        records.extend(followed);
         let record = |id: &ConflictId| self.dashboard.conflicts.get(id).cloned();
         let changed: Vec<Arc<Conflict>> = records.iter().filter_map(record).collect();
         let Stamp { by, at, revision } = stamp.clone();
@@ -487,6 +541,28 @@ mod tests {
         let bad = Op::Set { id: id("w1"), field: "title".to_owned(), value: 5.into() };
         let met = commit(&mut room, "grace", 1, 1, vec![bad, set("title", "B")]);
         assert_eq!((met.refused.len(), met.conflicts.len()), (1, 1));
+    }
+
+    #[test]
+    fn s10_a_room_that_is_full_refuses_with_a_reason_and_takes_what_makes_it_smaller() {
+        let mut room = room().max_bytes(5_000).replayed();
+        let query = |n: usize| set("query", &"q".repeat(n));
+        assert!(commit(&mut room, "ada", 1, 1, vec![query(2_000)]).refused.is_empty());
+        // Grace has not seen it: her value, and a record of his.
+        let met = commit(&mut room, "grace", 1, 1, vec![query(2_100), set("unit", "ms")]);
+        assert_eq!(met.refused.len(), 1);
+        assert!(
+            met.refused[0].reason.starts_with("This dashboard is full: it may have 5000 bytes"),
+            "{met:?}"
+        );
+        assert_eq!((met.ops.len(), met.conflicts.len()), (1, 0), "the rest of the change counts");
+        let widget = Widget::new(Kind::Note, "x".repeat(200), Frame::new(0, 0, 6, 4));
+        let adds = (0..20).map(|n| widget.clone().add_op(id(&format!("n{n}")))).collect();
+        let added = commit(&mut room, "ada", 2, 3, adds);
+        assert!((1..20).contains(&added.refused.len()) && room.bytes() <= 5_000 && room.bytes() > 4_500);
+        assert!(commit(&mut room, "ada", 3, 4, vec![query(10)]).refused.is_empty());
+        assert!(commit(&mut room, "ada", 4, 5, vec![widget.add_op(id("one"))]).refused.is_empty());
+        assert!(room.bytes().abs_diff(json_bytes(room.dashboard())) < 100);
     }
 
     #[test]

@@ -191,6 +191,10 @@ fn any_change_is_judged_and_its_commit_repeats() {
                     prop_assert_eq!(room.digest(), digest.clone(), "what is rejected changes nothing");
                 }
             }
+            let (counted, real) = (room.bytes(), as_json(room.dashboard()).len());
+            // Commas, and digits of frames.
+            let drift = 16 * (8 + room.dashboard().widgets.len() + room.dashboard().removed.len());
+            prop_assert!(counted.abs_diff(real) <= drift, "S10: counted {} of {}", counted, real);
             prop_assert_eq!(room.digest(), again.digest(), "S1: the log gives the same room");
             prop_assert_eq!(room.digest(), copy.digest(), "S11: and the same copy");
         }

@@ -7,6 +7,7 @@ mod broken;
 mod restored;
 #[path = "../support/mod.rs"]
 mod support;
+mod unread;
 
 use lockstep::server::limits::Limits;
 use serde_json::{Value, json};

@@ -74,6 +74,20 @@ impl Server {
         self.rooms.create_with(dashboard).await.expect("made").to_string()
     }
 
+    /// A dashboard of so many bytes as JSON, about.
+    pub async fn large_dashboard(&self, bytes: usize) -> String {
+        const EACH: usize = 25_000;
+        let table = |n: usize| {
+            let mut table = stat("Large");
+            table["kind"] = json!("table");
+            table["options"] = json!({"data": "x".repeat(EACH)});
+            (format!("w{n}"), table)
+        };
+        let widgets: serde_json::Map<String, Value> = (10..10 + bytes / EACH).map(table).collect();
+        let dashboard = serde_json::from_value(json!({"title": "Large", "widgets": widgets}));
+        self.rooms.create_with(dashboard.expect("a dashboard")).await.expect("made").to_string()
+    }
+
     /// Ends in good order; the directory can be served again.
     pub async fn stop(self) -> tempfile::TempDir {
         self.rooms.drain(100).await;
@@ -209,6 +223,16 @@ impl Client {
         }
         let (socket, _) = tokio_tungstenite::connect_async(request).await?;
         Ok(Self { socket, seq: 0 })
+    }
+
+    /// A client whose own buffer takes next to nothing of what it does not read.
+    pub async fn connect_narrow(addr: SocketAddr) -> Self {
+        let tcp = tokio::net::TcpSocket::new_v4().expect("a socket");
+        tcp.set_recv_buffer_size(4 * 1024).expect("a size");
+        let stream = MaybeTlsStream::Plain(tcp.connect(addr).await.expect("a connection"));
+        let request = format!("ws://{addr}/api/v1/ws").into_client_request().expect("a request");
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.expect("a WebSocket");
+        Self { socket, seq: 0 }
     }
 
     pub async fn text(&mut self, text: impl Into<String>) {

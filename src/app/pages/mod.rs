@@ -3,6 +3,7 @@
 mod dashboard;
 mod dashboards;
 mod failed;
+mod large_dashboard;
 mod not_found;
 mod offline;
 mod status;
@@ -12,6 +13,7 @@ use leptos::prelude::*;
 use self::dashboard::DashboardPage;
 use self::dashboards::Dashboards;
 use self::failed::Failed;
+use self::large_dashboard::LargeDashboard;
 use self::not_found::NotFound;
 use self::offline::Offline;
 use self::status::Status;
@@ -22,6 +24,7 @@ pub fn any(data: PageData) -> AnyView {
     let PageData { page, user, .. } = data;
     match page {
         Page::Dashboard { .. } => dashboard(PageData { page, user, ..data }),
+        Page::LargeDashboard { title, .. } => view! { <LargeDashboard title user/> }.into_any(),
         Page::Dashboards { dashboards } => view! { <Dashboards dashboards user/> }.into_any(),
         Page::Status { server } => view! { <Status server user/> }.into_any(),
         Page::Offline => view! { <Offline/> }.into_any(),

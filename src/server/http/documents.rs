@@ -8,11 +8,12 @@ use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::errors::ApiError;
+use super::super::large_body::large_body;
 use super::super::rooms::input::Read;
 use super::super::state::AppState;
 use crate::dashboard::export::{Choices, Imported, Remark};
@@ -23,6 +24,9 @@ use crate::sync::protocol::Code;
 
 /// Characters of a title that a file's name takes.
 const MAX_NAME_CHARS: usize = 60;
+/// Bytes of a document's making for each byte of its dashboard, about: as values, and as text with its
+/// indents.
+const DOCUMENT_PARTS: usize = 3;
 /// The longest that an import waits for the values of variables.
 const CHOOSE_WAIT: Duration = Duration::from_secs(5);
 /// What charts of a Prometheus ask where nothing says which.
@@ -33,14 +37,20 @@ pub async fn export(
     State(state): State<AppState>,
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    let Read { dashboard, .. } = state.rooms.snapshot(&id?.0).await?;
-    let document = export::export(&dashboard);
-    let text = serde_json::to_string_pretty(&document).unwrap_or_else(|_| document.to_string());
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8")),
-        (CONTENT_DISPOSITION, disposition(&dashboard.title)),
-    ];
-    Ok((headers, text).into_response())
+    let Read { dashboard, bytes, .. } = state.rooms.snapshot(&id?.0).await?;
+    let turn = state.renders.begin(DOCUMENT_PARTS * bytes).await?;
+    let disposition = disposition(&dashboard.title);
+    // Megabytes of JSON take a moment that others need not wait for.
+    let write = tokio::task::spawn_blocking(move || {
+        let document = export::export(&dashboard);
+        serde_json::to_string_pretty(&document).unwrap_or_else(|_| document.to_string())
+    });
+    let text = write.await.map_err(|_| ApiError::new(Code::Internal, "The document could not be made."))?;
+    let mut response = large_body([text.into()], turn);
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
+    Ok(response)
 }
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 //! once, however many widgets ask it and however many people look.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -14,6 +14,7 @@ use crate::dashboard::{Dashboard, DashboardId, Kind, Op, WidgetId};
 use crate::server::data::legend;
 use crate::server::data::sources::Sources;
 use crate::server::data::standing::{Change, Following, Key, Snapshot};
+use crate::server::unsent::{Charge, Unsent};
 use crate::sync::protocol::{DataFrame, Series};
 
 /// From one frame of news to the next: faster than that nobody reads figures.
@@ -24,6 +25,7 @@ const GATHER: Duration = Duration::from_millis(15);
 /// Follows the queries of one room.
 pub struct Feed {
     sources: Sources,
+    unsent: Unsent,
     notify: Arc<Notify>,
     /// False while nobody looks: then nothing is followed.
     awake: bool,
@@ -33,7 +35,13 @@ pub struct Feed {
     due: Option<Instant>,
     sent_at: Option<Instant>,
     /// Everything, encoded, for those who join before there are news.
-    windows: Option<Frame>,
+    windows: Option<Windows>,
+}
+
+/// Everything at one moment, charged once for all who wait for it.
+struct Windows {
+    frame: Frame,
+    charge: Weak<Charge>,
 }
 
 /// What one widget shows.
@@ -46,9 +54,10 @@ struct Wanted {
 }
 
 impl Feed {
-    pub fn new(sources: Sources) -> Self {
+    pub fn new(sources: Sources, unsent: Unsent) -> Self {
         Self {
             sources,
+            unsent,
             notify: Arc::new(Notify::new()),
             awake: false,
             widgets: BTreeMap::new(),
@@ -99,9 +108,10 @@ impl Feed {
             windows = all;
         }
         if !windows.is_empty() {
-            self.windows = Some(frames::data(id, windows));
+            self.windows = Some(Windows { frame: frames::data(id, windows), charge: Weak::new() });
         }
-        (news, self.windows.clone())
+        let windows = self.windows.as_mut().map(|windows| windows.share(&self.unsent));
+        (news, windows)
     }
 
     /// The windows of those widgets that ask for something else after these ops, for everybody. What a source
@@ -227,6 +237,17 @@ impl Feed {
             self.sent_at = Some(Instant::now());
         }
         (news, windows)
+    }
+}
+
+impl Windows {
+    fn share(&mut self, unsent: &Unsent) -> Frame {
+        let charge = self.charge.upgrade().or_else(|| unsent.charge_frame(self.frame.size()));
+        self.charge = charge.as_ref().map_or_else(Weak::new, Arc::downgrade);
+        match charge {
+            Some(charge) => self.frame.clone().holding(charge),
+            None => self.frame.clone(),
+        }
     }
 }
 

@@ -6,56 +6,84 @@ use axum::body::Bytes;
 use serde::Serialize;
 
 use crate::dashboard::DashboardId;
+use crate::server::unsent::{Share, holding};
 use crate::sync::protocol::{Code, DataFrame, Peers, Role, ServerMessage};
 
 /// The first byte of a WebSocket frame that is a whole text (RFC 6455, 5.2).
 const WHOLE_TEXT: u8 = 0x81;
 
 /// A text as it goes over the wire, header and all. What a server sends has no mask, so one encoding
-/// serves every session, and none of them copies it.
+/// serves every session, and none of them copies it. A large part that several frames have in them is
+/// shared by these too.
 #[derive(Clone, Debug)]
-pub struct Frame(Bytes);
+pub struct Frame {
+    first: Bytes,
+    /// What comes after it, in order.
+    rest: Vec<Bytes>,
+}
 
 impl Frame {
     pub fn new(text: &str) -> Self {
-        let length = text.len();
-        let mut bytes = Vec::with_capacity(length + 10);
-        bytes.push(WHOLE_TEXT);
-        match length {
-            short @ 0..=125 => bytes.push(short as u8),
-            middle @ 126..=0xffff => {
-                bytes.push(126);
-                bytes.extend((middle as u16).to_be_bytes());
-            }
-            long => {
-                bytes.push(127);
-                bytes.extend((long as u64).to_be_bytes());
-            }
-        }
+        let mut bytes = header(text.len(), text.len());
         bytes.extend(text.as_bytes());
-        Self(bytes.into())
+        Self { first: bytes.into(), rest: Vec::new() }
     }
 
-    /// What goes over the wire.
-    pub fn bytes(&self) -> &Bytes {
-        &self.0
+    /// A text with a shared part in its middle.
+    fn around(head: &str, shared: Bytes, tail: String) -> Self {
+        let mut first = header(head.len() + shared.len() + tail.len(), head.len());
+        first.extend(head.as_bytes());
+        let parts = [shared, tail.into()];
+        Self { first: first.into(), rest: parts.into_iter().filter(|part| !part.is_empty()).collect() }
+    }
+
+    /// What goes over the wire: the first part, and those that come after it.
+    pub fn into_parts(self) -> (Bytes, Vec<Bytes>) {
+        (self.first, self.rest)
     }
 
     /// Bytes on the wire.
     pub fn size(&self) -> usize {
-        self.0.len()
+        self.first.len() + self.rest.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// The frame, which holds on to something until all of it is sent.
+    pub fn holding<T: Send + 'static>(mut self, what: T) -> Self {
+        let last = self.rest.last_mut().unwrap_or(&mut self.first);
+        *last = holding(std::mem::take(last), what);
+        self
     }
 
     /// The text without its header.
     #[cfg(test)]
-    pub fn text(&self) -> &str {
-        let header = match self.0[1] {
+    pub fn text(&self) -> String {
+        let bytes = [&self.first[..]].into_iter().chain(self.rest.iter().map(|part| &part[..]));
+        let bytes: Vec<u8> = bytes.flatten().copied().collect();
+        let header = match bytes[1] {
             126 => 4,
             127 => 10,
             _ => 2,
         };
-        std::str::from_utf8(&self.0[header..]).expect("it was made of a text")
+        String::from_utf8(bytes[header..].to_vec()).expect("it was made of a text")
     }
+}
+
+/// The header of a text, with room for what follows it.
+fn header(length: usize, room: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(room + 10);
+    bytes.push(WHOLE_TEXT);
+    match length {
+        short @ 0..=125 => bytes.push(short as u8),
+        middle @ 126..=0xffff => {
+            bytes.push(126);
+            bytes.extend((middle as u16).to_be_bytes());
+        }
+        long => {
+            bytes.push(127);
+            bytes.extend((long as u64).to_be_bytes());
+        }
+    }
+    bytes
 }
 
 impl From<String> for Frame {
@@ -123,19 +151,19 @@ pub struct JoinedParts<'a> {
     pub peers: &'a Peers,
 }
 
-/// What brings a replica up to date.
+/// What brings a replica up to date, encoded.
+#[derive(Debug)]
 pub enum Content {
-    Snapshot(Arc<str>),
-    Commits(Vec<Arc<str>>),
+    Snapshot(Share),
+    /// Commits with commas between them.
+    Commits(Share),
+    /// It is up to date.
+    Nothing,
 }
 
 /// A `joined` frame.
-pub fn joined(parts: &JoinedParts<'_>) -> Frame {
-    let bytes = match &parts.content {
-        Content::Snapshot(snapshot) => snapshot.len(),
-        Content::Commits(bodies) => bodies.iter().map(|body| body.len() + 1).sum(),
-    };
-    let mut out = String::with_capacity(bytes + 256 + 192 * parts.peers.len());
+pub fn joined(parts: JoinedParts<'_>) -> Frame {
+    let mut out = String::with_capacity(256);
     out.push_str("{\"type\":\"joined\",\"dashboard\":");
     out.push_str(&json(parts.dashboard));
     out.push_str(",\"role\":");
@@ -149,24 +177,21 @@ pub fn joined(parts: &JoinedParts<'_>) -> Frame {
     }
     out.push_str(",\"last_seq\":");
     out.push_str(&parts.last_seq.to_string());
-    match &parts.content {
-        Content::Snapshot(snapshot) => {
-            out.push_str(",\"snapshot\":");
-            out.push_str(snapshot);
-        }
-        Content::Commits(bodies) => {
-            out.push_str(",\"commits\":[");
-            join(&mut out, bodies);
-            out.push(']');
-        }
-    }
-    out.push_str(",\"peers\":");
-    out.push_str(&json(parts.peers));
-    out.push('}');
-    out.into()
+    let (name, bytes, end) = match parts.content {
+        Content::Snapshot(share) => (",\"snapshot\":", share.charged(), ",\"peers\":"),
+        Content::Commits(share) => (",\"commits\":[", share.charged(), "],\"peers\":"),
+        Content::Nothing => (",\"commits\":[", Bytes::new(), "],\"peers\":"),
+    };
+    out.push_str(name);
+    let mut tail = String::with_capacity(16 + 192 * parts.peers.len());
+    tail.push_str(end);
+    tail.push_str(&json(parts.peers));
+    tail.push('}');
+    Frame::around(&out, bytes, tail)
 }
 
-fn join(out: &mut String, bodies: &[Arc<str>]) {
+/// Puts encoded commits one after the other, with commas between them.
+pub fn join(out: &mut String, bodies: &[Arc<str>]) {
     for (index, body) in bodies.iter().enumerate() {
         if index > 0 {
             out.push(',');
@@ -194,6 +219,7 @@ pub fn data(dashboard: &DashboardId, frames: Vec<DataFrame>) -> Frame {
 mod tests {
     use super::*;
     use crate::dashboard::{ClientId, Dashboard, User};
+    use crate::server::unsent::{Encoded, Unsent};
     use crate::sync::protocol::Commit;
 
     #[test]
@@ -204,7 +230,7 @@ mod tests {
             let (ops, refused, conflicts) = (vec![], vec![], vec![]);
             json(&Commit { revision, client, seq: 1, by, at: 5, ops, refused, conflicts }).into()
         };
-        let read = |frame: Frame| -> ServerMessage { serde_json::from_str(frame.text()).expect("reads") };
+        let read = |frame: Frame| -> ServerMessage { serde_json::from_str(&frame.text()).expect("reads") };
         match read(commits(&id, &[body(1), body(2)], Some("ab"), Some("5.c"))) {
             ServerMessage::Commits { dashboard, commits, digest, token, .. } => {
                 assert_eq!((dashboard, commits.len()), (id.clone(), 2));
@@ -213,9 +239,12 @@ mod tests {
             other => panic!("{other:?}"),
         }
         let peers = Peers::new();
-        let snapshot: Arc<str> = json(&Dashboard::new("T")).into();
-        for content in [Content::Snapshot(snapshot), Content::Commits(vec![body(3)])] {
-            let tail = matches!(content, Content::Commits(_));
+        let unsent = Unsent::new(1_000_000);
+        let share = |text: String| Encoded::new(text, &unsent).expect("there is room").1;
+        let snapshot = share(json(&Dashboard::new("T")));
+        let bodies = share([body(3), body(4)].join(","));
+        for content in [Content::Snapshot(snapshot), Content::Commits(bodies), Content::Nothing] {
+            let tail = !matches!(content, Content::Snapshot(_));
             let parts = JoinedParts {
                 dashboard: &id,
                 role: Role::Editor,
@@ -226,7 +255,7 @@ mod tests {
                 content,
                 peers: &peers,
             };
-            match read(joined(&parts)) {
+            match read(joined(parts)) {
                 ServerMessage::Joined(joined) => {
                     assert_eq!((joined.snapshot.is_some(), joined.commits.is_some()), (!tail, tail));
                     assert_eq!(joined.token.as_deref(), Some("5.c"));
@@ -248,7 +277,8 @@ mod tests {
         ] {
             let frame = Frame::new(&"x".repeat(length));
             assert_eq!((frame.size(), frame.text().len()), (header.len() + length, length));
-            assert_eq!(frame.bytes()[..header.len()], header);
+            let (first, _) = frame.into_parts();
+            assert_eq!(first[..header.len()], header);
         }
     }
 }

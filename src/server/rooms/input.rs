@@ -1,5 +1,6 @@
 //! What a room is told: a closed list, taken in order from one bounded inbox.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -7,6 +8,7 @@ use tokio::sync::oneshot;
 use super::outbound::Outbound;
 use crate::dashboard::{Dashboard, SessionId};
 use crate::server::store::StoreError;
+use crate::server::unsent::{Busy, Share};
 use crate::sync::protocol::{Change, Code, Presence, Resume};
 use crate::sync::room::Author;
 
@@ -15,6 +17,8 @@ use crate::sync::room::Author;
 pub struct Member {
     pub session: SessionId,
     pub author: Author,
+    /// Where it comes from, as far as its seats are counted by that.
+    pub address: Option<IpAddr>,
     pub outbound: Arc<Outbound>,
     pub seat: Seat,
 }
@@ -23,12 +27,17 @@ pub struct Member {
 /// takes nobody in; whoever asked holds a [`Weak`](std::sync::Weak) and sees that.
 pub type Seat = Arc<()>;
 
+/// A join that is not answered yet. It is gone once the answer is sent, or there will be none; whoever
+/// asked holds a [`Weak`](std::sync::Weak) and sees that.
+pub type Unanswered = Arc<()>;
+
 /// One input of a room.
 #[derive(Debug)]
 pub enum Input {
     Join {
         member: Member,
         resume: Option<Resume>,
+        unanswered: Unanswered,
     },
     Leave(SessionId),
     Push {
@@ -47,6 +56,7 @@ pub enum Input {
     /// A sign of life.
     Touch(SessionId),
     Read(oneshot::Sender<Read>),
+    Encode(oneshot::Sender<Result<EncodedRead, Busy>>),
     /// Removes the dashboard from the store and ends the room; false where the store had none.
     Delete(oneshot::Sender<Result<bool, StoreError>>),
     /// Ends the room, everything saved.
@@ -80,4 +90,15 @@ pub struct Read {
     /// To resume from that revision; `None` where it has no commit.
     pub token: Option<String>,
     pub dashboard: Arc<Dashboard>,
+    /// What it takes as JSON, about.
+    pub bytes: usize,
+}
+
+/// The same, encoded.
+#[derive(Debug)]
+pub struct EncodedRead {
+    pub epoch: String,
+    pub revision: u64,
+    pub token: Option<String>,
+    pub dashboard: Share,
 }

@@ -18,8 +18,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use self::log::Judged;
+use super::answers::Answers;
 use super::feed::Feed;
-use super::input::{Input, Member, Pushed, Read};
+use super::input::{EncodedRead, Input, Member, Pushed, Read};
 use super::resume_token::ResumeTokens;
 use super::tail::Tail;
 use super::{Rooms, Slot, frames};
@@ -74,8 +75,7 @@ pub(super) struct Live {
     feed: Feed,
     tail: Tail,
     tokens: ResumeTokens,
-    /// The dashboard encoded, until the next commit.
-    snapshot: Option<Arc<str>>,
+    answers: Answers,
     /// The last revision that everybody here was told of.
     heard: u64,
     /// Judged and not yet durable: nobody has heard of them.
@@ -112,12 +112,12 @@ impl Live {
     ) -> Result<Self, serde_json::Error> {
         let limits = rooms.limits().clone();
         let saved_revision = opened.revision;
-        let mut tail = Tail::new(limits.tail_commits, limits.tail_bytes);
-        let room = log::rebuild(opened, limits.widgets, &mut tail)?;
+        let mut tail = rooms.tail();
+        let room = log::rebuild(opened, &limits, &mut tail)?;
         let now = Instant::now();
         let listed = (room.dashboard().title.clone(), room.dashboard().widgets.len());
         let mut live = Self {
-            feed: Feed::new(rooms.sources().clone()),
+            feed: Feed::new(rooms.sources().clone(), rooms.unsent().clone()),
             id,
             rooms,
             slot,
@@ -128,7 +128,7 @@ impl Live {
             presence: PresenceSet::new(),
             tail,
             tokens,
-            snapshot: None,
+            answers: Answers::default(),
             judged: Vec::new(),
             judged_bytes: 0,
             listed,
@@ -218,11 +218,11 @@ impl Live {
             Input::Presence { session, presence, .. } => self.set_presence(&session, presence, now_ms),
             Input::Touch(session) => self.presence.touch(&session, now_ms),
             // The others look at what everybody may see: what is judged has to be durable first (S3).
-            Input::Join { member, resume } => {
+            Input::Join { member, resume, unanswered } => {
                 self.joining = Some(member.clone());
                 self.flush().await?;
                 let resume = self.check_history(resume).await?;
-                self.join(member, resume, now_ms).await;
+                self.join(member, resume, unanswered, now_ms).await;
                 self.joining = None;
             }
             Input::Leave(session) => {
@@ -234,7 +234,16 @@ impl Live {
                 let (epoch, revision) = (self.room.epoch().to_owned(), self.room.revision());
                 let (token, dashboard) = (self.token(), Arc::new(self.room.dashboard().clone()));
                 // Whoever asked may be gone.
-                let _ = answer.send(Read { epoch, revision, token, dashboard });
+                let _ = answer.send(Read { epoch, revision, token, dashboard, bytes: self.room.bytes() });
+            }
+            Input::Encode(answer) => {
+                self.flush().await?;
+                let (epoch, revision, token) =
+                    (self.room.epoch().to_owned(), self.room.revision(), self.token());
+                let encoded = self.encoded();
+                let read = |dashboard| EncodedRead { epoch, revision, token, dashboard };
+                // The same.
+                let _ = answer.send(encoded.map(read));
             }
             Input::Delete(answer) => {
                 self.flush().await?;
@@ -281,6 +290,8 @@ impl Live {
         if self.expire_at <= now {
             self.expire_at = now + EXPIRE_EVERY;
             self.presence.expire(crate::server::clock::now_ms());
+            let rooms = self.rooms.metrics().rooms.load(Relaxed);
+            self.tail.share(usize::try_from(rooms).unwrap_or(1));
             self.presence_changed();
         }
         if self.snapshot_due().is_some_and(|due| due <= now) {
@@ -301,6 +312,7 @@ impl Live {
             Ended::Failed | Ended::Deleted | Ended::Restored => self.end_saving().await,
             Ended::Idle | Ended::Drained { .. } => self.save_last_snapshot().await,
         }
+        self.rooms.unsent().note_freed(self.room.bytes() + self.tail.bytes());
         self.rooms.forget(&self.id, &self.slot);
         inbox.close();
         let mut late = inputs;

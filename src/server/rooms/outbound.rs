@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::frames::Frame;
 use crate::server::limits::Limits;
@@ -25,6 +26,10 @@ struct Queue {
     bytes: usize,
     /// Bytes of the windows that everybody here gets.
     windows: usize,
+    /// Bytes of all frames that are queued or on their way out.
+    backlog: usize,
+    /// Since when nothing of it was out at last.
+    since: Option<Instant>,
     end: Option<End>,
 }
 
@@ -104,16 +109,35 @@ impl Outbound {
         };
         let slow = too_many || too_large;
         if slow {
-            queue.frames = VecDeque::new();
-            (queue.bytes, queue.windows) = (0, 0);
-            queue.end = Some(End { code: close::TOO_SLOW, reason: "reader too slow" });
+            queue.end_slow();
         } else {
+            queue.backlog += size;
+            queue.since.get_or_insert_with(Instant::now);
             queue.frames.push_back(Queued { frame, counted });
             queue.count(size, counted, usize::saturating_add);
         }
         drop(guard);
         self.changed.notify_one();
         !slow
+    }
+
+    /// Ends the session as too slow, with what is queued for it.
+    pub fn end_slow(&self) {
+        self.queue().end_slow();
+        self.changed.notify_one();
+    }
+
+    /// Since when not everything is out, and the bytes of it; `None` where everything is.
+    pub fn backlog(&self) -> Option<(Instant, usize)> {
+        let queue = self.queue();
+        Some((queue.since.filter(|_| queue.end.is_none())?, queue.backlog))
+    }
+
+    /// All frames that were taken out are sent.
+    pub fn sent(&self) {
+        let mut queue = self.queue();
+        queue.backlog = queue.frames.iter().map(|queued| queued.frame.size()).sum();
+        queue.since = (!queue.frames.is_empty()).then(Instant::now);
     }
 
     /// Ends the session once the queued frames are sent. The first end stands.
@@ -133,7 +157,7 @@ impl Outbound {
     }
 
     /// The next thing to do, where there is one now.
-    fn try_next(&self) -> Option<Next> {
+    pub fn try_next(&self) -> Option<Next> {
         let mut queue = self.queue();
         if let Some(queued) = queue.frames.pop_front() {
             queue.count(queued.frame.size(), queued.counted, usize::saturating_sub);
@@ -177,6 +201,12 @@ impl Queue {
             Counted::Window => self.windows = change(self.windows, size),
             Counted::Not => {}
         }
+    }
+
+    fn end_slow(&mut self) {
+        self.frames = VecDeque::new();
+        (self.bytes, self.windows) = (0, 0);
+        self.end = Some(End { code: close::TOO_SLOW, reason: "reader too slow" });
     }
 }
 

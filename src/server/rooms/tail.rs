@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::dashboard::ClientId;
 
@@ -11,6 +12,14 @@ pub struct Tail {
     commits: VecDeque<TailCommit>,
     bytes: usize,
     max_commits: usize,
+    max_bytes: usize,
+    budget: TailBudget,
+}
+
+/// Budget of the bytes in the tails of all rooms together; a copy is the same one.
+#[derive(Clone, Debug)]
+pub struct TailBudget {
+    bytes: Arc<AtomicUsize>,
     max_bytes: usize,
 }
 
@@ -23,19 +32,60 @@ pub struct TailCommit {
     pub body: Arc<str>,
 }
 
-impl Tail {
-    pub fn new(max_commits: usize, max_bytes: usize) -> Self {
-        Self { commits: VecDeque::new(), bytes: 0, max_commits, max_bytes }
+impl TailBudget {
+    pub fn new(max_bytes: usize) -> Self {
+        Self { bytes: Arc::default(), max_bytes }
     }
 
-    /// Adds the commit that follows the last.
+    /// Bytes in all tails now.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Relaxed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.bytes() > self.max_bytes
+    }
+}
+
+impl Tail {
+    pub fn new(max_commits: usize, max_bytes: usize, budget: TailBudget) -> Self {
+        Self { commits: VecDeque::new(), bytes: 0, max_commits, max_bytes, budget }
+    }
+
+    /// Bytes of the commits here.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds the commit that follows the last. Where there is no room for it, here or in all tails, the
+    /// oldest here go.
     pub fn push(&mut self, commit: TailCommit) {
         self.bytes += commit.body.len();
+        self.budget.bytes.fetch_add(commit.body.len(), Relaxed);
         self.commits.push_back(commit);
-        while self.commits.len() > self.max_commits || self.bytes > self.max_bytes {
-            let Some(oldest) = self.commits.pop_front() else { break };
-            self.bytes -= oldest.body.len();
+        while self.commits.len() > self.max_commits || self.bytes > self.max_bytes || self.budget.is_over() {
+            if !self.forget_oldest() {
+                break;
+            }
         }
+    }
+
+    /// Where the tails of all rooms take most of their budget, gives up what is more than an equal part of
+    /// it: a room that had the budget first does not keep it from those that are busy now.
+    pub fn share(&mut self, rooms: usize) {
+        let fair = self.budget.max_bytes / rooms.max(1);
+        while self.bytes > fair && self.budget.bytes() > self.budget.max_bytes / 4 * 3 {
+            if !self.forget_oldest() {
+                break;
+            }
+        }
+    }
+
+    fn forget_oldest(&mut self) -> bool {
+        let Some(oldest) = self.commits.pop_front() else { return false };
+        self.bytes -= oldest.body.len();
+        self.budget.bytes.fetch_sub(oldest.body.len(), Relaxed);
+        true
     }
 
     /// The bodies of every commit after a revision; `None` where the tail does not reach back that far.
@@ -59,9 +109,19 @@ impl Tail {
     }
 }
 
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.budget.bytes.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tail(max_commits: usize, max_bytes: usize) -> Tail {
+        Tail::new(max_commits, max_bytes, TailBudget::new(1_000))
+    }
 
     fn commit(revision: u64) -> TailCommit {
         let client = ClientId::new("c1").expect("an id");
@@ -70,7 +130,7 @@ mod tests {
 
     #[test]
     fn s7_a_tail_says_how_far_back_it_reaches() {
-        let mut tail = Tail::new(3, 1_000);
+        let mut tail = tail(3, 1_000);
         assert_eq!(tail.after(0), None);
         (1..=5).for_each(|revision| tail.push(commit(revision)));
         assert_eq!(tail.after(1), None);
@@ -87,9 +147,32 @@ mod tests {
 
     #[test]
     fn s10_a_tail_is_bounded_by_bytes_too() {
-        let mut tail = Tail::new(100, 2);
+        let mut tail = tail(100, 2);
         (1..=5).for_each(|revision| tail.push(commit(revision)));
         assert_eq!(tail.after(3).map(|all| all.len()), Some(2));
         assert_eq!(tail.after(2), None);
+    }
+
+    #[test]
+    fn s10_the_tails_of_all_rooms_have_one_bound() {
+        let budget = TailBudget::new(8);
+        let new = || Tail::new(100, 6, budget.clone());
+        let (mut first, mut second) = (new(), new());
+        (1..=9).for_each(|revision| first.push(commit(revision)));
+        assert_eq!(budget.bytes(), 6);
+        (1..=9).for_each(|revision| second.push(commit(revision)));
+        assert_eq!((budget.bytes(), second.after(7).map(|all| all.len())), (8, Some(2)), "what is left");
+        assert_eq!(second.after(6), None);
+        // The one that was first gives up what is more than its part, and the other has room.
+        first.share(2);
+        assert_eq!((budget.bytes(), first.after(5).map(|all| all.len())), (6, Some(4)));
+        second.push(TailCommit { body: "x".into(), ..commit(10) });
+        assert_eq!(second.after(7).map(|all| all.len()), Some(3));
+        let mut third = new();
+        (1..=9).for_each(|revision| third.push(commit(revision)));
+        assert!(budget.bytes() <= 8);
+        drop((first, second));
+        assert!(budget.bytes() <= 1, "what a room had is free with it: {}", budget.bytes());
+        assert!(third.after(9).is_none_or(|all| all.is_empty()));
     }
 }

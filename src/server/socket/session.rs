@@ -12,7 +12,7 @@ use super::decode::{DecodeError, Decoded, decode};
 use super::room_error;
 use super::wire::{Heard, Wire};
 use crate::dashboard::{ClientId, DashboardId, SessionId, User};
-use crate::server::rooms::input::{Bad, Input, Member, Pushed, Seat};
+use crate::server::rooms::input::{Bad, Input, Member, Pushed, Seat, Unanswered};
 use crate::server::rooms::outbound::{End, Next, Outbound};
 use crate::server::rooms::{Admission, RoomHandle, Rooms, frames};
 use crate::sync::protocol::{Code, Presence, Resume, Role, ServerMessage, close};
@@ -28,12 +28,14 @@ const TOUCH_EVERY: Duration = Duration::from_secs(5);
 /// A session that said hello.
 pub struct Session {
     rooms: Rooms,
-    _admission: Admission,
+    admission: Admission,
     id: SessionId,
     client: ClientId,
     user: User,
     outbound: Arc<Outbound>,
     joined: BTreeMap<DashboardId, Joined>,
+    /// Joins whose answers are not sent yet: one for each dashboard.
+    unanswered: BTreeMap<DashboardId, Weak<()>>,
     changes: Bucket,
     /// Joins and mistakes: what costs us work and has no other bound.
     requests: Bucket,
@@ -81,14 +83,16 @@ impl Session {
         outbound: Arc<Outbound>,
     ) -> Self {
         let (now, limits) = (Instant::now(), rooms.limits().clone());
+        rooms.unsent().add_reader(id.clone(), &outbound);
         Self {
             rooms,
-            _admission: admission,
+            admission,
             id,
             client,
             user,
             outbound,
             joined: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
             changes: Bucket::new(limits.changes_per_s, limits.changes_burst, now),
             requests: Bucket::new(limits.changes_per_s, limits.changes_burst, now),
             presence: Bucket::new(limits.presence_per_s, limits.presence_per_s, now),
@@ -201,6 +205,7 @@ impl Session {
                 next = outbound.try_next_frame();
             }
             wire.flush().await?;
+            outbound.sent();
             metrics.frames_out.fetch_add(frames, std::sync::atomic::Ordering::Relaxed);
             metrics.bytes_out.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
             Ok(())
@@ -301,6 +306,15 @@ impl Session {
             self.error(Code::RateLimited, "Too many joins.", Some(wait.as_millis() as u64 + 1));
             return Ok(());
         }
+        self.unanswered.retain(|_, join| join.strong_count() > 0);
+        // Nobody needs two answers at once, and each may be as large as a dashboard.
+        if self.unanswered.contains_key(&dashboard)
+            || self.unanswered.len() >= self.rooms.limits().joins_per_session
+        {
+            let reason = "The answer to an earlier join waits to be read. Read it, then join again.";
+            self.error(Code::RateLimited, reason, Some(RATE_RETRY_MS));
+            return Ok(());
+        }
         self.joined.retain(|_, joined| joined.is_seated());
         if !self.joined.contains_key(&dashboard) && self.joined.len() >= self.rooms.limits().joins_per_session
         {
@@ -315,11 +329,18 @@ impl Session {
                 return Ok(());
             }
         };
-        let seat = Seat::default();
+        let (seat, unanswered) = (Seat::default(), Unanswered::default());
         self.joined.insert(dashboard.clone(), Joined { room, seat: Arc::downgrade(&seat) });
+        self.unanswered.insert(dashboard.clone(), Arc::downgrade(&unanswered));
         let author = Author { client: self.client.clone(), by: self.user.clone(), role: Role::Editor };
-        let member = Member { session: self.id.clone(), author, outbound: self.outbound.clone(), seat };
-        self.tell(&dashboard, |_| Input::Join { member, resume });
+        let member = Member {
+            session: self.id.clone(),
+            author,
+            address: self.admission.address(),
+            outbound: self.outbound.clone(),
+            seat,
+        };
+        self.tell(&dashboard, |_| Input::Join { member, resume, unanswered });
         Ok(())
     }
 
@@ -386,6 +407,7 @@ impl Session {
 /// However the task ends, its rooms find out.
 impl Drop for Session {
     fn drop(&mut self) {
+        self.rooms.unsent().remove_reader(&self.id);
         self.outbound.end(close::DRAINING, "session ended");
     }
 }

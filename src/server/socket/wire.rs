@@ -28,8 +28,8 @@ const READ_BYTES: usize = 2_048;
 const WRITE_BYTES: usize = 16 * 1024;
 /// Bytes of what the library writes by itself, pongs and closes, that may wait.
 const OWN_WRITE_BYTES: usize = 1_024;
-/// Frames that one write takes at most.
-const WRITE_FRAMES: usize = 32;
+/// Parts of frames that one write takes at most.
+const WRITE_PARTS: usize = 32;
 /// How long a close may take to be sent and answered.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -85,9 +85,16 @@ pub struct Gone;
 /// a copy that a session would hold on to.
 pub struct Wire {
     socket: WebSocketStream<TokioIo<Upgraded>>,
-    unsent: VecDeque<Bytes>,
-    /// A part of the first one is out: nothing else may be written now.
+    unsent: VecDeque<Part>,
+    /// A part of a frame is out, and the rest of it comes first: nothing else may be written now.
     begun: bool,
+}
+
+/// A part of a frame on its way.
+struct Part {
+    bytes: Bytes,
+    /// True for the last one of its frame.
+    ends: bool,
 }
 
 impl Wire {
@@ -111,9 +118,13 @@ impl Wire {
 
     /// Takes a frame on its way. It is sure to be sent only after [`Wire::flush`].
     pub async fn feed(&mut self, frame: Frame) -> Result<(), Gone> {
-        self.unsent.push_back(frame.bytes().clone());
-        let waits: usize = self.unsent.iter().map(Bytes::len).sum();
-        if waits >= WRITE_BYTES || self.unsent.len() >= WRITE_FRAMES { self.flush().await } else { Ok(()) }
+        let (first, rest) = frame.into_parts();
+        let last = rest.len();
+        for (at, bytes) in std::iter::once(first).chain(rest).enumerate() {
+            self.unsent.push_back(Part { bytes, ends: at == last });
+        }
+        let waits: usize = self.unsent.iter().map(|part| part.bytes.len()).sum();
+        if waits >= WRITE_BYTES || self.unsent.len() >= WRITE_PARTS { self.flush().await } else { Ok(()) }
     }
 
     /// Sends what is on its way. Cancel safe: what is not out yet goes first the next time.
@@ -123,22 +134,23 @@ impl Wire {
             self.socket.flush().await.map_err(|_| Gone)?;
         }
         while !self.unsent.is_empty() {
-            let mut slices = [IoSlice::new(&[]); WRITE_FRAMES];
-            for (slice, bytes) in slices.iter_mut().zip(&self.unsent) {
-                *slice = IoSlice::new(bytes);
+            let mut slices = [IoSlice::new(&[]); WRITE_PARTS];
+            for (slice, part) in slices.iter_mut().zip(&self.unsent) {
+                *slice = IoSlice::new(&part.bytes);
             }
-            let some = &slices[..self.unsent.len().min(WRITE_FRAMES)];
+            let some = &slices[..self.unsent.len().min(WRITE_PARTS)];
             let mut written = self.socket.get_mut().write_vectored(some).await.map_err(|_| Gone)?;
             if written == 0 {
                 return Err(Gone);
             }
             while let Some(first) = self.unsent.front_mut() {
-                self.begun = written < first.len();
-                if self.begun {
-                    *first = first.slice(written..);
+                if written < first.bytes.len() {
+                    self.begun |= written > 0;
+                    first.bytes = first.bytes.slice(written..);
                     break;
                 }
-                written -= first.len();
+                written -= first.bytes.len();
+                self.begun = !first.ends;
                 self.unsent.pop_front();
             }
         }

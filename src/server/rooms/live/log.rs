@@ -11,6 +11,8 @@ use super::{
     Ended, FAILED_RETRY_MS, Live, SNAPSHOT_BYTES, SNAPSHOT_COMMITS, SNAPSHOT_EVERY, SNAPSHOT_REST, frames,
 };
 use crate::dashboard::{ClientId, Op, SessionId};
+use crate::server::limits::Limits;
+use crate::server::rooms::answers::Answers;
 use crate::server::rooms::input::Bad;
 use crate::server::rooms::tail::{Tail, TailCommit};
 use crate::server::store::{Appended, KEEP_COMMITS, Listing, Most, Opened, StoreError, Stored};
@@ -37,21 +39,18 @@ pub(super) struct Judged {
 }
 
 /// The room at the log's end.
-pub(super) fn rebuild(
-    opened: Opened,
-    max_widgets: usize,
-    tail: &mut Tail,
-) -> Result<Room, serde_json::Error> {
+pub(super) fn rebuild(opened: Opened, limits: &Limits, tail: &mut Tail) -> Result<Room, serde_json::Error> {
     let mut state: RoomState = serde_json::from_str(&opened.state)?;
     // The log's name may have changed since the state was saved.
     state.epoch = opened.epoch;
-    let mut room = Room::from_state(state).max_widgets(max_widgets);
+    let room = Room::from_state(state).max_widgets(limits.widgets);
+    let mut room = room.max_bytes(limits.dashboard_bytes);
     for Stored { revision, body } in opened.commits {
         let commit: Commit = serde_json::from_str(&body)?;
         room.replay(&commit);
         tail.push(TailCommit { revision, author: Some((commit.client, commit.seq)), body });
     }
-    Ok(room)
+    Ok(room.replayed())
 }
 
 impl Live {
@@ -193,7 +192,7 @@ impl Live {
     /// Sends durable commits to everybody, in as few frames as they fit in.
     fn tell(&mut self, judged: Vec<Judged>) {
         let (Some(first), Some(last)) = (judged.first(), judged.last()) else { return };
-        self.snapshot = None;
+        self.answers = Answers::default();
         self.heard = last.commit.revision;
         let passed =
             (first.commit.revision - 1) / DIGEST_REVISIONS != last.commit.revision / DIGEST_REVISIONS;
@@ -250,7 +249,7 @@ impl Live {
                 true => (digest, self.token()),
                 false => (None, None),
             };
-            self.send_all(&frames::commits(&self.id, now, digest, token.as_deref()));
+            self.send_all(frames::commits(&self.id, now, digest, token.as_deref()));
             rest = later;
         }
     }

@@ -7,14 +7,26 @@ use tokio::time::Instant;
 
 use super::{Live, Member, PRESENCE_EVERY, frames};
 use crate::dashboard::{SessionId, User};
+use crate::server::rooms::input::Unanswered;
 use crate::server::rooms::outbound::Outbound;
 use crate::server::store::{KEEP_COMMITS, Most};
+use crate::server::unsent::{Busy, Share};
 use crate::sync::presence;
 use crate::sync::protocol::{Code, DataFrame, Presence, Resume, Role, close};
 
+/// When those come back for whom there was no room among what waits to be sent: slow readers are let go of
+/// by then.
+const BUSY_RETRY_MS: u64 = 1_000;
+
 impl Live {
     /// Takes a session in, or tells it why not.
-    pub(super) async fn join(&mut self, member: Member, resume: Option<Resume>, now_ms: u64) {
+    pub(super) async fn join(
+        &mut self,
+        member: Member,
+        resume: Option<Resume>,
+        unanswered: Unanswered,
+        now_ms: u64,
+    ) {
         let rejoins = self.members.contains_key(&member.session);
         self.fence_off(&member);
         if !rejoins && self.members.len() >= self.rooms.limits().sessions_per_room {
@@ -26,14 +38,30 @@ impl Live {
             ));
             return;
         }
+        let from_there = |other: &&Member| member.address.is_some() && other.address == member.address;
+        let most = self.rooms.limits().room_sessions_per_address;
+        if !rejoins && self.members.values().filter(from_there).count() >= most {
+            self.rooms.metrics().rejected(Code::Full);
+            let reason = "As many people are on this dashboard from your network as may from one. The other \
+                          places are for others.";
+            member.outbound.send(frames::error(Code::Full, reason, None));
+            return;
+        }
+        let Ok(content) = self.content_for(resume).await else {
+            self.rooms.metrics().rejected(Code::Full);
+            let reason = "More waits to be sent on this server than it has room for. What you wrote is \
+                          kept; join again in a moment.";
+            member.outbound.send(frames::error(Code::Full, reason, Some(BUSY_RETRY_MS)));
+            // Who was here already is not any more, or it would miss what it asked for.
+            return self.leave(&member.session);
+        };
         // Those who were here get the points up to now first; then all have the same ones.
         let (news, windows) = self.feed.join(&self.id, self.room.dashboard());
         self.send_data(news);
-        let content = self.content_for(resume).await;
         if !rejoins {
             self.presence.set(&member.session, &member.author.by, Presence::default(), now_ms);
         }
-        member.outbound.answer(self.joined_frame(&member, content));
+        member.outbound.answer(self.joined_frame(&member, content).holding(unanswered));
         if let Some(windows) = windows {
             member.outbound.answer(windows);
         }
@@ -51,8 +79,8 @@ impl Live {
     }
 
     /// A `joined` frame for one session.
-    pub(super) fn joined_frame(&self, member: &Member, content: frames::Content) -> frames::Frame {
-        frames::joined(&frames::JoinedParts {
+    fn joined_frame(&self, member: &Member, content: frames::Content) -> frames::Frame {
+        frames::joined(frames::JoinedParts {
             dashboard: &self.id,
             role: member.author.role,
             epoch: self.room.epoch(),
@@ -92,32 +120,46 @@ impl Live {
     }
 
     /// The tail where the log still has it and it is not too large for one frame, else a snapshot (S7).
-    async fn content_for(&mut self, resume: Option<Resume>) -> frames::Content {
+    async fn content_for(&mut self, resume: Option<Resume>) -> Result<frames::Content, Busy> {
+        let unsent = self.rooms.unsent().clone();
         let resume = resume.filter(|at| at.epoch == self.room.epoch() && at.revision <= self.room.revision());
-        if let Some(at) = resume {
-            if at.revision == self.room.revision() {
-                return frames::Content::Commits(Vec::new());
+        if let Some(Resume { revision, .. }) = resume {
+            if revision == self.room.revision() {
+                return Ok(frames::Content::Nothing);
             }
-            if let Some(bodies) = self.tail.after(at.revision) {
-                return frames::Content::Commits(bodies);
+            if let Some(share) = self.answers.commits(&unsent, revision) {
+                return share.map(frames::Content::Commits);
             }
-            // No more of it than is kept in memory at most.
-            let most = Most { commits: KEEP_COMMITS as usize, bytes: self.rooms.limits().tail_bytes };
-            if self.room.revision() - at.revision <= KEEP_COMMITS
-                && let Ok(stored) = self.rooms.store().tail(&self.id, at.revision, most).await
-                && stored.first().is_some_and(|first| first.revision == at.revision + 1)
-                && stored.last().is_some_and(|last| last.revision == self.room.revision())
-            {
-                return frames::Content::Commits(stored.into_iter().map(|commit| commit.body).collect());
+            let bodies = match self.tail.after(revision) {
+                Some(bodies) => Some(bodies),
+                None => self.stored_after(revision).await,
+            };
+            if let Some(bodies) = bodies {
+                let share = self.answers.encode_commits(&unsent, revision, &bodies);
+                return share.map(frames::Content::Commits);
             }
         }
-        frames::Content::Snapshot(self.encoded())
+        self.encoded().map(frames::Content::Snapshot)
     }
 
-    /// The dashboard encoded; kept until the next commit.
-    pub(super) fn encoded(&mut self) -> Arc<str> {
-        let room = &self.room;
-        self.snapshot.get_or_insert_with(|| frames::json(room.dashboard()).into()).clone()
+    /// Every commit after a revision out of the store; `None` where it has not all of them, or they are too
+    /// much for one frame.
+    async fn stored_after(&self, revision: u64) -> Option<Vec<Arc<str>>> {
+        let last = self.room.revision();
+        if last - revision > KEEP_COMMITS {
+            return None;
+        }
+        // No more of it than is kept in memory at most.
+        let most = Most { commits: KEEP_COMMITS as usize, bytes: self.rooms.limits().tail_bytes };
+        let stored = self.rooms.store().tail(&self.id, revision, most).await.ok()?;
+        let whole = stored.first()?.revision == revision + 1 && stored.last()?.revision == last;
+        whole.then(|| stored.into_iter().map(|commit| commit.body).collect())
+    }
+
+    /// The dashboard encoded, once for all who ask until the next commit.
+    pub(super) fn encoded(&mut self) -> Result<Share, Busy> {
+        let (room, unsent) = (&self.room, self.rooms.unsent());
+        self.answers.snapshot(unsent, room.bytes(), || frames::json(room.dashboard()))
     }
 
     pub(super) fn set_presence(&mut self, session: &SessionId, presence: Option<Box<Presence>>, now_ms: u64) {
@@ -153,7 +195,7 @@ impl Live {
         // Who is alone has nobody to show anything to; that somebody left is news even then.
         if self.members.len() > 1 || peers.keys().any(|session| !self.members.contains_key(session)) {
             self.rooms.metrics().presence_frames.fetch_add(1, Relaxed);
-            self.send_all(&frames::presence(&self.id, peers));
+            self.send_all(frames::presence(&self.id, peers));
         }
     }
 
@@ -169,15 +211,24 @@ impl Live {
             return;
         }
         let windows = data.iter().any(|frame| frame.reset);
-        let frame = frames::data(&self.id, data);
+        let frame = self.charged(frames::data(&self.id, data));
         self.send_each(
             |outbound| if windows { outbound.windows(frame.clone()) } else { outbound.send(frame.clone()) },
         );
     }
 
     /// Queues one frame for everybody; it is never encoded again.
-    pub(super) fn send_all(&mut self, frame: &frames::Frame) {
+    pub(super) fn send_all(&mut self, frame: frames::Frame) {
+        let frame = self.charged(frame);
         self.send_each(|outbound| outbound.send(frame.clone()));
+    }
+
+    /// A frame that counts among what waits to be sent, once for everybody here.
+    fn charged(&self, frame: frames::Frame) -> frames::Frame {
+        match self.rooms.unsent().charge_frame(frame.size()) {
+            Some(charge) => frame.holding(charge),
+            None => frame,
+        }
     }
 
     fn send_each(&mut self, send: impl Fn(&Outbound) -> bool) {

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::log::{self, Judged};
 use super::{Ended, FAILED_RETRY_MS, Live};
 use crate::dashboard::{ClientId, SessionId};
+use crate::server::rooms::answers::Answers;
 use crate::server::rooms::input::Bad;
-use crate::server::rooms::tail::Tail;
 use crate::server::store::{KEEP_COMMITS, Most, StoreError};
 use crate::sync::protocol::Code;
 
@@ -76,11 +76,10 @@ impl Live {
         if opened.epoch != self.room.epoch() {
             return Err(Ended::Failed);
         }
-        let limits = self.rooms.limits();
-        let mut tail = Tail::new(limits.tail_commits, limits.tail_bytes);
-        let room = log::rebuild(opened, limits.widgets, &mut tail);
+        let mut tail = self.rooms.tail();
+        let room = log::rebuild(opened, self.rooms.limits(), &mut tail);
         self.room = room.map_err(|error| self.failed(&error))?;
-        self.snapshot = None;
+        self.answers = Answers::default();
         if self.room.revision() > heard {
             let missed = store.tail(&self.id, heard, Most::commits(KEEP_COMMITS as usize)).await;
             let missed = missed.map_err(|error| self.failed(&error))?;
@@ -112,7 +111,7 @@ mod tests {
     use crate::dashboard::{Dashboard, Op, User};
     use crate::server::data::sources::Sources;
     use crate::server::limits::Limits;
-    use crate::server::rooms::input::{Member, Seat};
+    use crate::server::rooms::input::{Member, Seat, Unanswered};
     use crate::server::rooms::outbound::Outbound;
     use crate::server::rooms::resume_token::ResumeTokens;
     use crate::server::rooms::{Rooms, Slot};
@@ -139,9 +138,14 @@ mod tests {
             Author { client: ClientId::new("c1").expect("an id"), by: User::default(), role: Role::Editor };
         let (session, outbound) = (SessionId::new("s1").expect("an id"), Arc::new(Outbound::new(&limits)));
         let seat = Seat::default();
-        let member =
-            Member { session: session.clone(), author: author.clone(), outbound: outbound.clone(), seat };
-        live.join(member, None, 1).await;
+        let member = Member {
+            session: session.clone(),
+            author: author.clone(),
+            address: None,
+            outbound: outbound.clone(),
+            seat,
+        };
+        live.join(member, None, Unanswered::default(), 1).await;
         while outbound.try_next_frame().is_some() {}
 
         live.judge(&session, &title(1, "whole"), 1).await.expect("judged");
@@ -154,7 +158,7 @@ mod tests {
         assert_eq!((live.room.revision(), &*live.room.dashboard().title), (1, "whole"));
         assert_eq!(rooms.list().await.expect("a list")[0].listing.title, "whole");
         let told: Vec<String> =
-            std::iter::from_fn(|| outbound.try_next_frame()).map(|frame| frame.text().to_owned()).collect();
+            std::iter::from_fn(|| outbound.try_next_frame()).map(|frame| frame.text()).collect();
         assert!(told.iter().all(|frame| !frame.contains("half")), "{told:?}");
         let [commits, rejected] = &told[..] else { panic!("two frames: {told:?}") };
         assert!(commits.contains("\"commits\"") && commits.contains("whole"), "{commits}");
