@@ -64,6 +64,7 @@ impl Store for Breaking {
     }
 
     async fn tail(&self, id: &DashboardId, after: u64, most: Most) -> Result<Vec<Stored>, StoreError> {
+        self.works()?;
         self.inner.tail(id, after, most).await
     }
 
@@ -133,6 +134,37 @@ async fn s3_a_room_that_failed_stores_no_last_snapshot() {
     assert_eq!(joined["revision"], 1);
     assert_eq!(joined["snapshot"]["widgets"]["w1"]["title"], "durable");
     assert_eq!(store.snapshots.load(SeqCst), 0, "what failed is not what is true");
+}
+
+#[tokio::test]
+async fn s7_a_history_that_cannot_be_read_is_not_taken_for_this_one() {
+    let store = Arc::new(Breaking::default());
+    let dir = tempfile::tempdir().expect("a directory");
+    let limits = Limits { tail_commits: 1, ..Limits::default() };
+    let server = Server::start_with(store.clone(), dir, limits).await;
+    let id = server.dashboard().await;
+    let mut ada = server.connect().await;
+    ada.hello("ada").await;
+    let epoch = ada.join(&id).await["epoch"].clone();
+    ada.push_title(&id, "one").await;
+    let token = ada.expect("commits").await["token"].clone();
+    assert!(token.is_string());
+    for title in ["two", "three"] {
+        ada.push_title(&id, title).await;
+        ada.commits().await;
+    }
+    let resume = json!({"epoch": epoch, "revision": 1, "token": token});
+    let join = json!({"type": "join", "dashboard": id, "resume": resume});
+    store.broken.store(true, SeqCst);
+    let mut ben = server.connect().await;
+    ben.hello("ben").await;
+    ben.send(join.clone()).await;
+    assert_eq!(ben.closed().await, 4503, "the log may be another by now");
+    store.broken.store(false, SeqCst);
+    let mut ben = server.connect().await;
+    ben.hello("ben").await;
+    ben.send(join).await;
+    assert_eq!(ben.expect("joined").await["commits"].as_array().map(Vec::len), Some(2));
 }
 
 #[tokio::test]

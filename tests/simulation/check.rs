@@ -70,6 +70,12 @@ pub struct Report {
     pub snapshot_joins: u64,
     pub server_crashes: u64,
     pub tab_crashes: u64,
+    pub syncs_failed: u64,
+    pub reads_failed: u64,
+    /// Rooms that could not go on.
+    pub rooms_failed: u64,
+    /// What was answered with an error and was in the log after a crash all the same.
+    pub came_back: u64,
     pub rollbacks: u64,
     /// Those that kept the log's name, and how many of these were noticed.
     pub silent_rollbacks: u64,
@@ -93,6 +99,10 @@ impl Report {
         self.snapshot_joins += other.snapshot_joins;
         self.server_crashes += other.server_crashes;
         self.tab_crashes += other.tab_crashes;
+        self.syncs_failed += other.syncs_failed;
+        self.reads_failed += other.reads_failed;
+        self.rooms_failed += other.rooms_failed;
+        self.came_back += other.came_back;
         self.rollbacks += other.rollbacks;
         self.silent_rollbacks += other.silent_rollbacks;
         self.noticed += other.noticed;
@@ -114,8 +124,9 @@ impl std::fmt::Display for Report {
             "{} changes made; {} commits whose ops were {applied} applied, {over} applied over, {kept} kept in \
              a conflict, {refused} refused; {} changes set aside, {} lost with their tab within the time to \
              write, {} rolled back with the log, {} in it twice after that; {} joins, {} of them with a \
-             snapshot; {} changes came again; {} crashes of the server, {} of tabs; {} rollbacks, {} of \
-             them without a word, {} of these noticed",
+             snapshot; {} changes came again; {} crashes of the server, {} of tabs; {} syncs failed, {} \
+             writes of them were there after a crash, {} reads failed, {} rooms could not go on; {} \
+             rollbacks, {} of them without a word, {} of these noticed",
             self.changes,
             self.commits,
             self.set_aside,
@@ -127,6 +138,10 @@ impl std::fmt::Display for Report {
             self.again,
             self.server_crashes,
             self.tab_crashes,
+            self.syncs_failed,
+            self.came_back,
+            self.reads_failed,
+            self.rooms_failed,
             self.rollbacks,
             self.silent_rollbacks,
             self.noticed,
@@ -139,6 +154,9 @@ pub struct Ledger {
     made: Vec<Made>,
     /// The log of this epoch, by revision from 1 on.
     log: Vec<Entry>,
+    /// What a room had judged that was not in the log when it was opened last, and the revision before it: it
+    /// may be there after a crash all the same.
+    doubtful: (u64, Vec<Entry>),
     epoch: String,
     rollbacks: u64,
     /// What was seen of the log of this epoch, by revision.
@@ -223,8 +241,19 @@ impl Ledger {
         }
         let (revision, seen) = (room.revision(), self.seen_revision);
         self.expect(revision >= seen, || format!("S3: revision {seen} was seen; the log ends at {revision}"));
-        self.log.truncate(revision as usize);
         let digest = room.digest();
+        let matches = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.digest == digest);
+        let (from, doubtful) = &mut self.doubtful;
+        let count = revision.saturating_sub(*from) as usize;
+        if count > 0 && !matches(self.log.get(revision as usize - 1)) && matches(doubtful.get(count - 1)) {
+            self.log.truncate(*from as usize);
+            self.log.extend(doubtful.drain(..count));
+        }
+        if self.log.len() as u64 > revision {
+            self.doubtful = (revision, self.log.split_off(revision as usize));
+        }
+        let same = self.log.len() as u64 == revision;
+        self.expect(same, || format!("S1: nobody has judged what the log has at {revision}"));
         if let Some(last) = self.log.last() {
             let same = last.digest == digest;
             self.expect(same, || format!("S1: the log gives another room at {revision}"));
@@ -237,6 +266,7 @@ impl Ledger {
             self.made[entry.id].rolled_back = true;
         }
         self.epoch = epoch.to_owned();
+        self.doubtful = Default::default();
         self.rollbacks += 1;
         self.seen.clear();
         self.seen_revision = 0;

@@ -2,10 +2,16 @@
 //! the rest anywhere, or leaves garbage behind the cut. Reading it stops at the first record that is not
 //! whole, as SQLite does with its write-ahead log.
 //!
+//! A transaction that found no room is rolled back by the engine itself, and its connection takes no other.
+//! After a sync that failed, nothing of what was written since the last good one is to be trusted: who goes
+//! on with the connection writes behind what the disk will never have; who opens another writes over it,
+//! and until then it may be there after a crash all the same.
+//!
 //! The rules of the log itself (consecutive revisions, each `(client, seq)` once, a batch whole or not at
 //! all) are the real `MemoryStore`'s; this file only says what is left of its calls after a crash.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -41,12 +47,30 @@ pub struct Disk {
     store: MemoryStore,
     /// While it is full nothing is appended.
     pub full: bool,
+    /// While it is unreadable nothing is read.
+    pub unreadable: bool,
+    /// The connection has a transaction that the engine rolled back.
+    stuck: bool,
+    /// What the kernel shows, and the disk never gets.
+    forgotten: Option<Range<usize>>,
+    /// What a connection that was let go of had written in vain, until it is written over.
+    doubtful: Vec<u8>,
 }
 
 impl Disk {
     /// A disk with one dashboard, whose room is in `state` at revision 0.
     pub fn new(id: DashboardId, epoch: &str, state: String) -> Self {
-        let mut disk = Self { id, file: Vec::new(), synced: 0, store: MemoryStore::default(), full: false };
+        let mut disk = Self {
+            id,
+            file: Vec::new(),
+            synced: 0,
+            store: MemoryStore::default(),
+            full: false,
+            unreadable: false,
+            stuck: false,
+            forgotten: None,
+            doubtful: Vec::new(),
+        };
         disk.write(&Record::Create { epoch: epoch.to_owned(), state });
         disk.sync();
         disk.restart();
@@ -55,9 +79,7 @@ impl Disk {
 
     /// Writes a batch, which is not durable before [`Disk::sync`]. After an error nothing of it is there.
     pub fn append(&mut self, commits: Vec<Appended>) -> Result<(), StoreError> {
-        if self.full {
-            return Err(full());
-        }
+        self.begin()?;
         now(self.store.append(&self.id, commits.clone(), listing()))?;
         let commits = commits.into_iter().map(|c| (c.revision, c.client, c.seq, c.body.to_string()));
         self.write(&Record::Append(commits.collect()));
@@ -65,11 +87,35 @@ impl Disk {
     }
 
     /// Keeps a room's state.
-    pub fn save_snapshot(&mut self, revision: u64, state: String) {
-        let saved = || now(self.store.save_snapshot(&self.id, revision, state.as_str().into(), KEEP));
-        if !self.full && saved().is_ok() {
-            self.write(&Record::Snapshot { revision, state });
+    pub fn save_snapshot(&mut self, revision: u64, state: String) -> Result<(), StoreError> {
+        self.begin()?;
+        now(self.store.save_snapshot(&self.id, revision, state.as_str().into(), KEEP))?;
+        self.write(&Record::Snapshot { revision, state });
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if self.stuck {
+            return Err(StoreError::Io("cannot start a transaction within a transaction".to_owned()));
         }
+        // What begins to be written spoils what was there.
+        self.doubtful.clear();
+        self.stuck = self.full;
+        if self.full { Err(full()) } else { Ok(()) }
+    }
+
+    /// Another connection takes the place of one whose transaction failed.
+    pub fn reconnect(&mut self) {
+        self.stuck = false;
+        if let Some(forgotten) = self.forgotten.take() {
+            self.doubtful = self.file.split_off(forgotten.start);
+        }
+        self.read_anew();
+    }
+
+    /// A sync that fails: the kernel takes for written what was not.
+    pub fn fail_to_sync(&mut self) {
+        self.forgotten = Some(self.synced..self.file.len());
     }
 
     /// What was written so far survives from now on.
@@ -77,8 +123,13 @@ impl Disk {
         self.synced = self.file.len();
     }
 
-    /// The machine stops. What was written and not synced may be there, in part, or be garbage.
-    pub fn crash(&mut self, random: &mut Random) {
+    /// The machine stops. What was written and not synced may be there, in part, or be garbage. True where
+    /// some of it is there whose connection was let go of.
+    pub fn crash(&mut self, random: &mut Random) -> bool {
+        self.stuck = false;
+        if let Some(forgotten) = self.forgotten.take() {
+            self.file[forgotten].fill(0);
+        }
         let unsure = (self.file.len() - self.synced) as u64;
         if unsure > 0 {
             let left = random.between(0, unsure) as usize;
@@ -88,7 +139,13 @@ impl Disk {
                 self.file[at] ^= 0x55;
             }
         }
+        let doubtful = std::mem::take(&mut self.doubtful);
+        let comes_back = unsure == 0 && !doubtful.is_empty() && random.percent(50);
+        if comes_back {
+            self.file.extend(doubtful);
+        }
         self.restart();
+        comes_back
     }
 
     /// A copy of what is durable.
@@ -105,6 +162,8 @@ impl Disk {
     pub fn restore(&mut self, backup: &[u8], epoch: &str) {
         let (records, _) = read(backup);
         self.file.clear();
+        self.doubtful.clear();
+        (self.forgotten, self.stuck) = (None, false);
         for record in records {
             let record = match record {
                 Record::Create { state, .. } => {
@@ -133,11 +192,15 @@ impl Disk {
         now(self.store.find(&self.id, client, seq)).expect("memory reads")
     }
 
-    /// Reads the file anew, as the store does when the server starts.
+    /// Reads the file anew, as the store does when the server starts. What is there now is durable.
     fn restart(&mut self) {
+        self.read_anew();
+        self.synced = self.file.len();
+    }
+
+    fn read_anew(&mut self) {
         let (records, whole) = read(&self.file);
         self.file.truncate(whole);
-        self.synced = whole;
         self.store = MemoryStore::default();
         for record in records {
             let (store, id) = (&self.store, self.id.clone());

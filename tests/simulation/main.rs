@@ -128,6 +128,16 @@ fn s3_it_is_noticed_when_commits_are_told_before_the_disk_has_them() {
 }
 
 #[test]
+fn s3_it_is_noticed_when_the_store_goes_on_with_a_connection_whose_sync_failed() {
+    bites(Fault::GoesOnAfterFailedSync, &["S3"]);
+}
+
+#[test]
+fn s3_it_is_noticed_when_the_store_keeps_a_connection_whose_transaction_was_rolled_back() {
+    bites(Fault::KeepsConnection, &["it never becomes quiet"]);
+}
+
+#[test]
 fn s6_it_is_noticed_when_a_tombstone_is_forgotten() {
     bites(Fault::ForgetsTombstones, &["S1"]);
 }

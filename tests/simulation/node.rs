@@ -14,12 +14,16 @@ use lockstep::sync::room::{Author, Room, Verdict};
 use super::check::MadeId;
 use super::network::{ConnId, Down, Told, Up};
 use super::world::{Event, Fault, World};
+use restored::History;
 
+/// When clients come back to a room that failed.
+const FAILED_RETRY_MS: u64 = 1_000;
 /// How long a session may be silent.
 const SILENCE_MS: u64 = 30_000;
 
 pub struct Node {
-    /// `None` while the server is down.
+    up: bool,
+    /// `None` also where it could not be read: who joins opens it.
     room: Option<Room>,
     /// Counts starts: what was planned before a crash does not happen after it.
     pub boot: u64,
@@ -52,6 +56,7 @@ struct Judged {
 impl Node {
     pub fn new(reach: u64) -> Self {
         Self {
+            up: false,
             room: None,
             boot: 0,
             sessions: BTreeMap::new(),
@@ -65,7 +70,7 @@ impl Node {
     }
 
     pub fn is_up(&self) -> bool {
-        self.room.is_some()
+        self.up
     }
 
     pub fn room(&self) -> Option<&Room> {
@@ -97,7 +102,7 @@ impl World {
             return;
         }
         let reach = self.node.reach;
-        self.node = Node { boot: self.node.boot + 1, ..Node::new(reach) };
+        self.node = Node { up: true, boot: self.node.boot + 1, ..Node::new(reach) };
         self.reopen();
     }
 
@@ -108,9 +113,9 @@ impl World {
         }
         self.report.server_crashes += 1;
         self.cut_all(told);
-        self.node.room = None;
+        (self.node.up, self.node.room) = (false, None);
         self.node.sessions.clear();
-        self.disk.crash(&mut self.random);
+        self.report.came_back += u64::from(self.disk.crash(&mut self.random));
     }
 
     /// The server stops in an orderly way, and says when to come back.
@@ -126,7 +131,7 @@ impl World {
         }
         self.save_snapshot();
         self.disk.sync();
-        self.node.room = None;
+        (self.node.up, self.node.room) = (false, None);
         self.node.sessions.clear();
     }
 
@@ -259,6 +264,12 @@ impl World {
         if self.fault == Some(Fault::SaysNothingAgain) {
             return;
         }
+        if !self.can_read() {
+            let client = &self.tabs[tab].author.client;
+            let expected = self.node.room.as_ref().map_or(0, |room| room.last_seq(client)) + 1;
+            let reason = "The server could not look up what became of this.".to_owned();
+            return self.reject(conn, seq, Code::Internal, reason, expected, Some(FAILED_RETRY_MS));
+        }
         let body = self.disk.find(&self.tabs[tab].author.client, seq).expect("the log has it");
         let commit: Commit = serde_json::from_str(&body).expect("a commit");
         let end = self.node.room.as_ref().map_or(0, Room::revision);
@@ -275,14 +286,29 @@ impl World {
             return;
         }
         let tab = self.conns[conn as usize].tab;
-        let Some(resume) = self.check_history(resume) else { return self.end_restored() };
+        if self.node.room.is_none() && !self.reopen() {
+            let reason = "The store does not answer.".to_owned();
+            let (code, retry_after_ms) = (Code::Internal, Some(FAILED_RETRY_MS));
+            return self.say(conn, ServerMessage::Error { code, reason, retry_after_ms });
+        }
+        let resume = match self.check_history(resume) {
+            History::Ours(resume) => resume,
+            History::Another => return self.end_restored(),
+            History::Unreadable => {
+                self.node.inbox.push_front(Input::Join(conn, None));
+                return self.fail_room();
+            }
+        };
         self.fence_off(conn, tab);
-        let Some(room) = &self.node.room else { return };
         let stale = self.fault == Some(Fault::ResumesFromStaleEpoch);
+        let reads = self.can_read();
+        let Some(room) = &self.node.room else { return };
         let (mut epoch, revision) = (room.epoch().to_owned(), room.revision());
         let tail = resume
             .filter(|at| (stale || at.epoch == epoch) && at.revision <= revision)
             .filter(|at| revision - at.revision <= self.node.reach)
+            // Where the tail cannot be read, the room itself is whole.
+            .filter(|_| reads)
             .map(|at| {
                 epoch = at.epoch;
                 let tail = self.disk.tail(at.revision);
@@ -305,6 +331,36 @@ impl World {
             session.joined = true;
         }
         self.say(conn, ServerMessage::Joined(Box::new(joined)));
+    }
+
+    /// The room cannot go on: everybody in it, or on the way in, comes back later.
+    fn fail_room(&mut self) {
+        self.report.rooms_failed += 1;
+        let joining = self.node.inbox.drain(..).filter_map(|input| match input {
+            Input::Join(conn, _) => Some(conn),
+            Input::Push(..) => None,
+        });
+        let joining: Vec<ConnId> = joining.collect();
+        for conn in self.node.sessions() {
+            if !joining.contains(&conn) && !self.node.sessions[&conn].joined {
+                continue;
+            }
+            let reason = "The server could not go on.".to_owned();
+            let (code, retry_after_ms) = (Code::Internal, Some(FAILED_RETRY_MS));
+            self.say(conn, ServerMessage::Error { code, reason, retry_after_ms });
+            self.send_down(conn, Down::Close(close::DRAINING));
+            self.node.sessions.remove(&conn);
+        }
+        self.node.judged.clear();
+        self.node.replies.clear();
+        self.node.room = None;
+    }
+
+    /// Whether the next read of the disk succeeds.
+    fn can_read(&mut self) -> bool {
+        let fails = self.disk.unreadable || self.random.percent(self.climate.reads_fail);
+        self.report.reads_failed += u64::from(fails);
+        !fails
     }
 
     /// Ends an older session of the same client.

@@ -19,6 +19,8 @@ use super::world::{Event, Fault, World};
 
 /// A connection on which the room has not answered a join for this long is given up.
 const JOIN_ANSWER_MS: u64 = 10_000;
+/// When a join that was turned down is tried again.
+const JOIN_AGAIN_MS: u64 = 5_000;
 
 pub struct Tab {
     pub author: Author,
@@ -246,7 +248,13 @@ impl World {
                 if let Some(wait) = retry_after_ms {
                     life.link.asked_to_wait(wait);
                 }
-                code == Code::NotJoined
+                // While a join is unanswered it is about that.
+                let joining = !life.joined && life.link.is_open();
+                if joining {
+                    life.replica.join_failed();
+                    life.join_by = Some(now + retry_after_ms.unwrap_or(JOIN_AGAIN_MS));
+                }
+                code == Code::NotJoined && !joining
             }
             other => self.follow(n, other),
         };

@@ -15,10 +15,15 @@ impl World {
                 let until = self.now + self.random.between(500, 40_000);
                 self.partition(n, until);
             }
-            60..=64 => {
+            60..=61 => {
                 self.drain_server();
                 let wait = self.random.between(50, 5_000);
                 self.after(wait, Event::StartServer);
+            }
+            62..=64 => {
+                self.disk.unreadable = true;
+                let wait = self.random.between(100, 3_000);
+                self.after(wait, Event::DiskReads);
             }
             65..=74 => {
                 let until = self.now + self.random.between(1_000, 40_000);
@@ -102,7 +107,8 @@ impl World {
     pub fn be_quiet(&mut self) {
         self.quiet = true;
         self.disk.full = false;
-        self.climate.disk_lies = 0;
+        self.disk.unreadable = false;
+        (self.climate.disk_lies, self.climate.syncs_fail, self.climate.reads_fail) = (0, 0, 0);
         self.start_server();
         for n in 0..self.tabs.len() {
             let tab = &mut self.tabs[n];

@@ -45,6 +45,7 @@ pub enum Event {
     Strike(usize),
     StartServer,
     DiskHasRoom,
+    DiskReads,
     RoleBack(usize),
     /// No more troubles and no more edits from here on.
     Quiet,
@@ -69,6 +70,10 @@ pub enum Fault {
     SaysNothingAgain,
     /// Nobody looks at what a client gives back of the log that it followed (S7).
     IgnoresTokens,
+    /// The store goes on with a connection whose sync failed, and acknowledges (S3).
+    GoesOnAfterFailedSync,
+    /// The store keeps a connection whose transaction the engine has rolled back.
+    KeepsConnection,
 }
 
 /// What kind of a day it is.
@@ -78,6 +83,9 @@ pub struct Climate {
     pub disk_ms: u64,
     /// Of a hundred appends, how many are done and said to have failed.
     pub disk_lies: u64,
+    /// Of a hundred syncs and reads, how many fail.
+    pub syncs_fail: u64,
+    pub reads_fail: u64,
     /// Of a hundred batches, how many are followed by a snapshot.
     pub snapshots: u64,
     /// Commits behind the log's end that can still be looked up by their author's number.
@@ -152,6 +160,8 @@ impl World {
             latency: if slow { (50, 900) } else { (1, random.between(5, 80)) },
             disk_ms: if random.percent(20) { 400 } else { 15 },
             disk_lies: if random.percent(20) { 5 } else { 0 },
+            syncs_fail: if random.percent(20) { 8 } else { 0 },
+            reads_fail: if random.percent(20) { 8 } else { 0 },
             snapshots: random.below(40),
             log_keeps: if random.percent(20) { random.below(8) } else { u64::MAX },
             strikes: if random.percent(60) { random.below(30) } else { 0 },
@@ -289,6 +299,7 @@ impl World {
             Event::Tell(boot) => self.tell(boot),
             Event::StartServer => self.start_server(),
             Event::DiskHasRoom => self.disk.full = false,
+            Event::DiskReads => self.disk.unreadable = false,
             Event::Trouble => self.trouble(),
             Event::Strike(n) => self.strike(n),
             Event::RoleBack(n) => self.tabs[n].role = Role::Editor,
@@ -369,6 +380,7 @@ impl Event {
             Self::Strike(n) => format!("trouble strikes tab {n}"),
             Self::StartServer => "the server starts".to_owned(),
             Self::DiskHasRoom => "the disk has room again".to_owned(),
+            Self::DiskReads => "the disk can be read again".to_owned(),
             Self::RoleBack(n) => format!("tab {n} may edit again"),
             Self::Quiet => "it becomes quiet".to_owned(),
         }

@@ -4,12 +4,9 @@ use lockstep::server::store::Appended;
 use lockstep::sync::protocol::{Code, Commit, ServerMessage};
 use lockstep::sync::room::{Room, RoomState};
 
-use super::{Judged, dashboard_id};
+use super::{FAILED_RETRY_MS, Judged, dashboard_id};
 use crate::network::ConnId;
 use crate::world::{Backup, Event, Fault, World};
-
-/// When clients come back to a room that failed.
-const FAILED_RETRY_MS: u64 = 1_000;
 
 impl World {
     pub(super) fn append(&mut self) {
@@ -38,14 +35,31 @@ impl World {
         if boot != self.node.boot || !self.node.is_up() {
             return;
         }
-        if well {
-            self.disk.sync();
+        if well && self.sync() {
             let wait = self.random.below(10);
             self.after(wait, Event::Tell(boot));
         } else {
             self.recover();
             self.node.busy = false;
             self.work();
+        }
+    }
+
+    /// Makes durable what was written. False where that fails.
+    fn sync(&mut self) -> bool {
+        if !self.random.percent(self.climate.syncs_fail) {
+            self.disk.sync();
+            return true;
+        }
+        self.report.syncs_failed += 1;
+        self.disk.fail_to_sync();
+        self.fault == Some(Fault::GoesOnAfterFailedSync)
+    }
+
+    /// Lets go of a connection whose transaction failed.
+    fn reconnect(&mut self) {
+        if self.fault != Some(Fault::KeepsConnection) {
+            self.disk.reconnect();
         }
     }
 
@@ -100,16 +114,24 @@ impl World {
         if self.fault == Some(Fault::ForgetsTombstones) {
             state["dashboard"]["removed"] = serde_json::json!({});
         }
-        self.disk.save_snapshot(room.revision(), state.to_string());
+        if self.disk.save_snapshot(room.revision(), state.to_string()).is_err() {
+            self.reconnect();
+        }
     }
 
     /// An append that failed: back to what is durable, and the authors push again.
     fn recover(&mut self) {
         let judged = std::mem::take(&mut self.node.judged);
         let heard = self.node.heard;
-        self.reopen();
+        self.reconnect();
+        if !self.reopen() {
+            return self.fail_room();
+        }
         let Some(room) = self.node.room.clone() else { return };
         if room.revision() > heard {
+            if !self.can_read() {
+                return self.fail_room();
+            }
             let commits = self.disk.tail(heard);
             let commits = commits.iter().map(|stored| serde_json::from_str(&stored.body).expect("a commit"));
             self.send_commits(commits.collect(), Some(room.digest()));
@@ -127,8 +149,12 @@ impl World {
         self.reply();
     }
 
-    /// Builds the room from the disk.
-    pub(super) fn reopen(&mut self) {
+    /// Builds the room from the disk. False where that cannot be read.
+    pub(super) fn reopen(&mut self) -> bool {
+        self.node.room = None;
+        if !self.can_read() {
+            return false;
+        }
         let opened = self.disk.open();
         let state: RoomState = serde_json::from_str(&opened.state).expect("a state");
         let mut room = Room::from_state(state);
@@ -138,5 +164,6 @@ impl World {
         self.ledger.opened(&room);
         self.node.heard = room.revision();
         self.node.room = Some(room);
+        true
     }
 }

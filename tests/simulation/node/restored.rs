@@ -10,6 +10,15 @@ use crate::world::{Fault, World};
 /// When clients come back to a log with another name.
 const RETRY_MS: u64 = 1_000;
 
+/// Which history of the log a client followed.
+pub(super) enum History {
+    /// This one: what may be resumed from.
+    Ours(Option<Resume>),
+    Another,
+    /// The log cannot be read now.
+    Unreadable,
+}
+
 impl World {
     /// What a client gives back that resumes from the log's end.
     pub(super) fn token(&self) -> Option<String> {
@@ -17,18 +26,22 @@ impl World {
         Some(token(room.epoch(), room.revision(), room.at()?))
     }
 
-    /// What may be resumed from; `None` where the client followed another history of this log.
-    pub(super) fn check_history(&self, resume: Option<Resume>) -> Option<Option<Resume>> {
-        let (Some(room), Some(resume)) = (&self.node.room, &resume) else { return Some(None) };
+    /// Looks whether a client followed this history of the log.
+    pub(super) fn check_history(&mut self, resume: Option<Resume>) -> History {
+        let reads = self.can_read();
+        let (Some(room), Some(resume)) = (&self.node.room, resume) else { return History::Ours(None) };
         let (said, ignored) = (resume.revision, self.fault == Some(Fault::IgnoresTokens));
         if resume.epoch != room.epoch() {
-            return Some(Some(resume.clone()));
+            return History::Ours(Some(resume));
         }
         if resume.token.is_none() || ignored {
-            return Some((said <= room.revision()).then(|| resume.clone()));
+            return History::Ours(Some(resume).filter(|_| said <= room.revision()));
+        }
+        if said < room.revision() && !reads {
+            return History::Unreadable;
         }
         let ours = self.made_at(room, said).map(|at| token(room.epoch(), said, at));
-        (ours == resume.token).then(|| Some(resume.clone()))
+        if ours == resume.token { History::Ours(Some(resume)) } else { History::Another }
     }
 
     /// When the log's commit of a revision was made.
@@ -44,6 +57,9 @@ impl World {
 
     /// The log goes on under another name, and everybody joins anew.
     pub(super) fn end_restored(&mut self) {
+        if self.disk.full {
+            return self.fail_room();
+        }
         let epoch = self.new_epoch();
         self.disk.renew(&epoch);
         self.ledger.renamed(&epoch);

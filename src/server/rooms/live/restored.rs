@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Ended, Live};
 use crate::server::rooms::random_id;
-use crate::server::store::Most;
+use crate::server::store::{Most, StoreError};
 use crate::sync::protocol::Resume;
 
 /// What is read of a commit.
@@ -30,7 +30,11 @@ impl Live {
             // Without the server's word for it, what the log does not have is only said.
             return Ok((said <= revision).then_some(resume));
         };
-        if self.has(said, at).await {
+        let has = self.has(said, at).await.map_err(|error| {
+            tracing::error!(dashboard = %self.id, %error, "a log could not be compared with what a client saw");
+            Ended::Failed
+        })?;
+        if has {
             return Ok(Some(resume));
         }
         tracing::warn!(dashboard = %self.id, revision, said, "an older state of this log was restored");
@@ -43,20 +47,20 @@ impl Live {
         Err(Ended::Restored)
     }
 
-    /// Whether the log has a commit of that revision and time, as far as can be told.
-    async fn has(&self, revision: u64, at: u64) -> bool {
+    /// Whether the log has a commit of that revision and time, as far as it reaches back.
+    async fn has(&self, revision: u64, at: u64) -> Result<bool, StoreError> {
         if revision >= self.room.revision() {
-            return revision == self.room.revision() && self.room.at() == Some(at);
+            return Ok(revision == self.room.revision() && self.room.at() == Some(at));
         }
         let body = match self.tail.get(revision) {
             Some(body) => Some(body),
             None => {
                 let (before, most) = (revision.saturating_sub(1), Most::commits(1));
-                let found = self.rooms.store().tail(&self.id, before, most).await.unwrap_or_default();
+                let found = self.rooms.store().tail(&self.id, before, most).await?;
                 found.into_iter().find(|commit| commit.revision == revision).map(|commit| commit.body)
             }
         };
         let ours = body.and_then(|body| serde_json::from_str(&body).ok());
-        ours.is_none_or(|MadeAt { at: ours }| ours == at)
+        Ok(ours.is_none_or(|MadeAt { at: ours }| ours == at))
     }
 }
