@@ -3,14 +3,14 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run dev build setup test simulate bench clean
+.PHONY: help run dev build setup test simulate io-faults bad-day bench clean
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 # Where cargo builds, whatever says so (CARGO_TARGET_DIR, a cargo configuration, the default).
 target = $(shell cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 run: build ## Install what is missing, build for release, serve at http://127.0.0.1:3000
 	@exec env LOCKSTEP_SITE_ROOT="$${LOCKSTEP_SITE_ROOT:-$$(scripts/site.sh)}" "$(target)/release/lockstep" $(ARGS)
@@ -34,6 +34,12 @@ FIRST ?= 10000
 
 simulate: ## Try many more seeds of trouble than the tests do: make simulate SEEDS=1000000
 	@LOCKSTEP_SEEDS=$(SEEDS) LOCKSTEP_FIRST_SEED=$(FIRST) cargo test --features ssr --test simulation s1_to_s11 -- --nocapture
+
+io-faults: ## Let every call of the real stores to their disk fail once, and look that nothing is lost
+	@LOCKSTEP_IO_FAULTS=all cargo test --features ssr --test io_faults s2_s3 -- --nocapture
+
+bad-day: ## Give a real server a full disk, a wrong clock, floods and kill -9, and look that all held
+	@scripts/bad-day.sh
 
 bench: ## Measure: deliveries, cursors, idle sessions, joins, live figures, page weight, frame times
 	@scripts/bench.sh $(ARGS)
