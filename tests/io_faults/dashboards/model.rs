@@ -64,7 +64,9 @@ impl Op {
         match self {
             Self::Create(new) => store.create(new.clone()).await,
             Self::Append { id, commits, listing } => store.append(id, commits.clone(), listing.clone()).await,
-            Self::Snapshot { id, revision, state } => store.save_snapshot(id, *revision, state.clone(), KEEP).await,
+            Self::Snapshot { id, revision, state } => {
+                store.save_snapshot(id, *revision, state.clone(), KEEP).await
+            }
             Self::Renew { id, epoch } => store.renew(id, epoch).await,
             Self::Delete { id } => {
                 store.delete(id).await.and_then(|was| if was { Ok(()) } else { Err(StoreError::Gone) })
