@@ -21,7 +21,7 @@ use lockstep::server::state::AppState;
 use lockstep::server::static_files::{Site, SiteError};
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::store::{Store, StoreError};
-use lockstep::server::{drain, memory, router, sample};
+use lockstep::server::{audit, drain, housekeeping, memory, router, sample};
 use tracing_subscriber::EnvFilter;
 
 /// The database's file in the data directory.
@@ -101,7 +101,8 @@ async fn run(config: Config) -> Result<(), StartError> {
     let sources = sources(&config, &series, &limits).map_err(StartError::Source)?;
     let rooms = Rooms::new(store, limits, metrics.clone(), sources);
     if is_new {
-        rooms.create_with(sample::dashboard()).await.map_err(StartError::Sample)?;
+        let id = rooms.create_with(sample::dashboard()).await.map_err(StartError::Sample)?;
+        audit::log(audit::Event::Made, &id, None);
     }
     let state = AppState::new(&config, rooms, source.clone(), series, site).await;
     let state = state.map_err(|error| StartError::Store { path: config.data_dir.clone(), error })?;
@@ -110,12 +111,14 @@ async fn run(config: Config) -> Result<(), StartError> {
     let addr = listener.local_addr()?;
     let load = load_of(metrics);
     let unsent = state.rooms.unsent().clone();
+    let housekeeping = housekeeping::run(state.rooms.clone(), state.bin_days);
     let stop = drain::Stop::listen()?;
     announce(addr)?;
     tokio::select! {
         ended = drain::serve(listener, router::router(state.clone()), state, stop) => Ok(ended?),
         never = source.run(load) => match never {},
         never = memory::give_back(unsent) => match never {},
+        never = housekeeping => match never {},
     }
 }
 

@@ -28,6 +28,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::dynamic::effect;
+use crate::dashboard::outline::Tile;
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 pub use shell::{Assets, shell};
@@ -52,11 +53,15 @@ pub struct PageData {
 #[serde(tag = "page", rename_all = "snake_case")]
 pub enum Page {
     /// `/`
-    Dashboards { dashboards: Vec<DashboardCard> },
+    Dashboards { list: DashboardList, filter: ListFilter },
+    /// `/bin`
+    Bin { bin: BinList },
     /// `/d/{id}`
     Dashboard { id: DashboardId, epoch: String, revision: u64, token: Option<String>, dashboard: Dashboard },
     /// The same of a dashboard that is too large to stand in a page twice: the page fetches it.
     LargeDashboard { id: DashboardId, title: String },
+    /// `/d/{id}` of a dashboard that is in the bin.
+    InBin { dashboard: Box<BinEntry> },
     /// `/status`
     Status { server: ServerStatus },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.
@@ -79,6 +84,83 @@ pub struct DashboardCard {
     pub changed_by: Option<User>,
     /// Who is in there now, a person once.
     pub here: Vec<User>,
+    /// What its people sorted it under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Its topmost widgets, for a preview; `None` where that is not known yet or was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outline: Option<Vec<Tile>>,
+    /// True where whoever asks marked it as a favourite.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub favourite: bool,
+}
+
+/// A part of the list of dashboards.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DashboardList {
+    pub dashboards: Vec<DashboardCard>,
+    /// What to give as `after` to get those that follow; `None` where there are none.
+    pub next: Option<String>,
+    /// How many match in all.
+    pub total: usize,
+    /// The tags of all dashboards, the most used first.
+    #[serde(default)]
+    pub tags: Vec<TagCount>,
+}
+
+/// A tag, and how many dashboards have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagCount {
+    pub tag: String,
+    pub dashboards: usize,
+}
+
+/// Which dashboards a list shows, and in which order: the query of its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ListFilter {
+    /// What their titles have in them, without regard to case; empty for all.
+    pub search: String,
+    pub order: ListOrder,
+    /// Only those with this tag; empty for all.
+    pub tag: String,
+    /// Only the favourites of whoever asks.
+    pub favourites: bool,
+}
+
+/// What a list is in the order of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListOrder {
+    /// The one that changed last first.
+    #[default]
+    Changed,
+    Title,
+}
+
+/// A dashboard in the bin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BinEntry {
+    #[serde(flatten)]
+    pub card: DashboardCard,
+    /// Unix milliseconds.
+    pub deleted_at: u64,
+    /// `None` where whoever did it had no name here.
+    pub deleted_by: Option<User>,
+    /// When it goes for good, Unix milliseconds.
+    pub gone_at: u64,
+}
+
+/// A part of the bin, the one that was deleted last first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BinList {
+    pub dashboards: Vec<BinEntry>,
+    /// As in [`DashboardList`].
+    pub next: Option<String>,
+    /// How many are in the bin.
+    pub total: usize,
+    /// For how many days it keeps them.
+    pub days: u64,
 }
 
 /// The state of the server's own services.

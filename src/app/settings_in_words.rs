@@ -8,13 +8,16 @@ use super::format::field_label;
 use super::time::words;
 use crate::dashboard::Strategy;
 use crate::dashboard::range::TimeRange;
-use crate::dashboard::settings::{ANNOTATION, Annotation, CHOSEN, RANGE, VARIABLE, Variable};
+use crate::dashboard::settings::{ANNOTATION, Annotation, CHOSEN, RANGE, TAGS, VARIABLE, Variable};
 use crate::dashboard::several::each_of;
 
 /// What a setting is called in a sentence, by one of the values that it has or had: `the mark at 10:02`.
 pub fn about<'a>(field: &str, values: impl IntoIterator<Item = &'a Value>) -> String {
     if field == RANGE {
         return "the time that is shown".to_owned();
+    }
+    if field == TAGS {
+        return "the tags".to_owned();
     }
     if let Some(name) = field.strip_prefix(VARIABLE) {
         return format!("the variable ${name}");
@@ -38,7 +41,7 @@ pub fn reads(field: &str, value: &Value) -> Option<String> {
             let strategy = value.as_str().and_then(Strategy::parse).unwrap_or_default();
             Some(conflicts::label(strategy).to_owned())
         }
-        RANGE => Some(in_words(field, value)),
+        RANGE | TAGS => Some(in_words(field, value)),
         _ if field.starts_with(VARIABLE) => Some(in_words(field, value)),
         _ if field.starts_with(ANNOTATION) => {
             let mark = Annotation::deserialize(value).ok()?;
@@ -54,6 +57,10 @@ pub fn in_words(field: &str, value: &Value) -> String {
     match field {
         // Without the present at hand, a day stands with its year.
         RANGE => words::of(text.parse::<TimeRange>().unwrap_or_default(), 0),
+        TAGS => {
+            let tags: Vec<&str> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            if tags.is_empty() { "none".to_owned() } else { tags.join(", ") }
+        }
         _ if field.starts_with(VARIABLE) => match Variable::deserialize(value) {
             Ok(Variable { label, choices, values_of, .. }) => {
                 let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
@@ -118,6 +125,9 @@ mod tests {
         assert_eq!(reads("range", &json!("6h")).as_deref(), Some("the last 6 h"));
         assert_eq!(reads("range", &Value::Null).as_deref(), Some("the last 15 min"));
         assert_eq!(reads("title", &json!("x")), None);
+        assert_eq!(about("tags", []), "the tags");
+        assert_eq!(reads("tags", &json!(["prod", "eu"])).as_deref(), Some("prod, eu"));
+        assert_eq!(reads("tags", &Value::Null).as_deref(), Some("none"));
         let variable = json!({"label": "Host", "choices": ["a", "b"]});
         assert_eq!(about("variable.host", [&variable]), "the variable $host");
         assert_eq!(about("value.host", []), "what is chosen for $host");

@@ -90,6 +90,8 @@ fn document_title(page: &Page) -> String {
         Page::Dashboard { dashboard: Dashboard { title, .. }, .. } | Page::LargeDashboard { title, .. } => {
             format!("{title} · Lockstep")
         }
+        Page::Bin { .. } => "Bin · Lockstep".to_owned(),
+        Page::InBin { dashboard } => format!("{} · Lockstep", dashboard.card.title),
         Page::Status { .. } => "Status · Lockstep".to_owned(),
         Page::Offline => "Offline · Lockstep".to_owned(),
         Page::NotFound { .. } => "Not found · Lockstep".to_owned(),

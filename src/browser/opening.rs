@@ -7,7 +7,10 @@ use leptos::task::spawn_local;
 use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format::locale;
-use crate::app::{App, DashboardCard, Page, PageData, ServerStatus, Theme, ThisTab, chunks, json, pages};
+use crate::app::{
+    App, DashboardCard, DashboardList, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, chunks, json,
+    pages,
+};
 use crate::dashboard::DashboardId;
 use crate::sync::replica::StoredDashboard;
 
@@ -104,8 +107,13 @@ async fn show_kept(data: &mut PageData, here: &str) -> bool {
         changed_at: head.at,
         changed_by: None,
         here: Vec::new(),
+        tags: Vec::new(),
+        outline: None,
+        favourite: false,
     };
-    data.page = Page::Dashboards { dashboards: heads.into_iter().map(card).collect() };
+    let dashboards: Vec<DashboardCard> = heads.into_iter().map(card).collect();
+    let list = DashboardList { total: dashboards.len(), dashboards, ..DashboardList::default() };
+    data.page = Page::Dashboards { list, filter: ListFilter::default() };
     true
 }
 

@@ -3,12 +3,14 @@
 //! Pure: no IO, no clock, no randomness, no framework. Imports nothing of this crate.
 
 pub mod export;
+pub mod fold;
 pub mod grafana;
 pub mod id;
 pub mod layout;
 pub mod number;
 pub mod op;
 pub mod order;
+pub mod outline;
 pub mod query;
 pub mod range;
 pub mod settings;

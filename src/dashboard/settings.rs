@@ -16,6 +16,8 @@ use super::{Id, Strategy};
 pub const RANGE: &str = "range";
 /// The setting that holds the seconds from one asking of the sources to the next, 1 to 3,600.
 pub const REFRESH: &str = "refresh";
+/// The setting that holds what the dashboard is sorted under: an array of texts.
+pub const TAGS: &str = "tags";
 /// The settings that define variables, by name: a [`Variable`] each.
 pub const VARIABLE: &str = "variable.";
 /// The settings that hold what is chosen for variables, by name.
@@ -23,6 +25,10 @@ pub const CHOSEN: &str = "value.";
 /// The settings that hold marked moments, by id: an [`Annotation`] each.
 pub const ANNOTATION: &str = "annotation.";
 
+/// Tags of a dashboard: what one card can show.
+pub const MAX_TAGS: usize = 20;
+/// Characters of a tag: a few words.
+pub const MAX_TAG_CHARS: usize = 40;
 /// Variables of a dashboard: what one row of choices can hold.
 pub const MAX_VARIABLES: usize = 20;
 /// Marked moments of a dashboard: more than a chart has room for lines.
@@ -95,7 +101,7 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
         return check_title(value);
     }
     let known = match (field, family(field)) {
-        ("conflicts" | RANGE | REFRESH, _) => true,
+        ("conflicts" | RANGE | REFRESH | TAGS, _) => true,
         (_, Some((VARIABLE | CHOSEN, name, _))) => is_variable_name(name),
         (_, Some((_, name, _))) => Id::new(name).is_ok(),
         _ => false,
@@ -118,6 +124,11 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
         (REFRESH, _) if value.as_u64().is_none_or(|seconds| !(1..=3600).contains(&seconds)) => {
             wants("a whole number of seconds from 1 to 3600".to_owned())
         }
+        (TAGS, _)
+            if !value.as_array().is_some_and(|tags| tags.len() <= MAX_TAGS && tags.iter().all(is_tag)) =>
+        {
+            wants(format!("up to {MAX_TAGS} tags of 1 to {MAX_TAG_CHARS} characters, each on one line"))
+        }
         (_, Some(CHOSEN)) if text.is_none_or(|text| text.chars().count() > MAX_CHOSEN_CHARS) => {
             wants(format!("text of at most {MAX_CHOSEN_CHARS} characters"))
         }
@@ -137,6 +148,14 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
         },
         _ => Ok(()),
     }
+}
+
+fn is_tag(value: &Value) -> bool {
+    value.as_str().is_some_and(|tag| {
+        (1..=MAX_TAG_CHARS).contains(&tag.chars().count())
+            && !tag.chars().any(char::is_control)
+            && tag.trim().len() == tag.len()
+    })
 }
 
 /// The family of a setting, the name within it, and how many of it there may be.
@@ -188,6 +207,18 @@ pub type Settings = BTreeMap<String, Value>;
 pub fn range(settings: &Settings) -> TimeRange {
     let text = settings.get(RANGE).and_then(Value::as_str);
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// What a dashboard is sorted under, each tag once.
+pub fn tags(settings: &Settings) -> Vec<String> {
+    let all = settings.get(TAGS).and_then(Value::as_array).into_iter().flatten();
+    let mut tags: Vec<String> = Vec::new();
+    for tag in all.filter_map(Value::as_str) {
+        if !tags.iter().any(|known| known == tag) {
+            tags.push(tag.to_owned());
+        }
+    }
+    tags
 }
 
 /// Its variables by name, in the order of the names.
@@ -352,6 +383,9 @@ mod tests {
             ("range", json!("6h")),
             ("range", Value::Null),
             ("refresh", json!(5)),
+            ("tags", json!(["prod", "Zahlungen, Süd"])),
+            ("tags", json!([])),
+            ("tags", Value::Null),
             ("variable.host", json!({"label": "Host", "choices": ["a", "b"]})),
             ("variable.host", json!({"values_of": {"source": "prometheus", "label": "instance"}})),
             ("value.host", json!("b")),
@@ -364,6 +398,13 @@ mod tests {
             ("range", json!("yesterday")),
             ("refresh", json!(0)),
             ("refresh", json!(1.5)),
+            ("tags", json!("prod")),
+            ("tags", json!([1])),
+            ("tags", json!([""])),
+            ("tags", json!([" prod"])),
+            ("tags", json!(["a\nb"])),
+            ("tags", json!(["x".repeat(MAX_TAG_CHARS + 1)])),
+            ("tags", json!(vec!["a"; MAX_TAGS + 1])),
             ("variable.", json!({})),
             ("variable.9", json!({})),
             ("variable.a b", Value::Null),

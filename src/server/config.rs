@@ -38,6 +38,8 @@ pub struct Config {
     pub ingest_token: Option<Secret>,
     /// How long pushed points are kept.
     pub series_hours: u64,
+    /// For how many days the bin keeps dashboards.
+    pub bin_days: u64,
     /// The Prometheus servers that may be asked.
     pub prometheus: Vec<Prometheus>,
     pub limits: Limits,
@@ -97,7 +99,7 @@ struct Setting {
     default: &'static str,
 }
 
-const SETTINGS: [Setting; 10] = [
+const SETTINGS: [Setting; 11] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -137,6 +139,12 @@ const SETTINGS: [Setting; 10] = [
         default: "none: whoever reaches the server",
     },
     Setting { name: "series_hours", value: "HOURS", help: "How long pushed points are kept", default: "24" },
+    Setting {
+        name: "bin_days",
+        value: "DAYS",
+        help: "How long deleted dashboards can be restored",
+        default: "30",
+    },
     Setting {
         name: PROMETHEUS,
         value: "NAME=URL",
@@ -198,7 +206,8 @@ limits! {
     silence_ms, "limit_silence_ms", "Milliseconds of silence until a session counts as gone";
     hidden_silence_ms, "limit_hidden_silence_ms", "The same for a tab that is hidden";
     rooms, "limit_rooms", "Dashboards that are open at once";
-    dashboards, "limit_dashboards", "Dashboards that are kept";
+    dashboards, "limit_dashboards", "Dashboards that are kept, without those in the bin";
+    bin, "limit_bin", "Dashboards in the bin";
     import_bytes, "limit_import_bytes", "Bytes of a document that is imported";
     presence_per_s, "limit_presence_per_s", "Presence frames a second of one session; more are merged";
     room_idle_ms, "limit_room_idle_ms", "Milliseconds that a dashboard stays open without sessions";
@@ -297,6 +306,11 @@ impl Found {
                     text.parse().ok().filter(|hours| (1..=8760).contains(hours))
                 })?
                 .unwrap_or(24),
+            bin_days: self
+                .parse("bin_days", "a whole number of days from 1 to 3650", |text| {
+                    text.parse().ok().filter(|days| (1..=3650).contains(days))
+                })?
+                .unwrap_or(30),
             prometheus: self.prometheus()?,
             limits,
         };

@@ -1,7 +1,7 @@
 //! What went wrong below, as HTTP: one mapping of every error to a status, a code and a reason.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
@@ -67,6 +67,10 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Gone => Self::no_such_dashboard(),
+            StoreError::TooMany => {
+                Self::new(Code::Full, "There is no room for more of these. Nothing was changed.")
+                    .status(StatusCode::CONFLICT)
+            }
             StoreError::Closed => Self::new(Code::Full, "The server is stopping. Try again in a moment."),
             StoreError::Full(text) => {
                 tracing::error!(error = %text, "the disk is full");
@@ -90,10 +94,13 @@ impl From<RoomError> for ApiError {
         let reason = error.to_string();
         match error {
             RoomError::NotFound => Self::no_such_dashboard(),
+            RoomError::InBin(_) => Self::new(Code::NotFound, reason),
             RoomError::Full | RoomError::Draining | RoomError::Busy(_) => {
                 Self::new(Code::Full, format!("{reason} Try again in a moment."))
             }
-            RoomError::NoMoreDashboards => Self::new(Code::Full, reason).status(StatusCode::CONFLICT),
+            RoomError::NoMoreDashboards | RoomError::BinFull => {
+                Self::new(Code::Full, reason).status(StatusCode::CONFLICT)
+            }
             RoomError::Spoilt => Self::new(Code::Internal, reason),
             RoomError::Store(error) => error.into(),
         }
@@ -107,6 +114,12 @@ impl From<JsonRejection> for ApiError {
             _ => Code::Invalid,
         };
         Self::new(code, rejection.body_text()).status(rejection.status())
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(Code::Invalid, rejection.body_text())
     }
 }
 

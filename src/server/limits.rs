@@ -48,8 +48,11 @@ pub struct Limits {
     pub hidden_silence_ms: u64,
     /// Rooms open at once: each holds its dashboard and the tail of its log in memory.
     pub rooms: usize,
-    /// Dashboards that are kept: their list is one page, and nobody fills the disk with a loop.
+    /// Dashboards that are kept, without those in the bin: nobody fills the disk with a loop.
     pub dashboards: usize,
+    /// Dashboards in the bin: as many as there can be outside, so that whoever clears the list can have all
+    /// of it back. A loop that makes and deletes ends here; what is in the bin is never pushed out by it.
+    pub bin: usize,
     /// Bytes of a document that is imported: the largest public dashboards are a quarter of it.
     pub import_bytes: usize,
     /// Presence frames a second that one session may send. What comes faster is coalesced, never an error.
@@ -108,6 +111,7 @@ impl Default for Limits {
             hidden_silence_ms: 120_000,
             rooms: 10_000,
             dashboards: 10_000,
+            bin: 10_000,
             import_bytes: 2 * 1024 * 1024,
             presence_per_s: 30,
             room_idle_ms: 60_000,

@@ -1,5 +1,6 @@
 //! The server's half: IO around `sync::Room`.
 
+pub mod audit;
 pub mod auth;
 pub mod clock;
 pub mod config;
@@ -7,6 +8,7 @@ pub mod data;
 pub mod drain;
 pub mod errors;
 pub mod health;
+pub mod housekeeping;
 pub mod http;
 pub mod ingest;
 pub mod large_body;

@@ -1,7 +1,8 @@
 //! The pages, rendered on the server with their data in them.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -14,8 +15,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::auth::Guest;
 use super::errors::ApiError;
 use super::health::server_status;
-use super::http::{cards, is_secure};
+use super::http::dashboards::{Asked, AskedOfBin, bin_entry, bin_for, list_for};
+use super::http::is_secure;
 use super::large_body::large_body;
+use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::{Page, PageData, Theme, shell};
@@ -44,15 +47,34 @@ impl Visit {
     }
 }
 
-/// `GET /`
+/// `GET /?search=&order=&tag=&favourites=&after=`: the first dashboards of the list that is asked for.
 pub async fn dashboards(
     State(state): State<AppState>,
     guest: Option<Extension<Guest>>,
     headers: HeaderMap,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    // What cannot be asked for is an old or mistyped address: the list is there all the same.
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let found = list_for(&state, guest.as_deref(), &asked).await;
+    let visit = Visit::new(guest, headers);
+    match found {
+        Ok(list) => page(&state, visit, StatusCode::OK, Page::Dashboards { list, filter: asked.filter() }),
+        Err(error) => failed(&state, visit, error),
+    }
+}
+
+/// `GET /bin?after=`
+pub async fn bin(
+    State(state): State<AppState>,
+    guest: Option<Extension<Guest>>,
+    headers: HeaderMap,
+    asked: Result<Query<AskedOfBin>, QueryRejection>,
 ) -> Response {
     let visit = Visit::new(guest, headers);
-    match cards(&state).await {
-        Ok(dashboards) => page(&state, visit, StatusCode::OK, Page::Dashboards { dashboards }),
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    match bin_for(&state, &asked).await {
+        Ok(bin) => page(&state, visit, StatusCode::OK, Page::Bin { bin }),
         Err(error) => failed(&state, visit, error),
     }
 }
@@ -80,6 +102,15 @@ pub async fn dashboard(
             let page_of = Page::Dashboard { id, epoch, revision, token, dashboard };
             page_in_turn(&state, visit, StatusCode::OK, page_of, Some(turn))
         }
+        Err(error @ RoomError::InBin(_)) => match state.store.binned(&id).await {
+            Ok(Some(binned)) => {
+                let dashboard = Box::new(bin_entry(binned, state.bin_days));
+                page(&state, visit, StatusCode::NOT_FOUND, Page::InBin { dashboard })
+            }
+            // It was restored or removed at this very moment.
+            Ok(None) => failed(&state, visit, error.into()),
+            Err(error) => failed(&state, visit, error.into()),
+        },
         Err(error) => failed(&state, visit, error.into()),
     }
 }

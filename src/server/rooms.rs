@@ -4,16 +4,18 @@ pub mod frames;
 pub mod input;
 pub mod outbound;
 
+mod bin;
 pub(super) mod feed;
 
 mod answers;
 mod live;
+mod outlines;
 mod resume_token;
 mod tail;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,8 +33,9 @@ use super::clock::now_ms;
 use super::data::sources::Sources;
 use super::limits::Limits;
 use super::metrics::Metrics;
-use super::store::{Listed, Listing, NewDashboard, Store, StoreError};
+use super::store::{Deletion, Listed, Listing, NewDashboard, Store, StoreError};
 use super::unsent::{Busy, Unsent};
+use crate::dashboard::settings::tags;
 use crate::dashboard::{Dashboard, DashboardId, User};
 use crate::sync::room::Room;
 
@@ -44,10 +47,16 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub enum RoomError {
     #[error("There is no such dashboard.")]
     NotFound,
+    #[error("{}", bin::in_words(.0))]
+    InBin(Box<Deletion>),
     #[error("Too many dashboards are open on this server.")]
     Full,
     #[error("This server keeps as many dashboards as it may. Remove one that nobody needs.")]
     NoMoreDashboards,
+    #[error(
+        "The bin has as many dashboards as it may. Delete some in there for good first. Nothing was changed."
+    )]
+    BinFull,
     #[error("The server restarts.")]
     Draining,
     /// What is stored does not read.
@@ -74,6 +83,8 @@ struct Shared {
     tasks: Mutex<JoinSet<()>>,
     sessions: Mutex<Sessions>,
     draining: AtomicBool,
+    /// Grows whenever the list of dashboards, or who is where, may have changed.
+    listing: AtomicU64,
     /// Told when a room opened or went, and when a session went.
     changed: Notify,
     /// Set at the end of draining: when sessions that are in no room come back.
@@ -156,6 +167,7 @@ impl Rooms {
             tasks: Mutex::default(),
             sessions: Mutex::default(),
             draining: AtomicBool::new(false),
+            listing: AtomicU64::new(0),
             changed: Notify::new(),
             goodbye: watch::Sender::new(None),
         }))
@@ -261,7 +273,15 @@ impl Rooms {
     }
 
     async fn start(&self, id: &DashboardId, slot: &Arc<Slot>) -> Result<RoomHandle, RoomError> {
-        let opened = self.0.store.open(id).await?.ok_or(RoomError::NotFound)?;
+        let store = &self.0.store;
+        let opened = match store.open(id).await? {
+            Some(opened) => opened,
+            None => match store.binned(id).await? {
+                Some(binned) => return Err(RoomError::InBin(Box::new(binned.deletion))),
+                // Where it was just being restored it is there now.
+                None => store.open(id).await?.ok_or(RoomError::NotFound)?,
+            },
+        };
         let tokens = ResumeTokens::new(&self.0.store.secret(resume_token::SECRET).await?, id);
         let live = Live::new(id.clone(), self.clone(), slot.clone(), opened, tokens).map_err(|error| {
             tracing::error!(dashboard = %id, %error, "a stored dashboard does not read");
@@ -329,25 +349,14 @@ impl Rooms {
         }
         let id = DashboardId::new(random_id()).expect("base64 without padding is an id");
         let epoch = random_id();
-        let listing = Listing {
-            title: dashboard.title.clone(),
-            widgets: dashboard.widgets.len(),
-            changed_at: now_ms(),
-            changed_by: None,
-        };
+        let listing = listing_of(&dashboard, now_ms(), None);
         let state = frames::json(&Room::new(epoch.clone(), dashboard).state()).into();
         self.0.store.create(NewDashboard { id: id.clone(), epoch, state, listing }).await?;
+        self.listing_changed();
         Ok(id)
     }
 
-    /// Removes a dashboard; those who are in it are told. Errors with `NotFound` where there is none.
-    pub async fn delete(&self, id: &DashboardId) -> Result<(), RoomError> {
-        // Through the room, so that nothing is judged between the removal and its end.
-        let deleted = self.ask(id, Input::Delete).await??;
-        if deleted { Ok(()) } else { Err(RoomError::NotFound) }
-    }
-
-    /// All dashboards, the one that changed last first.
+    /// All dashboards without their outlines, the one that changed last first.
     pub async fn list(&self) -> Result<Vec<Listed>, RoomError> {
         Ok(self.0.store.list().await?)
     }
@@ -476,6 +485,18 @@ impl Drop for Admission {
         drop(sessions);
         shared.changed.notify_waiters();
         shared.metrics.sessions.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What the list shows of a dashboard.
+fn listing_of(dashboard: &Dashboard, changed_at: u64, changed_by: Option<User>) -> Listing {
+    Listing {
+        title: dashboard.title.clone(),
+        widgets: dashboard.widgets.len(),
+        changed_at,
+        changed_by,
+        outline: Some(frames::json(&dashboard.outline()).into()),
+        tags: tags(&dashboard.settings),
     }
 }
 

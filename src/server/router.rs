@@ -8,11 +8,11 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use tower_http::trace::TraceLayer;
 
 use super::errors::ApiError;
-use super::http::documents;
+use super::http::{dashboards, documents};
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
@@ -27,18 +27,27 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(pages::dashboards))
         .route("/d/{id}", get(pages::dashboard))
+        .route("/bin", get(pages::bin))
         .route("/status", get(pages::status))
         .route(SHELL, get(pages::shell_of_the_build))
         .route("/service-worker.js", get(pages::service_worker))
         .route("/api/v1/ws", get(socket::upgrade))
-        .route("/api/v1/dashboards", get(http::list).post(http::create))
-        .route("/api/v1/dashboards/{id}", get(http::read).delete(http::delete))
+        .route("/api/v1/dashboards", get(dashboards::all).post(dashboards::create))
+        .route("/api/v1/dashboards/list", get(dashboards::list))
+        .route("/api/v1/dashboards/{id}", get(dashboards::read).delete(dashboards::delete))
         .route("/api/v1/dashboards/{id}/export", get(documents::export))
         .route(
             "/api/v1/dashboards/import",
             post(documents::import).layer(DefaultBodyLimit::max(state.rooms.limits().import_bytes)),
         )
+        .route("/api/v1/bin", get(dashboards::bin))
+        .route("/api/v1/bin/{id}", delete(dashboards::purge))
+        .route("/api/v1/bin/{id}/restore", post(dashboards::restore))
         .route("/api/v1/me", put(http::rename))
+        .route(
+            "/api/v1/me/favourites/{id}",
+            put(dashboards::add_favourite).delete(dashboards::remove_favourite),
+        )
         .route("/api/v1/dashboards/{id}/data", get(http::data::data))
         .route("/api/v1/sources", get(http::data::sources))
         .route("/api/v1/sources/{name}/values", get(http::data::values))

@@ -199,9 +199,9 @@ async fn welcome(
 /// What to answer where a room cannot be had.
 fn room_error(error: &RoomError) -> (Code, Option<u64>) {
     match error {
-        RoomError::NotFound => (Code::NotFound, None),
+        RoomError::NotFound | RoomError::InBin(_) => (Code::NotFound, None),
         RoomError::Full | RoomError::Busy(_) => (Code::Full, Some(FULL_RETRY_MS)),
-        RoomError::NoMoreDashboards => (Code::Full, None),
+        RoomError::NoMoreDashboards | RoomError::BinFull => (Code::Full, None),
         RoomError::Draining => (Code::Internal, Some(DRAINING_RETRY_MS)),
         RoomError::Spoilt => (Code::Internal, None),
         RoomError::Store(_) => (Code::Internal, Some(FULL_RETRY_MS)),

@@ -10,6 +10,7 @@ use super::auth::Guests;
 use super::config::{Config, Secret};
 use super::data::series::SeriesStore;
 use super::data::this_server::ThisServer;
+use super::http::dashboards::WholeList;
 use super::ingest::Ingest;
 use super::metrics::Metrics;
 use super::origin::Origins;
@@ -33,6 +34,9 @@ pub struct AppState {
     pub origins: Arc<Origins>,
     pub site: Site,
     pub sockets: Sockets,
+    pub whole_list: Arc<WholeList>,
+    /// For how many days the bin keeps dashboards.
+    pub bin_days: u64,
     pub started: Instant,
     draining: Arc<AtomicBool>,
 }
@@ -66,6 +70,8 @@ impl AppState {
             origins,
             site,
             sockets,
+            whole_list: Arc::default(),
+            bin_days: config.bin_days,
             started,
             draining,
         })

@@ -165,6 +165,9 @@ pub enum ServerMessage {
         reason: String,
         #[serde(default)]
         retry_after_ms: Option<u64>,
+        /// With `not_found`: the dashboard is in the bin, and can be restored.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_bin: bool,
     },
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
-use lockstep::dashboard::{ClientId, DashboardId};
+use lockstep::dashboard::{ClientId, DashboardId, UserId};
 use lockstep::server::data::series::{Bounds, SeriesStore};
 use lockstep::server::data::sources::Sources;
 use lockstep::server::data::this_server::ThisServer;
@@ -16,7 +16,8 @@ use lockstep::server::state::AppState;
 use lockstep::server::static_files::Site;
 use lockstep::server::store::memory::MemoryStore;
 use lockstep::server::store::{
-    Appended, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored,
+    Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, Most, NewDashboard,
+    Opened, Store, StoreError, Stored,
 };
 
 use serde_json::json;
@@ -54,8 +55,57 @@ impl Store for Breaking {
         self.inner.count().await
     }
 
-    async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError> {
-        self.inner.delete(id).await
+    async fn page(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        self.works()?;
+        self.inner.page(query).await
+    }
+
+    async fn delete(&self, id: &DashboardId, deletion: &Deletion, most: usize) -> Result<bool, StoreError> {
+        self.works()?;
+        self.inner.delete(id, deletion, most).await
+    }
+
+    async fn restore(&self, id: &DashboardId, most: usize) -> Result<bool, StoreError> {
+        self.works()?;
+        self.inner.restore(id, most).await
+    }
+
+    async fn purge(&self, id: &DashboardId, before: u64) -> Result<bool, StoreError> {
+        self.inner.purge(id, before).await
+    }
+
+    async fn bin(&self, after: Option<&Cursor>, limit: usize) -> Result<BinPage, StoreError> {
+        self.inner.bin(after, limit).await
+    }
+
+    async fn binned(&self, id: &DashboardId) -> Result<Option<Binned>, StoreError> {
+        self.works()?;
+        self.inner.binned(id).await
+    }
+
+    async fn expired(&self, before: u64, limit: usize) -> Result<Vec<DashboardId>, StoreError> {
+        self.inner.expired(before, limit).await
+    }
+
+    async fn set_favourite(
+        &self,
+        user: &UserId,
+        id: &DashboardId,
+        favourite: bool,
+    ) -> Result<(), StoreError> {
+        self.inner.set_favourite(user, id, favourite).await
+    }
+
+    async fn without_outline(
+        &self,
+        after: Option<&DashboardId>,
+        limit: usize,
+    ) -> Result<Vec<DashboardId>, StoreError> {
+        self.inner.without_outline(after, limit).await
+    }
+
+    async fn set_outline(&self, id: &DashboardId, outline: Arc<str>) -> Result<(), StoreError> {
+        self.inner.set_outline(id, outline).await
     }
 
     async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError> {

@@ -265,7 +265,7 @@ fn renamed(state: &str, epoch: &str) -> String {
 }
 
 fn listing() -> Listing {
-    Listing { title: String::new(), widgets: 0, changed_at: 0, changed_by: None }
+    Listing::default()
 }
 
 /// The answer of a store that never waits.

@@ -126,7 +126,10 @@ impl World {
         let retry_after_ms = Some(self.random.between(500, 3_000));
         for conn in self.node.sessions() {
             let reason = "The server restarts.".to_owned();
-            self.say(conn, ServerMessage::Error { code: Code::Internal, reason, retry_after_ms });
+            self.say(
+                conn,
+                ServerMessage::Error { code: Code::Internal, reason, retry_after_ms, in_bin: false },
+            );
             self.send_down(conn, Down::Close(close::DRAINING));
         }
         self.save_snapshot();
@@ -215,7 +218,8 @@ impl World {
         let Some(session) = self.node.sessions.get(&conn) else { return };
         if !session.joined {
             let reason = "Join the dashboard first.".to_owned();
-            let error = ServerMessage::Error { code: Code::NotJoined, reason, retry_after_ms: None };
+            let error =
+                ServerMessage::Error { code: Code::NotJoined, reason, retry_after_ms: None, in_bin: false };
             return self.say(conn, error);
         }
         let tab = self.conns[conn as usize].tab;

@@ -121,6 +121,7 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         allow_open_access_on_network: false,
         ingest_token: None,
         series_hours: 24,
+        bin_days: 30,
         prometheus: Vec::new(),
         limits,
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::app::clock::Clock;
 use crate::app::components::{Avatar, Glyph, Icon, ImportButton, SiteHeader};
-use crate::app::{DashboardCard, ThisTab, Waiting, dom, format};
+use crate::app::{DashboardCard, DashboardList, ListFilter, ListOrder, ThisTab, Waiting, dom, format};
 use crate::dashboard::{DashboardId, User};
 
 /// Avatars on a card; more people show as a number.
@@ -21,14 +21,15 @@ struct Created {
 }
 
 #[component]
-pub fn Dashboards(dashboards: Vec<DashboardCard>, user: Option<User>) -> impl IntoView {
-    let all = RwSignal::new(dashboards);
+pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -> impl IntoView {
+    let more = list.next.as_ref().map(|next| format!("/?{}", query(&filter, next)));
+    let all = RwSignal::new(list.dashboards);
     let search = RwSignal::new(String::new());
     let problem = RwSignal::new(None::<String>);
     // What this device keeps, until the server answers.
     let tab = use_context::<ThisTab>();
     let kept = RwSignal::new(tab.is_some_and(|tab| tab.from_device));
-    dom::every(Duration::from_secs(3), move || refresh(all, kept));
+    dom::every(Duration::from_secs(3), move || refresh(all, kept, query(&filter, "")));
     let shown = memo(move || {
         let wanted = search.read().to_lowercase();
         let fits = |card: &&DashboardCard| card.title.to_lowercase().contains(wanted.trim());
@@ -79,6 +80,7 @@ pub fn Dashboards(dashboards: Vec<DashboardCard>, user: Option<User>) -> impl In
             <div class="cards" class:hidden=none>
                 {each(move || shown.get(), DashboardId::clone, card)}
             </div>
+            {more.map(|href| view! { <a class="button" href=href>"More"</a> })}
             <p class="quiet" role="status">
                 {live(move || {
                     let missed = shown.read().is_empty() && !none.get();
@@ -228,10 +230,30 @@ fn here_label(here: &[User]) -> String {
     format!("Here right now: {}", names.join(", "))
 }
 
+/// The query of a part of the list.
+fn query(filter: &ListFilter, after: &str) -> String {
+    let order = match filter.order {
+        ListOrder::Changed => "changed",
+        ListOrder::Title => "title",
+    };
+    let (search, tag) = (in_query(&filter.search), in_query(&filter.tag));
+    format!("search={search}&order={order}&tag={tag}&favourites={}&after={after}", filter.favourites)
+}
+
+/// A text as a part of an address, the same on the server and in the browser.
+fn in_query(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => (byte as char).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
 /// Asks the server for the list again. A failed try shows nothing: the next one is three seconds away.
-fn refresh(all: RwSignal<Vec<DashboardCard>>, kept: RwSignal<bool>) {
+fn refresh(all: RwSignal<Vec<DashboardCard>>, kept: RwSignal<bool>, query: String) {
     spawn_local(async move {
-        if let Ok(fresh) = dom::request::<Vec<DashboardCard>>("GET", "/api/v1/dashboards", None).await
+        let url = format!("/api/v1/dashboards/list?{query}");
+        if let Ok(DashboardList { dashboards: fresh, .. }) = dom::request("GET", &url, None).await
             && (kept.get_untracked() || all.with_untracked(|old| *old != fresh))
         {
             all.set(fresh);

@@ -1,5 +1,6 @@
 //! One file per page.
 
+mod bin;
 mod dashboard;
 mod dashboards;
 mod failed;
@@ -10,6 +11,7 @@ mod status;
 
 use leptos::prelude::*;
 
+use self::bin::{Bin, InBin};
 use self::dashboard::DashboardPage;
 use self::dashboards::Dashboards;
 use self::failed::Failed;
@@ -25,7 +27,9 @@ pub fn any(data: PageData) -> AnyView {
     match page {
         Page::Dashboard { .. } => dashboard(PageData { page, user, ..data }),
         Page::LargeDashboard { title, .. } => view! { <LargeDashboard title user/> }.into_any(),
-        Page::Dashboards { dashboards } => view! { <Dashboards dashboards user/> }.into_any(),
+        Page::Dashboards { list, filter } => view! { <Dashboards list filter user/> }.into_any(),
+        Page::Bin { bin } => view! { <Bin bin user/> }.into_any(),
+        Page::InBin { dashboard } => view! { <InBin dashboard=*dashboard user/> }.into_any(),
         Page::Status { server } => view! { <Status server user/> }.into_any(),
         Page::Offline => view! { <Offline/> }.into_any(),
         Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),

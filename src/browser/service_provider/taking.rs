@@ -61,7 +61,7 @@ impl Services {
                 data::show(&self.store, frames, wall_ms());
             }
             ServerMessage::Pong { id } => self.link.ponged(now, id),
-            ServerMessage::Error { code, reason, retry_after_ms } => {
+            ServerMessage::Error { code, reason, retry_after_ms, .. } => {
                 return self.error(code, reason, retry_after_ms);
             }
         }

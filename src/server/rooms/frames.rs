@@ -202,7 +202,13 @@ pub fn join(out: &mut String, bodies: &[Arc<str>]) {
 
 /// An `error` frame.
 pub fn error(code: Code, reason: impl Into<String>, retry_after_ms: Option<u64>) -> Frame {
-    frame(&ServerMessage::Error { code, reason: reason.into(), retry_after_ms })
+    frame(&ServerMessage::Error { code, reason: reason.into(), retry_after_ms, in_bin: false })
+}
+
+/// An `error` about a dashboard that is in the bin.
+pub fn in_bin(reason: impl Into<String>) -> Frame {
+    let (code, reason) = (Code::NotFound, reason.into());
+    frame(&ServerMessage::Error { code, reason, retry_after_ms: None, in_bin: true })
 }
 
 /// A `presence` frame.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::outbound::Outbound;
 use crate::dashboard::{Dashboard, SessionId};
-use crate::server::store::StoreError;
+use crate::server::store::{Deletion, StoreError};
 use crate::server::unsent::{Busy, Share};
 use crate::sync::protocol::{Change, Code, Presence, Resume};
 use crate::sync::room::Author;
@@ -57,8 +57,13 @@ pub enum Input {
     Touch(SessionId),
     Read(oneshot::Sender<Read>),
     Encode(oneshot::Sender<Result<EncodedRead, Busy>>),
-    /// Removes the dashboard from the store and ends the room; false where the store had none.
-    Delete(oneshot::Sender<Result<bool, StoreError>>),
+    /// Moves the dashboard into the bin and ends the room; false where the store had none.
+    Delete {
+        deletion: Deletion,
+        /// Dashboards that the bin holds.
+        most: usize,
+        answer: oneshot::Sender<Result<bool, StoreError>>,
+    },
     /// Ends the room, everything saved.
     Drain {
         retry_after_ms: u64,

@@ -18,14 +18,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use self::log::Judged;
+pub(super) use self::log::rebuild;
 use super::answers::Answers;
 use super::feed::Feed;
 use super::input::{EncodedRead, Input, Member, Pushed, Read};
 use super::resume_token::ResumeTokens;
 use super::tail::Tail;
-use super::{Rooms, Slot, frames};
+use super::{Rooms, Slot, frames, listing_of};
 use crate::dashboard::{DashboardId, SessionId};
-use crate::server::store::{Opened, StoreError};
+use crate::server::store::{Listing, Opened, StoreError};
 use crate::sync::presence::PresenceSet;
 use crate::sync::protocol::{Code, close};
 use crate::sync::room::Room;
@@ -81,8 +82,10 @@ pub(super) struct Live {
     /// Judged and not yet durable: nobody has heard of them.
     judged: Vec<Judged>,
     judged_bytes: usize,
-    /// The title and the number of widgets after the last of them, for the list of dashboards.
-    listed: (String, usize),
+    /// What the list of dashboards shows after the last of them.
+    listing: Listing,
+    /// True where its outline is of before some of them.
+    outline_outdated: bool,
     /// What to tell single sessions once the judged commits are durable.
     replies: Vec<(SessionId, frames::Frame)>,
     /// Open conflicts, as far as the metrics know.
@@ -115,7 +118,7 @@ impl Live {
         let mut tail = rooms.tail();
         let room = log::rebuild(opened, &limits, &mut tail)?;
         let now = Instant::now();
-        let listed = (room.dashboard().title.clone(), room.dashboard().widgets.len());
+        let listing = listing_of(room.dashboard(), 0, None);
         let mut live = Self {
             feed: Feed::new(rooms.sources().clone(), rooms.unsent().clone()),
             id,
@@ -131,7 +134,8 @@ impl Live {
             answers: Answers::default(),
             judged: Vec::new(),
             judged_bytes: 0,
-            listed,
+            listing,
+            outline_outdated: false,
             replies: Vec::new(),
             open_conflicts: 0,
             digest_at: now,
@@ -245,9 +249,9 @@ impl Live {
                 // The same.
                 let _ = answer.send(encoded.map(read));
             }
-            Input::Delete(answer) => {
+            Input::Delete { deletion, most, answer } => {
                 self.flush().await?;
-                let deleted = self.rooms.store().delete(&self.id).await;
+                let deleted = self.rooms.store().delete(&self.id, &deletion, most).await;
                 let done = deleted.is_ok();
                 let _ = answer.send(deleted);
                 if done {
@@ -345,7 +349,7 @@ impl Live {
 fn say_goodbye(member: &Member, ended: Ended) {
     let (frame, code, reason) = match ended {
         Ended::Deleted => (
-            frames::error(Code::NotFound, "This dashboard was deleted.", None),
+            frames::in_bin("This dashboard was moved to the bin. It can be restored from there."),
             close::NOT_FOUND,
             "dashboard deleted",
         ),

@@ -14,7 +14,7 @@ use super::wire::{Heard, Wire};
 use crate::dashboard::{ClientId, DashboardId, SessionId, User};
 use crate::server::rooms::input::{Bad, Input, Member, Pushed, Seat, Unanswered};
 use crate::server::rooms::outbound::{End, Next, Outbound};
-use crate::server::rooms::{Admission, RoomHandle, Rooms, frames};
+use crate::server::rooms::{Admission, RoomError, RoomHandle, Rooms, frames};
 use crate::sync::protocol::{Code, Presence, Resume, Role, ServerMessage, close};
 use crate::sync::room::Author;
 
@@ -325,7 +325,12 @@ impl Session {
             Ok(room) => room,
             Err(error) => {
                 let (code, retry) = room_error(&error);
-                self.error(code, error.to_string(), retry);
+                if let RoomError::InBin(_) = &error {
+                    self.rooms.metrics().rejected(code);
+                    self.outbound.send(frames::in_bin(error.to_string()));
+                } else {
+                    self.error(code, error.to_string(), retry);
+                }
                 return Ok(());
             }
         };

@@ -1,12 +1,18 @@
 //! A store in memory: for tests, and for trying things out. Nothing survives it.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Appended, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored};
-use crate::dashboard::{ClientId, DashboardId};
+use super::{
+    Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing,
+    MAX_ALL_FAVOURITES, MAX_COUNTED_TAGS, MAX_FAVOURITES, Most, NewDashboard, Opened, Order, Store,
+    StoreError, Stored,
+};
+use crate::dashboard::fold::fold;
+use crate::dashboard::{ClientId, DashboardId, UserId};
 
 /// Dashboards in a map.
 #[derive(Default)]
@@ -15,6 +21,7 @@ pub struct MemoryStore(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     dashboards: BTreeMap<DashboardId, Log>,
+    favourites: BTreeSet<(UserId, DashboardId)>,
     secrets: BTreeMap<String, [u8; 32]>,
     closed: bool,
 }
@@ -22,6 +29,8 @@ struct Kept {
 struct Log {
     epoch: String,
     listing: Listing,
+    /// `None` where it is not in the bin.
+    deletion: Option<Deletion>,
     state: Arc<str>,
     state_revision: u64,
     revision: u64,
@@ -35,6 +44,57 @@ impl MemoryStore {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.closed { Err(StoreError::Closed) } else { Ok(kept) }
     }
+}
+
+impl Kept {
+    /// A dashboard that is not in the bin.
+    fn log(&self, id: &DashboardId) -> Option<&Log> {
+        self.dashboards.get(id).filter(|log| log.deletion.is_none())
+    }
+
+    fn log_mut(&mut self, id: &DashboardId) -> Result<&mut Log, StoreError> {
+        let log = self.dashboards.get_mut(id).filter(|log| log.deletion.is_none());
+        log.ok_or(StoreError::Gone)
+    }
+
+    fn count(&self) -> usize {
+        self.dashboards.values().filter(|log| log.deletion.is_none()).count()
+    }
+
+    fn listed<'a>(&'a self, user: Option<&'a UserId>) -> impl Iterator<Item = Listed> + 'a {
+        let favourite = move |id: &DashboardId| {
+            user.is_some_and(|user| self.favourites.contains(&(user.clone(), id.clone())))
+        };
+        let logs = self.dashboards.iter().filter(|(_, log)| log.deletion.is_none());
+        logs.map(move |(id, log)| Listed {
+            id: id.clone(),
+            revision: log.revision,
+            listing: log.listing.clone(),
+            favourite: favourite(id),
+        })
+    }
+
+    fn binned(&self) -> impl Iterator<Item = Binned> {
+        self.dashboards.iter().filter_map(|(id, log)| {
+            let deletion = log.deletion.clone()?;
+            Some(Binned { id: id.clone(), listing: log.listing.clone(), deletion })
+        })
+    }
+}
+
+/// The first of an ordered list after a place, and where the rest begins.
+fn part<T, K: Ord>(
+    mut all: Vec<T>,
+    key: impl Fn(&T) -> K,
+    after: Option<K>,
+    limit: usize,
+    place: impl Fn(&T) -> Cursor,
+) -> (Vec<T>, Option<Cursor>) {
+    all.sort_by_key(&key);
+    all.retain(|one| after.as_ref().is_none_or(|after| key(one) > *after));
+    let next = if all.len() > limit { all[..limit].last().map(place) } else { None };
+    all.truncate(limit);
+    (all, next)
 }
 
 impl Log {
@@ -67,6 +127,7 @@ impl Store for MemoryStore {
         let log = Log {
             epoch: new.epoch,
             listing: new.listing,
+            deletion: None,
             state: new.state,
             state_revision: 0,
             revision: 0,
@@ -78,28 +139,157 @@ impl Store for MemoryStore {
     }
 
     async fn list(&self) -> Result<Vec<Listed>, StoreError> {
-        let kept = self.kept()?;
-        let list = kept.dashboards.iter().map(|(id, log)| Listed {
-            id: id.clone(),
-            revision: log.revision,
-            listing: log.listing.clone(),
-        });
-        let mut list: Vec<Listed> = list.collect();
-        list.sort_by(|a, b| b.listing.changed_at.cmp(&a.listing.changed_at).then(a.id.cmp(&b.id)));
+        let mut list: Vec<Listed> = self.kept()?.listed(None).collect();
+        list.sort_by_key(|one| (Reverse(one.listing.changed_at), one.id.clone()));
+        list.iter_mut().for_each(|one| one.listing.outline = None);
         Ok(list)
     }
 
-    async fn count(&self) -> Result<usize, StoreError> {
-        Ok(self.kept()?.dashboards.len())
+    async fn page(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        let kept = self.kept()?;
+        let matches = |one: &Listed| {
+            fold(&one.listing.title).contains(&query.search)
+                && query.tag.as_ref().is_none_or(|tag| one.listing.tags.contains(tag))
+                && (!query.favourites || one.favourite)
+        };
+        let all: Vec<Listed> = kept.listed(query.user.as_ref()).filter(matches).collect();
+        let total = all.len();
+        let (dashboards, next) = match query.order {
+            Order::Changed => {
+                let after = match &query.after {
+                    Some(Cursor::Changed(at, id)) => Some((Reverse(*at), id.clone())),
+                    _ => None,
+                };
+                let key = |one: &Listed| (Reverse(one.listing.changed_at), one.id.clone());
+                let place = |one: &Listed| Cursor::Changed(one.listing.changed_at, one.id.clone());
+                part(all, key, after, query.limit, place)
+            }
+            Order::Title => {
+                let after = match &query.after {
+                    Some(Cursor::Title(title, id)) => Some((title.clone(), id.clone())),
+                    _ => None,
+                };
+                let key = |one: &Listed| (fold(&one.listing.title), one.id.clone());
+                let place = |one: &Listed| Cursor::Title(fold(&one.listing.title), one.id.clone());
+                part(all, key, after, query.limit, place)
+            }
+        };
+        let mut counts = BTreeMap::<String, usize>::new();
+        for tag in kept.listed(None).flat_map(|one| one.listing.tags.into_iter().collect::<BTreeSet<_>>()) {
+            *counts.entry(tag).or_default() += 1;
+        }
+        let mut tags: Vec<(String, usize)> = counts.into_iter().collect();
+        tags.sort_by_key(|(tag, count)| (Reverse(*count), tag.clone()));
+        tags.truncate(MAX_COUNTED_TAGS);
+        Ok(ListPage { dashboards, next, total, tags })
     }
 
-    async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError> {
-        Ok(self.kept()?.dashboards.remove(id).is_some())
+    async fn count(&self) -> Result<usize, StoreError> {
+        Ok(self.kept()?.count())
+    }
+
+    async fn delete(&self, id: &DashboardId, deletion: &Deletion, most: usize) -> Result<bool, StoreError> {
+        let mut kept = self.kept()?;
+        let full = kept.dashboards.len() - kept.count() >= most;
+        let Ok(log) = kept.log_mut(id) else { return Ok(false) };
+        if full {
+            return Err(StoreError::TooMany);
+        }
+        log.deletion = Some(deletion.clone());
+        Ok(true)
+    }
+
+    async fn restore(&self, id: &DashboardId, most: usize) -> Result<bool, StoreError> {
+        let mut kept = self.kept()?;
+        let full = kept.count() >= most;
+        let Some(log) = kept.dashboards.get_mut(id).filter(|log| log.deletion.is_some()) else {
+            return Ok(false);
+        };
+        if full {
+            return Err(StoreError::TooMany);
+        }
+        log.deletion = None;
+        Ok(true)
+    }
+
+    async fn purge(&self, id: &DashboardId, before: u64) -> Result<bool, StoreError> {
+        let mut kept = self.kept()?;
+        let deletion = kept.dashboards.get(id).and_then(|log| log.deletion.as_ref());
+        if deletion.is_none_or(|deletion| deletion.at >= before) {
+            return Ok(false);
+        }
+        kept.dashboards.remove(id);
+        kept.favourites.retain(|(_, marked)| marked != id);
+        Ok(true)
+    }
+
+    async fn bin(&self, after: Option<&Cursor>, limit: usize) -> Result<BinPage, StoreError> {
+        let all: Vec<Binned> = self.kept()?.binned().collect();
+        let total = all.len();
+        let after = match after {
+            Some(Cursor::Deleted(at, id)) => Some((Reverse(*at), id.clone())),
+            _ => None,
+        };
+        let key = |one: &Binned| (Reverse(one.deletion.at), one.id.clone());
+        let place = |one: &Binned| Cursor::Deleted(one.deletion.at, one.id.clone());
+        let (dashboards, next) = part(all, key, after, limit, place);
+        Ok(BinPage { dashboards, next, total })
+    }
+
+    async fn binned(&self, id: &DashboardId) -> Result<Option<Binned>, StoreError> {
+        Ok(self.kept()?.binned().find(|one| one.id == *id))
+    }
+
+    async fn expired(&self, before: u64, limit: usize) -> Result<Vec<DashboardId>, StoreError> {
+        let mut all: Vec<Binned> = self.kept()?.binned().filter(|one| one.deletion.at < before).collect();
+        all.sort_by_key(|one| one.deletion.at);
+        Ok(all.into_iter().take(limit).map(|one| one.id).collect())
+    }
+
+    async fn set_favourite(
+        &self,
+        user: &UserId,
+        id: &DashboardId,
+        favourite: bool,
+    ) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        let mark = (user.clone(), id.clone());
+        if !favourite {
+            kept.favourites.remove(&mark);
+            return Ok(());
+        }
+        kept.log(id).ok_or(StoreError::Gone)?;
+        let own = kept.favourites.iter().filter(|(whose, _)| whose == user).count();
+        let full = own >= MAX_FAVOURITES || kept.favourites.len() >= MAX_ALL_FAVOURITES;
+        if full && !kept.favourites.contains(&mark) {
+            return Err(StoreError::TooMany);
+        }
+        kept.favourites.insert(mark);
+        Ok(())
+    }
+
+    async fn without_outline(
+        &self,
+        after: Option<&DashboardId>,
+        limit: usize,
+    ) -> Result<Vec<DashboardId>, StoreError> {
+        let kept = self.kept()?;
+        let unknown = kept.listed(None).filter(|one| one.listing.outline.is_none());
+        let later = unknown.map(|one| one.id).filter(|id| after.is_none_or(|after| id > after));
+        Ok(later.take(limit).collect())
+    }
+
+    async fn set_outline(&self, id: &DashboardId, outline: Arc<str>) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        if let Some(log) = kept.dashboards.get_mut(id) {
+            log.listing.outline.get_or_insert(outline);
+        }
+        Ok(())
     }
 
     async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError> {
         let kept = self.kept()?;
-        Ok(kept.dashboards.get(id).map(|log| Opened {
+        Ok(kept.log(id).map(|log| Opened {
             epoch: log.epoch.clone(),
             state: log.state.to_string(),
             revision: log.state_revision,
@@ -125,9 +315,9 @@ impl Store for MemoryStore {
         listing: Listing,
     ) -> Result<(), StoreError> {
         let mut kept = self.kept()?;
-        let log = kept.dashboards.get_mut(id).ok_or(StoreError::Gone)?;
+        let log = kept.log_mut(id)?;
         let follows = commits.iter().zip(log.revision + 1..).all(|(commit, next)| commit.revision == next);
-        let mut new = std::collections::BTreeSet::new();
+        let mut new = BTreeSet::new();
         let once = commits.iter().all(|commit| {
             let key = (commit.client.clone(), commit.seq);
             !log.seqs.contains_key(&key) && new.insert(key)
@@ -140,7 +330,8 @@ impl Store for MemoryStore {
             log.seqs.insert((commit.client, commit.seq), commit.revision);
             log.commits.insert(commit.revision, commit.body);
         }
-        log.listing = listing;
+        let outline = listing.outline.clone().or(log.listing.outline.take());
+        log.listing = Listing { outline, ..listing };
         Ok(())
     }
 
@@ -174,7 +365,7 @@ impl Store for MemoryStore {
 
     async fn renew(&self, id: &DashboardId, epoch: &str) -> Result<(), StoreError> {
         let mut kept = self.kept()?;
-        let log = kept.dashboards.get_mut(id).ok_or(StoreError::Gone)?;
+        let log = kept.log_mut(id)?;
         epoch.clone_into(&mut log.epoch);
         Ok(())
     }

@@ -4,11 +4,18 @@
 pub mod memory;
 pub mod sqlite;
 
+mod listing;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::dashboard::{ClientId, DashboardId, User};
+use crate::dashboard::{ClientId, DashboardId, UserId};
+
+pub use self::listing::{
+    BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_ALL_FAVOURITES,
+    MAX_COUNTED_TAGS, MAX_FAVOURITES, Order,
+};
 
 /// Commits kept behind the newest snapshot, for clients that resume (S7), where their bytes allow it.
 /// Older ones go.
@@ -20,12 +27,15 @@ pub enum StoreError {
     /// `(dashboard, revision)` is in the log already: somebody else was first (S1).
     #[error("the log has this revision already")]
     Taken,
-    /// The dashboard is not there, or not any more.
+    /// The dashboard is not there, or not any more, or in the bin.
     #[error("there is no such dashboard")]
     Gone,
     /// A dashboard with this id is there already.
     #[error("there is a dashboard with this id already")]
     Exists,
+    /// There are as many of these as there may be.
+    #[error("there is no room for more of these")]
+    TooMany,
     #[error("the disk is full: {0}")]
     Full(String),
     #[error("the store failed: {0}")]
@@ -43,25 +53,6 @@ pub struct NewDashboard {
     pub epoch: String,
     /// The room's state at revision 0, as JSON.
     pub state: Arc<str>,
-    pub listing: Listing,
-}
-
-/// What the list of dashboards shows of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
-    pub title: String,
-    pub widgets: usize,
-    /// Unix milliseconds.
-    pub changed_at: u64,
-    /// `None` where nobody has changed it yet.
-    pub changed_by: Option<User>,
-}
-
-/// A dashboard in the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    pub id: DashboardId,
-    pub revision: u64,
     pub listing: Listing,
 }
 
@@ -115,16 +106,53 @@ pub trait Store: Send + Sync + 'static {
     /// Begins a dashboard at revision 0. Errors with `Exists` where the id is taken.
     async fn create(&self, new: NewDashboard) -> Result<(), StoreError>;
 
-    /// All dashboards, the one that changed last first.
+    /// All dashboards without their outlines, the one that changed last first.
     async fn list(&self) -> Result<Vec<Listed>, StoreError>;
 
-    /// How many dashboards there are.
+    /// A part of the list, read as of one moment.
+    async fn page(&self, query: &ListQuery) -> Result<ListPage, StoreError>;
+
+    /// How many dashboards there are, without those in the bin.
     async fn count(&self) -> Result<usize, StoreError>;
 
-    /// Removes a dashboard with its log; false where there was none.
-    async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError>;
+    /// Moves a dashboard with its log into the bin; false where there was none, or it is in there already.
+    /// From then on it is neither listed nor opened. Errors with `TooMany` where so many are in the bin.
+    async fn delete(&self, id: &DashboardId, deletion: &Deletion, most: usize) -> Result<bool, StoreError>;
 
-    /// The newest snapshot and the commits after it, read as of one moment.
+    /// Brings a dashboard back out of the bin as it was; false where it is not in there. Errors with
+    /// `TooMany` where there are so many outside of it.
+    async fn restore(&self, id: &DashboardId, most: usize) -> Result<bool, StoreError>;
+
+    /// Removes a dashboard that came into the bin before a time (Unix milliseconds) for good, with its log;
+    /// false where that is not in the bin.
+    async fn purge(&self, id: &DashboardId, before: u64) -> Result<bool, StoreError>;
+
+    /// A part of the bin after a [`Cursor::Deleted`].
+    async fn bin(&self, after: Option<&Cursor>, limit: usize) -> Result<BinPage, StoreError>;
+
+    /// A dashboard in the bin; `None` where it is not in there.
+    async fn binned(&self, id: &DashboardId) -> Result<Option<Binned>, StoreError>;
+
+    /// Some of those that came into the bin before a time (Unix milliseconds), those that did first first.
+    async fn expired(&self, before: u64, limit: usize) -> Result<Vec<DashboardId>, StoreError>;
+
+    /// Marks a dashboard as a favourite of somebody, or not any more. Errors with `Gone` where one is to be
+    /// marked that is not listed, and with `TooMany` where they have [`MAX_FAVOURITES`].
+    async fn set_favourite(&self, user: &UserId, id: &DashboardId, favourite: bool)
+    -> Result<(), StoreError>;
+
+    /// Some of those whose outline is not known, in the order of their ids, after one of them.
+    async fn without_outline(
+        &self,
+        after: Option<&DashboardId>,
+        limit: usize,
+    ) -> Result<Vec<DashboardId>, StoreError>;
+
+    /// Keeps an outline, as JSON, where none is known.
+    async fn set_outline(&self, id: &DashboardId, outline: Arc<str>) -> Result<(), StoreError>;
+
+    /// The newest snapshot and the commits after it, read as of one moment; `None` also where the dashboard
+    /// is in the bin.
     async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError>;
 
     /// The commits after a revision, in order, as many as fit in `most`. The first one's revision tells
@@ -135,7 +163,7 @@ pub trait Store: Send + Sync + 'static {
     /// the machine (S3). `listing` is what the list shows from then on.
     ///
     /// Errors with `Taken` where the first one does not follow the log's end (S1) or a
-    /// `(client, seq)` is in it (S2), with `Gone` where the dashboard was deleted.
+    /// `(client, seq)` is in it (S2), with `Gone` where the dashboard is not there or in the bin.
     async fn append(
         &self,
         id: &DashboardId,

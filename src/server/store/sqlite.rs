@@ -1,6 +1,8 @@
 //! A store in one SQLite file: a pool of readers, and one task that writes for all rooms.
 
+mod bin;
 mod checkpoint;
+mod list;
 mod writer;
 
 use std::path::Path;
@@ -16,8 +18,11 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Row as _};
 
 use self::writer::{Write, Writer};
-use super::{Appended, Listed, Listing, Most, NewDashboard, Opened, Store, StoreError, Stored};
-use crate::dashboard::{ClientId, DashboardId};
+use super::{
+    Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, Most, NewDashboard,
+    Opened, Store, StoreError, Stored,
+};
+use crate::dashboard::{ClientId, DashboardId, UserId};
 
 /// Readers: opening rooms and reading tails, beside the one who writes.
 const READERS: u32 = 4;
@@ -54,6 +59,7 @@ impl SqliteStore {
             .run(&mut connection)
             .await
             .map_err(|error| StoreError::Io(error.to_string()))?;
+        list::fold_titles(&mut connection).await?;
         let checkpoints: SqliteConnection =
             options.clone().busy_timeout(CHECKPOINT_BUSY).connect().await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
@@ -72,44 +78,66 @@ impl Store for SqliteStore {
     }
 
     async fn list(&self) -> Result<Vec<Listed>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, revision, title, widgets, changed_at, changed_by FROM dashboards
-             ORDER BY changed_at DESC, id",
-        )
-        .fetch_all(&self.readers)
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                let by: Option<&str> = row.try_get("changed_by").map_err(failed)?;
-                Ok(Listed {
-                    id: DashboardId::new(row.try_get::<&str, _>("id").map_err(failed)?).map_err(spoilt)?,
-                    revision: unsigned(row, "revision")?,
-                    listing: Listing {
-                        title: row.try_get("title").map_err(failed)?,
-                        widgets: unsigned(row, "widgets")? as usize,
-                        changed_at: unsigned(row, "changed_at")?,
-                        changed_by: by.map(serde_json::from_str).transpose().map_err(spoilt)?,
-                    },
-                })
-            })
-            .collect()
+        list::all(&self.readers).await
+    }
+
+    async fn page(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        list::page(&self.readers, query).await
     }
 
     async fn count(&self) -> Result<usize, StoreError> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM dashboards")
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM dashboards WHERE deleted_at IS NULL")
             .fetch_one(&self.readers)
             .await
             .map_err(failed)?;
         usize::try_from(count).map_err(spoilt)
     }
 
-    async fn delete(&self, id: &DashboardId) -> Result<bool, StoreError> {
-        match self.writer.write(Write::Delete(id.clone())).await {
-            Ok(()) => Ok(true),
-            Err(StoreError::Gone) => Ok(false),
-            Err(error) => Err(error),
-        }
+    async fn delete(&self, id: &DashboardId, deletion: &Deletion, most: usize) -> Result<bool, StoreError> {
+        let (id, deletion) = (id.clone(), deletion.clone());
+        was_there(self.writer.write(Write::Delete { id, deletion, most }).await)
+    }
+
+    async fn restore(&self, id: &DashboardId, most: usize) -> Result<bool, StoreError> {
+        was_there(self.writer.write(Write::Restore { id: id.clone(), most }).await)
+    }
+
+    async fn purge(&self, id: &DashboardId, before: u64) -> Result<bool, StoreError> {
+        was_there(self.writer.write(Write::Purge { id: id.clone(), before }).await)
+    }
+
+    async fn bin(&self, after: Option<&Cursor>, limit: usize) -> Result<BinPage, StoreError> {
+        list::bin(&self.readers, after, limit).await
+    }
+
+    async fn binned(&self, id: &DashboardId) -> Result<Option<Binned>, StoreError> {
+        list::binned(&self.readers, id).await
+    }
+
+    async fn expired(&self, before: u64, limit: usize) -> Result<Vec<DashboardId>, StoreError> {
+        list::expired(&self.readers, before, limit).await
+    }
+
+    async fn set_favourite(
+        &self,
+        user: &UserId,
+        id: &DashboardId,
+        favourite: bool,
+    ) -> Result<(), StoreError> {
+        let (user, id) = (user.clone(), id.clone());
+        self.writer.write(Write::Favourite { user, id, favourite }).await
+    }
+
+    async fn without_outline(
+        &self,
+        after: Option<&DashboardId>,
+        limit: usize,
+    ) -> Result<Vec<DashboardId>, StoreError> {
+        list::without_outline(&self.readers, after, limit).await
+    }
+
+    async fn set_outline(&self, id: &DashboardId, outline: Arc<str>) -> Result<(), StoreError> {
+        self.writer.write(Write::Outline { id: id.clone(), outline }).await
     }
 
     async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError> {
@@ -117,7 +145,7 @@ impl Store for SqliteStore {
         let mut moment = self.readers.begin().await.map_err(failed)?;
         let found = sqlx::query(
             "SELECT d.n, d.epoch, s.revision, s.state FROM dashboards d
-             JOIN snapshots s ON s.dashboard = d.n WHERE d.id = $1",
+             JOIN snapshots s ON s.dashboard = d.n WHERE d.id = $1 AND d.deleted_at IS NULL",
         )
         .bind(id.as_str())
         .fetch_optional(&mut *moment)
@@ -232,6 +260,15 @@ impl Store for SqliteStore {
         // The last to close tidies the file up, which one that only reads could not.
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// What a write says that found nothing to do.
+fn was_there(written: Result<(), StoreError>) -> Result<bool, StoreError> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(StoreError::Gone) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

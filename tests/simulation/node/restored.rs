@@ -68,7 +68,12 @@ impl World {
             let reason = "The server was restored to an earlier state.".to_owned();
             self.say(
                 conn,
-                ServerMessage::Error { code: Code::Internal, reason, retry_after_ms: Some(RETRY_MS) },
+                ServerMessage::Error {
+                    code: Code::Internal,
+                    reason,
+                    retry_after_ms: Some(RETRY_MS),
+                    in_bin: false,
+                },
             );
             self.send_down(conn, Down::Close(close::DRAINING));
         }

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use super::{
     Ended, FAILED_RETRY_MS, Live, SNAPSHOT_BYTES, SNAPSHOT_COMMITS, SNAPSHOT_EVERY, SNAPSHOT_REST, frames,
 };
+use crate::dashboard::outline::changes_outline;
+use crate::dashboard::settings::{TAGS, tags};
 use crate::dashboard::{ClientId, Op, SessionId};
 use crate::server::limits::Limits;
 use crate::server::rooms::answers::Answers;
@@ -39,7 +41,11 @@ pub(super) struct Judged {
 }
 
 /// The room at the log's end.
-pub(super) fn rebuild(opened: Opened, limits: &Limits, tail: &mut Tail) -> Result<Room, serde_json::Error> {
+pub(in crate::server::rooms) fn rebuild(
+    opened: Opened,
+    limits: &Limits,
+    tail: &mut Tail,
+) -> Result<Room, serde_json::Error> {
     let mut state: RoomState = serde_json::from_str(&opened.state)?;
     // The log's name may have changed since the state was saved.
     state.epoch = opened.epoch;
@@ -75,9 +81,7 @@ impl Live {
             Verdict::Committed(commit) => {
                 let body: Arc<str> = frames::json(&*commit).into();
                 self.judged_bytes += body.len();
-                let dashboard = self.room.dashboard();
-                self.listed.0.clone_from(&dashboard.title);
-                self.listed.1 = dashboard.widgets.len();
+                self.list(&commit.ops);
                 self.judged.push(Judged { session: session.clone(), commit, body });
                 if self.judged_bytes >= self.batch_bytes() {
                     self.flush().await?;
@@ -94,6 +98,21 @@ impl Live {
             }
         }
         Ok(())
+    }
+
+    /// Follows what the list of dashboards shows.
+    fn list(&mut self, ops: &[Op]) {
+        let dashboard = self.room.dashboard();
+        self.listing.title.clone_from(&dashboard.title);
+        self.listing.widgets = dashboard.widgets.len();
+        for op in ops {
+            match op {
+                Op::SetDashboard { field, .. } if field == TAGS => {
+                    self.listing.tags = tags(&dashboard.settings);
+                }
+                op => self.outline_outdated |= changes_outline(op),
+            }
+        }
     }
 
     /// Rejects a change that the socket found no good.
@@ -150,6 +169,11 @@ impl Live {
     /// Makes the judged commits durable, then tells everybody (S3).
     pub(super) async fn flush(&mut self) -> Result<(), Ended> {
         let judged = std::mem::take(&mut self.judged);
+        if self.outline_outdated && !judged.is_empty() {
+            // Once for however many edits, and not at all for those that move nothing.
+            self.outline_outdated = false;
+            self.listing.outline = Some(frames::json(&self.room.dashboard().outline()).into());
+        }
         match self.append(&judged).await {
             Ok(()) => self.tell(judged),
             Err(error) => return self.recover(judged, error).await,
@@ -162,9 +186,8 @@ impl Live {
     pub(super) async fn append(&mut self, judged: &[Judged]) -> Result<(), StoreError> {
         let bytes = std::mem::take(&mut self.judged_bytes);
         let Some(last) = judged.last() else { return Ok(()) };
-        let (title, widgets) = self.listed.clone();
         let (changed_at, changed_by) = (last.commit.at, Some(last.commit.by.clone()));
-        let listing = Listing { title, widgets, changed_at, changed_by };
+        let listing = Listing { changed_at, changed_by, ..self.listing.clone() };
         let commits = judged.iter().map(|Judged { commit, body, .. }| Appended {
             revision: commit.revision,
             client: commit.client.clone(),
@@ -175,6 +198,7 @@ impl Live {
         self.rooms.store().append(&self.id, commits.collect(), listing).await?;
         self.unsaved_bytes += bytes;
         self.log_growth = self.log_growth.map(|growth| growth + bytes);
+        self.rooms.listing_changed();
         self.rooms.metrics().appended(begun.elapsed());
         self.rooms.metrics().commits_total.fetch_add(judged.len() as u64, Relaxed);
         Ok(())

@@ -254,5 +254,6 @@ impl Live {
         }
         people.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         self.slot.set_people(people);
+        self.rooms.listing_changed();
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::log::{self, Judged};
-use super::{Ended, FAILED_RETRY_MS, Live};
+use super::{Ended, FAILED_RETRY_MS, Live, listing_of};
 use crate::dashboard::{ClientId, SessionId};
 use crate::server::rooms::answers::Answers;
 use crate::server::rooms::input::Bad;
@@ -80,6 +80,8 @@ impl Live {
         let room = log::rebuild(opened, self.rooms.limits(), &mut tail);
         self.room = room.map_err(|error| self.failed(&error))?;
         self.answers = Answers::default();
+        self.listing = listing_of(self.room.dashboard(), 0, None);
+        self.outline_outdated = false;
         if self.room.revision() > heard {
             let missed = store.tail(&self.id, heard, Most::commits(KEEP_COMMITS as usize)).await;
             let missed = missed.map_err(|error| self.failed(&error))?;

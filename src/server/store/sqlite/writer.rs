@@ -8,10 +8,11 @@ use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::super::{Appended, Listing, Most, NewDashboard, StoreError};
+use super::super::{Appended, Deletion, Listing, Most, NewDashboard, StoreError};
 use super::checkpoint::{self, Written};
-use super::{failed, signed, spoilt};
-use crate::dashboard::DashboardId;
+use super::{bin, failed, signed};
+use crate::dashboard::fold::fold;
+use crate::dashboard::{DashboardId, UserId};
 
 /// Writes that wait for the task: one or two of each busy room. More of them wait their turn outside.
 const WAITING: usize = 1_024;
@@ -34,7 +35,32 @@ pub(super) enum Write {
         state: Arc<str>,
         keep: Most,
     },
-    Delete(DashboardId),
+    /// Into the bin, where fewer than `most` are in it.
+    Delete {
+        id: DashboardId,
+        deletion: Deletion,
+        most: usize,
+    },
+    /// Out of the bin, where fewer than `most` are out of it.
+    Restore {
+        id: DashboardId,
+        most: usize,
+    },
+    /// For good, where it came into the bin before a time.
+    Purge {
+        id: DashboardId,
+        before: u64,
+    },
+    Favourite {
+        user: UserId,
+        id: DashboardId,
+        favourite: bool,
+    },
+    /// Where none is known.
+    Outline {
+        id: DashboardId,
+        outline: Arc<str>,
+    },
     Renew {
         id: DashboardId,
         epoch: String,
@@ -51,7 +77,19 @@ pub(super) enum Write {
 impl Write {
     /// True where it changes the file whenever it succeeds.
     fn surely_writes(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Append { .. } | Self::Delete(_) | Self::Renew { .. })
+        match self {
+            Self::Create(_)
+            | Self::Append { .. }
+            | Self::Delete { .. }
+            | Self::Restore { .. }
+            | Self::Purge { .. }
+            | Self::Renew { .. } => true,
+            Self::Snapshot { .. }
+            | Self::Favourite { .. }
+            | Self::Outline { .. }
+            | Self::Secret { .. }
+            | Self::Nothing => false,
+        }
     }
 
     /// Bytes of its rows, about.
@@ -179,7 +217,7 @@ async fn write_together(
 }
 
 /// How far a write came before it failed.
-enum Undone {
+pub(super) enum Undone {
     /// It changed nothing.
     Nothing(StoreError),
     /// It changed something already, or may have.
@@ -200,12 +238,13 @@ async fn perform(to: &mut SqliteConnection, write: &Write) -> Result<(), Undone>
         Write::Create(new) => create(to, new).await,
         Write::Append { id, commits, listing } => append(to, id, commits, listing).await,
         Write::Snapshot { id, revision, state, keep } => save_snapshot(to, id, *revision, state, *keep).await,
-        Write::Delete(id) => {
-            let query = sqlx::query("DELETE FROM dashboards WHERE id = $1").bind(id.as_str());
-            one_row(query.execute(to).await?)
-        }
+        Write::Delete { id, deletion, most } => bin::delete(to, id, deletion, *most).await,
+        Write::Restore { id, most } => bin::restore(to, id, *most).await,
+        Write::Purge { id, before } => bin::purge(to, id, *before).await,
+        Write::Favourite { user, id, favourite } => bin::set_favourite(to, user, id, *favourite).await,
+        Write::Outline { id, outline } => bin::set_outline(to, id, outline).await,
         Write::Renew { id, epoch } => {
-            let query = sqlx::query("UPDATE dashboards SET epoch = $1 WHERE id = $2");
+            let query = sqlx::query("UPDATE dashboards SET epoch = $1 WHERE id = $2 AND deleted_at IS NULL");
             one_row(query.bind(epoch.as_str()).bind(id.as_str()).execute(to).await?)
         }
         Write::Secret { name, bytes } => {
@@ -224,15 +263,19 @@ fn one_row(done: SqliteQueryResult) -> Result<(), Undone> {
 
 async fn create(to: &mut SqliteConnection, new: &NewDashboard) -> Result<(), Undone> {
     let row = sqlx::query(
-        "INSERT INTO dashboards (id, epoch, revision, title, widgets, changed_at, changed_by)
-         VALUES ($1, $2, 0, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING n",
+        "INSERT INTO dashboards
+         (id, epoch, revision, title, widgets, changed_at, changed_by, folded, outline, tags)
+         VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING n",
     )
     .bind(new.id.as_str())
     .bind(new.epoch.as_str())
     .bind(new.listing.title.as_str())
     .bind(signed(new.listing.widgets as u64))
     .bind(signed(new.listing.changed_at))
-    .bind(changed_by(&new.listing)?)
+    .bind(bin::json(new.listing.changed_by.as_ref())?)
+    .bind(fold(&new.listing.title))
+    .bind(new.listing.outline.as_deref())
+    .bind(bin::tags(&new.listing)?)
     .fetch_optional(&mut *to)
     .await?;
     let Some(row) = row else { return Err(Undone::Nothing(StoreError::Exists)) };
@@ -253,24 +296,34 @@ async fn append(
     let (Some(first), Some(last)) = (commits.first(), commits.last()) else { return Ok(()) };
     // The log's end moves only from where the room believes it: of two that judged at once, one loses (S1).
     let row = sqlx::query(
-        "UPDATE dashboards SET revision = $1, title = $2, widgets = $3, changed_at = $4, changed_by = $5
-         WHERE id = $6 AND revision = $7 RETURNING n",
+        "UPDATE dashboards SET revision = $1, title = $2, widgets = $3, changed_at = $4, changed_by = $5,
+         outline = coalesce($6, outline), tags = $7
+         WHERE id = $8 AND revision = $9 AND deleted_at IS NULL RETURNING n",
     )
     .bind(signed(last.revision))
     .bind(listing.title.as_str())
     .bind(signed(listing.widgets as u64))
     .bind(signed(listing.changed_at))
-    .bind(changed_by(listing)?)
+    .bind(bin::json(listing.changed_by.as_ref())?)
+    .bind(listing.outline.as_deref())
+    .bind(bin::tags(listing)?)
     .bind(id.as_str())
     .bind(signed(first.revision) - 1)
     .fetch_optional(&mut *to)
     .await?;
     let Some(row) = row else {
-        let query = sqlx::query("SELECT n FROM dashboards WHERE id = $1").bind(id.as_str());
+        let query =
+            sqlx::query("SELECT n FROM dashboards WHERE id = $1 AND deleted_at IS NULL").bind(id.as_str());
         let there = query.fetch_optional(to).await?.is_some();
         return Err(Undone::Nothing(if there { StoreError::Taken } else { StoreError::Gone }));
     };
     let dashboard: i64 = row.try_get(0)?;
+    // Apart, so that the index by title is touched only by a title that changed.
+    sqlx::query("UPDATE dashboards SET folded = $1 WHERE n = $2 AND folded IS NOT $1")
+        .bind(fold(&listing.title))
+        .bind(dashboard)
+        .execute(&mut *to)
+        .await?;
     let mut rest = commits;
     while !rest.is_empty() {
         let size = ROWS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
@@ -341,9 +394,4 @@ async fn save_snapshot(
     .execute(to)
     .await?;
     Ok(())
-}
-
-fn changed_by(listing: &Listing) -> Result<Option<String>, Undone> {
-    let user = listing.changed_by.as_ref().map(serde_json::to_string).transpose();
-    user.map_err(|error| Undone::Nothing(spoilt(error)))
 }
