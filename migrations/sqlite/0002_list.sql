@@ -11,9 +11,9 @@ ALTER TABLE dashboards ADD COLUMN deleted_at INTEGER;
 -- The user as JSON.
 ALTER TABLE dashboards ADD COLUMN deleted_by TEXT;
 
--- Each with the folded title, so that a search reads no row that it does not show.
-CREATE INDEX dashboards_changed ON dashboards (changed_at DESC, id, folded) WHERE deleted_at IS NULL;
-CREATE INDEX dashboards_title ON dashboards (folded, id) WHERE deleted_at IS NULL;
+-- Each with all that a search or a count looks at, so that they read no row that is not shown.
+CREATE INDEX dashboards_changed ON dashboards (changed_at DESC, id, folded, deleted_at) WHERE deleted_at IS NULL;
+CREATE INDEX dashboards_title ON dashboards (folded, id, deleted_at) WHERE deleted_at IS NULL;
 CREATE INDEX dashboards_bin ON dashboards (deleted_at DESC, id) WHERE deleted_at IS NOT NULL;
 
 -- The tags of what is listed, one a row, kept up by the triggers below.
