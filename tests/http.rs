@@ -1,9 +1,13 @@
 //! The program over HTTP: what each address answers, what is refused, how it starts and stops.
 
+#[path = "http/bin.rs"]
+mod bin;
 #[path = "http/documents.rs"]
 mod documents;
 #[path = "http/large.rs"]
 mod large;
+#[path = "http/list.rs"]
+mod list;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -33,10 +37,7 @@ impl Server {
 
     fn start_with(dir: tempfile::TempDir, set: &[(&str, &str)]) -> Self {
         let mut child = command(dir.path()).envs(set.iter().copied()).spawn().expect("the program runs");
-        let mut line = String::new();
-        let out = child.stdout.take().expect("piped");
-        BufReader::new(out).read_line(&mut line).expect("a line");
-        let url = line.trim().strip_prefix("Lockstep is at ").expect("the address").to_owned();
+        let url = address_of(&mut child);
         Self { child, url, dir, http: Client::new() }
     }
 
@@ -91,6 +92,14 @@ impl Server {
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a directory"));
         (ended.code(), started.elapsed(), dir)
     }
+}
+
+/// Where a program that was started says that it is.
+fn address_of(child: &mut Child) -> String {
+    let mut line = String::new();
+    let out = child.stdout.take().expect("piped");
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    line.trim().strip_prefix("Lockstep is at ").expect("the address").to_owned()
 }
 
 impl Drop for Server {

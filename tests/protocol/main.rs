@@ -2,6 +2,7 @@
 
 #![cfg(feature = "ssr")]
 
+mod bin;
 mod bounds;
 mod broken;
 mod restored;
