@@ -341,10 +341,10 @@ async fn a_deleted_dashboard_says_so_and_is_gone() {
     let id = server.dashboard().await;
     let mut ada = server.joined("ada", &id).await;
     let dashboard = id.parse().expect("an id");
-    server.rooms.delete(&dashboard).await.expect("deleted");
+    server.rooms.delete(&dashboard, None).await.expect("deleted");
     assert_eq!(ada.expect("error").await["code"], "not_found");
     assert_eq!(ada.closed().await, 4404);
-    assert!(server.rooms.delete(&dashboard).await.is_err());
+    assert!(server.rooms.delete(&dashboard, None).await.is_err());
     let mut ada = server.connect().await;
     ada.hello("ada").await;
     ada.send(json!({"type": "join", "dashboard": id})).await;
