@@ -24,6 +24,11 @@ impl Process {
         Self::with_data(data_dir(), set)
     }
 
+    /// Starts it on a directory that has data already.
+    pub fn lockstep_on(data_dir: tempfile::TempDir, set: &[(&str, &str)]) -> Self {
+        Self::with_data(data_dir, set)
+    }
+
     /// Kills it, and starts it again with its data, at another address.
     pub fn killed_and_started(mut self) -> Self {
         let data_dir = self.data_dir.take().expect("only Lockstep keeps any");
@@ -92,7 +97,7 @@ impl Drop for Process {
 }
 
 /// A directory for the data on a real disk: an append that is durable in memory only proves nothing.
-fn data_dir() -> tempfile::TempDir {
+pub fn data_dir() -> tempfile::TempDir {
     let parent = env::var_os("LOCKSTEP_BENCH_DIR").map_or_else(env::temp_dir, PathBuf::from);
     tempfile::TempDir::with_prefix_in("lockstep-bench-", parent).expect("a directory for the data")
 }
