@@ -188,8 +188,9 @@ async fn what_happens_to_dashboards_is_written_down_with_who_did_it() {
     server.send(Method::POST, &format!("/api/v1/bin/{made}/restore"), &ada, None).await;
     delete(&server, &format!("/api/v1/dashboards/{made}"), &[]).await;
     delete(&server, &format!("/api/v1/bin/{made}"), &ada).await;
-    server.stop();
+    let (_, _, dir) = server.stop();
     let lines = audit(&log);
+    drop(dir);
     let line = |at: usize| {
         (lines[at]["event"].as_str(), lines[at]["dashboard"].as_str(), lines[at]["name"].as_str())
     };

@@ -136,7 +136,8 @@ async fn edits_on_their_way_are_in_the_log_or_come_again_and_never_twice() {
                     assert_eq!(code, 4404);
                     break;
                 }
-                Got::Cut => panic!("cut without a word"),
+                // What was still being sent met a closed socket.
+                Got::Cut => break,
             }
         }
         deleting.await.expect("no panic").expect("deleted");
