@@ -125,7 +125,9 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
             wants("a whole number of seconds from 1 to 3600".to_owned())
         }
         (TAGS, _)
-            if !value.as_array().is_some_and(|tags| tags.len() <= MAX_TAGS && tags.iter().all(is_tag)) =>
+            if !value.as_array().is_some_and(|tags| {
+                tags.len() <= MAX_TAGS && tags.iter().all(|tag| tag.as_str().is_some_and(is_tag))
+            }) =>
         {
             wants(format!("up to {MAX_TAGS} tags of 1 to {MAX_TAG_CHARS} characters, each on one line"))
         }
@@ -150,12 +152,11 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
     }
 }
 
-fn is_tag(value: &Value) -> bool {
-    value.as_str().is_some_and(|tag| {
-        (1..=MAX_TAG_CHARS).contains(&tag.chars().count())
-            && !tag.chars().any(char::is_control)
-            && tag.trim().len() == tag.len()
-    })
+/// True for what can be a tag: some words on one line.
+pub fn is_tag(tag: &str) -> bool {
+    (1..=MAX_TAG_CHARS).contains(&tag.chars().count())
+        && !tag.chars().any(char::is_control)
+        && tag.trim().len() == tag.len()
 }
 
 /// The family of a setting, the name within it, and how many of it there may be.

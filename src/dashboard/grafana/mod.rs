@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::export::{Choices, ImportError, Imported, Report, build, title_of};
 use super::range::TimeRange;
-use super::settings::{RANGE, REFRESH, Settings};
+use super::settings::{MAX_TAG_CHARS, MAX_TAGS, RANGE, REFRESH, Settings, TAGS, is_tag};
 use super::widget::Widget;
 
 use self::query::Sources;
@@ -80,11 +80,30 @@ fn settings(dashboard: &Value, source: &str, report: &mut Report) -> Vec<(String
         },
         _ => {}
     }
+    settings.extend(tags(dashboard, report).map(|tags| (TAGS.to_owned(), tags)));
     let list = dashboard.pointer("/templating/list").and_then(Value::as_array);
     for one in list.into_iter().flatten() {
         settings.extend(variable::read(one, source, report));
     }
     settings
+}
+
+/// Its tags as the setting, as many as there may be.
+fn tags(dashboard: &Value, report: &mut Report) -> Option<Value> {
+    let all = dashboard.get("tags").and_then(Value::as_array).into_iter().flatten();
+    let (mut tags, mut left) = (Vec::new(), 0);
+    for tag in all.filter_map(Value::as_str).map(str::trim) {
+        match tag {
+            _ if tags.contains(&tag) => {}
+            _ if is_tag(tag) && tags.len() < MAX_TAGS => tags.push(tag),
+            _ => left += 1,
+        }
+    }
+    if left > 0 {
+        let why = format!("A dashboard has up to {MAX_TAGS} of 1 to {MAX_TAG_CHARS} characters.");
+        report.say(many(left, "tag", "tags"), why);
+    }
+    (!tags.is_empty()).then(|| json!(tags))
 }
 
 /// `now-6h` to `now` as a range.
@@ -129,10 +148,6 @@ fn rest(dashboard: &Value, report: &mut Report) {
     if links > 0 {
         let what = many(links, "link of the dashboard", "links of the dashboard");
         report.say(what, "A note can hold links; these were left out.");
-    }
-    let tags: Vec<&str> = list("/tags").filter_map(Value::as_str).collect();
-    if !tags.is_empty() {
-        report.say("Tags", format!("Dashboards have no tags here: {}.", tags.join(", ")));
     }
     let zone = text_of(dashboard, "timezone");
     if !matches!(zone.as_str(), "" | "browser") {

@@ -25,7 +25,7 @@ fn shared() -> Value {
     json!({
         "__inputs": [{ "name": "DS_PROM", "type": "datasource", "pluginId": "prometheus" }],
         "title": "Shop", "schemaVersion": 41, "time": { "from": "now-6h", "to": "now" }, "refresh": "30s",
-        "tags": ["shop"], "links": [{}], "annotations": { "list": [{ "builtIn": 1, "name": "x" }, { "name": "Deploys" }] },
+        "tags": ["shop", " eu ", "shop", "", "x\ny"], "links": [{}], "annotations": { "list": [{ "builtIn": 1, "name": "x" }, { "name": "Deploys" }] },
         "templating": { "list": [
             { "name": "job", "type": "query", "query": "label_values(up, job)", "current": { "value": "shop" } },
             { "name": "top", "type": "custom", "query": "5,10", "current": { "value": "10" } },
@@ -65,6 +65,7 @@ fn a_shared_dashboard_comes_over() {
     assert_eq!(dashboard.title, "Shop");
     assert_eq!(dashboard.settings["range"], json!("6h"));
     assert_eq!(dashboard.settings["refresh"], json!(30));
+    assert_eq!(dashboard.settings["tags"], json!(["shop", "eu"]));
     assert_eq!(dashboard.settings["value.job"], json!("shop"));
     assert_eq!(dashboard.settings["variable.top"], json!({ "choices": ["5", "10"] }));
 
@@ -98,7 +99,7 @@ fn a_shared_dashboard_comes_over() {
         "Annotations “Deploys”",
         "1 description: Widgets have none here",
         "1 link of the dashboard: A note can hold links",
-        "Tags: Dashboards have no tags here: shop.",
+        "2 tags: A dashboard has up to 20",
     ] {
         assert!(said.iter().any(|one| one.starts_with(expected)), "{expected} is not among {said:#?}");
     }
