@@ -20,7 +20,7 @@ pub fn Bin(bin: BinList, user: Option<User>) -> impl IntoView {
         view! {
             <article class="card" data-testid="bin-entry" data-dashboard=card.id.to_string()>
                 <h2>{card.title}</h2>
-                <Restore id=card.id/>
+                <Restore id=card.id.clone()/>
             </article>
         }
     });
@@ -44,7 +44,7 @@ pub fn InBin(dashboard: BinEntry, user: Option<User>) -> impl IntoView {
             <div class="empty">
                 <h1>{format!("“{}” is in the bin", card.title)}</h1>
                 <p>"Restore it to go on where it was left."</p>
-                <Restore id=card.id/>
+                <Restore id=card.id.clone()/>
                 <a class="button" href="/">"All dashboards"</a>
             </div>
         </main>
