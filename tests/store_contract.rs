@@ -217,7 +217,7 @@ contract! {
         assert_eq!(store.create(new("d1")).await, Err(StoreError::Exists), "its address stays its own");
         assert_eq!(store.count().await, Ok(1));
         let page = store.page(&all()).await.expect("a page");
-        assert_eq!((names(&page), page.total, page.tags), (vec!["d2"], 1, vec![]));
+        assert_eq!((names(&page), page.total, page.tags.len()), (vec!["d2"], 1, 0));
         assert_eq!(store.list().await.expect("a list").len(), 1);
         let bin = store.bin(None, 10).await.expect("the bin");
         assert_eq!((bin.total, bin.next), (1, None));
