@@ -42,10 +42,8 @@ impl Rooms {
         if self.is_draining() {
             return Err(RoomError::Draining);
         }
-        if self.0.store.binned(id).await?.is_some() {
-            // Its room may be saying goodbye yet, and would turn away whoever comes back to it.
-            self.gone(id).await;
-        }
+        // Its room may be saying goodbye yet, and would turn away whoever comes back to it.
+        self.gone(id).await?;
         match self.0.store.restore(id, self.limits().dashboards).await {
             Ok(true) => {
                 self.listing_changed();
@@ -66,8 +64,8 @@ impl Rooms {
         Ok(self.0.store.purge(id, u64::MAX).await?)
     }
 
-    /// Waits until no room of this dashboard is open.
-    async fn gone(&self, id: &DashboardId) {
+    /// Waits until no room of a dashboard in the bin is open.
+    async fn gone(&self, id: &DashboardId) -> Result<(), StoreError> {
         loop {
             // From before the look on, so that nothing is missed between the two.
             let mut changed = std::pin::pin!(self.0.changed.notified());
@@ -76,8 +74,9 @@ impl Rooms {
                 // One whose task died before its end leaves the list when somebody asks for it.
                 slot.room.get().is_none_or(|room| !room.inbox.is_closed())
             });
-            if !open {
-                return;
+            // Looked up each time: somebody else may have restored it, and then its room stays.
+            if !open || self.0.store.binned(id).await?.is_none() {
+                return Ok(());
             }
             changed.await;
         }
