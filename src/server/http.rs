@@ -14,7 +14,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::auth::{Guest, MAX_NAME_CHARS, clean_name};
 use super::errors::ApiError;
