@@ -8,8 +8,8 @@ use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format::locale;
 use crate::app::{
-    App, DashboardCard, DashboardList, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, chunks, json,
-    pages,
+    App, DashboardCard, DashboardList, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, chunks,
+    json, pages,
 };
 use crate::dashboard::DashboardId;
 use crate::sync::replica::StoredDashboard;

@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing,
-    MAX_ALL_FAVOURITES, MAX_COUNTED_TAGS, MAX_FAVOURITES, Most, NewDashboard, Opened, Order, Store,
-    StoreError, Stored,
+    Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_ALL_FAVOURITES,
+    MAX_COUNTED_TAGS, MAX_FAVOURITES, Most, NewDashboard, Opened, Order, Store, StoreError, Stored,
 };
 use crate::dashboard::fold::fold;
 use crate::dashboard::{ClientId, DashboardId, UserId};
