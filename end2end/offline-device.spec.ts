@@ -252,7 +252,7 @@ test("a dashboard deleted meanwhile keeps the edits in their author's hands, her
   });
   // Of the old one nothing waits any more.
   await ada.page.goto(`${cable.url}/d/${id}`);
-  await expect(ada.page.getByRole("heading", { name: "There is nothing here" })).toBeVisible();
+  await expect(ada.page.getByRole("heading", { name: "“Soon gone” is in the bin" })).toBeVisible();
 });
 
 test("edits made as somebody else wait until the one who is here decides", async ({ server, arrive, line }) => {

@@ -33,9 +33,12 @@ for (const scheme of ["light", "dark"] as const) {
     await ada.page.getByTestId("activity-open").click();
     await ada.widget(stat).click();
     await expect(ada.page.getByTestId("inspector")).toBeVisible();
-    for (const address of [null, `/d/${await sample(server.url)}`, "/", "/status", "/no-such-page"]) {
+    const binned = await server.dashboard("In the bin");
+    await server.remove(binned);
+    const pages = [`/d/${await sample(server.url)}`, "/", "/bin", `/d/${binned}`, "/status", "/no-such-page"];
+    for (const address of [null, ...pages]) {
       if (address) await ada.page.goto(server.url + address);
-      if (address?.startsWith("/d/")) await ada.saved();
+      if (address?.startsWith("/d/") && !address.endsWith(binned)) await ada.saved();
       await check(address ?? `/d/${id}`);
     }
     // A page that is not there answers 404, which Chromium writes to the console.
@@ -48,7 +51,7 @@ test("no page scrolls sideways, from phone to wall", async ({ server, arrive }) 
   const id = await sample(server.url);
   for (const width of [320, 390, 768, 1280, 2560]) {
     await ada.page.setViewportSize({ width, height: 800 });
-    for (const address of ["/", `/d/${id}`, "/status"]) {
+    for (const address of ["/", `/d/${id}`, "/bin", "/status"]) {
       await ada.page.goto(server.url + address);
       if (address.startsWith("/d/")) await ada.saved();
       const excess = await ada.page.evaluate(

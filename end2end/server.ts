@@ -57,6 +57,12 @@ export class Server {
     return (await answer.json()).id;
   }
 
+  /** Moves a dashboard to the bin, as somebody without a name. */
+  async remove(id: string) {
+    const answer = await fetch(`${this.url}/api/v1/dashboards/${id}`, { method: "DELETE" });
+    if (answer.status !== 204) throw new Error(`DELETE dashboard: ${answer.status} ${await answer.text()}`);
+  }
+
   /** What the server holds of a dashboard. */
   async read(id: string): Promise<{ revision: number; dashboard: { title: string; widgets: Record<string, any> } }> {
     const answer = await fetch(`${this.url}/api/v1/dashboards/${id}`);

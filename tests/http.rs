@@ -288,6 +288,29 @@ async fn pages_carry_their_data_and_a_strict_policy() {
 }
 
 #[tokio::test]
+async fn the_title_of_every_page_is_text_alone() {
+    let server = Server::start();
+    let id = server.make("Orders <b> & “more” &amp;").await;
+    let binned = server.make("Old & gone").await;
+    let deleted = server.send(Method::DELETE, &format!("/api/v1/dashboards/{binned}"), &[], None).await;
+    assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
+    for (path, title) in [
+        ("/", "Dashboards · Lockstep"),
+        ("/?search=x", "Dashboards · Lockstep"),
+        ("/bin", "Bin · Lockstep"),
+        ("/status", "Status · Lockstep"),
+        ("/offline", "Offline · Lockstep"),
+        ("/nowhere", "Not found · Lockstep"),
+        (&format!("/d/{id}"), "Orders &lt;b> &amp; “more” &amp;amp; · Lockstep"),
+        (&format!("/d/{binned}"), "Old &amp; gone · Lockstep"),
+    ] {
+        let html = server.get(path).await.text().await.expect("text");
+        let found = html.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+        assert_eq!(found.map(|(found, _)| found), Some(title), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn files_are_cached_by_their_content_and_never_html() {
     let server = Server::start();
     let html = server.get("/").await.text().await.expect("a body");

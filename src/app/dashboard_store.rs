@@ -126,6 +126,8 @@ pub struct Safety {
     pub ended: Option<Ended>,
     /// True where the changes that wait were made as somebody else.
     pub held: bool,
+    /// True where the dashboard is in the bin, and can be restored.
+    pub in_bin: bool,
 }
 
 /// State of one sync service, for the status view.

@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     Element, HtmlAnchorElement, HtmlDocument, HtmlElement, HtmlInputElement, IntersectionObserver,
-    IntersectionObserverEntry, PointerEvent, Request, RequestInit, Response,
+    IntersectionObserverEntry, PointerEvent,
 };
 
 /// Unix milliseconds by this browser's clock.
@@ -32,63 +32,6 @@ pub fn random_id() -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Why a request brought nothing, for people.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum RequestError {
-    #[error("The server cannot be reached.")]
-    Unreachable,
-    #[error("{0}")]
-    Refused(String),
-}
-
-/// Sends a request to this server and reads its JSON answer.
-pub async fn request<T: serde::de::DeserializeOwned>(
-    method: &str,
-    url: &str,
-    body: Option<&serde_json::Value>,
-) -> Result<T, RequestError> {
-    let text = send(method, url, body).await?;
-    serde_json::from_str(&text)
-        .map_err(|_| RequestError::Refused("The server answered something else; reload the page.".to_owned()))
-}
-
-/// Sends a request to this server; the answer as text.
-pub async fn send(method: &str, url: &str, body: Option<&serde_json::Value>) -> Result<String, RequestError> {
-    send_text(method, url, body.map(ToString::to_string)).await
-}
-
-/// As [`send`], with a body that is JSON already, or wants to be.
-pub async fn send_text(method: &str, url: &str, body: Option<String>) -> Result<String, RequestError> {
-    let unreachable = |_: JsValue| RequestError::Unreachable;
-    let init = RequestInit::new();
-    init.set_method(method);
-    if let Some(body) = &body {
-        init.set_body(&JsValue::from_str(body));
-    }
-    let request = Request::new_with_str_and_init(url, &init).map_err(unreachable)?;
-    if body.is_some() {
-        request.headers().set("content-type", "application/json").map_err(unreachable)?;
-    }
-    let response = JsFuture::from(window().fetch_with_request(&request)).await.map_err(unreachable)?;
-    let response: Response = response.unchecked_into();
-    let text = JsFuture::from(response.text().map_err(unreachable)?).await.map_err(unreachable)?;
-    let text = text.as_string().unwrap_or_default();
-    if response.ok() {
-        return Ok(text);
-    }
-    let reason = serde_json::from_str::<serde_json::Value>(&text)
-        .ok()
-        .and_then(|answer| Some(answer.get("reason")?.as_str()?.to_owned()));
-    Err(RequestError::Refused(
-        reason.unwrap_or_else(|| format!("The server refused with status {}.", response.status())),
-    ))
-}
-
-/// A text as a part of an address.
-pub fn in_address(text: &str) -> String {
-    js_sys::encode_uri_component(text).into()
-}
-
 /// Fetches a file of this server to the person's downloads.
 pub fn download(url: &str) {
     let link = document().create_element("a").ok().and_then(|link| link.dyn_into::<HtmlAnchorElement>().ok());
@@ -104,6 +47,16 @@ pub fn download(url: &str) {
 pub fn go(url: &str) {
     // A browser that refuses to navigate leaves the person where they are, with the link still there.
     let _ = window().location().assign(url);
+}
+
+/// Gives this page another address of this server, without going there.
+pub fn replace_address(url: &str) {
+    let history = js_sys::Reflect::get(&window(), &"history".into()).unwrap_or_default();
+    let replace = js_sys::Reflect::get(&history, &"replaceState".into()).unwrap_or_default();
+    if let Ok(replace) = replace.dyn_into::<js_sys::Function>() {
+        // A browser that is asked too often keeps the address before.
+        let _ = replace.call3(&history, &JsValue::NULL, &"".into(), &url.into());
+    }
 }
 
 /// What a cookie says that this page may read.
@@ -202,6 +155,18 @@ pub fn text_is_selected() -> bool {
 /// True while no element of the page has the keyboard, as after the one that had it went.
 pub fn nothing_focused() -> bool {
     focused().is_none_or(|focused| focused.tag_name() == "BODY")
+}
+
+/// True where somebody has the keyboard in an element of this selector, and sees that they have.
+pub fn is_keyed_within(selector: &str) -> bool {
+    matches!(document().query_selector(&format!("{selector} :focus-visible")), Ok(Some(_)))
+}
+
+/// True where something of what stands from one element to another is on the screen.
+pub fn is_on_screen(first: &str, last: &str) -> bool {
+    let [Some(first), Some(last)] = [by_id(first), by_id(last)] else { return false };
+    let (top, bottom) = (first.get_bounding_client_rect().top(), last.get_bounding_client_rect().bottom());
+    top < window_height() && bottom > 0.0
 }
 
 /// Gives an element the keyboard once the DOM shows the present state. What has gone by then needs none.
@@ -362,6 +327,11 @@ pub fn keep_in_view(id: &str) {
     let options = web_sys::ScrollIntoViewOptions::new();
     options.set_block(web_sys::ScrollLogicalPosition::Nearest);
     element.scroll_into_view_with_scroll_into_view_options(&options);
+}
+
+/// Scrolls the page to its begin.
+pub fn to_top() {
+    window().scroll_to_with_x_and_y(0.0, 0.0);
 }
 
 /// Gives an element the keyboard without scrolling to it.

@@ -28,6 +28,17 @@ pub fn ago(then_ms: u64, now_ms: u64) -> String {
     }
 }
 
+/// When something will be, against now: `in 29 days`, `in 3 h`, `any moment`.
+pub fn in_time(then_ms: u64, now_ms: u64) -> String {
+    const HOUR: u64 = 3_600_000;
+    match then_ms.saturating_sub(now_ms) {
+        0..60_000 => "any moment".to_owned(),
+        left @ ..HOUR => format!("in {} min", left / 60_000),
+        left if left <= 48 * HOUR => format!("in {} h", left.div_ceil(HOUR)),
+        left => format!("in {} days", left.div_ceil(24 * HOUR)),
+    }
+}
+
 /// One or two letters for a person's avatar, which shows them as capitals.
 pub fn initials(name: &str) -> String {
     let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| is_letter(*c)));
@@ -79,6 +90,11 @@ mod tests {
         assert_eq!(ago(0, 40_000), "40 s ago");
         assert_eq!(ago(0, 300_000), "5 min ago");
         assert_eq!(span(86_400_000 * 3), "3 d");
+        const DAY: u64 = 86_400_000;
+        assert_eq!(in_time(DAY * 30, 1), "in 30 days");
+        assert_eq!(in_time(DAY, 0), "in 24 h");
+        assert_eq!(in_time(90_000, 0), "in 1 min");
+        assert_eq!(in_time(0, 90_000), "any moment");
     }
 
     #[test]

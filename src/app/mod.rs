@@ -16,18 +16,21 @@ pub mod pages;
 pub mod pasted;
 pub mod shell;
 pub mod time;
+pub mod unread;
 pub mod unsaved;
 pub mod widgets;
 
 mod clock;
 mod dom;
 mod dynamic;
+mod requests;
 mod settings_in_words;
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::dynamic::effect;
+use self::unread::Unread;
 use crate::dashboard::outline::Tile;
 use crate::dashboard::{Dashboard, DashboardId, User};
 
@@ -53,15 +56,15 @@ pub struct PageData {
 #[serde(tag = "page", rename_all = "snake_case")]
 pub enum Page {
     /// `/`
-    Dashboards { list: DashboardList, filter: ListFilter },
+    Dashboards { list: Unread<DashboardList>, filter: ListFilter },
     /// `/bin`
-    Bin { bin: BinList },
+    Bin { bin: Unread<BinList> },
     /// `/d/{id}`
     Dashboard { id: DashboardId, epoch: String, revision: u64, token: Option<String>, dashboard: Dashboard },
     /// The same of a dashboard that is too large to stand in a page twice: the page fetches it.
     LargeDashboard { id: DashboardId, title: String },
     /// `/d/{id}` of a dashboard that is in the bin.
-    InBin { dashboard: Box<BinEntry> },
+    InBin { title: String, dashboard: Unread<Option<BinEntry>> },
     /// `/status`
     Status { server: ServerStatus },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.

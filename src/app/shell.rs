@@ -28,7 +28,7 @@ pub struct Assets {
 /// its first node.
 pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
     provide_context(data.clone());
-    let title = document_title(&data.page);
+    let title = escaped(&document_title(&data.page));
     let theme = data.theme.map(Theme::name);
     // `<` never stands in the text of a script element as itself, so no title can close it.
     let json = serde_json::to_string(data).expect("page data has string keys only").replace('<', "\\u003c");
@@ -58,7 +58,8 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                     name="description"
                     content="Dashboards that a whole team edits and watches at the same moment."
                 />
-                <title>{title}</title>
+                // Text of its own would come with the marks by which hydration finds it, and a title shows them.
+                <title inner_html=title></title>
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
                 <link rel="manifest" href="/manifest.webmanifest"/>
                 <link rel="stylesheet" href=css/>
@@ -91,10 +92,15 @@ fn document_title(page: &Page) -> String {
             format!("{title} · Lockstep")
         }
         Page::Bin { .. } => "Bin · Lockstep".to_owned(),
-        Page::InBin { dashboard } => format!("{} · Lockstep", dashboard.card.title),
+        Page::InBin { title, .. } => format!("{title} · Lockstep"),
         Page::Status { .. } => "Status · Lockstep".to_owned(),
         Page::Offline => "Offline · Lockstep".to_owned(),
         Page::NotFound { .. } => "Not found · Lockstep".to_owned(),
         Page::Failed { .. } => "Not now · Lockstep".to_owned(),
     }
+}
+
+/// A text as it stands in the HTML of a `title`, where no element begins.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }

@@ -3,14 +3,13 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use serde_json::{Value, json};
 
 use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format::locale;
-use crate::app::{
-    App, DashboardCard, DashboardList, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, chunks,
-    json, pages,
-};
+use crate::app::unread::Unread;
+use crate::app::{App, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, chunks, json, pages};
 use crate::dashboard::DashboardId;
 use crate::sync::replica::StoredDashboard;
 
@@ -26,7 +25,7 @@ pub async fn open(mut data: PageData) {
     let here = window().location().pathname().unwrap_or_default();
     let id = match &data.page {
         Page::Dashboard { id, .. } | Page::LargeDashboard { id, .. } => Some(id.clone()),
-        Page::Offline | Page::Failed { .. } | Page::NotFound { .. } => {
+        Page::Offline | Page::Failed { .. } | Page::NotFound { .. } | Page::InBin { .. } => {
             here.strip_prefix("/d/").and_then(|id| DashboardId::new(id).ok())
         }
         _ => None,
@@ -45,8 +44,10 @@ pub async fn open(mut data: PageData) {
     }
     match data.page {
         Page::Dashboard { .. } => show(data, Some(found), Made::Rendered).await,
-        // A dashboard that is gone shows as long as edits of it wait here.
-        Page::NotFound { .. } if !found.has_edits() => show(data, None, Made::Rendered).await,
+        // A dashboard that is gone, or in the bin, shows as long as edits of it wait here.
+        Page::NotFound { .. } | Page::InBin { .. } if !found.has_edits() => {
+            show(data, None, Made::Rendered).await
+        }
         Page::LargeDashboard { .. } if found.copy.is_none() => {
             data.page =
                 Page::Failed { why: "The dashboard could not be fetched from the server.".to_owned() };
@@ -100,19 +101,14 @@ async fn show_kept(data: &mut PageData, here: &str) -> bool {
     if here != "/" || heads.is_empty() {
         return false;
     }
-    let card = |head: Head| DashboardCard {
-        id: head.id,
-        title: head.title,
-        widgets: head.widgets,
-        changed_at: head.at,
-        changed_by: None,
-        here: Vec::new(),
-        tags: Vec::new(),
-        outline: None,
-        favourite: false,
+    // As the server writes its cards: what reads them is code of the list.
+    let card = |head: Head| {
+        json!({
+            "id": head.id, "title": head.title, "widgets": head.widgets, "changed_at": head.at, "here": []
+        })
     };
-    let dashboards: Vec<DashboardCard> = heads.into_iter().map(card).collect();
-    let list = DashboardList { total: dashboards.len(), dashboards, ..DashboardList::default() };
+    let cards: Vec<Value> = heads.into_iter().map(card).collect();
+    let list = Unread::json(json!({ "total": cards.len(), "dashboards": cards }));
     data.page = Page::Dashboards { list, filter: ListFilter::default() };
     true
 }

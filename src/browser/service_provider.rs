@@ -18,7 +18,7 @@ use web_sys::VisibilityState;
 use crate::app::ThisTab;
 use crate::app::dashboard_store::DashboardStore;
 use crate::dashboard::{ClientId, ConflictId, DashboardId, Op, SessionId, User, WidgetId};
-use crate::sync::link::{Do, Ended, Link, State};
+use crate::sync::link::{Do, Link};
 use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, Resume, ServerMessage};
 use crate::sync::replica::{Changes, EditError, Landed, Replica, StoredDashboard, Undone};
 
@@ -51,6 +51,10 @@ pub(super) struct Services {
     keeping: Keeping,
     /// Says that the edits that wait are another person's: nothing is sent until somebody decides.
     held: Option<String>,
+    /// Who moved the dashboard to the bin, in words, while it is there.
+    in_bin: Option<String>,
+    /// When it is looked for next, in the bin or back from it.
+    look_in_bin_at: u64,
     pub(super) link: Link,
     pub(super) replica: Replica,
     socket: Option<Socket>,
@@ -117,6 +121,8 @@ impl ServiceProvider {
             secret,
             keeping,
             held: None,
+            in_bin: None,
+            look_in_bin_at: 0,
             link,
             replica,
             socket: None,
@@ -242,7 +248,7 @@ impl ServiceProvider {
         if join {
             self.join();
         }
-        if self.0.borrow().link.state() == State::Ended(Ended::NotFound) {
+        if self.0.borrow().is_gone() {
             self.forget_copy();
         }
         self.plan_push(Duration::ZERO);
@@ -276,7 +282,7 @@ impl ServiceProvider {
         services.socket_error = close_reason(code).map(str::to_owned);
         services.wipe_peers();
         services.outgoing.forget_sent();
-        let gone = services.link.state() == State::Ended(Ended::NotFound);
+        let gone = services.is_gone();
         drop(services);
         if gone {
             self.forget_copy()
@@ -298,6 +304,7 @@ impl ServiceProvider {
         let todo = {
             let mut services = self.0.borrow_mut();
             services.outgoing.tick(now);
+            services.look_in_bin(now);
             services.link.tick(now)
         };
         if let Some(todo) = todo {
@@ -373,6 +380,7 @@ impl ServiceProvider {
             room_error: services.room_error.as_deref(),
             resyncs: services.resyncs,
             held: services.held.as_deref(),
+            in_bin: services.in_bin.as_deref(),
             kept: services.keeping.kept(services.replica.pending()),
             not_kept: services.keeping.error().map(ToString::to_string),
         };

@@ -32,6 +32,8 @@ pub struct Seen<'a> {
     pub resyncs: u32,
     /// Why the edits that wait are not sent, where somebody has to decide.
     pub held: Option<&'a str>,
+    /// Who moved the dashboard to the bin, in words, where it is there.
+    pub in_bin: Option<&'a str>,
     /// Own changes that this device keeps.
     pub kept: usize,
     /// Why it keeps none.
@@ -41,6 +43,9 @@ pub struct Seen<'a> {
 impl Seen<'_> {
     /// The state of my work.
     pub fn sync_state(&self) -> SyncState {
+        if let Some(reason) = self.in_bin {
+            return SyncState::Error { reason: reason.to_owned() };
+        }
         if let State::Ended(ended) = self.link.state() {
             return SyncState::Error { reason: self.held.unwrap_or(reason(ended)).to_owned() };
         }
@@ -72,12 +77,14 @@ impl Seen<'_> {
 
     /// What would be lost with this tab. `fullness` is how much of the room for edits is taken, in percent.
     pub fn safety(&self, fullness: usize) -> Safety {
+        let in_bin = self.in_bin.is_some();
         let ended = match self.link.state() {
             State::Ended(ended) => Some(ended),
-            _ => None,
+            // It is looked for now and then, and is not there until it is.
+            _ => in_bin.then_some(Ended::NotFound),
         };
         let (kept, not_kept, held) = (self.kept, self.not_kept.clone(), self.held.is_some());
-        Safety { kept, not_kept, fullness, ended, held }
+        Safety { kept, not_kept, fullness, ended, held, in_bin }
     }
 
     fn retry_in_ms(&self) -> Option<u64> {
@@ -95,7 +102,7 @@ impl Seen<'_> {
                 let seconds = until.saturating_sub(self.now).div_ceil(1000);
                 (ServiceState::Down, format!("Disconnected. The next try is in {seconds} s."))
             }
-            State::Ended(ended) => (ServiceState::Down, reason(ended).to_owned()),
+            State::Ended(ended) => (ServiceState::Down, self.in_bin.unwrap_or(reason(ended)).to_owned()),
         };
         let latency_ms = self.link.latency_ms();
         let last_error = self.socket_error.map(str::to_owned);

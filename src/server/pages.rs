@@ -21,6 +21,7 @@ use super::large_body::large_body;
 use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
+use crate::app::unread::Unread;
 use crate::app::{Page, PageData, Theme, shell};
 use crate::dashboard::{Dashboard, DashboardId, User};
 
@@ -59,7 +60,12 @@ pub async fn dashboards(
     let found = list_for(&state, guest.as_deref(), &asked).await;
     let visit = Visit::new(guest, headers);
     match found {
-        Ok(list) => page(&state, visit, StatusCode::OK, Page::Dashboards { list, filter: asked.filter() }),
+        Ok(list) => page(
+            &state,
+            visit,
+            StatusCode::OK,
+            Page::Dashboards { list: Unread::of(&list), filter: asked.filter() },
+        ),
         Err(error) => failed(&state, visit, error),
     }
 }
@@ -74,7 +80,7 @@ pub async fn bin(
     let visit = Visit::new(guest, headers);
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
     match bin_for(&state, &asked).await {
-        Ok(bin) => page(&state, visit, StatusCode::OK, Page::Bin { bin }),
+        Ok(bin) => page(&state, visit, StatusCode::OK, Page::Bin { bin: Unread::of(&bin) }),
         Err(error) => failed(&state, visit, error),
     }
 }
@@ -104,8 +110,9 @@ pub async fn dashboard(
         }
         Err(error @ RoomError::InBin(_)) => match state.store.binned(&id).await {
             Ok(Some(binned)) => {
-                let dashboard = Box::new(bin_entry(binned, state.bin_days));
-                page(&state, visit, StatusCode::NOT_FOUND, Page::InBin { dashboard })
+                let entry = bin_entry(binned, state.bin_days);
+                let (title, dashboard) = (entry.card.title.clone(), Unread::of(&Some(entry)));
+                page(&state, visit, StatusCode::NOT_FOUND, Page::InBin { title, dashboard })
             }
             // It was restored or removed at this very moment.
             Ok(None) => failed(&state, visit, error.into()),

@@ -59,7 +59,7 @@ async function activate() {
 }
 
 function isPage(path) {
-  return path === "/" || path === "/status" || path === BUILD.shell || path.startsWith("/d/");
+  return path === "/" || path === "/bin" || path === "/status" || path === BUILD.shell || path.startsWith("/d/");
 }
 
 function isFile(path) {

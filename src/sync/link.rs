@@ -163,10 +163,10 @@ impl Link {
         }
     }
 
-    /// A person asks to connect now.
+    /// A person asks to connect now. What was not there the last time may have come back.
     pub fn retry(&mut self, now: u64) {
-        if let State::Waiting { until } = &mut self.state {
-            *until = now;
+        if let State::Waiting { .. } | State::Ended(Ended::NotFound) = self.state {
+            self.state = State::Waiting { until: now };
         }
     }
 
@@ -291,6 +291,20 @@ mod tests {
             assert_eq!(link.state(), State::Ended(ended));
             assert_eq!(link.tick(u64::MAX), None);
         }
+    }
+
+    #[test]
+    fn what_was_not_there_is_asked_for_again_where_somebody_wants_it() {
+        let mut link = open(0);
+        link.closed(1, close::NOT_FOUND, 0);
+        link.wake(2, 0);
+        assert_eq!(link.tick(3), None);
+        link.retry(4);
+        assert_eq!(link.tick(4), Some(Do::Connect));
+        let mut link = open(0);
+        link.closed(1, close::FORBIDDEN, 0);
+        link.retry(2);
+        assert_eq!(link.state(), State::Ended(Ended::Forbidden));
     }
 
     #[test]

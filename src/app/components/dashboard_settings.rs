@@ -9,10 +9,11 @@ use web_sys::HtmlInputElement;
 
 use super::icon::{Glyph, Icon};
 use super::popup::{Popup, Popups};
+use super::tags::Tags;
 use crate::app::chunks::{Part, Parts};
 use crate::app::conflicts::{STRATEGIES, label, promise};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
-use crate::app::dom;
+use crate::app::{dom, requests};
 use crate::dashboard::{MAX_TITLE_CHARS, Op};
 
 /// The name of the popup.
@@ -41,6 +42,7 @@ pub fn DashboardSettings() -> impl IntoView {
 pub fn Settings(store: DashboardStore) -> impl IntoView {
     view! {
         <ThisDashboard store/>
+        <Tags store/>
         <ConflictStrategies store/>
     }
 }
@@ -81,7 +83,7 @@ pub fn duplicate(store: DashboardStore) {
     let title: String = title.chars().take(MAX_TITLE_CHARS).collect();
     let body = json!({ "title": title.trim(), "copy_of": store.id.get_value() });
     spawn_local(async move {
-        match dom::request::<Value>("POST", "/api/v1/dashboards", Some(&body)).await {
+        match requests::request::<Value>("POST", "/api/v1/dashboards", Some(&body)).await {
             Ok(made) => dom::go(&format!("/d/{}", made["id"].as_str().unwrap_or_default())),
             Err(error) => store.toast(format!("No copy was made. {error}"), None),
         }

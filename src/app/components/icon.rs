@@ -37,6 +37,7 @@ pub enum Icon {
     Download,
     Upload,
     Dollar,
+    Star,
 }
 
 impl Icon {
@@ -97,6 +98,7 @@ impl Icon {
             Self::Dollar => {
                 "M11 5.2C10.6 4.2 9.5 3.6 8 3.6c-1.7 0-2.9.8-2.9 2.1 0 3.1 6 1.5 6 4.5 0 1.4-1.3 2.2-3.1 2.2-1.6 0-2.8-.6-3.1-1.8M8 2v12"
             }
+            Self::Star => "m8 2 1.8 3.8 4.2.5-3.1 2.9.8 4.1L8 11.3l-3.7 2 .8-4.1L2 6.3l4.2-.5z",
             Self::Tiles => "M3 3h4v4H3zM9 3h4v4H9zM3 9h4v4H3zM9 9h4v4H9z",
             Self::Clock => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 4.8V8l2.2 1.6",
             Self::Flag => "M4 14V2.5M4 3h8l-2 2.8L12 8.6H4",

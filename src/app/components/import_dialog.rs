@@ -11,7 +11,7 @@ use web_sys::{DragEvent, File, HtmlInputElement};
 
 use super::icon::{Glyph, Icon};
 use crate::app::dynamic::{attr, effect, live, memo};
-use crate::app::{dom, format};
+use crate::app::{format, requests};
 use crate::dashboard::DashboardId;
 use crate::dashboard::export::Remark;
 
@@ -59,7 +59,7 @@ fn ImportDialog(open: RwSignal<bool>) -> impl IntoView {
         }
     });
     spawn_local(async move {
-        let known = dom::request::<Value>("GET", "/api/v1/sources", None).await.unwrap_or_default();
+        let known = requests::request::<Value>("GET", "/api/v1/sources", None).await.unwrap_or_default();
         let is_prometheus = |one: &&Value| one["kind"] == "prometheus";
         let names = known.as_array().into_iter().flatten().filter(is_prometheus);
         let names = names.filter_map(|one| one["name"].as_str().map(str::to_owned)).collect();
@@ -110,9 +110,9 @@ fn Choice(made: RwSignal<Option<Made>>, sources: RwSignal<Vec<String>>) -> impl 
         spawn_local(async move {
             let path = match source.is_empty() {
                 true => "/api/v1/dashboards/import".to_owned(),
-                false => format!("/api/v1/dashboards/import?source={}", dom::in_address(&source)),
+                false => format!("/api/v1/dashboards/import?source={}", requests::in_address(&source)),
             };
-            let answer = dom::send_text("POST", &path, Some(document)).await;
+            let answer = requests::send_text("POST", &path, Some(document)).await;
             let read = answer.map_err(|error| error.to_string()).and_then(|answer| {
                 serde_json::from_str::<Made>(&answer)
                     .map_err(|_| "The server answered something else.".to_owned())

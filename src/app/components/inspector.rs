@@ -10,7 +10,7 @@ use super::option_field::{Control, OptionField, Shown};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::pasted::Pasted as Own;
 use crate::app::widgets::columns_of;
-use crate::app::{dom, format};
+use crate::app::{format, requests};
 use crate::dashboard::query::TABLE;
 use crate::dashboard::widget::{Field, Takes};
 use crate::dashboard::{Kind, WidgetId};
@@ -104,10 +104,10 @@ impl Offered {
     fn fetch() -> Self {
         let offered = Self { sources: RwSignal::new(Vec::new()), series: RwSignal::new(Vec::new()) };
         spawn_local(async move {
-            if let Ok(Value::Array(all)) = dom::request::<Value>("GET", "/api/v1/sources", None).await {
+            if let Ok(Value::Array(all)) = requests::request::<Value>("GET", "/api/v1/sources", None).await {
                 offered.sources.try_set(all.iter().filter_map(source).collect());
             }
-            if let Ok(Value::Array(all)) = dom::request::<Value>("GET", "/api/v1/series", None).await {
+            if let Ok(Value::Array(all)) = requests::request::<Value>("GET", "/api/v1/series", None).await {
                 let name = |name: &Value| name.as_str().map(str::to_owned);
                 offered.series.try_set(all.iter().filter_map(name).collect());
             }

@@ -3,27 +3,30 @@
 
 use crate::app::dynamic::{live, memo};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use crate::app::dashboard_store::{DashboardStore, Safety, Settle, SyncState};
-use crate::app::format;
+use crate::app::{format, requests};
 use crate::sync::link::Ended;
 
 /// From here on a nearly full queue is told, in percent.
 const NEARLY_FULL: usize = 80;
 
-/// The ways out for edits that wait where the connection has ended for good.
+/// The ways out where the connection has ended for good: for edits that wait, and for a dashboard that is in
+/// the bin.
 #[component]
 pub fn KeptEdits(store: DashboardStore) -> impl IntoView {
     let sure = RwSignal::new(false);
     let settle = move |what: Settle| move |_| store.live(|live| live.settle(what));
     let waits = memo(move || store.pending.get() + store.unsaved.read().len());
     move || {
-        let Safety { kept, ended, held, .. } = store.safety.get();
+        let Safety { kept, ended, held, in_bin, .. } = store.safety.get();
         let pending = store.pending.get();
         let over = matches!(ended, Some(Ended::NotFound | Ended::Forbidden));
-        (waits.get() > 0).then(|| {
+        let edits = (waits.get() > 0).then(|| {
             view! {
-                <span data-testid="kept-edits">{words(pending, kept, over)}</span>
+                <span data-testid="kept-edits">{words(pending, kept, over, in_bin)}</span>
+                {in_bin.then(|| view! { <Restore store saves={pending > 0}/> })}
                 {held.then(|| view! {
                     <button type="button" class="button line" data-testid="kept-send" on:click=settle(Settle::SendAsMe)>
                         "Send as me"
@@ -51,15 +54,50 @@ pub fn KeptEdits(store: DashboardStore) -> impl IntoView {
                     </button>
                 })}
             }
-        })
+        });
+        let nothing_waits = in_bin && edits.is_none();
+        view! {
+            {edits}
+            {nothing_waits.then(|| view! { <Restore store saves=false/> })}
+            {in_bin.then(|| view! {
+                <button
+                    type="button"
+                    class="button line"
+                    data-testid="try-again"
+                    on:click=move |_| store.live(|live| live.retry())
+                >
+                    "Try again"
+                </button>
+            })}
+        }
+    }
+}
+
+/// Brings the dashboard back from the bin and this page back to it; what waits here is saved by that.
+#[component]
+fn Restore(store: DashboardStore, saves: bool) -> impl IntoView {
+    let restore = move |_| {
+        spawn_local(async move {
+            let address = format!("/api/v1/bin/{}/restore", store.id.get_value());
+            match requests::send("POST", &address, None).await {
+                Ok(_) => store.live(|live| live.retry()),
+                Err(error) => store.toast(format!("The dashboard was not restored. {error}"), None),
+            }
+        });
+    };
+    view! {
+        <button type="button" class="button primary" data-testid="bin-restore" on:click=restore>
+            {if saves { "Restore the dashboard and save" } else { "Restore" }}
+        </button>
     }
 }
 
 /// What is said of the edits that wait. `over` says that they will not be sent by themselves.
-fn words(pending: usize, kept: usize, over: bool) -> String {
+fn words(pending: usize, kept: usize, over: bool, in_bin: bool) -> String {
     let edits = format::count(pending, "edit", "edits");
     match (pending, over) {
         (0, _) => "What was not saved is listed below.".to_owned(),
+        (_, true) if in_bin => format!("{edits} not sent. They are saved once the dashboard is restored."),
         (_, true) => format!("{edits} not sent. What you see has everything."),
         (_, false) if kept == pending => format!("{edits} kept on this device, and sent when you are back."),
         (_, false) => format!("{edits} in this tab only: export them first."),
@@ -102,9 +140,13 @@ mod tests {
 
     #[test]
     fn only_what_the_device_has_is_called_kept() {
-        assert_eq!(words(3, 3, false), "3 edits kept on this device, and sent when you are back.");
-        assert_eq!(words(3, 2, false), "3 edits in this tab only: export them first.");
-        assert_eq!(words(1, 1, true), "1 edit not sent. What you see has everything.");
-        assert_eq!(words(0, 0, true), "What was not saved is listed below.");
+        assert_eq!(words(3, 3, false, false), "3 edits kept on this device, and sent when you are back.");
+        assert_eq!(words(3, 2, false, false), "3 edits in this tab only: export them first.");
+        assert_eq!(words(1, 1, true, false), "1 edit not sent. What you see has everything.");
+        assert_eq!(
+            words(2, 2, true, true),
+            "2 edits not sent. They are saved once the dashboard is restored."
+        );
+        assert_eq!(words(0, 0, true, false), "What was not saved is listed below.");
     }
 }

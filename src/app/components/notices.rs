@@ -8,7 +8,7 @@ use super::kept_edits::SafetyNotice;
 use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
-use crate::app::dynamic::{live, memo};
+use crate::app::dynamic::{attr, live, memo};
 
 /// The `id` attribute of the place where these lines stand.
 pub const NOTICES: &str = "notices";
@@ -22,7 +22,14 @@ pub fn Notices(store: DashboardStore) -> impl IntoView {
                 <span>{reason}</span>
                 <span class="grow"></span>
                 {parts.show(Part::KeptEdits)}
-                <button type="button" class="button line" on:click=|_| dom::reload()>"Reload"</button>
+                <button
+                    type="button"
+                    class="button line"
+                    class:hidden=attr(move || store.safety.read().in_bin)
+                    on:click=|_| dom::reload()
+                >
+                    "Reload"
+                </button>
             </div>
         }),
         _ => None,

@@ -10,8 +10,8 @@ use super::icon::{Glyph, Icon};
 use super::popup::Popup;
 use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
-use crate::app::dom;
 use crate::app::dynamic::{attr, derived, each, effect, live, memo};
+use crate::app::requests;
 use crate::dashboard::Op;
 use crate::dashboard::order::sorted;
 use crate::dashboard::settings::{
@@ -289,10 +289,10 @@ fn passing_glow(store: DashboardStore, name: &str) -> RwSignal<Option<(String, S
 }
 
 /// The values that a label has in a source.
-pub async fn values_of(source: &str, label: &str, of: &str) -> Result<Vec<String>, dom::RequestError> {
-    let [source, label, of] = [source, label, of].map(dom::in_address);
+pub async fn values_of(source: &str, label: &str, of: &str) -> Result<Vec<String>, requests::RequestError> {
+    let [source, label, of] = [source, label, of].map(requests::in_address);
     let path = format!("/api/v1/sources/{source}/values?label={label}&of={of}");
-    let answer = dom::request::<Value>("GET", &path, None).await?;
+    let answer = requests::request::<Value>("GET", &path, None).await?;
     let values = answer.get("values").unwrap_or(&answer).as_array().cloned().unwrap_or_default();
     Ok(values.into_iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())
 }

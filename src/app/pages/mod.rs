@@ -4,6 +4,7 @@ mod bin;
 mod dashboard;
 mod dashboards;
 mod failed;
+mod in_bin;
 mod large_dashboard;
 mod not_found;
 mod offline;
@@ -11,10 +12,11 @@ mod status;
 
 use leptos::prelude::*;
 
-use self::bin::{Bin, InBin};
+use self::bin::BinPage;
 use self::dashboard::DashboardPage;
 use self::dashboards::Dashboards;
 use self::failed::Failed;
+use self::in_bin::InBin;
 use self::large_dashboard::LargeDashboard;
 use self::not_found::NotFound;
 use self::offline::Offline;
@@ -27,9 +29,11 @@ pub fn any(data: PageData) -> AnyView {
     match page {
         Page::Dashboard { .. } => dashboard(PageData { page, user, ..data }),
         Page::LargeDashboard { title, .. } => view! { <LargeDashboard title user/> }.into_any(),
-        Page::Dashboards { list, filter } => view! { <Dashboards list filter user/> }.into_any(),
-        Page::Bin { bin } => view! { <Bin bin user/> }.into_any(),
-        Page::InBin { dashboard } => view! { <InBin dashboard=*dashboard user/> }.into_any(),
+        Page::Dashboards { list, filter } => view! { <Dashboards list=list.read() filter user/> }.into_any(),
+        Page::Bin { bin } => view! { <BinPage bin=bin.read() user/> }.into_any(),
+        Page::InBin { title, dashboard } => {
+            view! { <InBin title dashboard=dashboard.read() user/> }.into_any()
+        }
         Page::Status { server } => view! { <Status server user/> }.into_any(),
         Page::Offline => view! { <Offline/> }.into_any(),
         Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),

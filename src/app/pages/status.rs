@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 
 use crate::app::components::SiteHeader;
 use crate::app::dashboard_store::ServiceStatus;
-use crate::app::{ServerService, ServerStatus, ThisTab, dom, format};
+use crate::app::{ServerService, ServerStatus, ThisTab, dom, format, requests};
 use crate::dashboard::User;
 
 /// How this tab's last request went.
@@ -179,7 +179,7 @@ fn Row(
 fn look(status: RwSignal<ServerStatus>, connection: RwSignal<Connection>) {
     spawn_local(async move {
         let began = dom::now_ms();
-        match dom::request::<ServerStatus>("GET", "/api/v1/status", None).await {
+        match requests::request::<ServerStatus>("GET", "/api/v1/status", None).await {
             Ok(fresh) => {
                 connection.set(Connection::Up { latency_ms: dom::now_ms().saturating_sub(began) });
                 status.set(fresh);

@@ -11,7 +11,7 @@ use super::pixel_ms;
 use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetData, WidgetSignals};
 use crate::app::drawing::draw_soon;
 use crate::app::dynamic::{attr, effect, live};
-use crate::app::{dom, json};
+use crate::app::{dom, json, requests};
 use crate::dashboard::WidgetId;
 use crate::dashboard::order::sorted;
 use crate::dashboard::query::TABLE;
@@ -185,7 +185,7 @@ fn wants(store: DashboardStore) -> Vec<(WidgetId, String)> {
 async fn points(store: DashboardStore, id: &WidgetId, (from, to): (u64, u64)) -> Result<DataFrame, String> {
     let dashboard = store.id.get_value();
     let address = format!("/api/v1/dashboards/{dashboard}/data?widget={id}&from={from}&to={to}");
-    let text = dom::send("GET", &address, None).await.map_err(|error| error.to_string())?;
+    let text = requests::send("GET", &address, None).await.map_err(|error| error.to_string())?;
     json::read(&text).map_err(|_| "The server answered something else; reload the page.".to_owned())
 }
 

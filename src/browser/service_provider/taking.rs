@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use leptos::prelude::*;
 
 use crate::app::activity;
+use crate::sync::link::{Ended, State};
 use crate::sync::protocol::{Code, Joined, Peers, ServerMessage, close};
 use crate::sync::replica::{Changes, Lost, Taken};
 
-use super::super::clock::{monotonic_ms, wall_ms};
+use super::super::clock::{monotonic_ms, random, wall_ms};
 use super::super::services::UNSAVED_CUT_MS;
 use super::super::{data, told};
 use super::{ComingBack, Services};
 
 /// The wait after a join that was turned down for now, where the server names none.
 const JOIN_AGAIN_MS: u64 = 5_000;
+/// How often a dashboard in the bin is looked for: who restored it elsewhere has everybody back soon.
+const BIN_EVERY_MS: u64 = 10_000;
 
 impl Services {
     /// Takes what the server says. True where the room has to be joined (again).
@@ -61,7 +64,8 @@ impl Services {
                 data::show(&self.store, frames, wall_ms());
             }
             ServerMessage::Pong { id } => self.link.ponged(now, id),
-            ServerMessage::Error { code, reason, retry_after_ms, .. } => {
+            ServerMessage::Error { code, reason, retry_after_ms, in_bin } => {
+                self.note_bin(code, &reason, in_bin);
                 return self.error(code, reason, retry_after_ms);
             }
         }
@@ -97,6 +101,9 @@ impl Services {
             self.socket_error = None;
             self.wipe_peers();
             self.peers(peers);
+            if self.in_bin.take().is_some() {
+                self.store.toast("This dashboard is back from the bin.", None);
+            }
         }
         if anew {
             told::taken_anew(&self.store, &changes, wall_ms().saturating_sub(away_ms.max(1)));
@@ -116,6 +123,29 @@ impl Services {
             leptos::logging::error!("This copy differed from the server's and is taken anew.");
         }
         lost.is_some()
+    }
+
+    /// Notes that the dashboard is in the bin, or is not there at all.
+    fn note_bin(&mut self, code: Code, reason: &str, in_bin: bool) {
+        if code == Code::NotFound {
+            // Who looks again is told since when; who was here when it went knows better.
+            self.in_bin = in_bin.then(|| self.in_bin.take().unwrap_or_else(|| reason.to_owned()));
+            self.look_in_bin_at = monotonic_ms() + BIN_EVERY_MS + random() % BIN_EVERY_MS;
+        }
+    }
+
+    /// Looks now and then, while somebody sees the page, whether the dashboard was restored.
+    pub(super) fn look_in_bin(&mut self, now: u64) {
+        let shows = document().visibility_state() == web_sys::VisibilityState::Visible;
+        if self.in_bin.is_some() && shows && now >= self.look_in_bin_at {
+            self.look_in_bin_at = now + BIN_EVERY_MS;
+            self.link.retry(now);
+        }
+    }
+
+    /// True where there is no such dashboard, nor will there be.
+    pub(super) fn is_gone(&self) -> bool {
+        self.in_bin.is_none() && self.link.state() == State::Ended(Ended::NotFound)
     }
 
     /// Takes an error of the server. While a join is unanswered it is about that. True where the room

@@ -25,7 +25,7 @@ use super::input::{EncodedRead, Input, Member, Pushed, Read};
 use super::resume_token::ResumeTokens;
 use super::tail::Tail;
 use super::{Rooms, Slot, frames, listing_of};
-use crate::dashboard::{DashboardId, SessionId};
+use crate::dashboard::{DashboardId, SessionId, User};
 use crate::server::store::{Listing, Opened, StoreError};
 use crate::sync::presence::PresenceSet;
 use crate::sync::protocol::{Code, close};
@@ -49,11 +49,14 @@ const SNAPSHOT_REST: Duration = Duration::from_secs(5);
 const FAILED_RETRY_MS: u64 = 1_000;
 
 /// Why a room ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Ended {
     /// Nobody was here for a while.
     Idle,
-    Deleted,
+    /// It is in the bin, or gone for good; `by` as far as that is known.
+    Deleted {
+        by: Option<User>,
+    },
     Drained {
         retry_after_ms: u64,
     },
@@ -255,7 +258,7 @@ impl Live {
                 let done = deleted.is_ok();
                 let _ = answer.send(deleted);
                 if done {
-                    return Err(Ended::Deleted);
+                    return Err(Ended::Deleted { by: deletion.by });
                 }
             }
             Input::Drain { retry_after_ms } => {
@@ -309,11 +312,11 @@ impl Live {
     async fn finish(mut self, ended: Ended, inputs: VecDeque<Input>, mut inbox: mpsc::Receiver<Input>) {
         self.rooms.metrics().open_conflicts.fetch_sub(self.open_conflicts, Relaxed);
         let members = std::mem::take(&mut self.members).into_values().chain(self.joining.take());
-        members.for_each(|member| say_goodbye(&member, ended));
+        members.for_each(|member| say_goodbye(&member, &ended));
         match ended {
             // The log ends behind what the room holds, or a panic left the dashboard half changed: only
             // what is in the store is true.
-            Ended::Failed | Ended::Deleted | Ended::Restored => self.end_saving().await,
+            Ended::Failed | Ended::Deleted { .. } | Ended::Restored => self.end_saving().await,
             Ended::Idle | Ended::Drained { .. } => self.save_last_snapshot().await,
         }
         self.rooms.unsent().note_freed(self.room.bytes() + self.tail.bytes());
@@ -328,33 +331,38 @@ impl Live {
             if let Ok(next) = self.rooms.open_next(&self.id).await {
                 for input in late.drain(..) {
                     if let Err(input) = next.send(input).await {
-                        self.turn_away(input, Ended::Failed);
+                        self.turn_away(input, &Ended::Failed);
                     }
                 }
             }
         }
         for input in late {
-            self.turn_away(input, ended);
+            self.turn_away(input, &ended);
         }
     }
 
     /// Answers an input that this room takes no more. Those that wait for an answer see it fail.
-    fn turn_away(&self, input: Input, ended: Ended) {
+    fn turn_away(&self, input: Input, ended: &Ended) {
         if let Input::Join { member, .. } = input {
             say_goodbye(&member, ended);
         }
     }
 }
 
-fn say_goodbye(member: &Member, ended: Ended) {
+fn say_goodbye(member: &Member, ended: &Ended) {
     let (frame, code, reason) = match ended {
-        Ended::Deleted => (
-            frames::in_bin("This dashboard was moved to the bin. It can be restored from there."),
+        Ended::Deleted { by } => (
+            frames::in_bin(match by {
+                Some(user) => {
+                    format!("{} moved this dashboard to the bin. It can be restored from there.", user.name)
+                }
+                None => "This dashboard was moved to the bin. It can be restored from there.".to_owned(),
+            }),
             close::NOT_FOUND,
             "dashboard deleted",
         ),
         Ended::Drained { retry_after_ms } => (
-            frames::error(Code::Internal, "The server restarts.", Some(retry_after_ms)),
+            frames::error(Code::Internal, "The server restarts.", Some(*retry_after_ms)),
             close::DRAINING,
             "draining",
         ),

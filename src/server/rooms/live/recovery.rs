@@ -37,7 +37,7 @@ impl Live {
     pub(super) async fn recover(&mut self, judged: Vec<Judged>, error: StoreError) -> Result<(), Ended> {
         tracing::warn!(dashboard = %self.id, %error, commits = judged.len(), "commits were not appended");
         if error == StoreError::Gone {
-            return Err(Ended::Deleted);
+            return Err(Ended::Deleted { by: None });
         }
         self.reload().await?;
         // What else was to be said counted on commits that are not there.
@@ -69,7 +69,7 @@ impl Live {
         let store = self.rooms.store().clone();
         let opened = match store.open(&self.id).await {
             Ok(Some(opened)) => opened,
-            Ok(None) => return Err(Ended::Deleted),
+            Ok(None) => return Err(Ended::Deleted { by: None }),
             Err(error) => return Err(self.failed(&error)),
         };
         let heard = self.heard;
