@@ -11,7 +11,7 @@ use lockstep::dashboard::{ClientId, DashboardId};
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::store::{Appended, Listing, Most, NewDashboard, Store as _, StoreError};
 
-use self::model::{Dash, Model, Op};
+use self::model::{Dash, Found, Model, Op};
 use crate::disk::{Call, Left};
 use crate::scene::{Case, Plant, Scene, Told};
 
@@ -90,17 +90,20 @@ impl Player {
         let chance = self.scene.random.below(100);
         let known = self.model.known();
         let picked = self.scene.random.pick(&known).cloned();
-        match (chance, picked) {
-            (_, None) => self.create().await,
-            (0..=11, _) if (known.len() as u64) < DASHBOARDS => self.create().await,
-            (0..=66, _) => self.append_to(known).await,
-            (67..=79, Some(id)) => self.snapshot(id).await,
-            (80..=83, Some(id)) => {
+        let binned = self.scene.random.pick(&self.model.binned()).cloned();
+        match (chance, picked, binned) {
+            (0..=6, _, Some(id)) => self.write(vec![Op::Restore { id }]).await,
+            (7..=8, _, Some(id)) => self.write(vec![Op::Purge { id }]).await,
+            (_, None, _) => self.create().await,
+            (0..=14, _, _) if (known.len() as u64) < DASHBOARDS => self.create().await,
+            (0..=64, _, _) => self.append_to(known).await,
+            (65..=77, Some(id), _) => self.snapshot(id).await,
+            (78..=81, Some(id), _) => {
                 let epoch = format!("epoch-{}", self.next());
                 self.write(vec![Op::Renew { id, epoch }]).await
             }
-            (84..=87, Some(id)) => self.write(vec![Op::Delete { id }]).await,
-            (88..=91, _) => self.ask_for_the_secret().await,
+            (82..=87, Some(id), _) => self.write(vec![Op::Delete { id }]).await,
+            (88..=91, _, _) => self.ask_for_the_secret().await,
             _ => {
                 let left = match self.scene.random.below(3) {
                     0 => None,
@@ -125,7 +128,9 @@ impl Player {
 
     fn listing(&mut self) -> Listing {
         let n = self.next();
-        Listing { title: format!("title {n}"), widgets: n as usize % 9, changed_at: n, changed_by: None }
+        let tags = (0..n % 3).map(|tag| format!("tag {tag}")).collect();
+        let (title, widgets) = (format!("title {n}"), n as usize % 9);
+        Listing { title, widgets, changed_at: n, tags, ..Listing::default() }
     }
 
     async fn create(&mut self) -> Result<(), String> {
@@ -234,7 +239,7 @@ impl Player {
         for id in self.model.unclear(settles) {
             let Some(store) = self.store.clone() else { return Ok(()) };
             match read(&store, &id).await {
-                Ok(found) => self.scene.told.found += u64::from(self.model.found(&id, found, settles)?),
+                Ok(found) => self.scene.told.found += u64::from(self.model.found(&id, &found, settles)?),
                 Err(Unread::Failed(error)) => self.scene.excuse("reading", &error)?,
                 Err(Unread::Spoilt(why)) => return Err(why),
             }
@@ -291,6 +296,10 @@ impl Player {
         self.look_at_all(true).await.map_err(|why| format!("after {left:?}: {why}"))?;
         self.compare_the_list().await?;
         self.ask_for_the_secret().await?;
+        // What is in the bin is read whole once it is out of it.
+        for id in self.model.binned() {
+            self.write(vec![Op::Restore { id }]).await?;
+        }
         self.create().await?;
         self.append_to(self.model.known()).await?;
         if let Some(store) = self.store.take() {
@@ -325,8 +334,11 @@ impl From<StoreError> for Unread {
 }
 
 /// A dashboard as the store has it. Errors where its parts do not fit together.
-async fn read(store: &SqliteStore, id: &DashboardId) -> Result<Option<Dash>, Unread> {
-    let Some(opened) = store.open(id).await? else { return Ok(None) };
+async fn read(store: &SqliteStore, id: &DashboardId) -> Result<Found, Unread> {
+    let Some(opened) = store.open(id).await? else {
+        let binned = store.binned(id).await?;
+        return Ok(binned.map_or(Found::Nothing, |binned| Found::Binned(binned.listing)));
+    };
     let log = store.tail(id, 0, Most::commits(usize::MAX)).await?;
     let listed = store.list().await?.into_iter().find(|one| one.id == *id);
     let spoilt = |why: String| Err(Unread::Spoilt(format!("{id}: {why}")));
@@ -353,7 +365,7 @@ async fn read(store: &SqliteStore, id: &DashboardId) -> Result<Option<Dash>, Unr
     }
     let log = log.into_iter().map(|stored| (stored.revision, stored.body)).collect();
     let state = (opened.revision, opened.state.into());
-    Ok(Some(Dash { epoch: opened.epoch, listing: listed.listing, state, log }))
+    Ok(Found::Whole(Dash { epoch: opened.epoch, listing: listed.listing, state, log, binned: false }))
 }
 
 /// SQLite's own word on its file.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use lockstep::dashboard::DashboardId;
 use lockstep::server::store::sqlite::SqliteStore;
-use lockstep::server::store::{Appended, Listing, Most, NewDashboard, Store as _, StoreError, Stored};
+use lockstep::server::store::{
+    Appended, Deletion, Listing, Most, NewDashboard, Store as _, StoreError, Stored,
+};
 
 /// All that a script writes stays in its log.
 const KEEP: Most = Most { commits: usize::MAX, bytes: usize::MAX };
@@ -18,6 +20,16 @@ pub struct Dash {
     /// The snapshot, and its revision.
     pub state: (u64, Arc<str>),
     pub log: Vec<(u64, Arc<str>)>,
+    pub binned: bool,
+}
+
+/// What was read of a dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Nothing,
+    /// In the bin, where its log is not read.
+    Binned(Listing),
+    Whole(Dash),
 }
 
 impl Dash {
@@ -26,7 +38,8 @@ impl Dash {
     }
 
     fn in_short(&self) -> String {
-        format!("{} at {} with a snapshot at {}", self.epoch, self.revision(), self.state.0)
+        let bin = if self.binned { ", in the bin" } else { "" };
+        format!("{} at {} with a snapshot at {}{bin}", self.epoch, self.revision(), self.state.0)
     }
 }
 
@@ -37,6 +50,8 @@ pub enum Op {
     Snapshot { id: DashboardId, revision: u64, state: Arc<str> },
     Renew { id: DashboardId, epoch: String },
     Delete { id: DashboardId },
+    Restore { id: DashboardId },
+    Purge { id: DashboardId },
 }
 
 impl Op {
@@ -46,7 +61,9 @@ impl Op {
             Self::Append { id, .. }
             | Self::Snapshot { id, .. }
             | Self::Renew { id, .. }
-            | Self::Delete { id } => id,
+            | Self::Delete { id }
+            | Self::Restore { id }
+            | Self::Purge { id } => id,
         }
     }
 
@@ -57,6 +74,8 @@ impl Op {
             Self::Snapshot { .. } => "saving a snapshot",
             Self::Renew { .. } => "renewing",
             Self::Delete { .. } => "deleting",
+            Self::Restore { .. } => "restoring",
+            Self::Purge { .. } => "deleting for good",
         }
     }
 
@@ -69,8 +88,11 @@ impl Op {
             }
             Self::Renew { id, epoch } => store.renew(id, epoch).await,
             Self::Delete { id } => {
-                store.delete(id).await.and_then(|was| if was { Ok(()) } else { Err(StoreError::Gone) })
+                let deletion = Deletion { at: 1, by: None };
+                store.delete(id, &deletion, usize::MAX).await.and_then(was_there)
             }
+            Self::Restore { id } => store.restore(id, usize::MAX).await.and_then(was_there),
+            Self::Purge { id } => store.purge(id, u64::MAX).await.and_then(was_there),
         }
     }
 
@@ -88,8 +110,9 @@ impl Op {
                 listing: new.listing.clone(),
                 state: (0, new.state.clone()),
                 log: Vec::new(),
+                binned: false,
             })),
-            (Self::Append { commits, listing, .. }, Some(dash)) => {
+            (Self::Append { commits, listing, .. }, Some(dash)) if !dash.binned => {
                 let follows = commits.first().is_some_and(|first| first.revision == dash.revision() + 1);
                 follows.then(|| {
                     let mut dash = dash.clone();
@@ -103,13 +126,23 @@ impl Op {
                 let state = if newer { (*revision, state.clone()) } else { dash.state.clone() };
                 Some(Some(Dash { state, ..dash.clone() }))
             }
-            (Self::Renew { epoch, .. }, Some(dash)) => {
+            (Self::Renew { epoch, .. }, Some(dash)) if !dash.binned => {
                 Some(Some(Dash { epoch: epoch.clone(), ..dash.clone() }))
             }
-            (Self::Delete { .. }, Some(_)) => Some(None),
+            (Self::Delete { .. }, Some(dash)) if !dash.binned => {
+                Some(Some(Dash { binned: true, ..dash.clone() }))
+            }
+            (Self::Restore { .. }, Some(dash)) if dash.binned => {
+                Some(Some(Dash { binned: false, ..dash.clone() }))
+            }
+            (Self::Purge { .. }, Some(dash)) if dash.binned => Some(None),
             _ => None,
         }
     }
+}
+
+fn was_there(was: bool) -> Result<(), StoreError> {
+    if was { Ok(()) } else { Err(StoreError::Gone) }
 }
 
 /// All dashboards that were ever asked for. Of each, first as it was last known to be.
@@ -119,7 +152,17 @@ pub struct Model(BTreeMap<DashboardId, Vec<Option<Dash>>>);
 impl Model {
     /// Those that are there, as far as is known.
     pub fn known(&self) -> Vec<DashboardId> {
-        self.0.iter().filter(|(_, can)| can[0].is_some()).map(|(id, _)| id.clone()).collect()
+        self.those(|dash| !dash.binned)
+    }
+
+    /// Those in the bin, as far as is known.
+    pub fn binned(&self) -> Vec<DashboardId> {
+        self.those(|dash| dash.binned)
+    }
+
+    fn those(&self, which: impl Fn(&Dash) -> bool) -> Vec<DashboardId> {
+        let those = self.0.iter().filter(|(_, can)| can[0].as_ref().is_some_and(&which));
+        those.map(|(id, _)| id.clone()).collect()
     }
 
     pub fn base(&self, id: &DashboardId) -> Option<&Dash> {
@@ -171,18 +214,28 @@ impl Model {
     }
 
     /// What was read of one. True where it is more than was last known.
-    pub fn found(&mut self, id: &DashboardId, found: Option<Dash>, settles: bool) -> Result<bool, String> {
+    pub fn found(&mut self, id: &DashboardId, found: &Found, settles: bool) -> Result<bool, String> {
         let can = self.of(id);
-        if !can.contains(&found) {
-            let found = found.map_or("nothing".to_owned(), |dash| dash.in_short());
+        let fits = |dash: &Option<Dash>| match (found, dash) {
+            (Found::Nothing, None) => true,
+            (Found::Binned(listing), Some(dash)) => dash.binned && dash.listing == *listing,
+            (Found::Whole(found), Some(dash)) => found == dash,
+            _ => false,
+        };
+        if !can.iter().any(fits) {
+            let found = match found {
+                Found::Nothing => "nothing".to_owned(),
+                Found::Binned(_) => "something in the bin".to_owned(),
+                Found::Whole(dash) => dash.in_short(),
+            };
             let can: Vec<_> =
                 can.iter().map(|dash| dash.as_ref().map_or("nothing".to_owned(), Dash::in_short)).collect();
             return Err(format!("lost: {id} has {found}, and should have {}", can.join(" or ")));
         }
-        let more = can[0] != found;
+        let more = !fits(&can[0]);
         // What somebody has read stays. What nobody can read may come back, until it is written over.
         if settles || more {
-            *can = vec![found];
+            can.retain(fits);
         }
         Ok(more)
     }
