@@ -293,7 +293,7 @@ impl World {
         if self.node.room.is_none() && !self.reopen() {
             let reason = "The store does not answer.".to_owned();
             let (code, retry_after_ms) = (Code::Internal, Some(FAILED_RETRY_MS));
-            return self.say(conn, ServerMessage::Error { code, reason, retry_after_ms });
+            return self.say(conn, ServerMessage::Error { code, reason, retry_after_ms, in_bin: false });
         }
         let resume = match self.check_history(resume) {
             History::Ours(resume) => resume,
@@ -351,7 +351,7 @@ impl World {
             }
             let reason = "The server could not go on.".to_owned();
             let (code, retry_after_ms) = (Code::Internal, Some(FAILED_RETRY_MS));
-            self.say(conn, ServerMessage::Error { code, reason, retry_after_ms });
+            self.say(conn, ServerMessage::Error { code, reason, retry_after_ms, in_bin: false });
             self.send_down(conn, Down::Close(close::DRAINING));
             self.node.sessions.remove(&conn);
         }
