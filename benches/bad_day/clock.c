@@ -1,4 +1,4 @@
-// The system's clock, moved by as many seconds as the file of LOCKSTEP_BAD_DAY_CLOCK says at that moment.
+// The system's clock, moved by as many seconds as the file of BAD_DAY_CLOCK says at that moment.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@ static int (*real)(clockid_t, struct timespec *) = 0;
 
 __attribute__((constructor)) static void begin(void) {
   real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-  const char *path = getenv("LOCKSTEP_BAD_DAY_CLOCK");
+  const char *path = getenv("BAD_DAY_CLOCK");
   int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   void *map = file < 0 ? MAP_FAILED : mmap(0, 8, PROT_READ, MAP_SHARED, file, 0);
   if (file >= 0) close(file);

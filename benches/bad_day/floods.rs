@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::people::Town;
 use crate::support::Client;
+
+/// Where strangers come from: Linux takes all of 127.0.0.0/8 for this machine.
+const STRANGER: [u8; 4] = [127, 0, 0, 2];
 
 /// What became of connections.
 #[derive(Debug, Default)]
@@ -19,13 +22,15 @@ pub struct Connections {
     pub turned_away: usize,
 }
 
-/// Opens connections that say so much and nothing more.
+/// Opens connections from an address of their own, which say so much and nothing more.
 pub async fn connect(addr: SocketAddr, count: usize, says: &'static [u8]) -> (Vec<TcpStream>, Connections) {
     let mut open = Vec::new();
     let mut told = Connections::default();
     for _ in 0..count.div_ceil(100) {
         let connecting = (0..100).map(|_| async move {
-            let connecting = tokio::time::timeout(Duration::from_secs(5), TcpStream::connect(addr));
+            let socket = TcpSocket::new_v4().ok()?;
+            socket.bind(SocketAddr::from((STRANGER, 0))).ok()?;
+            let connecting = tokio::time::timeout(Duration::from_secs(5), socket.connect(addr));
             let mut stream = connecting.await.ok()?.ok()?;
             stream.write_all(says).await.ok()?;
             Some(stream)
@@ -60,10 +65,12 @@ pub async fn closed(streams: &mut [TcpStream], most: Duration) -> usize {
 
 /// Makes dashboards as fast as it can; how many came about, and how many were refused.
 pub async fn make_dashboards(town: &Town, count: usize) -> (usize, usize) {
+    let stranger = reqwest::Client::builder().local_address(std::net::IpAddr::from(STRANGER)).build();
+    let stranger = stranger.expect("a client");
     let (mut made, mut refused) = (0, 0);
     for _ in 0..count.div_ceil(20) {
         let asking = (0..20).map(|_| {
-            town.http.post(town.url("/api/v1/dashboards")).json(&json!({"title": "One of too many"})).send()
+            stranger.post(town.url("/api/v1/dashboards")).json(&json!({"title": "One of too many"})).send()
         });
         for answer in join_all(asking).await {
             match answer {

@@ -65,9 +65,7 @@ impl Place {
             .stdout(Stdio::piped())
             .stderr(log);
         if self.no_clock.is_none() {
-            command
-                .env("LD_PRELOAD", self.path("clock.so"))
-                .env("LOCKSTEP_BAD_DAY_CLOCK", self.path("clock"));
+            command.env("LD_PRELOAD", self.path("clock.so")).env("BAD_DAY_CLOCK", self.path("clock"));
         }
         command
     }
