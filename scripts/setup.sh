@@ -109,3 +109,11 @@ if $with_tests && ! node scripts/chromium.mjs >/dev/null; then
   fi
   node scripts/chromium.mjs >/dev/null || fail "There is no Chromium. Install one and set CHROMIUM to its path."
 fi
+
+# Starts the server with another clock. Elsewhere than on Linux the test of that does not run.
+if $with_tests && [ "$(uname)" = Linux ] && ! has faketime; then
+  can_apt || fail "faketime is missing. Install the package faketime."
+  say "installing faketime with apt-get (seconds)"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime >/dev/null
+fi

@@ -14,6 +14,7 @@ use lockstep::server::data::series::{Bounds, SeriesStore};
 use lockstep::server::data::sources::Sources;
 use lockstep::server::data::this_server::{Load, ThisServer};
 use lockstep::server::data::{Source, SourceError};
+use lockstep::server::data_dir::{DataDir, DataDirError};
 use lockstep::server::limits::Limits;
 use lockstep::server::metrics::Metrics;
 use lockstep::server::rooms::{RoomError, Rooms};
@@ -24,11 +25,6 @@ use lockstep::server::store::{Store, StoreError};
 use lockstep::server::{audit, drain, housekeeping, memory, router, sample};
 use tracing_subscriber::EnvFilter;
 
-/// The database's file in the data directory.
-const DATABASE: &str = "lockstep.db";
-/// The pushed points', apart from it, so that neither waits for the other.
-const SERIES: &str = "series.db";
-
 /// Bytes of each worker's stack: what strangers send is bounded in depth before it is followed, and
 /// where a bound was missed this is room to fail in order instead of with the process.
 const WORKER_STACK: usize = 8 * 1024 * 1024;
@@ -38,10 +34,16 @@ const WORKER_STACK: usize = 8 * 1024 * 1024;
 enum StartError {
     #[error(transparent)]
     Site(#[from] SiteError),
-    #[error("data_dir: {} cannot be used: {error}", path.display())]
-    DataDir { path: PathBuf, error: std::io::Error },
-    #[error("data_dir: the database in {} cannot be opened: {error}", path.display())]
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error("data_dir: the database {} cannot be opened: {error}", path.display())]
     Store { path: PathBuf, error: StoreError },
+    #[error(
+        "data_dir: the points in {} cannot be opened: {error}. The dashboards are elsewhere: to start without \
+         these points, move that file away, and those beside it whose names begin like it.",
+        path.display()
+    )]
+    Series { path: PathBuf, error: StoreError },
     #[error("prometheus: {0}")]
     Source(SourceError),
     #[error("the sample dashboard could not be made: {0}")]
@@ -61,13 +63,20 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error, 2),
     };
     log_as(&config);
+    // Before anything else reads or writes there, and until the process has ended.
+    let data = match DataDir::open(&config.data_dir, config.data_must_exist) {
+        Ok(data) => data,
+        Err(error) => return refuse(&error, 1),
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(WORKER_STACK).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error, 1),
     };
-    match runtime.block_on(run(config)) {
+    let ended = runtime.block_on(run(config, &data));
+    data.keep();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&error, 1),
     }
@@ -91,21 +100,21 @@ fn log_as(config: &Config) {
     }
 }
 
-async fn run(config: Config) -> Result<(), StartError> {
+async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let site = Site::open(config.site_root.as_deref(), &std::env::current_exe()?)?;
-    let (store, is_new) = open_store(&config).await?;
+    let (store, last_change) = open_store(data).await?;
     let metrics = Arc::new(Metrics::default());
-    let series = Arc::new(open_series(&config).await?);
+    let series = Arc::new(open_series(&config, data, last_change).await?);
     let source = Arc::new(ThisServer::new(series.memory().clone()));
     let limits = Arc::new(config.limits.clone());
     let sources = sources(&config, &series, &limits).map_err(StartError::Source)?;
     let rooms = Rooms::new(store, limits, metrics.clone(), sources);
-    if is_new {
+    if data.is_new() {
         let id = rooms.create_with(sample::dashboard()).await.map_err(StartError::Sample)?;
         audit::log(audit::Event::Made, &id, None);
     }
     let state = AppState::new(&config, rooms, source.clone(), series, site).await;
-    let state = state.map_err(|error| StartError::Store { path: config.data_dir.clone(), error })?;
+    let state = state.map_err(|error| StartError::Store { path: data.database(), error })?;
     let listener = tokio::net::TcpListener::bind(config.addr).await;
     let listener = listener.map_err(|error| StartError::Bind { addr: config.addr, error })?;
     let addr = listener.local_addr()?;
@@ -122,21 +131,24 @@ async fn run(config: Config) -> Result<(), StartError> {
     }
 }
 
-/// Opens the database, made where there is none yet; true where it is new.
-async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, bool), StartError> {
-    let path = config.data_dir.clone();
-    std::fs::create_dir_all(&path).map_err(|error| StartError::DataDir { path: path.clone(), error })?;
-    let file = path.join(DATABASE);
-    let is_new = !file.exists();
-    let store = SqliteStore::open(&file).await.map_err(|error| StartError::Store { path, error })?;
-    Ok((Arc::new(store), is_new))
+/// Opens the database, made where there is none yet. Also the time of its last change.
+async fn open_store(data: &DataDir) -> Result<(Arc<dyn Store>, Option<u64>), StartError> {
+    let fails = |error| StartError::Store { path: data.database(), error };
+    let store = SqliteStore::open(&data.database()).await.map_err(fails)?;
+    let last_change = store.last_change().await.map_err(fails)?;
+    data.mark()?;
+    Ok((Arc::new(store), last_change))
 }
 
 /// Opens the file of pushed points, made where there is none yet.
-async fn open_series(config: &Config) -> Result<SeriesStore, StartError> {
+async fn open_series(
+    config: &Config,
+    data: &DataDir,
+    last_change: Option<u64>,
+) -> Result<SeriesStore, StartError> {
     let bounds = Bounds::new(&config.limits, config.series_hours);
-    let opened = SeriesStore::open(&config.data_dir.join(SERIES), bounds).await;
-    opened.map_err(|error| StartError::Store { path: config.data_dir.clone(), error })
+    let opened = SeriesStore::open_after(&data.series(), bounds, last_change).await;
+    opened.map_err(|error| StartError::Series { path: data.series(), error })
 }
 
 /// All that a widget can ask: series by name, and what the settings name.

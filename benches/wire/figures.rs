@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
+use lockstep::server::data::series::retention::Window;
 use lockstep::server::ingest::batch::Batch;
 use lockstep::server::ingest::line::{self, Precision};
 use memchr::memmem;
@@ -95,7 +96,11 @@ pub async fn ingest() -> Result<()> {
     let started = Instant::now();
     let mut read = 0;
     for lines in &batches {
-        let parsed = line::read(lines.as_bytes(), Precision::Milliseconds, Batch::new(now_ms(), DAY_MS));
+        let parsed = line::read(
+            lines.as_bytes(),
+            Precision::Milliseconds,
+            Batch::new(Window::around(now_ms(), DAY_MS)),
+        );
         let (runs, refused, _) = parsed.finish();
         assert!(refused.is_empty(), "{}", refused.words("line"));
         read += runs.iter().map(|run| run.points.len()).sum::<usize>();

@@ -25,6 +25,8 @@ pub struct Config {
     pub addr: SocketAddr,
     /// Where the database is.
     pub data_dir: PathBuf,
+    /// Whether a database has to be there already: a disk that is not mounted then stops the start.
+    pub data_must_exist: bool,
     /// Where the page's files are; `None` looks beside the executable.
     pub site_root: Option<PathBuf>,
     /// What is logged, as a `tracing` filter.
@@ -107,6 +109,12 @@ const SETTINGS: [Setting; 11] = [
         default: "127.0.0.1:3000",
     },
     Setting { name: "data_dir", value: "PATH", help: "Where the database is kept", default: "./data" },
+    Setting {
+        name: "data_must_exist",
+        value: "BOOL",
+        help: "Start only where a database is there already: a disk that is not mounted then stops the start",
+        default: "false",
+    },
     Setting {
         name: "site_root",
         value: "PATH",
@@ -271,6 +279,7 @@ impl Found {
         let config = Config {
             addr: addr.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             data_dir: self.parse("data_dir", "a path", path)?.unwrap_or_else(|| "data".into()),
+            data_must_exist: self.parse("data_must_exist", "true or false", truth)?.unwrap_or(false),
             site_root: self.parse("site_root", "a path", path)?,
             log: self
                 .parse("log", "a tracing filter, such as `info` or `lockstep=debug,warn`", |text| {
@@ -291,13 +300,7 @@ impl Found {
                     origins,
                 )?
                 .unwrap_or_default(),
-            allow_open_access_on_network: self
-                .parse(OPEN, "true or false", |text| match text {
-                    "true" | "1" => Some(true),
-                    "false" | "0" => Some(false),
-                    _ => None,
-                })?
-                .unwrap_or(false),
+            allow_open_access_on_network: self.parse(OPEN, "true or false", truth)?.unwrap_or(false),
             ingest_token: self.parse(INGEST_TOKEN, "a token without spaces", |text| {
                 (!text.contains(char::is_whitespace)).then(|| Secret::new(text))
             })?,
@@ -440,6 +443,14 @@ fn plain(value: &toml::Value) -> String {
         toml::Value::String(text) => text.clone(),
         toml::Value::Array(all) => all.iter().map(plain).collect::<Vec<_>>().join(","),
         other => other.to_string(),
+    }
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
     }
 }
 

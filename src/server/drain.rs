@@ -15,24 +15,51 @@ const COME_BACK_MS: u64 = 2_000;
 /// From the signal to the end at most: a supervisor kills after ten seconds.
 const AT_MOST: Duration = Duration::from_secs(9);
 
-/// What tells the server to stop: SIGTERM, or SIGINT from a terminal.
+/// What tells the server to stop: SIGTERM, and from a terminal SIGINT, SIGQUIT, and SIGHUP where it closes.
 pub struct Stop {
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
+    /// `None` where whoever started it said that it outlives the terminal, as `nohup` does.
+    hangup: Option<Signal>,
 }
 
 impl Stop {
     /// Listens from here on; before, the same signals end the process at once.
     pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hangup,
+        })
     }
 
     async fn told(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
+            _ = hangup(&mut self.hangup) => {}
         }
     }
+}
+
+async fn hangup(signal: &mut Option<Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// True where the process was started with SIGHUP ignored. Known on Linux; elsewhere it counts as not ignored.
+fn ignores_hangup() -> bool {
+    const SIGHUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
 /// Serves until it is told to stop. Then tells every session when to come back, finishes the log, and

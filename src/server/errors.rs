@@ -77,7 +77,23 @@ impl From<StoreError> for ApiError {
                 Self::new(Code::Full, "The server's disk is full. Nothing was changed.")
                     .status(StatusCode::INSUFFICIENT_STORAGE)
             }
-            error @ (StoreError::Taken | StoreError::Exists | StoreError::Io(_)) => {
+            StoreError::Damaged(why) => {
+                tracing::error!(%why, "what is stored does not read");
+                Self::new(
+                    Code::Internal,
+                    "What is stored is damaged and cannot be read. /status says what of it; a backup has it whole.",
+                )
+            }
+            StoreError::Unknown(why) => {
+                tracing::error!(%why, "the store failed while it was saving");
+                Self::new(
+                    Code::Internal,
+                    "The server's disk failed while it was saving this. It may be saved or not: look before you \
+                     try again.",
+                )
+                .status(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            error @ (StoreError::Taken | StoreError::Exists | StoreError::Io(_) | StoreError::Newer(_)) => {
                 tracing::error!(%error, "the store failed a request");
                 Self::new(
                     Code::Internal,

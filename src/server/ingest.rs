@@ -20,7 +20,6 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::batch::{Batch, Refusals};
-use super::clock::now_ms;
 use super::data::series::SeriesStore;
 use super::metrics::Metrics;
 use super::store::StoreError;
@@ -144,10 +143,10 @@ impl Ingest {
         let Some(gathered) = gathered.unwrap_or(Err(IngestError::Cut))? else {
             return Err(too_large(body, most).await);
         };
-        let kept_ms = self.0.series.memory().bounds().kept_ms;
+        let window = self.0.series.window();
         let work = move |body: &[u8]| {
             let unpacked = if gzip { Some(unpack(body, most)?) } else { None };
-            let batch = Batch::new(now_ms(), kept_ms);
+            let batch = Batch::new(window);
             read(unpacked.as_deref().unwrap_or(body), batch).map_err(IngestError::Unreadable)
         };
         let batch = if gathered.len() < LARGE && !gzip {

@@ -5,6 +5,8 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod data;
+pub mod data_dir;
+pub mod disk;
 pub mod drain;
 pub mod errors;
 pub mod health;

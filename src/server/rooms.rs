@@ -60,12 +60,27 @@ pub enum RoomError {
     #[error("The server restarts.")]
     Draining,
     /// What is stored does not read.
-    #[error("What is stored of this dashboard cannot be read.")]
+    #[error(
+        "What is stored of this dashboard is damaged and cannot be read. The other dashboards go on. Whoever \
+         runs this server can put it back from a backup."
+    )]
     Spoilt,
     #[error("More waits to be sent on this server than it has room for.")]
     Busy(#[from] Busy),
     #[error("The store does not answer.")]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for RoomError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Damaged(why) => {
+                tracing::error!(%why, "what is stored of a dashboard does not read");
+                Self::Spoilt
+            }
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// The handle to all rooms; cheap to copy.

@@ -37,6 +37,8 @@ const CLIENT_SECRET: &str = "client";
 const CLIENT_CHARS: usize = 22;
 /// When those come back whom a full server turned away.
 const FULL_RETRY_MS: u64 = 5_000;
+/// The same after the store failed: soon, so that whoever waits is back when it is.
+const STORE_RETRY_MS: u64 = 500;
 /// When those come back whom a draining server turned away: it is up again by then.
 const DRAINING_RETRY_MS: u64 = 1_000;
 
@@ -204,6 +206,6 @@ fn room_error(error: &RoomError) -> (Code, Option<u64>) {
         RoomError::NoMoreDashboards | RoomError::BinFull => (Code::Full, None),
         RoomError::Draining => (Code::Internal, Some(DRAINING_RETRY_MS)),
         RoomError::Spoilt => (Code::Internal, None),
-        RoomError::Store(_) => (Code::Internal, Some(FULL_RETRY_MS)),
+        RoomError::Store(_) => (Code::Internal, Some(STORE_RETRY_MS)),
     }
 }

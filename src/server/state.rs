@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -37,6 +38,8 @@ pub struct AppState {
     pub whole_list: Arc<WholeList>,
     /// For how many days the bin keeps dashboards.
     pub bin_days: u64,
+    /// Where the store's files are.
+    pub data_dir: Arc<Path>,
     pub started: Instant,
     draining: Arc<AtomicBool>,
 }
@@ -72,6 +75,7 @@ impl AppState {
             sockets,
             whole_list: Arc::default(),
             bin_days: config.bin_days,
+            data_dir: config.data_dir.as_path().into(),
             started,
             draining,
         })

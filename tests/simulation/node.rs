@@ -17,7 +17,7 @@ use super::world::{Event, Fault, World};
 use restored::History;
 
 /// When clients come back to a room that failed.
-const FAILED_RETRY_MS: u64 = 1_000;
+const FAILED_RETRY_MS: u64 = 500;
 /// How long a session may be silent.
 const SILENCE_MS: u64 = 30_000;
 

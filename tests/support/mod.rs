@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod program;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -114,6 +116,7 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
     Config {
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         data_dir: data_dir.to_owned(),
+        data_must_exist: false,
         site_root: None,
         log: "warn".to_owned(),
         log_format: LogFormat::Text,

@@ -26,6 +26,9 @@ const IDLE: [(&str, &str); 3] = [("room", "Edits"), ("presence", "Presence"), ("
 fn label(name: &str) -> String {
     match name {
         "store" => "Store".to_owned(),
+        "points" => "Points".to_owned(),
+        "disk" => "Disk".to_owned(),
+        "clock" => "Clock".to_owned(),
         "rooms" => "Rooms".to_owned(),
         "bus" => "Message bus".to_owned(),
         _ => match name.strip_prefix("source-") {
@@ -197,6 +200,6 @@ mod tests {
     fn services_have_names_that_people_read() {
         assert_eq!(label("bus"), "Message bus");
         assert_eq!(label("source-this-server"), "Data: this server");
-        assert_eq!(label("clock"), "clock");
+        assert_eq!(label("other"), "other");
     }
 }

@@ -4,11 +4,13 @@
 pub mod key;
 pub mod memory;
 pub mod points;
+pub mod retention;
 
 mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -16,9 +18,12 @@ use tokio::task::JoinHandle;
 use self::key::Key;
 use self::memory::Memory;
 use self::points::Point;
+use self::retention::{Retention, Strange, Window};
 use self::writer::Waiting;
+use crate::server::clock::now_ms;
 use crate::server::limits::Limits;
 use crate::server::store::StoreError;
+use crate::server::store::last_write::{Failing, LastWrite};
 
 /// Batches that wait for the writer. Those who bring more wait with their answer.
 const WAITING: usize = 64;
@@ -63,9 +68,44 @@ pub struct Taken {
     pub refused: Vec<(usize, u64, String)>,
 }
 
+/// The age of points by this machine's clocks.
+pub(super) struct Ages {
+    retention: Mutex<Retention>,
+    begun: Instant,
+}
+
+impl Ages {
+    /// `known` is the latest time of anything that is stored.
+    fn new(bounds: Bounds, known: Option<u64>) -> Self {
+        let retention = Retention::new(bounds.kept_ms, known, now_ms(), 0);
+        if let Some(strange) = retention.strange() {
+            tracing::warn!("{}", strange.in_words());
+        }
+        Self { retention: Mutex::new(retention), begun: Instant::now() }
+    }
+
+    /// From which time on points are kept; `None` where nothing goes for now.
+    fn sweep_before(&self, memory: &Memory) -> Option<u64> {
+        self.ask(|retention| retention.sweep_before(memory.newest()))
+    }
+
+    /// Looks at the clock and asks.
+    fn ask<T>(&self, question: impl FnOnce(&Retention) -> T) -> T {
+        // Each call leaves it whole before it can panic.
+        let mut retention = self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+        let ticks = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Some(strange) = retention.observe(now_ms(), ticks) {
+            tracing::warn!("{}", strange.in_words());
+        }
+        question(&retention)
+    }
+}
+
 /// All pushed series of one server.
 pub struct SeriesStore {
     memory: Arc<Memory>,
+    ages: Arc<Ages>,
+    last: Arc<LastWrite>,
     inbox: Mutex<Option<mpsc::Sender<Waiting>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -73,11 +113,48 @@ pub struct SeriesStore {
 impl SeriesStore {
     /// Opens the file, makes it where it is not there, and reads what it keeps.
     pub async fn open(file: &Path, bounds: Bounds) -> Result<Self, StoreError> {
+        Self::open_after(file, bounds, None).await
+    }
+
+    /// The same, where the last change of anything else that is stored was at a time (Unix milliseconds):
+    /// by that the clock is judged, too.
+    pub async fn open_after(
+        file: &Path,
+        bounds: Bounds,
+        last_change: Option<u64>,
+    ) -> Result<Self, StoreError> {
         let memory = Arc::new(Memory::new(bounds));
-        let writer = writer::Writer::open(file, memory.clone()).await?;
+        let last = Arc::new(LastWrite::default());
+        let mut writer = writer::Writer::open(file, memory.clone(), last.clone()).await?;
+        let ages = Arc::new(Ages::new(bounds, memory.newest().max(last_change)));
+        writer.tidy_up(ages.sweep_before(&memory)).await;
         let (inbox, waiting) = mpsc::channel(WAITING);
-        let task = tokio::spawn(writer.run(waiting));
-        Ok(Self { memory, inbox: Mutex::new(Some(inbox)), task: Mutex::new(Some(task)) })
+        let task = tokio::spawn(writer.run(waiting, ages.clone()));
+        Ok(Self { memory, ages, last, inbox: Mutex::new(Some(inbox)), task: Mutex::new(Some(task)) })
+    }
+
+    /// Which times of points are taken now.
+    pub fn window(&self) -> Window {
+        self.ages.ask(|retention| retention.window(self.memory.newest()))
+    }
+
+    /// Why this machine's clock is not relied on; `None` where it is.
+    pub fn strange_clock(&self) -> Option<Strange> {
+        self.ages.ask(Retention::strange)
+    }
+
+    /// Answers where points can be written: with the outcome of the last real write, or of a small one made
+    /// for it where the last says nothing about now.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match self.last.known() {
+            Some(known) => known,
+            None => self.write(Vec::new()).await.map(drop),
+        }
+    }
+
+    /// Since when writing fails, and why; `None` where the last write succeeded.
+    pub fn failing(&self) -> Option<Failing> {
+        self.last.failing()
     }
 
     /// What is kept, for those who ask.
@@ -90,6 +167,10 @@ impl SeriesStore {
         if runs.is_empty() {
             return Ok(Taken::default());
         }
+        self.write(runs).await
+    }
+
+    async fn write(&self, runs: Vec<Run>) -> Result<Taken, StoreError> {
         let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let inbox = inbox.ok_or(StoreError::Closed)?;
         let (done, outcome) = oneshot::channel();

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use crate::server::data::series::Run;
 use crate::server::data::series::key::Key;
 use crate::server::data::series::memory::in_order;
+use crate::server::data::series::retention::{Window, long};
 
-/// How far ahead of this server's clock a point's time may be: clocks differ by less.
-pub const AHEAD_MS: u64 = 3_600_000;
 /// Refusals that are told one by one; the others are counted.
 pub const TOLD: usize = 50;
 /// Characters of a reason: the names in it may be as long as a request.
@@ -61,8 +60,7 @@ impl Refusals {
 /// Gathers what a request brings.
 #[derive(Debug)]
 pub struct Batch {
-    pub now: u64,
-    kept_ms: u64,
+    window: Window,
     runs: Vec<Run>,
     by_key: HashMap<Key, usize>,
     pub refused: Refusals,
@@ -71,15 +69,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub fn new(now: u64, kept_ms: u64) -> Self {
-        Self {
-            now,
-            kept_ms,
-            runs: Vec::new(),
-            by_key: HashMap::new(),
-            refused: Refusals::default(),
-            texts: 0,
-        }
+    pub fn new(window: Window) -> Self {
+        Self { window, runs: Vec::new(), by_key: HashMap::new(), refused: Refusals::default(), texts: 0 }
     }
 
     /// The place of a series in this batch.
@@ -93,20 +84,27 @@ impl Batch {
         index
     }
 
+    /// The time of a point that brings none. Errors where this server does not know the time.
+    pub fn now(&self) -> Result<u64, String> {
+        if self.window.may_stamp {
+            return Ok(self.window.now);
+        }
+        Err("it brings no time, and this server's clock was never set; set it, or send the time".to_owned())
+    }
+
     /// Checks a time. Errors say why it does not fit.
     pub fn check_time(&self, at: i64) -> Result<u64, String> {
-        let ahead = self.now.saturating_add(AHEAD_MS);
-        let oldest = self.now.saturating_sub(self.kept_ms);
+        let Window { now, oldest, latest, kept_ms, .. } = self.window;
         match u64::try_from(at) {
-            Ok(at) if at > ahead => Err(format!(
+            Ok(at) if at > latest => Err(format!(
                 "its time is {} ahead of this server's clock; is the precision right?",
-                long(at - self.now)
+                long(at.saturating_sub(now))
             )),
             Ok(at) if at >= oldest => Ok(at),
             older => Err(format!(
                 "its time is {} ago, and this server keeps {}; is the precision right?",
-                long(self.now.saturating_sub(older.unwrap_or(0))),
-                long(self.kept_ms)
+                long(now.saturating_sub(older.unwrap_or(0))),
+                long(kept_ms)
             )),
         }
     }
@@ -127,26 +125,23 @@ impl Batch {
     }
 }
 
-/// A time in words: the largest unit that it has two of.
-fn long(ms: u64) -> String {
-    let units = [(86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes")];
-    let fits = units.into_iter().find(|(unit, _)| ms >= 2 * unit);
-    fits.map_or_else(|| format!("{} seconds", ms / 1000), |(unit, name)| format!("{} {name}", ms / unit))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn times_out_of_place_say_how_far() {
-        let batch = Batch::new(1_000_000_000, 86_400_000);
+        let window = Window::around(1_000_000_000, 86_400_000);
+        let batch = Batch::new(window);
         assert_eq!(batch.check_time(1_000_000_000 + 3_600_000), Ok(1_003_600_000));
         let far = batch.check_time(1_000_000_000 + 3 * 86_400_000).expect_err("refused");
         assert!(far.starts_with("its time is 3 days ahead"), "{far}");
         let old = batch.check_time(0).expect_err("refused");
         assert!(old.contains("11 days ago") && old.contains("keeps 24 hours"), "{old}");
         assert!(batch.check_time(-5).is_err() && batch.check_time(i64::MAX).is_err());
+        assert_eq!(batch.now(), Ok(1_000_000_000));
+        let unset = Batch::new(Window { may_stamp: false, ..window });
+        assert!(unset.now().is_err_and(|why| why.contains("never set")));
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn read(body: &[u8], mut batch: Batch) -> Result<Batch, String> {
 
 fn add(item: &RawValue, place: usize, batch: &mut Batch) -> Result<(), String> {
     let item: Item = serde_json::from_str(item.get()).map_err(|error| error.to_string())?;
-    let at = item.at.map_or(Ok(batch.now), |at| batch.check_time(at))?;
+    let at = item.at.map_or_else(|| batch.now(), |at| batch.check_time(at))?;
     let key = Key::new(&item.series, item.tags.into_iter().collect())?;
     let series = batch.series(key, place);
     batch.add(series, at, item.value);

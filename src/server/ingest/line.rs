@@ -150,7 +150,7 @@ impl<'a> Lines<'a> {
         let end = at + rest_of_line(&text[at..]);
         let time = text[at..end].trim_ascii();
         let at = match (time.is_empty(), std::str::from_utf8(time).ok().and_then(|time| time.parse().ok())) {
-            (true, _) => Ok(self.batch.now),
+            (true, _) => self.batch.now(),
             (false, Some(time)) => self.batch.check_time(self.precision.to_ms(time)),
             (false, None) => Err(format!("{} is not a time", shown(time))),
         };
@@ -300,12 +300,13 @@ fn shown(text: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::data::series::retention::Window;
     use proptest::prelude::*;
 
     const NOW: u64 = 1_795_000_000_000;
 
     fn lines(text: &str, precision: Precision) -> Batch {
-        read(text.as_bytes(), precision, Batch::new(NOW, 86_400_000))
+        read(text.as_bytes(), precision, Batch::new(Window::around(NOW, 86_400_000)))
     }
 
     /// Each point as `name time value`, and the lines that were refused.
@@ -393,7 +394,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(body in prop::collection::vec(prop::sample::select(b"a1=,\\ \"\n.ieE-+#t\xff".to_vec()), 0..80)) {
-            let (runs, refused, _) = read(&body, Precision::Seconds, Batch::new(NOW, u64::MAX)).finish();
+            let (runs, refused, _) = read(&body, Precision::Seconds, Batch::new(Window::around(NOW, u64::MAX))).finish();
             prop_assert!(runs.len() + refused.told().len() <= body.len());
         }
     }

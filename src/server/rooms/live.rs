@@ -45,8 +45,11 @@ const SNAPSHOT_BYTES: usize = 4 * 1024 * 1024;
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
 /// The shortest time between two snapshots of a busy room: encoding one costs as much as many commits.
 const SNAPSHOT_REST: Duration = Duration::from_secs(5);
-/// When clients come back to a room that failed: a moment, in which a disk may have caught itself.
-const FAILED_RETRY_MS: u64 = 1_000;
+/// When clients come back to a room that failed, or push again what was not saved: a moment, in which a disk
+/// may have caught itself. With the spread that a client adds (`sync::link`) it is back within 2 s.
+const FAILED_RETRY_MS: u64 = 500;
+/// The same where trying again changes nothing until somebody has mended the database.
+const DAMAGED_RETRY_MS: u64 = 30_000;
 
 /// Why a room ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Where dashboards are kept: one trait, which every backend fulfils to the same contract
 //! (`tests/store_contract.rs`).
 
+pub mod last_write;
 pub mod memory;
 pub mod sqlite;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::last_write::Failing;
 use crate::dashboard::{ClientId, DashboardId, UserId};
 
 pub use self::listing::{
@@ -21,7 +23,7 @@ pub use self::listing::{
 /// Older ones go.
 pub const KEEP_COMMITS: u64 = 5_000;
 
-/// Why the store did not do it. After an error nothing of the call is stored.
+/// Why the store did not do it. After an error nothing of the call is stored, but for `Unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// `(dashboard, revision)` is in the log already: somebody else was first (S1).
@@ -40,9 +42,36 @@ pub enum StoreError {
     Full(String),
     #[error("the store failed: {0}")]
     Io(String),
+    /// It failed at the last step: the call may be stored or not, all of it or nothing.
+    #[error("the store failed while it was saving, and whether it did is not known: {0}")]
+    Unknown(String),
+    /// Pages or rows do not read. Others do.
+    #[error("what is stored is damaged: {0}")]
+    Damaged(String),
+    /// The file was written by a later version of this program.
+    #[error("{0}")]
+    Newer(String),
     /// The store was closed; the server is stopping.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// True where the disk failed, or has no room: nothing else can be written then either.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::Io(_) | Self::Unknown(_))
+    }
+}
+
+/// How the files of a store are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// `None` where the last write succeeded.
+    pub failing: Option<Failing>,
+    /// What the check after the start found, in words; empty where all is well.
+    pub damage: Vec<String>,
+    /// False until that check has ended.
+    pub is_checked: bool,
 }
 
 /// A dashboard that begins.
@@ -198,8 +227,14 @@ pub trait Store: Send + Sync + 'static {
     /// Random bytes by name, made once and the same ever after. For signing.
     async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError>;
 
-    /// Answers where the store can read and write.
+    /// Answers where the store can read and write: with the outcome of the last real write, or of a small
+    /// one made for it where the last says nothing about now.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// How its files are, as far as is known.
+    fn condition(&self) -> Condition {
+        Condition { is_checked: true, ..Condition::default() }
+    }
 
     /// Writes that wait now.
     fn queue(&self) -> usize;

@@ -1,26 +1,34 @@
 //! A store in one SQLite file: a pool of readers, and one task that writes for all rooms.
 
-mod bin;
-mod checkpoint;
-mod list;
-mod writer;
+pub(in crate::server) mod check;
+pub(in crate::server) mod checkpoint;
+pub(in crate::server) mod connection;
+pub(in crate::server) mod writer;
 
-use std::path::Path;
+mod bin;
+mod list;
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, Sqlite};
 
+use self::check::Check;
+use self::connection::WriteConnection;
 use self::writer::{Write, Writer};
 use super::{
-    Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, Most, NewDashboard,
-    Opened, Store, StoreError, Stored,
+    Appended, BinPage, Binned, Condition, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, Most,
+    NewDashboard, Opened, Store, StoreError, Stored,
 };
 use crate::dashboard::{ClientId, DashboardId, UserId};
 
@@ -37,6 +45,7 @@ const STATEMENTS: usize = 64;
 pub struct SqliteStore {
     readers: SqlitePool,
     writer: Writer,
+    check: Check,
 }
 
 impl SqliteStore {
@@ -54,20 +63,39 @@ impl SqliteStore {
             .pragma("wal_autocheckpoint", "0")
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
-        let mut connection: SqliteConnection = options.connect().await.map_err(failed)?;
-        sqlx::migrate!("migrations/sqlite")
-            .run(&mut connection)
-            .await
-            .map_err(|error| StoreError::Io(error.to_string()))?;
-        list::fold_titles(&mut connection).await?;
-        let checkpoints: SqliteConnection =
-            options.clone().busy_timeout(CHECKPOINT_BUSY).connect().await.map_err(failed)?;
+        let mut first: SqliteConnection = options.connect().await.map_err(failed)?;
+        bring_back(&mut first, file).await;
+        migrate(&mut first, &sqlx::migrate!("migrations/sqlite"), file).await?;
+        list::fold_titles(&mut first).await?;
+        // From here on a file that is not there was taken away, and another in its place would hide that.
+        let options = options.create_if_missing(false);
+        let connection = WriteConnection::open(options.clone()).await?;
+        let checkpoints = WriteConnection::open(options.clone().busy_timeout(CHECKPOINT_BUSY)).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_with(options.read_only(true).create_if_missing(false))
+            .connect_with(options.read_only(true))
             .await
             .map_err(failed)?;
-        Ok(Self { readers, writer: Writer::start(connection, checkpoints) })
+        first.close().await.map_err(failed)?;
+        let writer = Writer::start(file, connection, checkpoints);
+        Ok(Self { check: Check::start(readers.clone()), readers, writer })
+    }
+
+    /// The time of the last change of all, Unix milliseconds.
+    pub async fn last_change(&self) -> Result<Option<u64>, StoreError> {
+        let last: Option<i64> = sqlx::query_scalar("SELECT MAX(changed_at) FROM dashboards")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failed)?;
+        Ok(last.and_then(|last| u64::try_from(last).ok()))
+    }
+
+    async fn kept_secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        sqlx::query_scalar("SELECT bytes FROM secrets WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(failed)
     }
 }
 
@@ -141,32 +169,9 @@ impl Store for SqliteStore {
     }
 
     async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError> {
-        // One transaction, so that snapshot and tail are of one moment.
-        let mut moment = self.readers.begin().await.map_err(failed)?;
-        let found = sqlx::query(
-            "SELECT d.n, d.epoch, s.revision, s.state FROM dashboards d
-             JOIN snapshots s ON s.dashboard = d.n WHERE d.id = $1 AND d.deleted_at IS NULL",
-        )
-        .bind(id.as_str())
-        .fetch_optional(&mut *moment)
-        .await
-        .map_err(failed)?;
-        let Some(row) = found else { return Ok(None) };
-        let revision = unsigned(&row, "revision")?;
-        let rows = sqlx::query(
-            "SELECT revision, body FROM commits WHERE dashboard = $1 AND revision > $2 ORDER BY revision",
-        )
-        .bind(row.try_get::<i64, _>("n").map_err(failed)?)
-        .bind(signed(revision))
-        .fetch_all(&mut *moment)
-        .await
-        .map_err(failed)?;
-        Ok(Some(Opened {
-            epoch: row.try_get("epoch").map_err(failed)?,
-            state: row.try_get("state").map_err(failed)?,
-            revision,
-            commits: rows.iter().map(stored).collect::<Result<_, _>>()?,
-        }))
+        let mut reader = self.readers.acquire().await.map_err(failed)?;
+        let opened = read_whole(&mut reader, id).await;
+        give_back(reader, opened).await
     }
 
     async fn tail(&self, id: &DashboardId, after: u64, most: Most) -> Result<Vec<Stored>, StoreError> {
@@ -238,18 +243,32 @@ impl Store for SqliteStore {
     }
 
     async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
-        self.writer.write(Write::Secret { name: name.to_owned(), bytes: rand::random() }).await?;
-        let bytes: Vec<u8> = sqlx::query_scalar("SELECT bytes FROM secrets WHERE name = $1")
-            .bind(name)
-            .fetch_one(&self.readers)
-            .await
-            .map_err(failed)?;
-        bytes.try_into().map_err(|_| StoreError::Io(format!("the secret {name:?} is spoilt")))
+        // Read first: what opens a dashboard must not need room on the disk.
+        let bytes = match self.kept_secret(name).await? {
+            Some(bytes) => Some(bytes),
+            None => {
+                self.writer.write(Write::Secret { name: name.to_owned(), bytes: rand::random() }).await?;
+                self.kept_secret(name).await?
+            }
+        };
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        bytes.ok_or_else(|| StoreError::Damaged(format!("the secret {name:?} does not read")))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.writer.write(Write::Nothing).await?;
-        sqlx::query("SELECT 1").execute(&self.readers).await.map(drop).map_err(failed)
+        match self.writer.last_write().known() {
+            // A round trip: whoever writes may hang in a disk that answers nothing.
+            Some(Ok(())) => self.writer.write(Write::Nothing).await?,
+            Some(Err(error)) => return Err(error),
+            None => self.writer.write(Write::Probe).await?,
+        }
+        let any = sqlx::query("SELECT n FROM dashboards LIMIT 1").fetch_optional(&self.readers).await;
+        any.map(drop).map_err(failed)
+    }
+
+    fn condition(&self) -> Condition {
+        let (damage, is_checked) = self.check.found();
+        Condition { failing: self.writer.last_write().failing(), damage, is_checked }
     }
 
     fn queue(&self) -> usize {
@@ -257,6 +276,7 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        self.check.stop();
         // The last to close tidies the file up, which one that only reads could not.
         self.readers.close().await;
         self.writer.close().await;
@@ -270,6 +290,95 @@ fn was_there(written: Result<(), StoreError>) -> Result<bool, StoreError> {
         Err(StoreError::Gone) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Brings the write-ahead log back into the file and empties it, before anybody else has it open. What a
+/// failed fsync left in the log is in the system's memory and maybe nowhere else: nothing may build on it.
+pub(in crate::server) async fn bring_back(connection: &mut SqliteConnection, file: &Path) {
+    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await;
+    match row.and_then(|row| row.try_get::<i64, _>(0)) {
+        Ok(0) => {}
+        Ok(_) => tracing::warn!(file = %file.display(), "another process reads this file"),
+        // A full disk is no reason not to start: everything can be read.
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "the write-ahead log was not brought back")
+        }
+    }
+}
+
+/// Brings tables up to date. Errors with `Newer` where a later version of this program made them.
+pub(in crate::server) async fn migrate(
+    connection: &mut SqliteConnection,
+    migrations: &Migrator,
+    file: &Path,
+) -> Result<(), StoreError> {
+    let name = file.file_name().map_or(Cow::Borrowed("the file"), |name| name.to_string_lossy());
+    migrations.run(connection).await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => {
+            let known = migrations.iter().map(|one| one.version).max().unwrap_or(0);
+            StoreError::Newer(format!(
+                "{name} was written by a later version of Lockstep: its tables have version {version}, and \
+                 this program knows them up to {known}. Nothing was changed. Start the later version, or put \
+                 back a backup that this one wrote"
+            ))
+        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failed(error),
+        error => StoreError::Io(format!("the tables of {name} could not be brought up to date: {error}")),
+    })
+}
+
+/// The write-ahead log's file beside a database's.
+pub(in crate::server) fn log_of(file: &Path) -> PathBuf {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// Gives back a reader that had a transaction. After one that failed it is let go of: SQLite may have rolled
+/// back by itself, and then the next to begin there could not.
+async fn give_back<T>(
+    reader: PoolConnection<Sqlite>,
+    outcome: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    if outcome.is_err() {
+        // How it ends says nothing: it is not used again.
+        let _ = reader.close().await;
+    }
+    outcome
+}
+
+/// The newest snapshot and the commits after it.
+async fn read_whole(reader: &mut SqliteConnection, id: &DashboardId) -> Result<Option<Opened>, StoreError> {
+    // One transaction, so that snapshot and tail are of one moment.
+    let mut moment = reader.begin().await.map_err(failed)?;
+    let found = sqlx::query(
+        "SELECT d.n, d.epoch, s.revision, s.state FROM dashboards d
+         JOIN snapshots s ON s.dashboard = d.n WHERE d.id = $1 AND d.deleted_at IS NULL",
+    )
+    .bind(id.as_str())
+    .fetch_optional(&mut *moment)
+    .await
+    .map_err(failed)?;
+    let Some(row) = found else {
+        moment.commit().await.map_err(failed)?;
+        return Ok(None);
+    };
+    let revision = unsigned(&row, "revision")?;
+    let rows = sqlx::query(
+        "SELECT revision, body FROM commits WHERE dashboard = $1 AND revision > $2 ORDER BY revision",
+    )
+    .bind(row.try_get::<i64, _>("n").map_err(failed)?)
+    .bind(signed(revision))
+    .fetch_all(&mut *moment)
+    .await
+    .map_err(failed)?;
+    moment.commit().await.map_err(failed)?;
+    Ok(Some(Opened {
+        epoch: row.try_get("epoch").map_err(failed)?,
+        state: row.try_get("state").map_err(failed)?,
+        revision,
+        commits: rows.iter().map(stored).collect::<Result<_, _>>()?,
+    }))
 }
 
 fn stored(row: &sqlx::sqlite::SqliteRow) -> Result<Stored, StoreError> {
@@ -288,17 +397,29 @@ fn signed(value: u64) -> i64 {
 }
 
 fn spoilt(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Io(format!("a row is spoilt: {error}"))
+    StoreError::Damaged(format!("a row does not read: {error}"))
 }
 
 /// What an error of sqlx means here.
 pub(in crate::server) fn failed(error: sqlx::Error) -> StoreError {
-    const SQLITE_FULL: &str = "13";
+    const SQLITE_CORRUPT: i32 = 11;
+    const SQLITE_FULL: i32 = 13;
+    const SQLITE_NOTADB: i32 = 26;
+    /// No room for the index of the write-ahead log.
+    const SQLITE_IOERR_SHMSIZE: i32 = 10 | (19 << 8);
+    let code = |code: Option<Cow<'_, str>>| code.and_then(|code| code.parse::<i32>().ok());
     match &error {
         sqlx::Error::PoolClosed => StoreError::Closed,
-        sqlx::Error::Database(inner) if inner.code().as_deref() == Some(SQLITE_FULL) => {
-            StoreError::Full(inner.message().to_owned())
-        }
+        sqlx::Error::Database(inner) => match code(inner.code()) {
+            Some(SQLITE_IOERR_SHMSIZE) => StoreError::Full(inner.message().to_owned()),
+            Some(code) if code & 0xff == SQLITE_FULL => StoreError::Full(inner.message().to_owned()),
+            Some(code) if [SQLITE_CORRUPT, SQLITE_NOTADB].contains(&(code & 0xff)) => {
+                StoreError::Damaged(inner.message().to_owned())
+            }
+            _ => StoreError::Io(error.to_string()),
+        },
+        // A text that is none, a number that is none.
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Damaged(error.to_string()),
         _ => StoreError::Io(error.to_string()),
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::key::{Key, NAME_LABEL, Selector};
 use super::points::{Point, Points, View};
+use super::retention::AHEAD_MS;
 use super::{Bounds, Run};
 
 /// A series' number in the file.
@@ -21,6 +22,8 @@ pub struct Memory {
     tick: watch::Sender<u64>,
     /// When the last pushed points came, Unix milliseconds; 0 before the first.
     pub last_push: AtomicU64,
+    /// The time of the newest pushed point, Unix milliseconds; 0 before the first.
+    newest: AtomicU64,
     /// Points let go of before their time, because there were too many of all series.
     pub early: AtomicU64,
     points: AtomicUsize,
@@ -72,6 +75,7 @@ impl Memory {
             kept: RwLock::default(),
             tick: watch::Sender::new(0),
             last_push: AtomicU64::new(0),
+            newest: AtomicU64::new(0),
             early: AtomicU64::new(0),
             points: AtomicUsize::new(0),
             pushed: AtomicUsize::new(0),
@@ -93,8 +97,14 @@ impl Memory {
         for (name, value) in values {
             let id = kept.id_of(Key::own(name, Vec::new()), true);
             let series = kept.all.get_mut(&id).expect("it was just found or made");
+            if series.points.last().is_some_and(|(last, _)| last > at.saturating_add(AHEAD_MS)) {
+                // The clock was far ahead and is set back: what it stamped would stand in the way for as long.
+                self.points.fetch_sub(series.points.count(), Relaxed);
+                series.points = Points::default();
+                series.late += 1;
+            }
             let before = series.points.count();
-            // The system's clock may be set back; the points stay in time order.
+            // The system's clock may be set back a little; the points stay in time order.
             let at = series.points.last().map_or(at, |(last, _)| at.max(last + 1));
             series.points.extend(&[(at, value.filter(|value| value.is_finite()).unwrap_or(f64::NAN))]);
             self.points.fetch_add(series.points.count() - before, Relaxed);
@@ -161,6 +171,7 @@ impl Memory {
         for (id, points) in runs {
             let Some(series) = kept.all.get_mut(&id) else { continue };
             let before = series.points.count();
+            self.newest.fetch_max(points.last().map_or(0, |(at, _)| *at), Relaxed);
             if series.points.extend(points) {
                 series.late += 1;
             }
@@ -195,9 +206,8 @@ impl Memory {
         }
     }
 
-    /// Lets go of what is too old, and of series that have nothing left. The numbers of those.
-    pub(super) fn sweep(&self, now: u64) -> Vec<Id> {
-        let before = now.saturating_sub(self.bounds.kept_ms);
+    /// Lets go of points from before a time, and of series that have nothing left. The numbers of those.
+    pub(super) fn sweep(&self, before: u64) -> Vec<Id> {
         let mut kept = self.write();
         let mut gone = Vec::new();
         for (id, series) in &mut kept.all {
@@ -293,6 +303,11 @@ impl Memory {
         pushed.fold(Size::default(), add)
     }
 
+    /// The time of the newest pushed point, Unix milliseconds.
+    pub fn newest(&self) -> Option<u64> {
+        Some(self.newest.load(Relaxed)).filter(|newest| *newest > 0)
+    }
+
     /// Notes when pushed points came.
     pub(super) fn pushed_at(&self, now: u64) {
         self.last_push.store(now, Relaxed);
@@ -373,7 +388,7 @@ mod tests {
         assert!(ids[0].is_some() && ids[1].is_some() && ids[2].is_none() && ids[3] == ids[0]);
         let (a, b) = (ids[0].expect("made"), ids[1].expect("made"));
         memory.apply([(a, &[(1, 1.0)][..])], []);
-        assert_eq!(memory.sweep(500), [b], "nothing came for it, and its place is free again");
+        assert_eq!(memory.sweep(0), [b], "nothing came for it, and its place is free again");
         assert!(memory.ids([key("c")])[0].is_some_and(|c| c != b), "a number is never used twice");
     }
 
@@ -403,6 +418,18 @@ mod tests {
         }
         assert!(memory.size().points <= 3_000 && memory.early.load(Relaxed) > 0);
         assert_eq!(read(&memory, "d")[0].1, 1_000, "the oldest of all go first");
+    }
+
+    #[test]
+    fn own_values_go_on_after_the_clock_was_far_ahead() {
+        let memory = memory(9, 10, 100);
+        memory.record(9 * AHEAD_MS, [("server.cpu", Some(1.0))]);
+        memory.record(AHEAD_MS, [("server.cpu", Some(2.0))]);
+        memory.record(AHEAD_MS - 5, [("server.cpu", Some(3.0))]);
+        let (found, _) = memory.find(&selectors("server.cpu")[0], 9, |_| 0, u64::MAX);
+        assert_eq!(found[0].last, Some((AHEAD_MS + 1, 3.0)));
+        assert_eq!((found[0].view.at_most(), memory.points()), (2, 2));
+        assert_eq!(memory.newest(), None, "own values say nothing of the clocks elsewhere");
     }
 
     #[test]

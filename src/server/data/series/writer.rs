@@ -4,7 +4,7 @@
 //! go when all of their points are too old. Where they hold far more than is kept, because series have had
 //! their number of points, what is kept is written anew beside the others' batches, and the rows before go.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +16,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::memory::{Id, Memory};
 use super::points::{Point, decode, encode, read_number, write_number};
-use super::{Key, Run, Taken};
+use super::{Ages, Key, Run, Taken};
 use crate::server::clock::now_ms;
 use crate::server::store::StoreError;
-use crate::server::store::sqlite::failed;
+use crate::server::store::last_write::LastWrite;
+use crate::server::store::sqlite::checkpoint::{REST_AFTER, REST_BYTES};
+use crate::server::store::sqlite::connection::WriteConnection;
+use crate::server::store::sqlite::writer::{PROBE_BYTES, PROBE_FAILING_BYTES, in_doubt, probe};
+use crate::server::store::sqlite::{bring_back, failed, log_of, migrate};
 
 /// Batches in one transaction.
 const GROUP: usize = 64;
@@ -36,15 +40,25 @@ const SLACK: u64 = 1_000_000;
 /// Rows removed at once.
 const ROWS: i64 = 500;
 
-/// What there is to write.
+/// The file as the log names it.
+const FILE: &str = "series.db";
+/// How long to wait for somebody who reads when the log's file is cut: whoever brings points waits meanwhile.
+const REST_BUSY_MS: u64 = 100;
+
+/// What there is to write. Without runs it only says whether writing works.
 pub(super) struct Waiting {
     pub(super) runs: Vec<Run>,
     pub(super) done: oneshot::Sender<Result<Taken, StoreError>>,
 }
 
 pub(super) struct Writer {
-    connection: SqliteConnection,
+    connection: WriteConnection,
     memory: Arc<Memory>,
+    last: Arc<LastWrite>,
+    /// The write-ahead log.
+    log: PathBuf,
+    /// True where something was written since the log's file was looked at.
+    wrote: bool,
     /// Points in the file.
     points: u64,
     /// Series that memory has let go of, and the file still has.
@@ -73,32 +87,47 @@ struct Group {
 
 impl Writer {
     /// Opens the file and reads what it keeps into memory.
-    pub(super) async fn open(file: &Path, memory: Arc<Memory>) -> Result<Self, StoreError> {
-        let mut connection = SqliteConnectOptions::new()
+    pub(super) async fn open(
+        file: &Path,
+        memory: Arc<Memory>,
+        last: Arc<LastWrite>,
+    ) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // Who was answered has it for good.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY)
-            .disable_statement_logging()
-            .connect()
-            .await
-            .map_err(failed)?;
-        sqlx::raw_sql(TABLES).execute(&mut connection).await.map_err(failed)?;
-        let mut writer = Self { connection, memory, points: 0, gone: Vec::new(), anew: None };
+            .disable_statement_logging();
+        let mut first: SqliteConnection = options.connect().await.map_err(failed)?;
+        bring_back(&mut first, file).await;
+        migrate(&mut first, &sqlx::migrate!("migrations/series"), file).await?;
+        // From here on a file that is not there was taken away, and another in its place would hide that.
+        let connection = WriteConnection::open(options.create_if_missing(false)).await?;
+        first.close().await.map_err(failed)?;
+        let mut writer = Self {
+            connection,
+            memory,
+            last,
+            log: log_of(file),
+            wrote: true,
+            points: 0,
+            gone: Vec::new(),
+            anew: None,
+        };
         writer.load().await?;
-        writer.sweep().await?;
         Ok(writer)
     }
 
     async fn load(&mut self) -> Result<(), StoreError> {
+        let connection = self.connection.get().await?;
         let last: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'series'")
-            .fetch_optional(&mut self.connection)
+            .fetch_optional(&mut *connection)
             .await
             .map_err(failed)?;
         self.memory.number_after(last.and_then(|last| Id::try_from(last).ok()).unwrap_or(0));
-        let mut names = sqlx::query("SELECT id, name FROM series").fetch(&mut self.connection);
+        let mut names = sqlx::query("SELECT id, name FROM series").fetch(&mut *connection);
         while let Some(row) = names.try_next().await.map_err(failed)? {
             let id: i64 = row.try_get(0).map_err(failed)?;
             let name: &str = row.try_get(1).map_err(failed)?;
@@ -108,8 +137,7 @@ impl Writer {
             }
         }
         drop(names);
-        let mut rows =
-            sqlx::query("SELECT n, points, body FROM batches ORDER BY n").fetch(&mut self.connection);
+        let mut rows = sqlx::query("SELECT n, points, body FROM batches ORDER BY n").fetch(connection);
         while let Some(row) = rows.try_next().await.map_err(failed)? {
             self.points += row.try_get::<i64, _>(1).map_err(failed)?.unsigned_abs();
             let body: &[u8] = row.try_get(2).map_err(failed)?;
@@ -127,7 +155,7 @@ impl Writer {
     }
 
     /// Writes until nobody can bring anything any more.
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Waiting>) {
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Waiting>, ages: Arc<Ages>) {
         let mut sweeps = interval(SWEEP_EVERY);
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut group = Vec::new();
@@ -142,16 +170,33 @@ impl Writer {
                 }
                 // Between two groups, so that it keeps nobody waiting for long.
                 () = std::future::ready(()), if self.anew.is_some() => self.write_anew().await,
-                _ = sweeps.tick() => self.sweep().await,
+                _ = sweeps.tick() => {
+                    self.wrote = true;
+                    self.sweep(ages.sweep_before(&self.memory)).await
+                }
+                () = tokio::time::sleep(REST_AFTER), if self.wrote => self.rest().await,
             };
-            if let Err(error) = work {
+            if let Err(error) = self.connection.outcome(work) {
                 tracing::warn!(%error, "the file of series was not tidied up; it is tried again");
                 self.anew = None;
             }
         }
-        if let Err(error) = self.connection.close().await {
-            tracing::warn!(%error, "the file of series was not closed well; it mends itself at the next start");
+        self.connection.close().await;
+    }
+
+    /// Nothing was written for a while: a log far larger than it has to be is cut.
+    async fn rest(&mut self) -> Result<(), StoreError> {
+        self.wrote = false;
+        if !std::fs::metadata(&self.log).is_ok_and(|log| log.len() > REST_BYTES) {
+            return Ok(());
         }
+        let connection = self.connection.get().await?;
+        let cut = format!(
+            "PRAGMA busy_timeout = {REST_BUSY_MS}; PRAGMA wal_checkpoint(TRUNCATE);
+             PRAGMA busy_timeout = {}",
+            BUSY.as_millis()
+        );
+        sqlx::raw_sql(&cut).execute(connection).await.map(drop).map_err(failed)
     }
 
     /// Makes a group durable, shows it to those who ask, and answers.
@@ -160,6 +205,7 @@ impl Writer {
         let memory = self.memory.clone();
         let Some(group) = beside(points, move || Group::new(&memory, waiting)).await else { return };
         let written = self.write(&group).await;
+        self.wrote = true;
         if written.is_ok() {
             self.points += group.points;
         }
@@ -167,35 +213,47 @@ impl Writer {
         beside(points, move || group.finish(&memory, written)).await;
         let kept = self.memory.points() as u64;
         if self.anew.is_none() && self.points > 2 * kept + SLACK {
-            self.anew = self.begin_anew().await.ok();
+            let anew = self.begin_anew().await;
+            self.anew = self.connection.outcome(anew).ok();
         }
     }
 
-    /// One transaction.
+    /// One transaction. After an error nothing of it is stored, but for `Unknown`.
     async fn write(&mut self, group: &Group) -> Result<(), StoreError> {
-        if group.points == 0 {
+        if group.points == 0 && !group.is_probe() {
             return Ok(());
         }
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        for (id, key) in &group.names {
-            // A name that could not be removed yet is there under a number that is gone. The points that come
-            // now are under this one, or nobody would find them after a restart.
-            sqlx::query("INSERT OR REPLACE INTO series (id, name) VALUES ($1, $2)")
-                .bind(i64::from(*id))
-                .bind(key.whole())
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
+        let outcome = match self.connection.get().await {
+            Ok(connection) => write_group(connection, group, self.last.failing().is_some()).await,
+            Err(error) => Err(error),
+        };
+        let outcome = self.connection.outcome(outcome);
+        self.last.note(FILE, outcome.as_ref().map(drop));
+        if let Err(StoreError::Unknown(_)) = outcome
+            && let Ok(connection) = self.connection.get().await
+        {
+            // It left its rows in the log, where SQLite would find them once this process is gone. Another
+            // transaction in their place ends that.
+            let probed = probe(connection, PROBE_BYTES).await.map_err(failed);
+            if let Err(error) = self.connection.outcome(probed) {
+                tracing::warn!(%error, "nor could anything else be written");
+            }
         }
-        insert(&mut transaction, group.newest, group.points, &group.body).await?;
-        transaction.commit().await.map_err(failed)
+        outcome
     }
 
-    /// Lets go of what is too old, in memory and in the file.
-    async fn sweep(&mut self) -> Result<(), StoreError> {
-        let now = now_ms();
-        self.gone.extend(self.memory.sweep(now));
-        let before = i64::try_from(now.saturating_sub(self.memory.bounds().kept_ms)).unwrap_or(i64::MAX);
+    /// Sweeps at the start, where a disk that is full is no reason to stop.
+    pub(super) async fn tidy_up(&mut self, before: Option<u64>) {
+        let swept = self.sweep(before).await;
+        if let Err(error) = self.connection.outcome(swept) {
+            tracing::warn!(%error, "the file of series was not tidied up; it is tried again");
+        }
+    }
+
+    /// Lets go of what is older than a time, in memory and in the file, and of series that have nothing left.
+    async fn sweep(&mut self, before: Option<u64>) -> Result<(), StoreError> {
+        self.gone.extend(self.memory.sweep(before.unwrap_or(0)));
+        let before = i64::try_from(before.unwrap_or(0)).unwrap_or(i64::MAX);
         loop {
             let rows = sqlx::query(
                 "DELETE FROM batches WHERE n IN (SELECT n FROM batches WHERE newest < $1 LIMIT $2)
@@ -203,7 +261,7 @@ impl Writer {
             )
             .bind(before)
             .bind(ROWS)
-            .fetch_all(&mut self.connection)
+            .fetch_all(self.connection.get().await?)
             .await
             .map_err(failed)?;
             self.forget(&rows)?;
@@ -215,7 +273,7 @@ impl Writer {
         while let Some(id) = self.gone.last() {
             sqlx::query("DELETE FROM series WHERE id = $1")
                 .bind(i64::from(*id))
-                .execute(&mut self.connection)
+                .execute(self.connection.get().await?)
                 .await
                 .map_err(failed)?;
             self.gone.pop();
@@ -225,7 +283,7 @@ impl Writer {
 
     async fn begin_anew(&mut self) -> Result<Anew, StoreError> {
         let before: Option<i64> = sqlx::query_scalar("SELECT MAX(n) FROM batches")
-            .fetch_one(&mut self.connection)
+            .fetch_one(self.connection.get().await?)
             .await
             .map_err(failed)?;
         Ok(Anew { next: 0, before: before.unwrap_or(0) })
@@ -257,7 +315,7 @@ impl Writer {
             });
             let Some((body, points, newest, after)) = part.await else { return Ok(()) };
             if points > 0 {
-                insert(&mut self.connection, newest, points, &body).await?;
+                insert(self.connection.get().await?, newest, points, &body).await?;
                 self.points += points;
             }
             self.anew = Some(Anew { next: after.unwrap_or(Id::MAX), before });
@@ -268,7 +326,7 @@ impl Writer {
         )
         .bind(before)
         .bind(ROWS)
-        .fetch_all(&mut self.connection)
+        .fetch_all(self.connection.get().await?)
         .await
         .map_err(failed)?;
         self.forget(&rows)?;
@@ -305,6 +363,11 @@ impl Group {
         }
         let names = memory.not_stored(ids.iter().flatten().copied().flatten());
         Self { waiting, ids, names, body, points, newest }
+    }
+
+    /// True where somebody asks whether writing works.
+    fn is_probe(&self) -> bool {
+        self.waiting.iter().any(|one| one.runs.is_empty())
     }
 
     fn finish(self, memory: &Memory, written: Result<(), StoreError>) {
@@ -345,6 +408,31 @@ async fn beside<T: Send + 'static>(points: usize, work: impl FnOnce() -> T + Sen
     done.inspect_err(|error| tracing::error!(%error, "a step of the writer of series panicked")).ok()
 }
 
+async fn write_group(
+    connection: &mut SqliteConnection,
+    group: &Group,
+    was_failing: bool,
+) -> Result<(), StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    for (id, key) in &group.names {
+        // A name that could not be removed yet is there under a number that is gone. The points that come
+        // now are under this one, or nobody would find them after a restart.
+        sqlx::query("INSERT OR REPLACE INTO series (id, name) VALUES ($1, $2)")
+            .bind(i64::from(*id))
+            .bind(key.whole())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+    }
+    if group.points > 0 {
+        insert(&mut transaction, group.newest, group.points, &group.body).await?;
+    } else {
+        let bytes = if was_failing { PROBE_FAILING_BYTES } else { PROBE_BYTES };
+        probe(&mut transaction, bytes).await.map_err(failed)?;
+    }
+    transaction.commit().await.map_err(|error| in_doubt(failed(error)))
+}
+
 async fn insert(to: &mut SqliteConnection, newest: u64, points: u64, body: &[u8]) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO batches (newest, points, body) VALUES ($1, $2, $3)")
         .bind(i64::try_from(newest).unwrap_or(i64::MAX))
@@ -381,22 +469,6 @@ fn read_body(mut body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
     }
     Some(runs)
 }
-
-const TABLES: &str = "
--- A number is never used twice: old batches may still name a series that is gone.
-CREATE TABLE IF NOT EXISTS series (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE
-) STRICT;
-CREATE TABLE IF NOT EXISTS batches (
-    n INTEGER PRIMARY KEY AUTOINCREMENT,
-    -- The time of the newest point, Unix milliseconds.
-    newest INTEGER NOT NULL,
-    points INTEGER NOT NULL,
-    body BLOB NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS batches_newest ON batches (newest);
-";
 
 #[cfg(test)]
 mod tests {
@@ -442,7 +514,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("series.db");
         let now = now_ms();
-        let open = || Writer::open(&file, Arc::new(Memory::new(bounds(1_000))));
+        let open = || Writer::open(&file, Arc::new(Memory::new(bounds(1_000))), Arc::default());
+        let old = Some(now - 3_600_000);
         async fn push(writer: &mut Writer, run: Run) -> u64 {
             let (done, outcome) = oneshot::channel();
             writer.take(vec![Waiting { runs: vec![run], done }]).await;
@@ -450,18 +523,21 @@ mod tests {
         }
         let mut writer = open().await.expect("opens");
         let no = "CREATE TRIGGER no BEFORE DELETE ON series BEGIN SELECT RAISE(ABORT, 'no'); END";
-        sqlx::raw_sql(no).execute(&mut writer.connection).await.expect("a trigger");
+        sqlx::raw_sql(no).execute(writer.connection.get().await.expect("opens")).await.expect("a trigger");
         assert_eq!(push(&mut writer, run("a", now - 3_700_000, 5)).await, 5);
-        assert!(writer.sweep().await.is_err());
+        assert!(writer.sweep(old).await.is_err());
         assert_eq!(writer.gone.len(), 1, "it is tried again");
         assert_eq!(push(&mut writer, run("a", now, 3)).await, 3);
-        writer.connection.close().await.expect("closes");
+        writer.connection.close().await;
         let found = |writer: &Writer| writer.memory.find(&selectors("a")[0], 9, |_| 0, u64::MAX).0;
         let mut writer = open().await.expect("opens");
         assert_eq!(found(&writer)[0].view.at_most(), 3);
-        sqlx::raw_sql("DROP TRIGGER no").execute(&mut writer.connection).await.expect("dropped");
+        sqlx::raw_sql("DROP TRIGGER no")
+            .execute(writer.connection.get().await.expect("opens"))
+            .await
+            .expect("dropped");
         writer.gone.push(77);
-        writer.sweep().await.expect("tidied up");
+        writer.sweep(old).await.expect("tidied up");
         assert!(writer.gone.is_empty() && found(&writer).len() == 1);
     }
 
@@ -477,7 +553,9 @@ mod tests {
         store.push(vec![run("b", now, 1)]).await.expect("taken");
         assert!(count(&store, "a") >= 1_000);
         store.close().await;
-        let writer = Writer::open(&file, Arc::new(Memory::new(bounds(1_000)))).await.expect("opens");
+        let mut writer =
+            Writer::open(&file, Arc::new(Memory::new(bounds(1_000))), Arc::default()).await.expect("opens");
+        writer.sweep(None).await.expect("swept");
         assert!(writer.points < 1_500_000, "{} points in the file", writer.points);
         let points = writer.memory.size().points;
         assert!((1_001..1_600).contains(&points), "{points} points of the two series");

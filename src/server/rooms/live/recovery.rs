@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::log::{self, Judged};
-use super::{Ended, FAILED_RETRY_MS, Live, listing_of};
+use super::{DAMAGED_RETRY_MS, Ended, FAILED_RETRY_MS, Live, listing_of};
 use crate::dashboard::{ClientId, SessionId};
 use crate::server::rooms::answers::Answers;
 use crate::server::rooms::input::Bad;
@@ -40,6 +40,7 @@ impl Live {
             return Err(Ended::Deleted { by: None });
         }
         self.reload().await?;
+        let (reason, retry_after_ms) = not_saved(&error);
         // What else was to be said counted on commits that are not there.
         let mut replies = std::mem::take(&mut self.replies);
         replies.retain(|(session, _)| judged.iter().all(|judged| judged.session != *session));
@@ -54,8 +55,8 @@ impl Live {
             let bad = Bad {
                 seq: commit.seq,
                 code: Code::Internal,
-                reason: "The server could not save this yet.".to_owned(),
-                retry_after_ms: Some(FAILED_RETRY_MS),
+                reason: reason.to_owned(),
+                retry_after_ms: Some(retry_after_ms),
             };
             self.reject(session, bad, last + 1);
         }
@@ -104,6 +105,22 @@ impl Live {
     fn failed(&self, error: &dyn std::fmt::Display) -> Ended {
         tracing::error!(dashboard = %self.id, %error, "the room cannot go on");
         Ended::Failed
+    }
+}
+
+/// Why a change waits with its author, and when it is pushed again, in milliseconds.
+fn not_saved(error: &StoreError) -> (&'static str, u64) {
+    match error {
+        StoreError::Full(_) => (
+            "The server's disk is full. What you did is kept here, and saved by itself as soon as there is room.",
+            FAILED_RETRY_MS,
+        ),
+        StoreError::Damaged(_) => (
+            "The server could not save this, because the database is damaged where this dashboard is. What you \
+             did is kept here. Whoever runs the server can put back a backup.",
+            DAMAGED_RETRY_MS,
+        ),
+        _ => ("The server could not save this yet.", FAILED_RETRY_MS),
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::{
     BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_COUNTED_TAGS, Order,
     StoreError,
 };
-use super::{failed, signed, spoilt, unsigned};
+use super::{failed, give_back, signed, spoilt, unsigned};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, User};
 
@@ -31,7 +31,13 @@ pub(super) async fn all(readers: &SqlitePool) -> Result<Vec<Listed>, StoreError>
 
 /// A part of the list, with the counts as of the same moment.
 pub(super) async fn page(readers: &SqlitePool, asked: &ListQuery) -> Result<ListPage, StoreError> {
-    let mut moment = readers.begin().await.map_err(failed)?;
+    let mut reader = readers.acquire().await.map_err(failed)?;
+    let page = page_of(&mut reader, asked).await;
+    give_back(reader, page).await
+}
+
+async fn page_of(reader: &mut SqliteConnection, asked: &ListQuery) -> Result<ListPage, StoreError> {
+    let mut moment = reader.begin().await.map_err(failed)?;
     let mut dashboards = rows_of(&mut moment, asked).await?;
     let mut query = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM dashboards d");
     push_filter(&mut query, asked);
@@ -109,7 +115,17 @@ pub(super) async fn bin(
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<BinPage, StoreError> {
-    let mut moment = readers.begin().await.map_err(failed)?;
+    let mut reader = readers.acquire().await.map_err(failed)?;
+    let page = bin_of(&mut reader, after, limit).await;
+    give_back(reader, page).await
+}
+
+async fn bin_of(
+    reader: &mut SqliteConnection,
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<BinPage, StoreError> {
+    let mut moment = reader.begin().await.map_err(failed)?;
     let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
     query.push(COLUMNS).push(", d.outline, d.deleted_at, d.deleted_by FROM dashboards d");
     query.push(" WHERE d.deleted_at IS NOT NULL");

@@ -1,5 +1,6 @@
 //! The one who writes: takes everything that waits, of all rooms, into one transaction with one fsync.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,18 +9,28 @@ use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::super::last_write::LastWrite;
 use super::super::{Appended, Deletion, Listing, Most, NewDashboard, StoreError};
 use super::checkpoint::{self, Written};
+use super::connection::WriteConnection;
 use super::{bin, failed, signed};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, UserId};
 
+/// The file as the log names it.
+const FILE: &str = "lockstep.db";
 /// Writes that wait for the task: one or two of each busy room. More of them wait their turn outside.
 const WAITING: usize = 1_024;
 /// Writes in one transaction: enough to share an fsync, few enough that a checkpoint stays short.
 const GROUP: usize = 256;
 /// Rows per insert. Fixed sizes, so that each is prepared once; a statement costs far more than a row.
 const ROWS: [usize; 4] = [128, 32, 8, 1];
+/// Writes of a group that the disk fails one by one before the others are not tried any more.
+const MOST_ALONE_FAIL: usize = 3;
+/// Bytes of a probe: one page, written at most every few seconds of an idle server.
+pub(in crate::server) const PROBE_BYTES: i64 = 16;
+/// The same while writing fails: a disk that takes this takes edits.
+pub(in crate::server) const PROBE_FAILING_BYTES: i64 = 64 * 1024;
 
 /// What there is to write.
 pub(super) enum Write {
@@ -70,6 +81,8 @@ pub(super) enum Write {
         name: String,
         bytes: [u8; 32],
     },
+    /// Says whether writing works.
+    Probe,
     /// A round trip.
     Nothing,
 }
@@ -83,7 +96,8 @@ impl Write {
             | Self::Delete { .. }
             | Self::Restore { .. }
             | Self::Purge { .. }
-            | Self::Renew { .. } => true,
+            | Self::Renew { .. }
+            | Self::Probe => true,
             Self::Snapshot { .. }
             | Self::Favourite { .. }
             | Self::Outline { .. }
@@ -111,17 +125,24 @@ struct Waiting {
 pub(super) struct Writer {
     inbox: Mutex<Option<mpsc::Sender<Waiting>>>,
     queue: Arc<AtomicUsize>,
+    last: Arc<LastWrite>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Writer {
     /// Writes through the first connection, and brings the log back through the second.
-    pub(super) fn start(connection: SqliteConnection, checkpoints: SqliteConnection) -> Self {
+    pub(super) fn start(file: &Path, connection: WriteConnection, checkpoints: WriteConnection) -> Self {
         let (inbox, waiting) = mpsc::channel(WAITING);
-        let queue = Arc::new(AtomicUsize::new(0));
-        let (written, checkpoints) = checkpoint::start(checkpoints);
-        let writes = tokio::spawn(run(connection, waiting, queue.clone(), written));
-        Self { inbox: Mutex::new(Some(inbox)), queue, tasks: Mutex::new(vec![writes, checkpoints]) }
+        let (queue, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(LastWrite::default()));
+        let (written, checkpoints) = checkpoint::start(file, checkpoints);
+        let task = Task { connection, written, queue: queue.clone(), last: last.clone() };
+        let writes = tokio::spawn(task.run(waiting));
+        Self { inbox: Mutex::new(Some(inbox)), queue, last, tasks: Mutex::new(vec![writes, checkpoints]) }
+    }
+
+    /// What became of the last write.
+    pub(super) fn last_write(&self) -> &LastWrite {
+        &self.last
     }
 
     /// Returns when it is durable, or with why it is not.
@@ -154,66 +175,145 @@ impl Writer {
     }
 }
 
-async fn run(
-    mut connection: SqliteConnection,
-    mut inbox: mpsc::Receiver<Waiting>,
+/// The one who writes.
+struct Task {
+    connection: WriteConnection,
+    written: Written,
     queue: Arc<AtomicUsize>,
-    mut written: Written,
-) {
-    let mut group = Vec::new();
-    while inbox.recv_many(&mut group, GROUP).await > 0 {
-        let idle = written.is_idle();
-        let bytes = group.iter().map(|waiting| waiting.write.bytes()).sum();
-        let mut outcomes = write_together(&mut connection, &group).await;
-        if outcomes.is_err() && group.len() > 1 {
-            // One of them spoils the transaction for all: each alone, so that only that one fails.
-            let mut alone = Vec::with_capacity(group.len());
-            for waiting in &group {
-                let one = write_together(&mut connection, std::slice::from_ref(waiting)).await;
-                alone.push(one.map_or_else(Err, |mut one| one.pop().unwrap_or(Ok(()))));
+    last: Arc<LastWrite>,
+}
+
+impl Task {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Waiting>) {
+        let mut group = Vec::new();
+        loop {
+            let rest = self.written.rest_after();
+            let count = tokio::select! {
+                count = inbox.recv_many(&mut group, GROUP) => count,
+                () = tokio::time::sleep(rest.unwrap_or_default()), if rest.is_some() => {
+                    self.written.rest().await;
+                    continue;
+                }
+            };
+            if count == 0 {
+                break;
             }
-            outcomes = Ok(alone);
+            self.take(&mut group).await;
         }
-        queue.fetch_sub(group.len(), Relaxed);
-        let outcomes = outcomes.unwrap_or_else(|error| group.iter().map(|_| Err(error.clone())).collect());
-        let wrote = group
-            .iter()
-            .zip(&outcomes)
-            .any(|(waiting, outcome)| outcome.is_ok() && waiting.write.surely_writes());
+        self.connection.close().await;
+    }
+
+    /// Writes a group and answers.
+    async fn take(&mut self, group: &mut Vec<Waiting>) {
+        let idle = self.written.is_idle();
+        let bytes = group.iter().map(|waiting| waiting.write.bytes()).sum();
+        let writes: Vec<&Write> = group.iter().map(|waiting| &waiting.write).collect();
+        let outcomes = self.write(&writes).await;
+        let wrote =
+            writes.iter().zip(&outcomes).any(|(write, outcome)| outcome.is_ok() && write.surely_writes());
+        self.queue.fetch_sub(group.len(), Relaxed);
+        let errors = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        match errors.filter(|error| error.is_of_the_disk()).last() {
+            Some(error) => self.last.note(FILE, Err(error)),
+            None if wrote => self.last.note(FILE, Ok(())),
+            None => {}
+        }
         for (waiting, outcome) in group.drain(..).zip(outcomes) {
             // Whoever asked may be gone; what is written stays written.
             let _ = waiting.done.send(outcome);
         }
         if wrote {
-            written.transaction(bytes, idle);
+            self.written.transaction(bytes, idle);
         }
     }
-    if let Err(error) = connection.close().await {
-        tracing::warn!(%error, "the store's file was not closed well; it mends itself at the next start");
+
+    /// What became of each write, in their order.
+    async fn write(&mut self, group: &[&Write]) -> Vec<Result<(), StoreError>> {
+        let mut error = match self.transaction(group).await {
+            Ok(outcomes) => return outcomes,
+            Err(error) => error,
+        };
+        if let StoreError::Unknown(_) = error {
+            // It left its commits in the log, where SQLite would find them once this process is gone.
+            // Another transaction in their place ends that: stored is then what can be read now.
+            if let Err(error) = self.transaction(&[&Write::Probe]).await {
+                tracing::warn!(%error, "nor could anything else be written");
+            }
+            return vec![Err(error); group.len()];
+        }
+        if group.len() == 1 {
+            return vec![Err(error)];
+        }
+        // One of them spoils the transaction for all, or is too large for what room there is: each alone,
+        // so that only that one fails.
+        let (mut outcomes, mut failures) = (Vec::with_capacity(group.len()), 0);
+        for write in group {
+            if failures == MOST_ALONE_FAIL {
+                outcomes.push(Err(error.clone()));
+                continue;
+            }
+            let alone = self.transaction(&[*write]).await;
+            let outcome = alone.and_then(|mut one| one.pop().unwrap_or(Ok(())));
+            if let Err(failure) = &outcome
+                && failure.is_of_the_disk()
+            {
+                failures += 1;
+                error = failure.clone();
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    /// One transaction. The outer error means that nothing of it is stored, but for `Unknown`; an inner one
+    /// that this write changed nothing, the others did. After an outer one the connection is let go of.
+    async fn transaction(&mut self, group: &[&Write]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        if group.iter().all(|write| matches!(write, Write::Nothing)) {
+            return Ok(vec![Ok(()); group.len()]);
+        }
+        let probe = if self.last.failing().is_some() { PROBE_FAILING_BYTES } else { PROBE_BYTES };
+        let outcomes = write_together(self.connection.get().await?, group, probe).await;
+        self.connection.outcome(outcomes)
     }
 }
 
-/// One transaction. The outer error means that nothing of it is stored; an inner one that this write
-/// changed nothing, the others did.
 async fn write_together(
     connection: &mut SqliteConnection,
-    group: &[Waiting],
+    group: &[&Write],
+    probe: i64,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-    if group.iter().all(|waiting| matches!(waiting.write, Write::Nothing)) {
-        return Ok(vec![Ok(()); group.len()]);
-    }
     // A transaction that is dropped unfinished rolls back.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let mut outcomes = Vec::with_capacity(group.len());
-    for waiting in group {
-        outcomes.push(match perform(&mut transaction, &waiting.write).await {
+    for write in group {
+        outcomes.push(match perform(&mut transaction, write, probe).await {
             Ok(()) => Ok(()),
             Err(Undone::Nothing(error)) => Err(error),
             Err(Undone::Half(error)) => return Err(error),
         });
     }
-    transaction.commit().await.map_err(failed)?;
+    transaction.commit().await.map_err(|error| in_doubt(failed(error)))?;
     Ok(outcomes)
+}
+
+/// What a commit's error means: where there was no room it wrote no commit, else it may have.
+pub(in crate::server) fn in_doubt(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Io(why) | StoreError::Damaged(why) => StoreError::Unknown(why),
+        other => other,
+    }
+}
+
+/// Writes a few bytes, or many, to see whether that works.
+pub(in crate::server) async fn probe(to: &mut SqliteConnection, bytes: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO probe (n, bytes) VALUES (1, zeroblob($1))
+         ON CONFLICT (n) DO UPDATE SET bytes = excluded.bytes",
+    )
+    .bind(bytes)
+    .execute(to)
+    .await
+    .map(drop)
 }
 
 /// How far a write came before it failed.
@@ -232,9 +332,10 @@ impl From<sqlx::Error> for Undone {
     }
 }
 
-async fn perform(to: &mut SqliteConnection, write: &Write) -> Result<(), Undone> {
+async fn perform(to: &mut SqliteConnection, write: &Write, probe_bytes: i64) -> Result<(), Undone> {
     match write {
         Write::Nothing => Ok(()),
+        Write::Probe => Ok(probe(to, probe_bytes).await?),
         Write::Create(new) => create(to, new).await,
         Write::Append { id, commits, listing } => append(to, id, commits, listing).await,
         Write::Snapshot { id, revision, state, keep } => save_snapshot(to, id, *revision, state, *keep).await,
