@@ -22,7 +22,7 @@ use lockstep::server::state::AppState;
 use lockstep::server::static_files::{Site, SiteError};
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::store::{Store, StoreError};
-use lockstep::server::{audit, drain, housekeeping, memory, router, sample};
+use lockstep::server::{audit, backup, drain, housekeeping, memory, router, sample};
 use tracing_subscriber::EnvFilter;
 
 /// Bytes of each worker's stack: what strangers send is bounded in depth before it is followed, and
@@ -62,6 +62,9 @@ fn main() -> ExitCode {
         Err(ConfigError::Usage(usage)) => usage.exit(),
         Err(error) => return refuse(&error, 2),
     };
+    if let Some(task) = config.task {
+        return backup::command::run(task, &config.data_dir);
+    }
     log_as(&config);
     // Before anything else reads or writes there, and until the process has ended.
     let data = match DataDir::open(&config.data_dir, config.data_must_exist) {
@@ -123,11 +126,13 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let housekeeping = housekeeping::run(state.rooms.clone(), state.bin_days);
     let stop = drain::Stop::listen()?;
     announce(addr)?;
+    let backups = state.backups.clone();
     tokio::select! {
         ended = drain::serve(listener, router::router(state.clone()), state, stop) => Ok(ended?),
         never = source.run(load) => match never {},
         never = memory::give_back(unsent) => match never {},
         never = housekeeping => match never {},
+        never = backups.run() => match never {},
     }
 }
 

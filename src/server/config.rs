@@ -3,6 +3,7 @@
 //! A setting has one name in three spellings: `--data-dir`, `LOCKSTEP_DATA_DIR`, and `data_dir` in the
 //! table `[lockstep]`. A value that does not fit stops the start and says which setting and what fits.
 
+mod commands;
 mod prometheus;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ use clap::{Arg, ArgMatches, Command};
 use tracing_subscriber::EnvFilter;
 
 pub use self::prometheus::{Access, Prometheus, Secret};
+use super::backup::command::Command as Task;
+use super::backup::schedule::Plan;
 use super::limits::Limits;
 
 /// What the server was told.
@@ -44,7 +47,11 @@ pub struct Config {
     pub bin_days: u64,
     /// The Prometheus servers that may be asked.
     pub prometheus: Vec<Prometheus>,
+    /// Backups that the server makes by itself; `None` for none.
+    pub backups: Option<Plan>,
     pub limits: Limits,
+    /// What is to be done instead of serving.
+    pub task: Option<Task>,
 }
 
 /// How log lines are written.
@@ -101,7 +108,7 @@ struct Setting {
     default: &'static str,
 }
 
-const SETTINGS: [Setting; 11] = [
+const SETTINGS: [Setting; 14] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -159,6 +166,19 @@ const SETTINGS: [Setting; 11] = [
         help: "Prometheus servers that may be asked, separated by commas",
         default: "none",
     },
+    Setting {
+        name: "backup_dir",
+        value: "PATH",
+        help: "Where the server keeps backups that it makes by itself",
+        default: "none: it makes none",
+    },
+    Setting { name: "backup_every", value: "HOURS", help: "How often it makes one", default: "24" },
+    Setting {
+        name: "backup_keep",
+        value: "N",
+        help: "Backups that stay; older ones are removed",
+        default: "7",
+    },
 ];
 
 const OPEN: &str = "allow_open_access_on_network";
@@ -166,6 +186,8 @@ const INGEST_TOKEN: &str = "ingest_token";
 const PROMETHEUS: &str = "prometheus";
 /// Settings whose values are never shown.
 const SECRET: [&str; 2] = [INGEST_TOKEN, PROMETHEUS];
+/// Backups that stay where nothing else is said: a week of them.
+const BACKUPS: usize = 7;
 /// The file that is read where it is there.
 const FILE: &str = "Leptos.toml";
 const PREFIX: &str = "LOCKSTEP_";
@@ -245,8 +267,8 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let flags = command().try_get_matches_from(args)?;
         let env = own_environment(env)?;
-        let (path, file) = match flags.get_one::<String>("config") {
-            Some(path) => (dir.join(path), read_file(&dir.join(path))?),
+        let (path, file) = match commands::flag(&flags, "config") {
+            Some(path) => (dir.join(&path), read_file(&dir.join(&path))?),
             None if dir.join(FILE).exists() => (dir.join(FILE), read_file(&dir.join(FILE))?),
             None => (dir.join(FILE), toml::Table::new()),
         };
@@ -315,12 +337,30 @@ impl Found {
                 })?
                 .unwrap_or(30),
             prometheus: self.prometheus()?,
+            backups: self.backups()?,
             limits,
+            task: commands::read(&self.flags, self.backup_keep()?),
         };
-        if !config.addr.ip().is_loopback() && !config.allow_open_access_on_network {
+        // What only works on files opens nothing to anybody.
+        if config.task.is_none() && !config.addr.ip().is_loopback() && !config.allow_open_access_on_network {
             return Err(ConfigError::Open(config.addr));
         }
         Ok(config)
+    }
+
+    fn backups(&self) -> Result<Option<Plan>, ConfigError> {
+        let dir = self.parse("backup_dir", "a path", |text| Some(PathBuf::from(text)))?;
+        let every = self.parse("backup_every", "a whole number of hours from 1 to 8760", |text| {
+            text.parse().ok().filter(|hours: &u64| (1..=8760).contains(hours))
+        })?;
+        let keep = self.backup_keep()?.unwrap_or(BACKUPS);
+        Ok(dir.map(|dir| Plan { dir, every_ms: every.unwrap_or(24) * 3_600_000, keep }))
+    }
+
+    fn backup_keep(&self) -> Result<Option<usize>, ConfigError> {
+        self.parse("backup_keep", "a whole number from 1 on", |text| {
+            text.parse().ok().filter(|keep| *keep > 0)
+        })
     }
 
     /// The value of a setting where it is set. An empty one counts as not set.
@@ -352,7 +392,7 @@ impl Found {
     }
 
     fn get(&self, name: &'static str) -> Option<(Place, String)> {
-        let flag = || Some((Place::Flag(name), self.flags.get_one::<String>(name)?.clone()));
+        let flag = || Some((Place::Flag(name), commands::flag(&self.flags, name)?));
         let env = || Some((Place::Env(variable(name)), self.env.get(&variable(name))?.clone()));
         let file = || Some((Place::File { name, path: self.path.clone() }, plain(self.file.get(name)?)));
         let set = |found: &(Place, String)| !found.1.trim().is_empty();
@@ -379,6 +419,7 @@ fn command() -> Command {
     let arg = |name: &'static str, value: &'static str, help: &str, default: String| {
         let help = format!("{help} [env: {}] [default: {default}]", variable(name));
         let arg = Arg::new(name).long(kebab(name)).value_name(value).help(help);
+        let arg = arg.global(commands::ANYWHERE.contains(&name));
         if name == OPEN {
             arg.num_args(0..=1).default_missing_value("true").require_equals(true)
         } else {
@@ -389,7 +430,7 @@ fn command() -> Command {
     let limits = LIMITS
         .iter()
         .map(|(name, help)| arg(name, "N", help, limit(&limits, name).to_string()).help_heading("Limits"));
-    Command::new("lockstep")
+    let program = Command::new("lockstep")
         .version(env!("CARGO_PKG_VERSION"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
         .after_help("The same names stand in the table [lockstep] of Leptos.toml, as in data_dir = \"/var/lib/lockstep\".\nA flag goes before the environment, the environment before the file.")
@@ -397,10 +438,12 @@ fn command() -> Command {
             Arg::new("config")
                 .long("config")
                 .value_name("PATH")
+                .global(true)
                 .help("The file to read settings from [default: Leptos.toml, where it is there]"),
         )
         .args(settings)
-        .args(limits)
+        .args(limits);
+    commands::with_commands(program)
 }
 
 /// The variables that concern settings. A limit that does not exist is refused; other names with the

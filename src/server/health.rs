@@ -1,5 +1,7 @@
 //! Health of the server: whether it lives, whether it is ready, and the state of each service in words.
 
+pub mod capacity;
+
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -79,6 +81,7 @@ pub async fn server_status(state: &AppState) -> ServerStatus {
             queue: None,
         }
     }));
+    services.extend(capacity::services(state).await);
     ServerStatus { build: BUILD.to_owned(), uptime_ms, services }
 }
 

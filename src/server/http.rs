@@ -53,6 +53,8 @@ pub fn is_secure(headers: &HeaderMap) -> bool {
 pub async fn metrics(State(state): State<AppState>) -> Response {
     let mut text = state.metrics.prometheus_text();
     text.push_str(&state.rooms.sources().prometheus_text());
+    text.push_str(&state.backups.prometheus_text());
+    text.push_str(&super::health::capacity::prometheus_text(&state).await);
     let size = state.series.memory().size();
     for (name, help, value) in [
         ("lockstep_series", "Series that are pushed.", size.series),

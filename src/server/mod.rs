@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod auth;
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod data;
@@ -17,6 +18,7 @@ pub mod large_body;
 pub mod limits;
 pub mod memory;
 pub mod metrics;
+pub mod notices;
 pub mod origin;
 pub mod pages;
 pub mod renders;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use axum::extract::FromRef;
 
 use super::auth::Guests;
+use super::backup::schedule::Schedule;
 use super::config::{Config, Secret};
 use super::data::series::SeriesStore;
 use super::data::this_server::ThisServer;
@@ -40,6 +41,7 @@ pub struct AppState {
     pub bin_days: u64,
     /// Where the store's files are.
     pub data_dir: Arc<Path>,
+    pub backups: Arc<Schedule>,
     pub started: Instant,
     draining: Arc<AtomicBool>,
 }
@@ -60,6 +62,7 @@ impl AppState {
         let metrics = rooms.metrics().clone();
         let token = config.ingest_token.as_ref().map(Secret::reveal);
         let ingest = Ingest::new(series.clone(), metrics.clone(), token, config.limits.ingest_bytes);
+        let backups = Arc::new(Schedule::new(config.backups.clone(), &config.data_dir));
         let (started, draining) = (Instant::now(), Arc::default());
         Ok(Self {
             store,
@@ -76,6 +79,7 @@ impl AppState {
             whole_list: Arc::default(),
             bin_days: config.bin_days,
             data_dir: config.data_dir.as_path().into(),
+            backups,
             started,
             draining,
         })

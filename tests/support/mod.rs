@@ -126,7 +126,9 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         series_hours: 24,
         bin_days: 30,
         prometheus: Vec::new(),
+        backups: None,
         limits,
+        task: None,
     }
 }
 

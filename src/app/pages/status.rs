@@ -31,6 +31,8 @@ fn label(name: &str) -> String {
         "clock" => "Clock".to_owned(),
         "rooms" => "Rooms".to_owned(),
         "bus" => "Message bus".to_owned(),
+        "capacity" => "Capacity".to_owned(),
+        "backup" => "Backup".to_owned(),
         _ => match name.strip_prefix("source-") {
             Some(source) => format!("Data: {}", source.replace('-', " ")),
             None => name.to_owned(),

@@ -101,6 +101,11 @@ impl Ages {
     }
 }
 
+/// How many points a batch holds, as it stands in the file; `None` where it does not read.
+pub fn points_of_batch(body: &[u8]) -> Option<u64> {
+    writer::read_body(body).map(|runs| runs.iter().map(|(_, points)| points.len() as u64).sum())
+}
+
 /// All pushed series of one server.
 pub struct SeriesStore {
     memory: Arc<Memory>,

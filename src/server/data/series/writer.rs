@@ -453,7 +453,7 @@ fn write_run(id: Id, count: usize, bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The runs of a body; `None` where it is spoilt.
-fn read_body(mut body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
+pub(super) fn read_body(mut body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
     let mut runs = Vec::new();
     while !body.is_empty() {
         let id = Id::try_from(read_number(&mut body)?).ok()?;
