@@ -25,28 +25,28 @@ use crate::process::Process;
 use crate::{at_least, at_most, scenes};
 
 /// Lines of one batch, and fields of a line: what a busy collector sends at once.
-const LINES: usize = 5_000;
-const FIELDS: usize = 4;
+pub const LINES: usize = 5_000;
+pub const FIELDS: usize = 4;
 /// Series of the batches.
 const SERIES: usize = 400;
 const DAY_MS: u64 = 86_400_000;
 
 /// An HTTP connection that is kept.
-struct Http {
+pub struct Http {
     stream: TcpStream,
     address: String,
     buffer: Vec<u8>,
 }
 
 impl Http {
-    async fn open(address: &str) -> Result<Self> {
+    pub async fn open(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, address: address.to_owned(), buffer: vec![0; 16 * 1024] })
     }
 
     /// Posts and waits for an answer that says that all is well.
-    async fn post(&mut self, path: &str, body: &[u8]) -> Result<()> {
+    pub async fn post(&mut self, path: &str, body: &[u8]) -> Result<()> {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
             self.address,
@@ -62,12 +62,12 @@ impl Http {
     }
 }
 
-fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 /// A batch as a collector would send it; each has times of its own.
-fn batch(number: usize, begin: u64) -> String {
+pub fn batch(number: usize, begin: u64) -> String {
     let mut lines = String::new();
     for n in 0..LINES {
         let series = n % (SERIES / FIELDS);

@@ -62,6 +62,13 @@ impl Outcome {
         Self { deliveries, seconds, latencies, cpu }
     }
 
+    /// Both runs as one.
+    pub fn with(mut self, other: Self) -> Self {
+        self.latencies.extend(other.latencies);
+        let cpu = self.cpu.zip(other.cpu).map(|(one, other)| one + other);
+        Self::new(self.deliveries + other.deliveries, self.seconds + other.seconds, self.latencies, cpu)
+    }
+
     /// A quantile of the latency in milliseconds; infinite where nothing arrived.
     pub fn quantile_ms(&self, quantile: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);

@@ -1,9 +1,10 @@
 //! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
 //!
 //! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
-//! cursors,idle,unread-joins,join,log,resume,ingest,fanout,upstream,list` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! cursors,idle,unread-joins,join,log,resume,ingest,fanout,upstream,list,backup` picks scenes. The figures hold for the machine that they were taken on; ratios
 //! within one run are what can be compared.
 
+mod backup;
 mod broadcast;
 mod client;
 mod figures;
@@ -115,6 +116,9 @@ async fn measure() {
     }
     if wanted("list") {
         list::list(10_000).await.expect("the list");
+    }
+    if wanted("backup") {
+        backup::backup().await.expect("a backup");
     }
     if wanted("resume") {
         const RETURNING: usize = 1_000;

@@ -1,7 +1,7 @@
 //! The measured server as a process of its own: started, pinned, weighed.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
 
@@ -36,7 +36,21 @@ impl Process {
         Self::with_data(data_dir, &[])
     }
 
-    fn with_data(data_dir: tempfile::TempDir, set: &[(&str, &str)]) -> Self {
+    /// Ends it in good order; what it leaves is its data.
+    pub fn stopped(mut self) -> tempfile::TempDir {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(told.is_ok_and(|told| told.success()), "it is told to stop");
+        self.child.wait().expect("it ends");
+        self.data_dir.take().expect("only Lockstep keeps any")
+    }
+
+    /// Where its data is.
+    pub fn data(&self) -> &Path {
+        self.data_dir.as_ref().expect("only Lockstep keeps any").path()
+    }
+
+    /// Starts Lockstep on data that is there.
+    pub fn with_data(data_dir: tempfile::TempDir, set: &[(&str, &str)]) -> Self {
         let mut command = pinned(&program());
         command
             .env("LOCKSTEP_ADDR", "127.0.0.1:0")
@@ -103,12 +117,12 @@ pub fn data_dir() -> tempfile::TempDir {
 }
 
 /// The program that is measured: `$LOCKSTEP_BIN`, or the one that cargo built for this bench.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     env::var_os("LOCKSTEP_BIN").map_or_else(|| env!("CARGO_BIN_EXE_lockstep").into(), PathBuf::from)
 }
 
 /// A command on the first core, where the machine can pin.
-fn pinned(program: &std::path::Path) -> Command {
+fn pinned(program: &Path) -> Command {
     let can_pin = Command::new("taskset").args(["-c", "0", "true"]).status().is_ok_and(|s| s.success());
     if can_pin {
         let mut command = Command::new("taskset");

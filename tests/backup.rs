@@ -1,0 +1,613 @@
+//! Backups of the real program: made while it is written to, checked, put back, and killed at any moment.
+
+#![cfg(feature = "ssr")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use lockstep::server::backup;
+use serde_json::{Value, json};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use support::{Client, Got, PATIENCE};
+
+/// Rounds where nobody sets another number.
+const ROUNDS: u64 = 50;
+
+/// The program on a data directory of its own, with a directory for backups beside it.
+struct Program {
+    child: Child,
+    addr: SocketAddr,
+}
+
+impl Program {
+    fn start(dir: &Arc<tempfile::TempDir>, set: &[(&str, &Path)]) -> Self {
+        let site = dir.path().join("site");
+        std::fs::create_dir_all(site.join("pkg")).expect("a directory");
+        std::fs::write(site.join("pkg/lockstep.js"), "").expect("a file");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+            .current_dir(dir.path())
+            .env("LOCKSTEP_ADDR", "127.0.0.1:0")
+            .env("LOCKSTEP_DATA_DIR", data(dir))
+            .env("LOCKSTEP_SITE_ROOT", &site)
+            .env("LOCKSTEP_LOG", "warn")
+            .env("LOCKSTEP_LIMIT_CHANGES_PER_S", "100000")
+            .env("LOCKSTEP_LIMIT_CHANGES_BURST", "100000")
+            .envs(set.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("its output is ours");
+        BufReader::new(out).read_line(&mut line).expect("says where it is");
+        let addr = line.trim().strip_prefix("Lockstep is at http://").expect("one line with the address");
+        Self { addr: addr.parse().expect("an address"), child }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let answer = reqwest::get(self.url(path)).await.expect("answers");
+        answer.text().await.expect("a text")
+    }
+
+    async fn dashboard(&self) -> String {
+        let made = reqwest::Client::new().post(self.url("/api/v1/dashboards"));
+        let made: Value =
+            made.json(&json!({"title": "Kept"})).send().await.expect("answers").json().await.expect("JSON");
+        let id = made["id"].as_str().expect("an id").to_owned();
+        let mut ada = Client::connect(self.addr).await;
+        ada.hello("maker").await;
+        ada.join(&id).await;
+        ada.push(&id, json!([{"seq": 1, "base": 0, "ops": [{"op": "add_widget", "id": "w1", "widget": support::stat("new")}]}]))
+            .await;
+        ada.commits().await;
+        id
+    }
+
+    async fn push_points(&self, count: u64) -> u64 {
+        let now = lockstep::server::clock::now_ms() - count;
+        let points: Vec<Value> =
+            (0..count).map(|n| json!({"series": "orders", "value": n, "at": now + n})).collect();
+        let pushed = reqwest::Client::new()
+            .post(self.url("/api/v1/series"))
+            .json(&points)
+            .send()
+            .await
+            .expect("answers");
+        assert!(pushed.status().is_success(), "{}", pushed.text().await.expect("a text"));
+        count
+    }
+
+    /// Ends it in good order.
+    fn stop(mut self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+        assert!(self.child.wait().expect("ends").success());
+    }
+}
+
+/// `kill -9`.
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn data(dir: &Arc<tempfile::TempDir>) -> PathBuf {
+    dir.path().join("data")
+}
+
+fn backups(dir: &Arc<tempfile::TempDir>) -> PathBuf {
+    dir.path().join("backups")
+}
+
+fn command(dir: &Arc<tempfile::TempDir>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    command.current_dir(dir.path()).env("LOCKSTEP_DATA_DIR", data(dir)).args(arguments);
+    command
+}
+
+/// What a command said and the code that it ended with.
+fn run(dir: &Arc<tempfile::TempDir>, arguments: &[&str]) -> (i32, String) {
+    said(command(dir, arguments).output().expect("runs"))
+}
+
+fn said(output: Output) -> (i32, String) {
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().expect("it was not killed"), String::from_utf8(text).expect("text"))
+}
+
+fn back_up(dir: &Arc<tempfile::TempDir>) -> PathBuf {
+    let (code, said) = run(dir, &["backup", "backups"]);
+    assert_eq!(code, 0, "{said}");
+    PathBuf::from(said.lines().next().expect("the path"))
+}
+
+fn check(dir: &Arc<tempfile::TempDir>, what: &Path) -> (i32, String) {
+    run(dir, &["check", what.to_str().expect("a path")])
+}
+
+async fn open(file: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(file).connect().await.expect("opens")
+}
+
+/// A server with a dashboard of so many edits and some points, stopped.
+async fn some_data(edits: u64) -> (Arc<tempfile::TempDir>, String) {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    let program = Program::start(&dir, &[]);
+    let id = program.dashboard().await;
+    edit(&program, &id, "ada", edits).await;
+    program.push_points(100).await;
+    program.stop();
+    (dir, id)
+}
+
+/// Sets a title so many times, each acknowledged.
+async fn edit(program: &Program, id: &str, who: &str, edits: u64) {
+    let mut ada = Client::connect(program.addr).await;
+    ada.hello(who).await;
+    ada.join(id).await;
+    for n in 0..edits {
+        ada.push_title(id, &format!("{who} {n}")).await;
+        ada.commits().await;
+    }
+}
+
+async fn revision(program: &Program, id: &str) -> u64 {
+    let read: Value =
+        serde_json::from_str(&program.get(&format!("/api/v1/dashboards/{id}")).await).expect("JSON");
+    read["revision"].as_u64().expect("a revision")
+}
+
+/// Writers that go on until they are stopped.
+struct Writers {
+    stop: Arc<AtomicBool>,
+    /// The last revision that somebody was told of, and the points that were taken.
+    acked: Arc<AtomicU64>,
+    points: Arc<AtomicU64>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Writers {
+    fn start(program: &Program, id: &str) -> Self {
+        let all =
+            Self { stop: Arc::default(), acked: Arc::default(), points: Arc::default(), tasks: Vec::new() };
+        let mut tasks = Vec::new();
+        for number in 0..3 {
+            let (addr, id, stop, acked) = (program.addr, id.to_owned(), all.stop.clone(), all.acked.clone());
+            tasks.push(tokio::spawn(async move {
+                let mut client = Client::connect(addr).await;
+                client.hello(&format!("writer-{number}")).await;
+                client.join(&id).await;
+                while !stop.load(SeqCst) {
+                    let seq = client.push_title(&id, &format!("{number}: {}", "x".repeat(500))).await;
+                    loop {
+                        let Got::Frame(frame) = client.got().await else { panic!("the server went away") };
+                        let commits = frame["commits"].as_array().cloned().unwrap_or_default();
+                        let last = commits.iter().filter_map(|commit| commit["revision"].as_u64()).max();
+                        acked.fetch_max(last.unwrap_or(0), SeqCst);
+                        assert_ne!(frame["type"], "rejected", "{frame}");
+                        let mine = |commit: &Value| {
+                            commit["ops"][0]["value"]
+                                .as_str()
+                                .is_some_and(|v| v.starts_with(&format!("{number}:")))
+                        };
+                        if commits.iter().any(|commit| mine(commit) && commit["seq"] == seq) {
+                            break;
+                        }
+                    }
+                }
+            }));
+        }
+        let (stop, points, url) = (all.stop.clone(), all.points.clone(), program.url("/api/v2/write"));
+        tasks.push(tokio::spawn(async move {
+            let client = reqwest::Client::new();
+            while !stop.load(SeqCst) {
+                let now = lockstep::server::clock::now_ms() * 1_000_000;
+                let lines: Vec<String> = (0..200).map(|n| format!("load,n={n} value={n} {now}")).collect();
+                let pushed = client.post(&url).body(lines.join("\n")).send().await.expect("answers");
+                assert!(pushed.status().is_success(), "{}", pushed.status());
+                points.fetch_add(200, SeqCst);
+            }
+        }));
+        Self { tasks, ..all }
+    }
+
+    /// Waits until so many revisions and some points were acknowledged.
+    async fn until(&self, revisions: u64) {
+        let reached = async {
+            while self.acked.load(SeqCst) < revisions || self.points.load(SeqCst) < revisions {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("the load goes on");
+    }
+
+    async fn stop(self) {
+        self.stop.store(true, SeqCst);
+        for task in self.tasks {
+            task.await.expect("no writer saw anything wrong");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_beside_writers_has_all_that_was_acknowledged_before_it() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    let program = Program::start(&dir, &[]);
+    let id = program.dashboard().await;
+    let writers = Writers::start(&program, &id);
+    writers.until(300).await;
+    let (mut newest, mut made) = (0, Vec::new());
+    for _ in 0..3 {
+        let (acked, points) = (writers.acked.load(SeqCst), writers.points.load(SeqCst));
+        let (of_this, beside) = (dir.clone(), tokio::task::spawn_blocking);
+        let path = beside(move || back_up(&of_this)).await.expect("made");
+        let mut log = open(&path.join("lockstep.db")).await;
+        let kept: i64 =
+            sqlx::query_scalar("SELECT MAX(revision) FROM commits").fetch_one(&mut log).await.expect("reads");
+        assert!(kept.unsigned_abs() >= acked, "{kept} of {acked}");
+        assert!(kept > newest, "it is of its own time");
+        newest = kept;
+        let manifest: Value =
+            serde_json::from_slice(&std::fs::read(path.join("manifest.json")).expect("there")).expect("JSON");
+        assert!(manifest["points"].as_u64().expect("a number") >= points, "{manifest} of {points}");
+        made.push(path);
+    }
+    let live = check(&dir, &data(&dir));
+    assert_eq!(live.0, 0, "the live data while it is written: {}", live.1);
+    writers.until(newest.unsigned_abs() + 50).await;
+    writers.stop().await;
+    for path in &made {
+        let (code, said) = check(&dir, path);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("whole: nothing is wrong"), "{said}");
+        let files: BTreeSet<String> = names(path);
+        assert_eq!(files, ["lockstep.db", "manifest.json", "series.db"].map(str::to_owned).into());
+        let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!((mode(path), mode(&path.join("lockstep.db"))), (0o700, 0o600));
+    }
+    assert_eq!(backup::list(&backups(&dir)).expect("reads").len(), 3);
+}
+
+fn names(dir: &Path) -> BTreeSet<String> {
+    let all = std::fs::read_dir(dir).expect("reads");
+    all.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect()
+}
+
+#[tokio::test]
+async fn a_byte_that_changed_in_a_backup_is_found() {
+    let (dir, _) = some_data(50).await;
+    let backup = back_up(&dir);
+    for name in ["lockstep.db", "series.db"] {
+        let file = std::fs::File::options().read(true).write(true).open(backup.join(name)).expect("opens");
+        let (at, mut byte) = (file.metadata().expect("there").len() / 2, [0]);
+        file.read_exact_at(&mut byte, at).expect("reads");
+        file.write_all_at(&[byte[0] ^ 1], at).expect("writes");
+        let (code, said) = check(&dir, &backup);
+        assert_eq!(code, 1, "{said}");
+        assert!(
+            said.contains(&format!("problem: {name}: its SHA-256 is not that of the manifest")),
+            "{said}"
+        );
+        let databases =
+            || names(&data(&dir)).into_iter().filter(|name| name.contains(".db")).collect::<Vec<_>>();
+        let before = databases();
+        let (code, said) = run(&dir, &["restore", backup.to_str().expect("a path")]);
+        assert!(code == 1 && said.contains("is not whole. Nothing was changed."), "{code} {said}");
+        assert_eq!(databases(), before);
+        file.write_all_at(&byte, at).expect("writes");
+        assert_eq!(check(&dir, &backup).0, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_data_is_told_by_dashboard_and_never_becomes_a_backup() {
+    let (dir, id) = some_data(20).await;
+    let backup = back_up(&dir);
+    let damages = [
+        (
+            "lockstep.db",
+            "UPDATE commits SET body = '{}' WHERE revision = 7",
+            "revision 7 of its log does not read",
+        ),
+        ("lockstep.db", "DELETE FROM commits WHERE revision = 7", "its log has a gap: 7 to 7 are missing"),
+        (
+            "lockstep.db",
+            "DELETE FROM commits WHERE revision > 15",
+            "its log ends at revision 15, and should end at 21",
+        ),
+        (
+            "lockstep.db",
+            "UPDATE commits SET seq = 900 WHERE revision = 9",
+            "is kept under another name than its own",
+        ),
+        ("lockstep.db", "UPDATE snapshots SET state = 'x'", "its snapshot does not read"),
+        ("lockstep.db", "DELETE FROM snapshots", "it has no snapshot"),
+        ("series.db", "UPDATE batches SET body = x'0102'", "batch 1 does not read; its 100 points are lost"),
+        ("series.db", "UPDATE batches SET points = 7", "batch 1 has 100 points, and should have 7"),
+        ("series.db", "UPDATE series SET name = 'a{'", "the name of series 1 does not read"),
+    ];
+    for (file, damage, says) in damages {
+        for name in ["lockstep.db", "series.db"] {
+            std::fs::copy(backup.join(name), data(&dir).join(name)).expect("copied");
+        }
+        let mut connection = open(&data(&dir).join(file)).await;
+        sqlx::raw_sql(damage).execute(&mut connection).await.expect("damaged");
+        drop(connection);
+        let (code, said) = check(&dir, &data(&dir));
+        assert_eq!(code, 1, "{damage}: {said}");
+        assert!(said.contains(says), "{damage}: {said}");
+        if file == "lockstep.db" {
+            assert!(
+                said.contains(&format!("dashboard {id} (\"Kept\")")) || says.starts_with("the"),
+                "{damage}: {said}"
+            );
+        }
+        let (code, said) = run(&dir, &["backup", "backups", "--keep", "1"]);
+        assert!(code == 1 && said.contains("the copy is not whole"), "{damage}: {code} {said}");
+        assert_eq!(backup::list(&backups(&dir)).expect("reads"), [backup.clone()], "the good one stays");
+        assert!(names(&backups(&dir)).iter().all(|name| !name.starts_with(".unfinished")));
+    }
+    std::fs::remove_file(data(&dir).join("series.db")).expect("there");
+    let (code, said) = check(&dir, &data(&dir));
+    assert!(code == 1 && said.contains("series.db: it is missing"), "{code} {said}");
+    std::fs::write(data(&dir).join("series.db"), "no database at all, but long enough to be looked at")
+        .expect("written");
+    let (code, said) = check(&dir, &data(&dir));
+    assert!(code == 1 && said.contains("problem: series.db: it does not read"), "{code} {said}");
+}
+
+#[tokio::test]
+async fn a_backup_is_put_back_and_what_was_there_is_kept() {
+    let (dir, id) = some_data(20).await;
+    let backup = back_up(&dir);
+    let program = Program::start(&dir, &[]);
+    edit(&program, &id, "grace", 5).await;
+    let (code, said) = run(&dir, &["restore", backup.to_str().expect("a path")]);
+    assert!(code != 0 && said.contains("in use"), "refused while it runs: {code} {said}");
+    assert_eq!(revision(&program, &id).await, 26);
+    program.stop();
+
+    let (code, said) = run(&dir, &["restore", backup.to_str().expect("a path")]);
+    assert_eq!(code, 0, "{said}");
+    let aside: Vec<String> =
+        names(&data(&dir)).into_iter().filter(|name| name.starts_with("before-restore-")).collect();
+    assert_eq!(aside.len(), 1);
+    let aside = data(&dir).join(&aside[0]);
+    assert!(said.contains(aside.to_str().expect("a path")) && said.contains("To go back:"), "{said}");
+    let mode = std::fs::metadata(data(&dir).join("lockstep.db")).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let program = Program::start(&dir, &[]);
+    assert_eq!(revision(&program, &id).await, 21);
+    assert!(program.get("/metrics").await.contains("\nlockstep_series_points 100\n"));
+    edit(&program, &id, "ada", 1).await;
+    program.stop();
+
+    // And back, as it says.
+    for name in names(&data(&dir)) {
+        if name.starts_with("lockstep.db") || name.starts_with("series.db") {
+            std::fs::remove_file(data(&dir).join(name)).expect("there");
+        }
+    }
+    for name in names(&aside) {
+        std::fs::rename(aside.join(&name), data(&dir).join(&name)).expect("moved");
+    }
+    let program = Program::start(&dir, &[]);
+    assert_eq!(revision(&program, &id).await, 26);
+    program.stop();
+}
+
+#[tokio::test]
+async fn a_backup_is_put_back_where_nothing_was() {
+    let (dir, id) = some_data(3).await;
+    let backup = back_up(&dir);
+    std::fs::remove_dir_all(data(&dir)).expect("removed");
+    let (code, said) = run(&dir, &["restore", backup.to_str().expect("a path")]);
+    assert!(code == 0 && said.contains("There was nothing in its place."), "{code} {said}");
+    let program = Program::start(&dir, &[]);
+    assert_eq!(revision(&program, &id).await, 4);
+    program.stop();
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_said_and_leaves_nothing() {
+    let (dir, _) = some_data(3).await;
+    std::fs::write(dir.path().join("file"), "").expect("written");
+    std::fs::create_dir(dir.path().join("empty")).expect("made");
+    for (arguments, says) in [
+        (&["backup", "data/backups"][..], "is inside the data directory"),
+        (&["backup", "file"], "is not a directory"),
+        (&["backup", "backups", "--data-dir", "empty"], "is no data directory"),
+        (&["check", "empty"], "is neither a data directory nor a backup"),
+        (&["restore", "data"], "is no backup that counts"),
+        (&["backup"], "required arguments"),
+        (&["backup", "backups", "--keep", "0"], "--keep"),
+    ] {
+        let (code, said) = run(&dir, arguments);
+        assert_eq!(code, 2, "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+    assert!(!data(&dir).join("backups").exists() && !backups(&dir).exists());
+    assert!(said(command(&dir, &["--notices"]).output().expect("runs")).1.contains("\n- uplot "));
+}
+
+#[tokio::test]
+async fn only_so_many_backups_stay() {
+    let (dir, _) = some_data(3).await;
+    let made: Vec<PathBuf> = (0..3)
+        .map(|_| {
+            let (code, said) = run(&dir, &["backup", "backups", "--keep", "2"]);
+            assert_eq!(code, 0, "{said}");
+            PathBuf::from(said.lines().next().expect("the path"))
+        })
+        .collect();
+    assert_eq!(backup::list(&backups(&dir)).expect("reads"), made[1..]);
+}
+
+/// A target on a file system of its own, in a namespace that ends with the command.
+fn on_a_small_disk(dir: &Arc<tempfile::TempDir>, options: &str) -> (i32, String) {
+    let target = dir.path().join("small");
+    std::fs::create_dir_all(&target).expect("made");
+    let script = format!(
+        "mount -t tmpfs -o {options} small {target} && {program} backup {target}; code=$?; ls -A {target}; exit $code",
+        target = target.display(),
+        program = env!("CARGO_BIN_EXE_lockstep")
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", &script]).env("LOCKSTEP_DATA_DIR", data(dir));
+    said(command.current_dir(dir.path()).output().expect("unshare runs"))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_target_is_said_and_leaves_nothing_that_counts() {
+    let (dir, _) = some_data(20).await;
+    let (code, said) = on_a_small_disk(&dir, "size=64k");
+    assert!(code == 1 && said.contains("free; the backup needs about"), "{code} {said}");
+    // Full in the middle: of inodes, which nobody can reckon with before.
+    for inodes in [3, 4, 5] {
+        let (code, said) = on_a_small_disk(&dir, &format!("size=64m,nr_inodes={inodes}"));
+        assert!(code == 1 && said.contains("no room left"), "{inodes}: {code} {said}");
+        assert!(!said.contains("lockstep-2"), "{inodes}: {said}");
+    }
+    let (code, said) = on_a_small_disk(&dir, "size=64m");
+    assert!(code == 0 && said.contains("lockstep-2"), "{code} {said}");
+}
+
+/// Numbers from a seed (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+/// `LOCKSTEP_BACKUP_ROUNDS=200 LOCKSTEP_BACKUP_SEED=1 cargo test --features ssr --test backup kill -- --nocapture`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_is_killed_at_any_moment_leaves_the_data_whole_and_nothing_half_that_counts() {
+    let setting = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let rounds: u64 = setting("LOCKSTEP_BACKUP_ROUNDS").unwrap_or(ROUNDS);
+    let seed: u64 = setting("LOCKSTEP_BACKUP_SEED").unwrap_or_else(lockstep::server::clock::now_ms);
+    println!("LOCKSTEP_BACKUP_SEED={seed} LOCKSTEP_BACKUP_ROUNDS={rounds}");
+    let mut random = Random(seed);
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    let program = Program::start(&dir, &[]);
+    let id = program.dashboard().await;
+    let writers = Writers::start(&program, &id);
+    writers.until(1_000).await;
+    let began = std::time::Instant::now();
+    let of_this = dir.clone();
+    tokio::task::spawn_blocking(move || back_up(&of_this)).await.expect("made");
+    let whole_us = u64::try_from(began.elapsed().as_micros()).expect("a moment");
+    let mut known: BTreeSet<PathBuf> = BTreeSet::new();
+    let (mut killed, mut finished) = (0, 0);
+    for round in 0..rounds {
+        let mut child = command(&dir, &["backup", "backups", "--keep", "3"]);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
+        tokio::time::sleep(Duration::from_micros(random.below(whole_us * 5 / 4))).await;
+        let soft = random.below(4) == 0;
+        let signal = if soft { "-INT" } else { "-KILL" };
+        // It may have ended by then.
+        let _ = Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status();
+        let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("waits").expect("ends");
+        if ended.success() {
+            finished += 1;
+        } else {
+            killed += 1;
+        }
+        let all = backup::list(&backups(&dir)).expect("reads");
+        for path in &all {
+            if known.insert(path.clone()) {
+                let (code, said) = check(&dir, path);
+                assert_eq!(code, 0, "seed {seed}, round {round}: {said}");
+            }
+        }
+        if soft {
+            let left: Vec<String> =
+                names(&backups(&dir)).into_iter().filter(|name| name.starts_with(".unfinished")).collect();
+            assert!(left.is_empty(), "seed {seed}, round {round}: an interrupted one cleans up: {left:?}");
+        }
+    }
+    let (code, said) = check(&dir, &data(&dir));
+    assert_eq!(code, 0, "seed {seed}: {said}");
+    let before = writers.acked.load(SeqCst);
+    writers.until(before + 10).await;
+    writers.stop().await;
+    let last = back_up(&dir);
+    assert_eq!(check(&dir, &last).0, 0);
+    assert!(
+        names(&backups(&dir)).iter().all(|name| !name.starts_with(".unfinished")),
+        "what was left is removed"
+    );
+    let revisions = revision(&program, &id).await;
+    program.stop();
+    assert_eq!(check(&dir, &data(&dir)).0, 0);
+    println!("{killed} killed or interrupted, {finished} had ended; {revisions} revisions, all there");
+    assert!(killed > 0 || rounds < 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_makes_backups_by_itself_and_says_how_it_stands() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    let program = Program::start(&dir, &[("LOCKSTEP_BACKUP_DIR", &backups(&dir))]);
+    let text = until(&program, "/metrics", |text| {
+        !text.contains("\nlockstep_backup_last_success_timestamp_seconds 0\n")
+            && text.contains("\nlockstep_backup_last_success_timestamp_seconds ")
+    });
+    let text = text.await;
+    assert!(text.contains("\nlockstep_backup_failed_total 0\n"), "{text}");
+    let status: Value = serde_json::from_str(&program.get("/api/v1/status").await).expect("JSON");
+    let says = service(&status)["says"].as_str().expect("words").to_owned();
+    assert!(says.starts_with("Last verified backup ") && says.contains("; next at "), "{says}");
+    program.stop();
+    let made = backup::list(&backups(&dir)).expect("reads");
+    assert_eq!(made.len(), 1);
+    assert_eq!(check(&dir, &made[0]).0, 0);
+
+    std::fs::write(dir.path().join("file"), "").expect("written");
+    let program = Program::start(&dir, &[("LOCKSTEP_BACKUP_DIR", &dir.path().join("file"))]);
+    until(&program, "/metrics", |text| text.contains("\nlockstep_backup_failed_total 1\n")).await;
+    let status: Value = serde_json::from_str(&program.get("/api/v1/status").await).expect("JSON");
+    let service = service(&status);
+    assert!(service["says"].as_str().expect("words").contains("is not a directory"), "{service}");
+    assert_ne!(service["state"], "ok");
+    program.stop();
+}
+
+fn service(status: &Value) -> &Value {
+    let services = status["services"].as_array().expect("services");
+    services.iter().find(|service| service["name"] == "backup").expect("it is told")
+}
+
+async fn until(program: &Program, path: &str, is_so: impl Fn(&str) -> bool) -> String {
+    let reached = async {
+        loop {
+            let text = program.get(path).await;
+            if is_so(&text) {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{path} never says it"))
+}
