@@ -108,7 +108,7 @@ struct Setting {
     default: &'static str,
 }
 
-const SETTINGS: [Setting; 14] = [
+const SETTINGS: [Setting; 15] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
