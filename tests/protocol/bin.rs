@@ -182,12 +182,13 @@ async fn whoever_comes_after_it_was_restored_is_let_in() {
 async fn of_many_at_once_one_deletes_and_one_restores() {
     let server = server().await;
     let name = server.dashboard().await;
+    let dashboard = id(&name);
     for _ in 0..10 {
-        let deleting = (0..6).map(|_| server.rooms.delete(&id(&name), None));
+        let deleting = (0..6).map(|_| server.rooms.delete(&dashboard, None));
         let outcomes = futures::future::join_all(deleting).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(RoomError::InBin(_)))));
-        let restoring = (0..6).map(|_| server.rooms.restore(&id(&name)));
+        let restoring = (0..6).map(|_| server.rooms.restore(&dashboard));
         let outcomes = futures::future::join_all(restoring).await;
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         assert_eq!(outcomes.iter().filter(|outcome| **outcome == Ok(true)).count(), 1);
