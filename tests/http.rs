@@ -468,7 +468,20 @@ async fn the_server_says_how_it_is() {
     let status = server.json("/api/v1/status").await;
     let services = status["services"].as_array().expect("services");
     let names: Vec<_> = services.iter().filter_map(|service| service["name"].as_str()).collect();
-    assert_eq!(names, ["store", "rooms", "bus", "source-this-server", "source-pushed", "capacity"]);
+    assert_eq!(
+        names,
+        [
+            "store",
+            "points",
+            "disk",
+            "clock",
+            "rooms",
+            "bus",
+            "source-this-server",
+            "source-pushed",
+            "capacity"
+        ]
+    );
     assert!(services[0]["state"] == "ok" && services[0]["latency_ms"].is_number());
     assert!(services.iter().all(|service| service["says"].as_str().is_some_and(|says| !says.is_empty())));
     let metrics = server.get("/metrics").await;

@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 pub const DATABASE: &str = "lockstep.db";
 /// The pushed points', apart from it, so that neither waits for the other.
 pub const SERIES: &str = "series.db";
+/// Where the files of a backup are until all of them are there.
+pub const INCOMING: &str = ".restoring";
+/// What begins the name of the directory into which goes what was there before.
+pub const ASIDE: &str = "before-restore-";
 /// What says whose directory it is while a server runs.
 const LOCK: &str = "lockstep.lock";
 /// What says that it was used before.
@@ -85,6 +89,16 @@ impl DataDir {
             open_private(&path.join(SERIES)).map_err(fails)?;
         }
         Ok(Self { path: path.to_owned(), is_new, lock })
+    }
+
+    /// Takes a directory that is to be filled: made where there is none, locked, and for its owner alone,
+    /// whatever is in it. Errors at once while another has it.
+    pub fn hold(path: &Path) -> Result<Self, DataDirError> {
+        let fails = |error| DataDirError::Io { path: path.to_owned(), error };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fails)?;
+        let lock = lock(path, Duration::ZERO)?;
+        tighten(path).map_err(fails)?;
+        Ok(Self { path: path.to_owned(), is_new: false, lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -207,7 +221,8 @@ fn tighten(dir: &Path) -> io::Result<()> {
 
 /// True for what a server makes in its data directory.
 fn is_ours(name: &str) -> bool {
-    [DATABASE, SERIES, LOCK, MARKER].iter().any(|ours| name.starts_with(ours)) || name == "backups"
+    let ours = [DATABASE, SERIES, LOCK, MARKER, ASIDE, INCOMING];
+    ours.iter().any(|ours| name.starts_with(ours)) || name == "backups"
 }
 
 /// Gives a file or directory these rights where others have more.

@@ -172,7 +172,7 @@ fn clock_service(state: &AppState) -> ServerService {
 }
 
 /// An amount for people, as `1.5 GB`.
-fn bytes(n: u64) -> String {
+pub(in crate::server) fn bytes(n: u64) -> String {
     let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     let fits = units.into_iter().find(|(unit, _)| n >= *unit);
     fits.map_or_else(|| format!("{n} bytes"), |(unit, name)| format!("{:.1} {name}", n as f64 / unit as f64))

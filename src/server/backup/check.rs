@@ -14,8 +14,9 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::copy::{Interrupt, reading};
 use super::manifest::{LastChange, Manifest};
-use super::{BackupError, DASHBOARDS, SERIES, Utc, manifest, size_in_words};
+use super::{BackupError, DATABASE, SERIES, Utc, manifest};
 use crate::server::data::series::{self, key::Key};
+use crate::server::health;
 use crate::sync::protocol::Commit;
 use crate::sync::room::{Room, RoomState};
 
@@ -75,7 +76,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for file in &self.files {
             let FileReport { name, bytes, .. } = file;
-            let size = size_in_words(*bytes);
+            let size = health::bytes(*bytes);
             match *name {
                 SERIES => writeln!(f, "{name}: {size}, {} series with {} points", self.series, self.points)?,
                 _ => writeln!(
@@ -99,10 +100,10 @@ impl fmt::Display for Report {
 
 /// Checks a data directory or a backup. Errors only where there is neither, or when it is interrupted.
 pub async fn check(dir: &Path, interrupt: &Interrupt) -> Result<Report, BackupError> {
-    if !dir.join(DASHBOARDS).exists() && !dir.join(SERIES).exists() {
+    if !dir.join(DATABASE).exists() && !dir.join(SERIES).exists() {
         let dir = dir.display();
         return Err(BackupError::Usage(format!(
-            "{dir} is neither a data directory nor a backup: it has no {DASHBOARDS}"
+            "{dir} is neither a data directory nor a backup: it has no {DATABASE}"
         )));
     }
     let mut report = Report::default();
@@ -210,13 +211,13 @@ async fn check_dashboards(
 ) -> Result<(), Stopped> {
     let orphans = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *connection).await?;
     if !orphans.is_empty() {
-        report.problem(DASHBOARDS, format!("{} rows belong to a dashboard that is not there", orphans.len()));
+        report.problem(DATABASE, format!("{} rows belong to a dashboard that is not there", orphans.len()));
     }
     let spoilt: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM secrets WHERE length(bytes) <> 32")
         .fetch_one(&mut *connection)
         .await?;
     if spoilt > 0 {
-        report.problem(DASHBOARDS, "a secret has not 32 bytes; the server would not start");
+        report.problem(DATABASE, "a secret has not 32 bytes; the server would not start");
     }
     let last =
         sqlx::query("SELECT id, revision, changed_at FROM dashboards ORDER BY changed_at DESC LIMIT 1")

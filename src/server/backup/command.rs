@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::BackupError;
 use super::check::check;
 use super::copy::Interrupt;
 use super::make::{Made, make};
 use super::manifest::Manifest;
 use super::restore::{Restored, restore};
-use super::{BackupError, size_in_words};
+use crate::server::health;
 
 /// Something to do instead of serving.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +126,7 @@ fn backed_up(made: &Made) -> String {
 
 fn holds(manifest: &Manifest) -> String {
     let Manifest { dashboards, commits, series, points, .. } = manifest;
-    let size = size_in_words(manifest.bytes());
+    let size = health::bytes(manifest.bytes());
     format!("{size}, {dashboards} dashboards with {commits} commits, {series} series with {points} points")
 }
 

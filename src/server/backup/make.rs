@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use super::check::{Report, check_files};
 use super::copy::{Interrupt, copy};
 use super::manifest::{self, FORMAT, FileEntry, Manifest, weigh};
-use super::{BackupError, DASHBOARDS, FILES, UNFINISHED, Utc, list, name_of, size_in_words};
+use super::{BackupError, DATABASE, FILES, UNFINISHED, Utc, list, name_of};
 use crate::server::clock::now_ms;
 use crate::server::disk::room;
+use crate::server::health;
 
 /// The file that whoever makes backups into a directory holds locked.
 const LOCK: &str = ".lockstep-backup.lock";
@@ -35,9 +36,9 @@ pub async fn make(
     keep: Option<usize>,
     interrupt: &Interrupt,
 ) -> Result<Made, BackupError> {
-    if !data.join(DASHBOARDS).is_file() {
+    if !data.join(DATABASE).is_file() {
         let data = data.display();
-        return Err(BackupError::Usage(format!("{data} is no data directory: it has no {DASHBOARDS}")));
+        return Err(BackupError::Usage(format!("{data} is no data directory: it has no {DATABASE}")));
     }
     let into = prepare(data, into)?;
     let _lock = lock(&into)?;
@@ -144,8 +145,8 @@ fn check_room(data: &Path, into: &Path) -> Result<(), BackupError> {
     Err(BackupError::Full(format!(
         "{} has {} free{shared}; the backup needs about {}",
         into.display(),
-        size_in_words(free),
-        size_in_words(wanted)
+        health::bytes(free),
+        health::bytes(wanted)
     )))
 }
 

@@ -15,18 +15,15 @@ pub mod restore;
 pub mod schedule;
 
 mod copy;
-mod words;
+mod utc;
 
 use std::path::{Path, PathBuf};
 
-pub use self::words::{Utc, size_in_words};
+pub use self::utc::Utc;
+use super::data_dir::{DATABASE, SERIES};
 
-/// The databases of a data directory, and of a backup.
-pub const FILES: [&str; 2] = [DASHBOARDS, SERIES];
-/// Dashboards, their logs, and the server's secrets.
-pub const DASHBOARDS: &str = "lockstep.db";
-/// Pushed points.
-pub const SERIES: &str = "series.db";
+/// The databases of a data directory, and of a backup: dashboards, logs and secrets; and pushed points.
+pub const FILES: [&str; 2] = [DATABASE, SERIES];
 /// What begins the name of a backup.
 const PREFIX: &str = "lockstep-";
 /// What begins the name of one that is not finished, or on its way out; it never counts.

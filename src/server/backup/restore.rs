@@ -1,6 +1,6 @@
 //! Putting a backup back: verified first, and what was there is kept beside it.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,7 @@ use super::make::sync_dir;
 use super::manifest::{self, Manifest, weigh};
 use super::{BackupError, FILES, Utc};
 use crate::server::clock::now_ms;
-
-/// Where the copies are until all of them are there.
-const INCOMING: &str = ".restoring";
-/// The lock of a data directory.
-const LOCK: &str = "lockstep.lock";
-/// What begins the name of the directory into which goes what was there.
-const ASIDE: &str = "before-restore-";
+use crate::server::data_dir::{ASIDE, DataDir, INCOMING};
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +30,7 @@ pub async fn restore(backup: &Path, data: &Path, interrupt: &Interrupt) -> Resul
         return Err(BackupError::Usage(format!("{backup} is no backup that counts: it has no {name}")));
     }
     let manifest = Manifest::read(backup)?;
-    let _lock = hold(data)?;
+    let held = DataDir::hold(data).map_err(|error| BackupError::Usage(error.to_string()))?;
     let report = check(backup, interrupt).await?;
     if !report.is_whole() {
         let backup = backup.display();
@@ -51,6 +45,8 @@ pub async fn restore(backup: &Path, data: &Path, interrupt: &Interrupt) -> Resul
         let _ = std::fs::remove_dir_all(&incoming);
         return Err(error);
     }
+    // From here on a directory without its database is one that lacks something.
+    held.mark().map_err(|error| BackupError::Usage(error.to_string()))?;
     let aside = move_aside(data)?;
     // The dashboards last: without them no server starts here, so that it never finds one of the two alone.
     for file in manifest.files.iter().rev() {
@@ -61,22 +57,6 @@ pub async fn restore(backup: &Path, data: &Path, interrupt: &Interrupt) -> Resul
     // Empty by now; the next restore removes one that is left.
     let _ = std::fs::remove_dir(&incoming);
     Ok(Restored { manifest, aside })
-}
-
-/// Makes the directory where it is not there, and takes the lock that a server has while it runs.
-fn hold(data: &Path) -> Result<File, BackupError> {
-    let wrong = || BackupError::io(format!("{} cannot be used", data.display()));
-    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(wrong())?;
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(data.join(LOCK));
-    let lock = lock.map_err(wrong())?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(BackupError::Usage(format!(
-            "{} is in use by a server that runs. Stop it first; nothing was changed",
-            data.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(wrong()(error)),
-    }
 }
 
 fn copy_in(backup: &Path, incoming: &Path, manifest: &Manifest) -> Result<(), BackupError> {

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::list;
 use super::manifest::Manifest;
-use super::{Utc, list, size_in_words};
-use crate::server::clock::now_ms;
+use crate::server::clock::{now_ms, utc};
+use crate::server::health;
 
 /// From a backup that failed to the next try, where the schedule is not faster.
 const RETRY_MS: u64 = 15 * 60 * 1_000;
@@ -187,10 +188,9 @@ impl Schedule {
 impl State {
     /// In words, and whether that is a warning.
     pub fn in_words(&self, now_ms: u64) -> (String, bool) {
-        let now = Utc::of(now_ms);
-        let at = |ms: u64| Utc::of(ms).seen_from(now);
+        let at = |ms: u64| utc(ms, now_ms);
         let last = match self.last {
-            Some((ms, bytes)) => format!("Last verified backup {} UTC, {}", at(ms), size_in_words(bytes)),
+            Some((ms, bytes)) => format!("Last verified backup {} UTC, {}", at(ms), health::bytes(bytes)),
             None => "No verified backup yet".to_owned(),
         };
         if let Some((ms, reason)) = &self.failed {
@@ -229,14 +229,14 @@ mod tests {
         assert_eq!(state.in_words(day).0, "No verified backup yet; next at 2026-11-29 00:00.");
         state.last = Some((day + 11_520_000, 14_200_000));
         let (says, warns) = state.in_words(day + 20_000_000);
-        assert_eq!(says, "Last verified backup 03:12 UTC, 14 MB; next at 2026-11-29 00:00.");
+        assert_eq!(says, "Last verified backup 03:12 UTC, 14.2 MB; next at 2026-11-29 00:00.");
         assert!(!warns);
         state.failed = Some((day + 12_000_000, "the disk is full".to_owned()));
         state.next_at = day + 12_900_000;
         let (says, warns) = state.in_words(day + 20_000_000);
         assert_eq!(
             says,
-            "Last verified backup 03:12 UTC, 14 MB. The backup at 03:20 failed: the disk is full. Tried again at 03:35."
+            "Last verified backup 03:12 UTC, 14.2 MB. The backup at 03:20 failed: the disk is full. Tried again at 03:35."
         );
         assert!(warns);
     }

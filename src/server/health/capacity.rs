@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use rustix::process::{Resource, getrlimit};
 use sysinfo::System;
 
-use super::service;
+use super::{bytes, service};
 use crate::app::ServerService;
-use crate::server::backup::{FILES, size_in_words as bytes};
+use crate::server::backup::FILES;
 use crate::server::clock::now_ms;
 use crate::server::data::series::key::selectors;
 use crate::server::data::this_server::MEMORY;
