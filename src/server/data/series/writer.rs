@@ -191,12 +191,11 @@ impl Writer {
             return Ok(());
         }
         let connection = self.connection.get().await?;
-        let cut = format!(
-            "PRAGMA busy_timeout = {REST_BUSY_MS}; PRAGMA wal_checkpoint(TRUNCATE);
-             PRAGMA busy_timeout = {}",
-            BUSY.as_millis()
-        );
-        sqlx::raw_sql(&cut).execute(connection).await.map(drop).map_err(failed)
+        let wait = |ms: u128| format!("PRAGMA busy_timeout = {ms}");
+        sqlx::query(&wait(REST_BUSY_MS.into())).execute(&mut *connection).await.map_err(failed)?;
+        let cut = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
+        sqlx::query(&wait(BUSY.as_millis())).execute(connection).await.map_err(failed)?;
+        cut.map(drop).map_err(failed)
     }
 
     /// Makes a group durable, shows it to those who ask, and answers.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{Connection as _, Row as _};
+use sqlx::Row as _;
 use tokio::task::JoinHandle;
 
 use super::super::StoreError;
