@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::task::JoinHandle;
 
 use super::super::StoreError;
