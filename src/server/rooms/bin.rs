@@ -4,15 +4,14 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::input::Input;
 use super::{RoomError, Rooms};
-use crate::app::time::words;
 use crate::dashboard::{DashboardId, User};
-use crate::server::clock::now_ms;
+use crate::server::clock::{now_ms, utc};
 use crate::server::store::{Deletion, StoreError};
 
 /// Since when a dashboard is in the bin, for people.
 pub(super) fn in_words(deletion: &Deletion) -> String {
     let by = deletion.by.as_ref().map(|user| format!(", by {}", user.name)).unwrap_or_default();
-    let since = words::moment(deletion.at, 0);
+    let since = utc(deletion.at, 0);
     format!("This dashboard was moved to the bin on {since} (UTC){by}. It can be restored from there.")
 }
 
