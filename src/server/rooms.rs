@@ -525,6 +525,23 @@ mod tests {
     use super::*;
     use crate::server::store::memory::MemoryStore;
 
+    #[tokio::test]
+    async fn s10_no_address_has_all_sessions_of_the_server() {
+        let limits = Arc::new(Limits { sessions: 4, sessions_per_address: 3, ..Limits::default() });
+        let sources = Sources::new([], Arc::default());
+        let rooms = Rooms::new(Arc::new(MemoryStore::default()), limits, Arc::default(), sources);
+        let (one, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let mut office: Vec<Admission> =
+            (0..3).map(|_| rooms.admit(Some(one)).expect("there is a place")).collect();
+        assert_eq!(rooms.admit(Some(one)).err(), Some(Turned::FullForAddress));
+        let _elsewhere = rooms.admit(Some(other)).expect("the last place is for others");
+        assert_eq!(rooms.admit(None).err(), Some(Turned::Full));
+        office.pop();
+        office.push(rooms.admit(Some(one)).expect("somebody went"));
+        office.clear();
+        assert_eq!(rooms.sessions().by_address.len(), 1, "nothing is kept of those who went");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn draining_does_not_wait_for_a_room_whose_task_died() {
         let sources = Sources::new([], Arc::default());
