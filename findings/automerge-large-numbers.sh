@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Automerge turns large numbers into bigints, and those beyond 64 bits into other numbers.
 #
-# Expected: a JavaScript number in a document reads back as the same number, on the same peer at once; at the most an
-#   error, as for undefined. The package describes itself as a library for JSON-like data.
+# Expected: a number put into a document, which is JSON-like data, reads back as that number; or an error, as undefined has.
 # Happens: a whole number from 2^53 - 1 on (Number.MAX_SAFE_INTEGER itself) comes back as a bigint, so JSON.stringify
 #   and arithmetic throw; one beyond the 64-bit range comes back as its end: 1e19 and 1e300 are both 9223372036854775807.
 #   A negative one survives from(), and is cut by change().

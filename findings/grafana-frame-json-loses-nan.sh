@@ -4,8 +4,7 @@
 # Expected: the frame's JSON carries what JSON has no word for in "entities" (DataFrameData: NaN, Inf and NegInf by index);
 #   dataFrameFromJSON reads them from there. So a frame written and read by the package is the same frame.
 # Happens: dataFrameToJSON writes no entities: NaN, +Inf and -Inf all come back as null, "no value".
-# Who is hurt: a snapshot or a frame sent over a live channel: a ratio by zero (+Inf) or a failed sum (NaN) becomes a gap;
-#   panels that span nulls draw a line over it, and an alert's "no data" fires where there was data.
+# Who is hurt: a snapshot or a frame sent on as JSON: a ratio by zero (+Inf) and a failed sum (NaN) arrive as missing points.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -5,8 +5,7 @@
 #   1.x documents ns, u, ms, s, m and h as the valid values.
 # Happens: any word it does not know is taken for nanoseconds. Points of now are stored a thousand times too early, in
 #   January 1970, and the answer is 204. The Python client of InfluxDB 2 has only "us" for it.
-# Who is hurt: whoever points a newer agent at an old server: writes succeed, dashboards stay empty, and with a retention
-#   policy the points are gone at the next sweep.
+# Who is hurt: whoever points a newer agent at an old server: writes succeed and dashboards stay empty.
 set -euo pipefail
 work=$(mktemp -d)
 influxd=""

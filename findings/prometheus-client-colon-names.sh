@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # prometheus_client (Python) gives one metric two names in OpenMetrics when its name has a colon.
 #
-# Expected: a colon is a legal character of a metric's name, in Prometheus and in OpenMetrics, so one name in the HELP,
-#   TYPE and sample lines, the same in both formats. Whoever re-exports recording rules (federation, a proxy) has them.
+# Expected: a colon is legal in a metric's name in both formats, so one name stands in the HELP, TYPE and sample lines.
 # Happens: a scrape that accepts OpenMetrics gets HELP and TYPE for job:requests:rate5m and the sample
 #   job_requests_rate5m; one that accepts the text format gets job:requests:rate5m throughout. The package's own parser
 #   reads two metrics, one without samples and one without a type.

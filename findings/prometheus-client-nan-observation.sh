@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # prometheus_client (Python): a histogram adds a NaN to its sum for good, but does not count it.
 #
-# Expected: sum and count tell of the same observations ("_sum: the sum of all observed values, _count: how many"), so a
-#   NaN is in both, as in Go's client, or in neither.
+# Expected: _sum and _count tell of the same observations, as Prometheus documents the two, so a NaN is in both or neither.
 # Happens: observe(nan) makes _sum NaN until the process ends and leaves every bucket and _count as they were. A Summary
 #   of the same package counts it.
 # Who is hurt: rate(_sum) / rate(_count), the usual mean, is NaN from then on, while the count tells nothing of the cause.

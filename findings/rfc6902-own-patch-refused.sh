@@ -4,8 +4,8 @@
 # Expected: applyPatch(a, createPatch(a, b)) makes b of a: RFC 6902 lets the empty pointer name the whole document, and
 #   its section on "replace" excludes no target.
 # Happens: createPatch from an object to an array is a replace at "", which applyPatch answers with MissingError and does
-#   not apply; so does remove at "" and a test passes. fast-json-patch applies it, but in turn finds no difference between
-#   [1] and {"0": 1}, nor between two scalars, at the root.
+#   not apply, while a test at "" passes. fast-json-patch applies it, but in turn finds no difference between [1] and
+#   {"0": 1}, nor between [] and {}, at the root.
 # Who is hurt: a page that keeps a document by patches from the server: when the root changes it stays at the old one.
 set -euo pipefail
 work=$(mktemp -d)

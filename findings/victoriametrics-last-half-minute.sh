@@ -4,7 +4,7 @@
 # Expected: what /api/v1/query_range answers for a moment is the newest point up to that moment, as Prometheus' HTTP API,
 #   which it offers, defines it; a point that /api/v1/export shows is seen by a query.
 # Happens: points younger than 30 s (-search.latencyOffset) are left out, and each step in that time carries a copy of the
-#   last older one, with a fresh timestamp. A Prometheus with the same points answers the real ones.
+#   last older one, with a fresh timestamp.
 # Who is hurt: a live chart: it draws a flat line that becomes another curve 30 s later; an alert by query is as late,
 #   and nothing in the answer tells a copy from a measurement.
 set -euo pipefail
