@@ -237,14 +237,14 @@ test("a card draws its dashboard in small and changes where it stands", async ({
   const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
   await grace.page.goto(server.url);
   const mine = grace.page.locator(`[data-testid="dashboard-card"][data-dashboard="${id}"]`);
-  await expect(mine.locator(".preview .tiles")).toHaveAttribute("d", "");
+  await expect(mine.locator(".preview-tiles")).toHaveAttribute("d", "");
   const height = (await mine.boundingBox())!.height;
   await ada.open(id);
   await ada.add("timeseries");
   await ada.add("checklist");
   await ada.saved();
-  await expect(mine.locator(".preview .curves")).not.toHaveAttribute("d", "");
-  await expect(mine.locator(".preview .texts")).not.toHaveAttribute("d", "");
+  await expect(mine.locator(".preview-curves")).not.toHaveAttribute("d", "");
+  await expect(mine.locator(".preview-texts")).not.toHaveAttribute("d", "");
   await expect(mine).toContainText("Ada is here");
   expect((await mine.boundingBox())!.height).toBe(height);
 });

@@ -41,11 +41,11 @@ pub fn Preview(outline: Vec<Tile>) -> impl IntoView {
             preserveAspectRatio="xMidYMin slice"
             aria-hidden="true"
         >
-            <path class="tiles" d=tiles/>
-            <path class="texts" d=texts/>
-            <path class="figures" d=figures/>
-            <path class="bars" d=bars/>
-            <path class="curves" d=curves/>
+            <path class="preview-tiles" d=tiles/>
+            <path class="preview-texts" d=texts/>
+            <path class="preview-figures" d=figures/>
+            <path class="preview-bars" d=bars/>
+            <path class="preview-curves" d=curves/>
         </svg>
     }
 }

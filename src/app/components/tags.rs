@@ -79,7 +79,7 @@ pub fn Tags(store: DashboardStore) -> impl IntoView {
         }
     };
     view! {
-        <fieldset class="settings tags" data-testid="tags">
+        <fieldset class="settings" data-testid="tags">
             <legend>"Tags"</legend>
             <div class="tags-field">
                 {each(move || tags.get(), String::clone, chip)}

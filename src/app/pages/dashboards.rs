@@ -88,7 +88,7 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
                 <span class="grow"></span>
                 <a class="button" href="/bin" data-testid="bin-link" class:hidden=list.kept>
                     <Glyph icon=Icon::Trash/>
-                    "Bin"
+                    <span class="bin-word">"Bin"</span>
                 </a>
             </div>
             <div class="cards" class:hidden=none on:pointermove=move |_| list.pointed()>

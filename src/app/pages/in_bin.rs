@@ -59,7 +59,7 @@ pub fn InBin(title: String, dashboard: Option<BinEntry>, user: Option<User>) -> 
                 <p class="problem" role="alert" class:hidden=attr(move || problem.read().is_none())>
                     {live(move || problem.get())}
                 </p>
-                <p class="choices">
+                <p class="ways">
                     <button
                         type="button"
                         class="button primary"

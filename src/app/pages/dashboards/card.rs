@@ -61,9 +61,6 @@ pub fn Card(
                     {live(move || format::count(card.read().widgets, "widget", "widgets"))} " · " {changed}
                 </p>
             </a>
-            {live(move || (!tags.read().is_empty()).then(|| view! {
-                <div class="chips">{tags.get().into_iter().map(tag).collect_view()}</div>
-            }))}
             <div class="card-foot">
                 <span class="faces" role="img" aria-label=attr(move || here_label(&here.read()))>
                     {live(move || here.get().into_iter().take(FACES)
@@ -72,7 +69,7 @@ pub fn Card(
                     {live(move || here.read().len().checked_sub(FACES + 1).map(|more| format!("+{}", more + 1)))}
                 </span>
                 <span class="quiet">{live(move || here_words(&here.read()))}</span>
-                <span class="grow"></span>
+                <span class="chips">{live(move || tags.get().into_iter().map(tag).collect_view())}</span>
                 <button
                     class="button icon favourite"
                     type="button"
