@@ -327,7 +327,9 @@ impl Ledger {
         let mut there = BTreeMap::new();
         for selector in selectors("day") {
             for series in store.memory().find(&selector, 9, |_| 0, u64::MAX).0 {
-                series.view.each(|(at, value)| drop(there.insert(at, value as u64)));
+                series.view.each(|(at, value)| {
+                    there.insert(at, value as u64);
+                });
             }
         }
         store.close().await;
