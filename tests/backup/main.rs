@@ -113,6 +113,11 @@ async fn what_is_wrong_with_data_is_told_by_dashboard_and_never_becomes_a_backup
         ),
         ("lockstep.db", "UPDATE snapshots SET state = 'x'", "its snapshot does not read"),
         ("lockstep.db", "DELETE FROM snapshots", "it has no snapshot"),
+        (
+            "series.db",
+            "INSERT INTO _sqlx_migrations VALUES (9000, 'later', CURRENT_TIMESTAMP, 1, x'00', 0)",
+            "its tables are of version 9000",
+        ),
         ("series.db", "UPDATE batches SET body = x'0102'", "batch 1 does not read; its 100 points are lost"),
         ("series.db", "UPDATE batches SET points = 7", "batch 1 has 100 points, and should have 7"),
         ("series.db", "UPDATE series SET name = 'a{'", "the name of series 1 does not read"),

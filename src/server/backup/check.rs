@@ -181,7 +181,12 @@ async fn check_file(
             report.problem(name, says.trim());
         }
     }
-    let tables = tables_version(&mut connection).await?;
+    let (tables, known) = (tables_version(&mut connection).await?, tables_known(name));
+    if tables > known {
+        let says =
+            format!("its tables are of version {tables}, and this program knows {known}: use a newer one");
+        report.problem(name, says);
+    }
     match name {
         SERIES => check_series(&mut connection, report, interrupt).await?,
         _ => check_dashboards(&mut connection, report, interrupt).await?,
@@ -202,6 +207,15 @@ async fn tables_version(connection: &mut SqliteConnection) -> Result<i64, sqlx::
         .fetch_one(connection)
         .await?;
     Ok(last.unwrap_or(0))
+}
+
+/// The version of the tables that this program makes.
+fn tables_known(name: &str) -> i64 {
+    let migrations = match name {
+        SERIES => sqlx::migrate!("migrations/series"),
+        _ => sqlx::migrate!("migrations/sqlite"),
+    };
+    migrations.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 async fn check_dashboards(

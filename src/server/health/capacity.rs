@@ -79,6 +79,10 @@ async fn all(state: &AppState) -> Vec<Used> {
         let help = "Dashboards that are kept.";
         all.push(count("lockstep_dashboards", help, "dashboards", kept as u64, limits.dashboards, false));
     }
+    if let Ok(bin) = state.store.bin(None, 1).await {
+        let help = "Dashboards in the bin.";
+        all.push(count("lockstep_bin", help, "dashboards in the bin", bin.total as u64, limits.bin, false));
+    }
     all.push(count("lockstep_series", "", "series", series.series as u64, limits.series, true));
     all.push(count("lockstep_series_points", "", "points", series.points as u64, limits.points, true));
     all
