@@ -186,7 +186,7 @@ impl Writers {
                 client.hello(&format!("writer-{number}")).await;
                 client.join(&id).await;
                 while !stop.load(SeqCst) {
-                    let seq = client.push_title(&id, &format!("{number}: {}", "x".repeat(500))).await;
+                    let seq = client.push_title(&id, &format!("{number}: {}", "x".repeat(150))).await;
                     loop {
                         let Got::Frame(frame) = client.got().await else { panic!("the server went away") };
                         let commits = frame["commits"].as_array().cloned().unwrap_or_default();

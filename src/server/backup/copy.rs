@@ -233,11 +233,16 @@ fn copy_log(from: &Path, to: &Path) -> Result<()> {
     };
     for _ in 0..TRIES {
         let head = head_of(&source)?;
-        let copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
-        if let Some(head) = &head {
-            copy_frames(&source, head, &copy)?;
+        match &head {
+            Some(head) => {
+                let copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
+                copy_frames(&source, head, &copy)?;
+                copy.sync_all()?;
+            }
+            // It has nothing that is not in the file.
+            None if to.exists() => std::fs::remove_file(to)?,
+            None => {}
         }
-        copy.sync_all()?;
         // Begun at its front meanwhile, it has pages of two turns. All of the first are in the file by then.
         if head_of(&source)? == head {
             return Ok(());
@@ -369,6 +374,21 @@ mod tests {
             .await
             .expect("copied");
         assert_eq!(rows(&left.path().join("b.db")).await, 1);
+    }
+
+    #[tokio::test]
+    async fn an_empty_log_is_no_part_of_the_copy() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut connection = database(dir.path()).await;
+        write(&mut connection).await;
+        connection.close().await.expect("closes");
+        into_one_file(&dir.path().join("a.db")).await.expect("one file");
+        std::fs::write(dir.path().join("a.db-wal"), "").expect("written");
+        copy(&dir.path().join("a.db"), &dir.path().join("b.db"), &Interrupt::default())
+            .await
+            .expect("copied");
+        assert_eq!(rows(&dir.path().join("b.db")).await, 1);
+        assert!(!log_of(&dir.path().join("b.db")).exists());
     }
 
     #[tokio::test]
