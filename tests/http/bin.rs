@@ -36,7 +36,7 @@ async fn a_deleted_dashboard_is_in_the_bin_and_comes_back_as_it_was() {
     for answer in [
         server.get(&path).await,
         server.get(&format!("{path}/export")).await,
-        server.get(&format!("{path}/data?widget=w1")).await,
+        server.get(&format!("{path}/data?widget=w1&from=0&to=90000")).await,
         server.send(Method::POST, "/api/v1/dashboards", &[], Some(copy)).await,
         server.send(Method::DELETE, &path, &[], None).await,
     ] {
