@@ -16,7 +16,9 @@ use crate::disk::{Call, Left};
 use crate::scene::{Case, Plant, Scene, Told};
 
 /// Things that happen in the hour.
-const STEPS: u64 = 36;
+const STEPS: u64 = 20;
+/// Of a hundred writes, how many are followed by a look at what was written.
+const LOOKS: u64 = 20;
 /// Dashboards at most.
 const DASHBOARDS: u64 = 4;
 
@@ -111,7 +113,7 @@ impl Player {
                     _ => Some(Left::Synced(self.scene.random.next())),
                 };
                 self.restart(left).await?;
-                self.look_at_all(true).await
+                self.look_at(self.model.all(), true).await
             }
         }
     }
@@ -229,14 +231,18 @@ impl Player {
                 }
             }
         }
+        let mut looked_at = self.model.unclear();
+        if self.scene.random.percent(LOOKS) {
+            looked_at.extend(ops.iter().map(|op| op.id().clone()));
+        }
         // What was written after it has taken the place of what failed, if that was anywhere.
-        self.look_at_all(wrote).await
+        self.look_at(looked_at, wrote).await
     }
 
     /// Reads what is there as a room does that opens, and compares. `settles` where from now on it can
     /// only be as it is read.
-    async fn look_at_all(&mut self, settles: bool) -> Result<(), String> {
-        for id in self.model.unclear(settles) {
+    async fn look_at(&mut self, ids: Vec<DashboardId>, settles: bool) -> Result<(), String> {
+        for id in ids {
             let Some(store) = self.store.clone() else { return Ok(()) };
             match read(&store, &id).await {
                 Ok(found) => self.scene.told.found += u64::from(self.model.found(&id, &found, settles)?),
@@ -276,7 +282,7 @@ impl Player {
                     self.model.unsure(&op);
                 }
             }
-            self.look_at_all(!self.scene.is_excused()).await?;
+            self.look_at(self.model.unclear(), !self.scene.is_excused()).await?;
         }
         Ok(())
     }
@@ -293,7 +299,7 @@ impl Player {
         };
         self.restart(left).await?;
         self.scene.settle(0);
-        self.look_at_all(true).await.map_err(|why| format!("after {left:?}: {why}"))?;
+        self.look_at(self.model.all(), true).await.map_err(|why| format!("after {left:?}: {why}"))?;
         self.compare_the_list().await?;
         self.ask_for_the_secret().await?;
         // What is in the bin is read whole once it is out of it.

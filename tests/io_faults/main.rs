@@ -24,11 +24,11 @@ use random::Random;
 use scene::{Case, Plant, Told};
 
 /// Points of one run of the tests: about half a minute of them.
-const POINTS: usize = 1_200;
+const POINTS: usize = 300;
 /// Scripts of each store when all is tried.
 const SCRIPTS: u64 = 6;
 /// Points in which something that was planted is looked for.
-const PLANT_POINTS: usize = 300;
+const PLANT_POINTS: usize = 40;
 
 /// Which store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,9 +85,10 @@ type Counts = BTreeMap<(Script, Failure, bool), Told>;
 fn play_all(cases: &[(Script, Case)], failures: usize) -> (Counts, BTreeMap<usize, String>) {
     let next = AtomicUsize::new(0);
     let outcome = Mutex::new((Counts::new(), BTreeMap::new()));
+    // They wait for threads of their own half of the time.
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     std::thread::scope(|scope| {
-        for _ in 0..cores {
+        for _ in 0..2 * cores {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);

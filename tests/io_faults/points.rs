@@ -13,7 +13,7 @@ use crate::disk::{Call, Left};
 use crate::scene::{Case, Plant, Scene, Told};
 
 /// Things that happen in the hour.
-const STEPS: u64 = 30;
+const STEPS: u64 = 20;
 /// How long points are kept.
 const KEPT_MS: u64 = 3_600_000;
 /// The series whose points are older than that when they come: they may go at any time.

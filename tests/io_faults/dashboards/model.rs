@@ -207,10 +207,13 @@ impl Model {
         }
     }
 
-    /// Which are worth reading: all where it settles them, else those that may be one thing or another.
-    pub fn unclear(&self, settles: bool) -> Vec<DashboardId> {
-        let unclear = self.0.iter().filter(|(_, can)| settles || can.len() > 1);
-        unclear.map(|(id, _)| id.clone()).collect()
+    pub fn all(&self) -> Vec<DashboardId> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// Those that may be one thing or another.
+    pub fn unclear(&self) -> Vec<DashboardId> {
+        self.0.iter().filter(|(_, can)| can.len() > 1).map(|(id, _)| id.clone()).collect()
     }
 
     /// What was read of one. True where it is more than was last known.
