@@ -166,7 +166,8 @@ impl Writer {
                         break;
                     }
                     self.take(std::mem::take(&mut group)).await;
-                    Ok(())
+                    // A step after each group, so that those who never pause do not put it off for ever.
+                    self.write_anew().await
                 }
                 // Between two groups, so that it keeps nobody waiting for long.
                 () = std::future::ready(()), if self.anew.is_some() => self.write_anew().await,
