@@ -25,6 +25,8 @@ export class Server {
         ...process.env,
         LOCKSTEP_ADDR: "127.0.0.1:0",
         LOCKSTEP_DATA_DIR: dataDir,
+        // All tests come from one address.
+        LOCKSTEP_LIMIT_DASHBOARD_REQUESTS_BURST: "1000000",
         LOCKSTEP_SITE_ROOT: process.env.LOCKSTEP_SITE_ROOT ?? site(),
         ...settings,
       },

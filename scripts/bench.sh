@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the project promises, and prints it with the machine and the command beside it.
 # The server has the first core, the generator the second. LOCKSTEP_BENCH_ONLY picks scenes:
-# edits, saturation, cursors, idle, unread-joins, join, log, resume, ingest, fanout, upstream, list, backup, weight, frames, offline.
+# edits, saturation, cursors, idle, idle-connections, unread-joins, join, log, resume, ingest, fanout, upstream, list, backup, weight, frames, offline.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
@@ -9,7 +9,7 @@ export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 only=${LOCKSTEP_BENCH_ONLY:-}
 wanted() { [ -z "$only" ] || case ",$only," in *",$1,"*) true ;; *) false ;; esac; }
 wanted_on_the_wire() {
-  wanted edits || wanted saturation || wanted cursors || wanted idle || wanted unread-joins || wanted join || wanted log || wanted resume ||
+  wanted edits || wanted saturation || wanted cursors || wanted idle || wanted idle-connections || wanted unread-joins || wanted join || wanted log || wanted resume ||
     wanted ingest || wanted fanout || wanted upstream || wanted list || wanted backup
 }
 

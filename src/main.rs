@@ -1,13 +1,14 @@
 //! The server program: read the settings, open the store, serve, stop gracefully.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use lockstep::server::config::{Config, ConfigError, LogFormat};
+use lockstep::server::config::{Config, ConfigError};
+use lockstep::server::connections::Connections;
 use lockstep::server::data::local::SeriesByName;
 use lockstep::server::data::prometheus::Prometheus;
 use lockstep::server::data::series::{Bounds, SeriesStore};
@@ -22,8 +23,9 @@ use lockstep::server::state::AppState;
 use lockstep::server::static_files::{Site, SiteError};
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::store::{Store, StoreError};
-use lockstep::server::{audit, backup, drain, housekeeping, memory, router, sample};
-use tracing_subscriber::EnvFilter;
+use lockstep::server::{
+    access, audit, backup, connections, drain, housekeeping, logging, memory, open_files, router, sample,
+};
 
 /// Bytes of each worker's stack: what strangers send is bounded in depth before it is followed, and
 /// where a bound was missed this is room to fail in order instead of with the process.
@@ -65,7 +67,7 @@ fn main() -> ExitCode {
     if let Some(task) = config.task {
         return backup::command::run(task, &config.data_dir);
     }
-    log_as(&config);
+    logging::init(&config);
     // Before anything else reads or writes there, and until the process has ended.
     let data = match DataDir::open(&config.data_dir, config.data_must_exist) {
         Ok(data) => data,
@@ -90,20 +92,8 @@ fn refuse(error: &dyn std::error::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Logs go to standard error; standard output is the address and nothing else.
-fn log_as(config: &Config) {
-    let filter = EnvFilter::new(&config.log);
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match config.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
 async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
+    let files = open_files::raise();
     let site = Site::open(config.site_root.as_deref(), &std::env::current_exe()?)?;
     let (store, last_change) = open_store(data).await?;
     let metrics = Arc::new(Metrics::default());
@@ -121,6 +111,9 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let listener = tokio::net::TcpListener::bind(config.addr).await;
     let listener = listener.map_err(|error| StartError::Bind { addr: config.addr, error })?;
     let addr = listener.local_addr()?;
+    access::log(&config, addr, &state.origins);
+    let bounds = connections::bounds(state.rooms.limits(), files);
+    let open = Connections::new(bounds, state.rooms.limits(), state.proxies.clone(), metrics.clone());
     let load = load_of(metrics);
     let unsent = state.rooms.unsent().clone();
     let housekeeping = housekeeping::run(state.rooms.clone(), state.bin_days);
@@ -128,7 +121,7 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     announce(addr)?;
     let backups = state.backups.clone();
     tokio::select! {
-        ended = drain::serve(listener, router::router(state.clone()), state, stop) => Ok(ended?),
+        () = drain::serve(listener, open, router::router(state.clone()), state, stop) => Ok(()),
         never = source.run(load) => match never {},
         never = memory::give_back(unsent) => match never {},
         never = housekeeping => match never {},

@@ -54,7 +54,8 @@ fn a_file_can_be_named() {
     )
     .unwrap();
     let config = read_in(&["--config", "other.toml"], &[], dir.path()).unwrap();
-    assert_eq!(config.allowed_origins, ["https://a.example:8443", "http://b"]);
+    let allowed: Vec<String> = config.allowed_origins.iter().map(ToString::to_string).collect();
+    assert_eq!(allowed, ["https://a.example:8443", "http://b"]);
     let missing = read_in(&["--config", "none.toml"], &[], dir.path()).unwrap_err().to_string();
     assert!(missing.contains("none.toml"), "{missing}");
 }
@@ -70,6 +71,9 @@ fn wrong_values_are_refused_with_the_name_of_the_setting() {
         (&[], &[("LOCKSTEP_LOG_FORMAT", "xml")], None, "LOCKSTEP_LOG_FORMAT"),
         (&[], &[("LOCKSTEP_ALLOWED_ORIGINS", "wall.example.com")], None, "LOCKSTEP_ALLOWED_ORIGINS"),
         (&[], &[("LOCKSTEP_ALLOWED_ORIGINS", "https://a/path")], None, "LOCKSTEP_ALLOWED_ORIGINS"),
+        (&[], &[("LOCKSTEP_ALLOWED_ORIGINS", "https://u@a")], None, "LOCKSTEP_ALLOWED_ORIGINS"),
+        (&[], &[("LOCKSTEP_PUBLIC_URL", "wall.example.com")], None, "LOCKSTEP_PUBLIC_URL"),
+        (&[], &[("LOCKSTEP_PUBLIC_URL", "https://a/wall")], None, "LOCKSTEP_PUBLIC_URL"),
         (&[], &[], Some("[lockstep]\nlimit_rooms = 'many'"), "limit_rooms in"),
         (&[], &[], Some("[lockstep]\nlimit_rooms = 1.5"), "limit_rooms in"),
         (
@@ -94,8 +98,79 @@ fn unknown_names_are_refused_and_the_nearest_is_named() {
     assert!(refused(&["--colour", "red"], &[], None).contains("--colour"));
     assert!(refused(&[], &[], Some("lockstep = 3")).contains("[lockstep]"));
     assert!(refused(&[], &[], Some("[lockstep")).contains("Leptos.toml"));
+}
+
+#[test]
+fn a_name_in_the_environment_that_is_nearly_a_setting_stops_the_start_and_others_are_said() {
+    for (name, meant) in [
+        ("LOCKSTEP_INGEST_TOKN", "LOCKSTEP_INGEST_TOKEN"),
+        ("LOCKSTEP_INGESTTOKEN", "LOCKSTEP_INGEST_TOKEN"),
+        ("LOCKSTEP_INGEST_TOKEN_FIEL", "LOCKSTEP_INGEST_TOKEN_FILE"),
+        ("LOCKSTEP_ALLOW_ORIGINS", "LOCKSTEP_ALLOWED_ORIGINS"),
+        ("LOCKSTEP_TRUSTED_PROXY", "LOCKSTEP_TRUSTED_PROXIES"),
+        ("LOCKSTEP_PUBLIC_URI", "LOCKSTEP_PUBLIC_URL"),
+        ("LOCKSTEP_DATADIR", "LOCKSTEP_DATA_DIR"),
+    ] {
+        let said = refused(&[], &[(name, "x")], None);
+        assert!(said.contains(&format!("{name} is not a setting; did you mean {meant}?")), "{said}");
+    }
     // Container platforms make variables with this prefix.
-    assert!(read(&[], &[("LOCKSTEP_PORT", "tcp://10.0.0.1:80")], None).is_ok());
+    let made = [
+        ("LOCKSTEP_PORT", "tcp://10.0.0.1:80"),
+        ("LOCKSTEP_PORT_3000_TCP_ADDR", "10.0.0.1"),
+        ("LOCKSTEP_SERVICE_HOST", "10.0.0.1"),
+    ];
+    let config = read(&[], &made, None).expect("starts");
+    assert_eq!(config.warnings.len(), 1);
+    assert!(made.iter().all(|(name, _)| config.warnings[0].contains(name)), "{:?}", config.warnings);
+}
+
+#[test]
+fn an_empty_ingest_token_opens_no_door() {
+    for (args, env, file, place) in [
+        (&[][..], &[("LOCKSTEP_INGEST_TOKEN", "")][..], None, "LOCKSTEP_INGEST_TOKEN"),
+        (&[], &[("LOCKSTEP_INGEST_TOKEN", " ")], None, "LOCKSTEP_INGEST_TOKEN"),
+        (&[], &[("LOCKSTEP_INGEST_TOKEN_FILE", "")], None, "LOCKSTEP_INGEST_TOKEN_FILE"),
+        (&["--ingest-token", ""], &[], None, "--ingest-token"),
+        (&[], &[], Some("[lockstep]\ningest_token = ''"), "ingest_token in"),
+        (&["--ingest-token", "x"], &[("LOCKSTEP_INGEST_TOKEN", "")], None, "LOCKSTEP_INGEST_TOKEN"),
+    ] {
+        let said = refused(args, env, file);
+        assert!(said.starts_with(place) && said.contains("set and empty"), "{said}");
+    }
+}
+
+#[test]
+fn secrets_come_out_of_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("token", "s3cret\n");
+    write("servers", "main=http://127.0.0.1:9090\neu=https://u:p@metrics.example.com\n");
+    write("spaces", "two words\n");
+    write("empty", "\n");
+    let env = [("LOCKSTEP_INGEST_TOKEN_FILE", "token"), ("LOCKSTEP_PROMETHEUS_FILE", "servers")];
+    let config = read_in(&[], &env, dir.path()).expect("reads");
+    assert_eq!(config.ingest_token.expect("a token").reveal(), "s3cret");
+    let names: Vec<&str> = config.prometheus.iter().map(|server| server.name.as_str()).collect();
+    assert_eq!(names, ["main", "eu"]);
+    // What is made with the usual mask may be read by everybody here.
+    assert!(config.warnings.iter().all(|warning| warning.contains("permissions")), "{:?}", config.warnings);
+    for (file, words) in [("none", "a file to read"), ("empty", "it is empty"), ("spaces", "without spaces")]
+    {
+        let env = [("LOCKSTEP_INGEST_TOKEN_FILE", file)];
+        let said = read_in(&[], &env, dir.path()).expect_err("refused").to_string();
+        assert!(said.starts_with("LOCKSTEP_INGEST_TOKEN_FILE") && said.contains(words), "{said}");
+        assert!(!said.contains("two words"), "{said}");
+    }
+    let both = [("LOCKSTEP_INGEST_TOKEN_FILE", "token"), ("LOCKSTEP_INGEST_TOKEN", "x")];
+    let said = read_in(&[], &both, dir.path()).expect_err("refused").to_string();
+    assert!(said.contains("both set"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_said_without_its_line() {
+    let said = refused(&[], &[], Some("[lockstep]\naddr = '127.0.0.1:1'\ningest_token = 's3cret"));
+    assert!(said.contains("line 3") && !said.contains("s3cret"), "{said}");
 }
 
 #[test]
@@ -121,6 +196,17 @@ fn an_open_address_needs_the_setting_that_says_so() {
     assert!(read(&["--allow-open-access-on-network=false"], &env, None).is_err());
     assert!(read(&["--addr", "[::1]:3000"], &[], None).is_ok());
     assert!(read(&["--addr", "localhost:3000"], &[], None).is_ok());
+}
+
+#[test]
+fn trusted_proxies_are_addresses_or_networks() {
+    let config = read(&["--trusted-proxies", "127.0.0.1, 10.0.0.0/8,fd00::/8"], &[], None).unwrap();
+    let networks: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"]);
+    for bad in ["10.0.0.0/33", "proxy.example", "10.0.0"] {
+        let said = refused(&["--trusted-proxies", bad], &[], None);
+        assert!(said.starts_with("--trusted-proxies") && said.contains("It takes "), "{said}");
+    }
 }
 
 #[test]

@@ -2,8 +2,12 @@
 
 #[path = "http/bin.rs"]
 mod bin;
+#[path = "http/connections.rs"]
+mod connections;
 #[path = "http/documents.rs"]
 mod documents;
+#[path = "http/door.rs"]
+mod door;
 #[path = "http/large.rs"]
 mod large;
 #[path = "http/list.rs"]

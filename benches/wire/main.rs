@@ -1,12 +1,13 @@
 //! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
 //!
 //! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
-//! cursors,idle,unread-joins,join,log,resume,ingest,fanout,upstream,list,backup` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! cursors,idle,idle-connections,unread-joins,join,log,resume,ingest,fanout,upstream,list,backup` picks scenes. The figures hold for the machine that they were taken on; ratios
 //! within one run are what can be compared.
 
 mod backup;
 mod broadcast;
 mod client;
+mod connections;
 mod figures;
 mod list;
 mod load;
@@ -66,6 +67,9 @@ async fn measure() {
             }
             None => println!("not measured: this machine has no /proc"),
         }
+    }
+    if wanted("idle-connections") {
+        connections::idle().await.expect("idle connections");
     }
     if wanted("unread-joins") {
         // A little less than a dashboard may have; more for a build that takes more.

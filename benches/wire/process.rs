@@ -60,6 +60,8 @@ impl Process {
             .env("LOCKSTEP_LIMIT_CHANGES_BURST", "10000000")
             .env("LOCKSTEP_LIMIT_SESSIONS_PER_ROOM", "10000")
             .env("LOCKSTEP_LIMIT_ROOM_SESSIONS_PER_ADDRESS", "10000")
+            .env("LOCKSTEP_LIMIT_DASHBOARD_REQUESTS_BURST", "1000000")
+            .env("LOCKSTEP_LIMIT_SESSION_STARTS_BURST", "1000000")
             .env("LOCKSTEP_LIMIT_OUTBOUND_BYTES", "268435456")
             .envs(set.iter().copied());
         Self::start(command, Some(data_dir))

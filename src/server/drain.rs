@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::connections::Connections;
 use super::state::AppState;
 
 /// When browsers of a stopping server come back, in milliseconds: a restart takes about that long.
@@ -66,48 +66,32 @@ fn ignores_hangup() -> bool {
 /// returns; a second signal ends it at once.
 pub async fn serve(
     listener: TcpListener,
+    connections: Connections,
     router: Router,
     state: AppState,
     mut stop: Stop,
-) -> std::io::Result<()> {
-    let (tell, mut told) = watch::channel(false);
-    let graceful = async move {
-        // An error means that the sender is gone, and with it the reason to go on.
-        let _ = told.wait_for(|stop| *stop).await;
-    };
-    // Frames are whole messages: to hold a small one back until the last is acknowledged only delays it.
-    let listener = listener.tap_io(|stream| {
-        // A connection that is gone already says so when it is read.
-        let _ = stream.set_nodelay(true);
-    });
-    let serving = async { axum::serve(listener, router).with_graceful_shutdown(graceful).await };
+) {
+    let (tell, told) = watch::channel(false);
+    let serving = connections.serve(listener, router, told);
     tokio::pin!(serving);
     tokio::select! {
-        ended = &mut serving => return ended,
+        () = &mut serving => return,
         () = stop.told() => {}
     }
     tracing::info!("stopping: browsers are told to come back");
     state.begin_draining();
     tell.send_replace(true);
     let ending = async {
-        let (served, ()) = tokio::join!(&mut serving, state.rooms.drain(COME_BACK_MS));
+        tokio::join!(&mut serving, state.rooms.drain(COME_BACK_MS));
         state.rooms.sources().close().await;
         state.series.close().await;
         state.store.close().await;
-        served
     };
     tokio::select! {
-        ended = ending => {
-            tracing::info!("stopped; the log is complete");
-            ended
-        }
-        () = stop.told() => {
-            tracing::warn!("told twice to stop: stopping now");
-            Ok(())
-        }
+        () = ending => tracing::info!("stopped; the log is complete"),
+        () = stop.told() => tracing::warn!("told twice to stop: stopping now"),
         () = tokio::time::sleep(AT_MOST) => {
             tracing::warn!("some requests did not end in time: stopping without them");
-            Ok(())
         }
     }
 }

@@ -3,11 +3,13 @@
 //! What does not fit in a batch is named with its line, and the rest of the batch is taken.
 
 pub mod batch;
+mod budget;
 pub mod influx;
 pub mod json;
 pub mod line;
 
 use std::io::Read as _;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -17,17 +19,25 @@ use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::{HeaderMap, Request, StatusCode};
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::batch::{Batch, Refusals};
-use super::data::series::SeriesStore;
+use self::budget::{Budget, Busy, Share};
+use super::data::series::matching::Match;
+use super::data::series::{Run, SeriesStore};
+use super::limits::Limits;
 use super::metrics::Metrics;
+use super::peer::PeerAddr;
+use super::rates::AddressRate;
 use super::store::StoreError;
 
 /// Bytes of requests that are worked on at once; more of them wait.
 const AT_ONCE: usize = 64 * 1024 * 1024;
-/// How long a request waits for its turn, and how long its body may take to come.
+/// How long a request waits for room.
 const WAIT: Duration = Duration::from_secs(10);
+/// How long a body may take to come, and what is too large of it.
+const BODY_WAIT: Duration = Duration::from_secs(30);
+/// Bytes of a body that has not come yet for which there is a place: most are smaller.
+const EXPECTED: usize = 64 * 1024;
 /// Bytes from which on a body is read beside the tasks of the server, which would wait.
 const LARGE: usize = 32 * 1024;
 
@@ -41,7 +51,9 @@ struct Shared {
     /// The hash of the token that whoever brings points has to know.
     token: Option<[u8; 32]>,
     most_bytes: usize,
-    at_once: Arc<Semaphore>,
+    budget: Budget,
+    /// Of series that nobody has pushed before.
+    new_series: AddressRate,
 }
 
 /// Why nothing of a request was taken.
@@ -65,6 +77,12 @@ pub enum IngestError {
     Unreadable(String),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Busy> for IngestError {
+    fn from(Busy: Busy) -> Self {
+        Self::Busy
+    }
 }
 
 impl IngestError {
@@ -94,11 +112,14 @@ impl Ingest {
         series: Arc<SeriesStore>,
         metrics: Arc<Metrics>,
         token: Option<&str>,
-        most_bytes: usize,
+        limits: &Limits,
     ) -> Self {
         let token = token.map(|token| Sha256::digest(token).into());
-        let at_once = Arc::new(Semaphore::new(AT_ONCE.max(most_bytes).div_ceil(1024)));
-        Self(Arc::new(Shared { series, metrics, token, most_bytes, at_once }))
+        let most_bytes = limits.ingest_bytes;
+        let budget = Budget::new(AT_ONCE, most_bytes);
+        let per_minute = limits.new_series_per_minute;
+        let new_series = AddressRate::new(f64::from(per_minute) / 60.0, per_minute);
+        Self(Arc::new(Shared { series, metrics, token, most_bytes, budget, new_series }))
     }
 
     /// Takes a request's points: all that `read` makes of its body.
@@ -132,17 +153,21 @@ impl Ingest {
         let most = self.0.most_bytes;
         let length =
             request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let peer = request.extensions().get().copied().unwrap_or(PeerAddr(Ipv6Addr::LOCALHOST.into()));
         let mut body = request.into_body().into_data_stream();
         if length.is_some_and(|length: usize| length > most) {
             return Err(too_large(body, most).await);
         }
-        // What comes packed may need all the room that there is for one.
-        let room = length.filter(|_| !gzip).unwrap_or(most);
-        let permit = self.turn(room).await?;
-        let gathered = tokio::time::timeout(WAIT, gather(&mut body, length.unwrap_or(0), most)).await;
+        let mut share = self.0.budget.share(peer.network());
+        let gathered = gather(&mut body, &mut share, length.unwrap_or(0), most);
+        let gathered = tokio::time::timeout(BODY_WAIT, gathered).await;
         let Some(gathered) = gathered.unwrap_or(Err(IngestError::Cut))? else {
             return Err(too_large(body, most).await);
         };
+        if gzip {
+            // What came packed may need all the room that there is for one beside it.
+            share.grow(gathered.len() + most, WAIT).await?;
+        }
         let window = self.0.series.window();
         let work = move |body: &[u8]| {
             let unpacked = if gzip { Some(unpack(body, most)?) } else { None };
@@ -157,23 +182,40 @@ impl Ingest {
         };
         let (runs, mut refused, texts) = batch.finish();
         self.0.metrics.ingest_texts.fetch_add(texts, Relaxed);
+        let runs = self.known_or_allowed(runs, peer, &mut refused);
         let taken = self.0.series.push(runs).await?;
-        drop(permit);
+        drop(share);
         for (place, count, why) in taken.refused {
             refused.add(place, count, why);
         }
         Ok(Outcome { accepted: taken.points, refused })
     }
 
-    async fn turn(&self, bytes: usize) -> Result<OwnedSemaphorePermit, IngestError> {
-        let parts = u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
-        let turn = self.0.at_once.clone().acquire_many_owned(parts);
-        match tokio::time::timeout(WAIT, turn).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(IngestError::Busy),
-        }
+    /// The runs of series that are known, or new and not too many for their sender; the others are refused.
+    fn known_or_allowed(&self, runs: Vec<Run>, peer: PeerAddr, refused: &mut Refusals) -> Vec<Run> {
+        let known = self.0.series.memory().knows(runs.iter().map(|run| &run.key));
+        let allow = |is_known| if is_known { Ok(()) } else { self.0.new_series.take(peer) };
+        let allowed = |(run, is_known): (Run, bool)| match allow(is_known) {
+            Ok(()) => Some(run),
+            Err(wait) => {
+                let why = format!(
+                    "the series {:?} is new, and your address makes too many of them; try again in {} s",
+                    run.key.whole(),
+                    wait.as_secs_f64().ceil()
+                );
+                refused.add(run.place, run.points.len() as u64, why);
+                None
+            }
+        };
+        runs.into_iter().zip(known).filter_map(allowed).collect()
     }
 
+    /// Deletes series; how many there were.
+    async fn delete(&self, wanted: Match) -> Result<usize, IngestError> {
+        Ok(self.0.series.delete(wanted).await?)
+    }
+
+    /// Whether who asks may push points and delete series.
     fn check_token(&self, headers: &HeaderMap) -> Result<(), IngestError> {
         let Some(wanted) = &self.0.token else { return Ok(()) };
         let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -199,15 +241,18 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, IngestError> {
 /// The whole body; `None` where it has more than so many bytes.
 async fn gather(
     body: &mut BodyDataStream,
+    share: &mut Share,
     expected: usize,
     most: usize,
 ) -> Result<Option<Vec<u8>>, IngestError> {
-    let mut gathered = Vec::with_capacity(expected.min(AT_ONCE));
+    let mut gathered = Vec::with_capacity(expected.min(EXPECTED));
     while let Some(part) = body.next().await {
         let part = part.map_err(|_| IngestError::Cut)?;
         if gathered.len() + part.len() > most {
             return Ok(None);
         }
+        // Before it is kept: growing takes up to twice of what is there.
+        share.grow(gathered.len() + part.len(), WAIT).await?;
         gathered.extend(part);
     }
     Ok(Some(gathered))
@@ -224,7 +269,7 @@ async fn too_large(mut body: BodyDataStream, most: usize) -> IngestError {
         }
     };
     // What is slow or longer still is cut off.
-    let _ = tokio::time::timeout(WAIT, rest).await;
+    let _ = tokio::time::timeout(BODY_WAIT, rest).await;
     IngestError::TooLarge(most)
 }
 

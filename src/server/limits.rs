@@ -16,6 +16,18 @@ pub struct Limits {
     pub sessions: usize,
     /// Sessions of this server from one address: the same for the whole server.
     pub sessions_per_address: usize,
+    /// Connections of this server: a WebSocket for each session, and six in ten as many that fetch pages and
+    /// push points. Where fewer fit into the open files of the process, fewer.
+    pub connections: usize,
+    /// Connections of one address, of IPv6 one /64 network: as many sessions as there may be from one, and what
+    /// fetches their pages. Never more than half of all.
+    pub connections_per_address: usize,
+    /// Milliseconds in which the head of a request has to come: it is one packet, and a bad line has some losses.
+    pub head_ms: u64,
+    /// Milliseconds in which more of a body has to come, or more of an answer be read: a phone in a tunnel.
+    pub body_ms: u64,
+    /// Milliseconds that a connection is kept between two requests: what proxies in front keep theirs, and more.
+    pub keep_alive_ms: u64,
     /// Dashboards that one session is in at once: the tabs of a wall, not a crawler's.
     pub joins_per_session: usize,
     /// Widgets on one dashboard: the limit of the pure core, which bounds a snapshot.
@@ -53,6 +65,17 @@ pub struct Limits {
     /// Dashboards in the bin: as many as there can be outside, so that whoever clears the list can have all
     /// of it back. A loop that makes and deletes ends here; what is in the bin is never pushed out by it.
     pub bin: usize,
+    /// Dashboards that are made, imported, copied, deleted or restored a second from one address, in the
+    /// long run: faster than any hand, and so slow that nobody fills the server within hours.
+    pub dashboard_requests_per_s: u32,
+    /// The same at once: a script that sets up a team's dashboards.
+    pub dashboard_requests_burst: u32,
+    /// Sockets that are opened a second from one address, in the long run.
+    pub session_starts_per_s: u32,
+    /// The same at once: an office behind one address that comes back after a restart.
+    pub session_starts_burst: u32,
+    /// Series that one address makes new in a minute: a collector on a large machine, with its first request.
+    pub new_series_per_minute: u32,
     /// Bytes of a document that is imported: the largest public dashboards are a quarter of it.
     pub import_bytes: usize,
     /// Presence frames a second that one session may send. What comes faster is coalesced, never an error.
@@ -96,6 +119,11 @@ impl Default for Limits {
             room_sessions_per_address: 150,
             sessions: 10_000,
             sessions_per_address: 7_500,
+            connections: 16_000,
+            connections_per_address: 8_000,
+            head_ms: 10_000,
+            body_ms: 30_000,
+            keep_alive_ms: 75_000,
             joins_per_session: 20,
             widgets: crate::dashboard::MAX_WIDGETS,
             dashboard_bytes: crate::dashboard::size::MAX_DASHBOARD_BYTES,
@@ -112,6 +140,11 @@ impl Default for Limits {
             rooms: 10_000,
             dashboards: 10_000,
             bin: 10_000,
+            dashboard_requests_per_s: 1,
+            dashboard_requests_burst: 30,
+            session_starts_per_s: 50,
+            session_starts_burst: 2_000,
+            new_series_per_minute: 1_000,
             import_bytes: 2 * 1024 * 1024,
             presence_per_s: 30,
             room_idle_ms: 60_000,

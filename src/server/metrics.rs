@@ -31,6 +31,10 @@ const CODES: [(Code, &str); 9] = [
 pub struct Metrics {
     pub sessions: AtomicI64,
     pub rooms: AtomicI64,
+    /// Connections of any kind.
+    pub connections: AtomicI64,
+    /// How many there may be.
+    pub connections_limit: AtomicI64,
     pub sessions_total: AtomicU64,
     pub commits_total: AtomicU64,
     /// Ops without effect.
@@ -59,6 +63,10 @@ pub struct Metrics {
     pub ingest_refused: AtomicU64,
     /// Fields whose value is a text, passed over.
     pub ingest_texts: AtomicU64,
+    /// Connections that were turned away, because there were too many.
+    pub connections_refused: AtomicU64,
+    /// Connections that were closed because something did not come in time.
+    pub connections_late: AtomicU64,
     rejected: [AtomicU64; CODES.len()],
     appends: Histogram,
 }
@@ -120,6 +128,8 @@ impl Metrics {
         let gauges = [
             ("lockstep_sessions", "WebSocket sessions now.", &self.sessions),
             ("lockstep_rooms", "Rooms open now.", &self.rooms),
+            ("lockstep_connections", "Connections now, of any kind.", &self.connections),
+            ("lockstep_connections_limit", "How many connections there may be.", &self.connections_limit),
             (
                 "lockstep_open_conflicts",
                 "Conflicts that wait for a person, in open rooms.",
@@ -154,6 +164,16 @@ impl Metrics {
             ("lockstep_ingest_failed_total", "Of those, the ones turned down whole.", &self.ingest_failed),
             ("lockstep_ingest_points_total", "Points taken.", &self.ingest_points),
             ("lockstep_ingest_refused_total", "Points and lines that did not fit.", &self.ingest_refused),
+            (
+                "lockstep_connections_refused_total",
+                "Connections turned away, because there were too many.",
+                &self.connections_refused,
+            ),
+            (
+                "lockstep_connections_late_total",
+                "Connections closed because something did not come in time.",
+                &self.connections_late,
+            ),
             ("lockstep_ingest_texts_total", "Text fields passed over.", &self.ingest_texts),
         ];
         for (name, help, value) in counters {

@@ -1,10 +1,12 @@
 //! The server's half: IO around `sync::Room`.
 
+pub mod access;
 pub mod audit;
 pub mod auth;
 pub mod backup;
 pub mod clock;
 pub mod config;
+pub mod connections;
 pub mod data;
 pub mod data_dir;
 pub mod disk;
@@ -16,11 +18,15 @@ pub mod http;
 pub mod ingest;
 pub mod large_body;
 pub mod limits;
+pub mod logging;
 pub mod memory;
 pub mod metrics;
 pub mod notices;
+pub mod open_files;
 pub mod origin;
 pub mod pages;
+pub mod peer;
+pub mod rates;
 pub mod renders;
 pub mod rooms;
 pub mod router;

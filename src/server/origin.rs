@@ -1,117 +1,319 @@
 //! Which pages may use this server: those that it served itself, and those of allowed origins.
 //!
 //! A browser says in `Origin` whose page makes a request and in `Host` whom it meant to reach. Both must
-//! be ours, or any page on the web could edit dashboards through the browser of somebody who visits it.
+//! be ours, or any page on the web could edit dashboards through the browser of somebody who visits it. A
+//! page can make its own name point at this server (DNS rebinding) and pass for the same origin, so of names
+//! only those count that are known to be ours. An address counts: no name is looked up to reach it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::config::Config;
+
+/// Characters of a host's name, as DNS has them.
+const MAX_HOST_CHARS: usize = 253;
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// Scheme, host and port of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    https: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// Reads one as browsers write it, `https://host[:port]`. Anything more, such as a path or a
+    /// user, is none; so is `null`, which a page says that has none.
+    pub fn read(text: &str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        let (host, port) = host_and_port(authority)?;
+        Some(Self { https, host, port: port.unwrap_or(default_port(https)) })
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { https, host, port } = self;
+        let scheme = if *https { "https" } else { "http" };
+        let host = if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.clone() };
+        match *port == default_port(*https) {
+            true => write!(f, "{scheme}://{host}"),
+            false => write!(f, "{scheme}://{host}:{port}"),
+        }
+    }
+}
+
+fn default_port(https: bool) -> u16 {
+    if https { 443 } else { 80 }
+}
+
+/// Host and port of an authority without a user; the host in lower case, an address as it is written
+/// shortest and without brackets.
+fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']')?;
+            let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
+            (host.parse::<Ipv6Addr>().ok()?.to_string(), port)
+        }
+        None => {
+            let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+            let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+            if host.is_empty() || host.len() > MAX_HOST_CHARS || !host.chars().all(known) {
+                return None;
+            }
+            (host.to_ascii_lowercase(), port)
+        }
+    };
+    let port = match port {
+        None => None,
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(port.parse().ok()?),
+        Some(_) => return None,
+    };
+    Some((host, port))
+}
 
 /// The origins and hosts that count as this server.
 #[derive(Clone, Debug)]
 pub struct Origins {
-    allowed: Vec<String>,
-    /// True where it listens on this machine only. A foreign `Host` is then a page that made its own
-    /// name point here (DNS rebinding), and passes for the same origin.
-    local: bool,
+    /// The one of the settings under which this server is reached, and those whose pages may use it.
+    allowed: Vec<Origin>,
+    /// Names of this machine.
+    names: Vec<String>,
 }
 
 impl Origins {
     pub fn new(config: &Config) -> Self {
-        Self { allowed: config.allowed_origins.clone(), local: config.addr.ip().is_loopback() }
+        let uname = rustix::system::uname();
+        let allowed = config.public_url.iter().chain(&config.allowed_origins).cloned().collect();
+        Self { allowed, names: names_of(&uname.nodename().to_string_lossy()) }
+    }
+
+    /// What counts as this server's host beside addresses, for people.
+    pub fn hosts(&self) -> Vec<&str> {
+        let names = ["localhost"].into_iter().chain(self.names.iter().map(String::as_str));
+        let mut all: Vec<&str> = names.chain(self.allowed.iter().map(Origin::host)).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        all.retain(|host| seen.insert(*host));
+        all
     }
 
     /// Whether the request means this server.
     pub fn is_own_host(&self, headers: &HeaderMap) -> bool {
-        if !self.local {
-            return true;
-        }
+        let mut said = headers.get_all(HOST).iter();
         // A request without a host comes from no browser.
-        let Some(host) = headers.get(HOST) else { return true };
-        let Some(host) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
-            return false;
-        };
-        let name = host.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let local = name == "localhost"
-            || name.ends_with(".localhost")
-            || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        local || self.allowed.iter().any(|allowed| authority(allowed).is_some_and(|a| a.host() == name))
+        let Some(host) = said.next() else { return true };
+        let host = host.to_str().ok().and_then(host_and_port).filter(|_| said.next().is_none());
+        let Some((host, _)) = host else { return false };
+        host.parse::<IpAddr>().is_ok()
+            || host == "localhost"
+            || host.ends_with(".localhost")
+            || self.names.contains(&host)
+            || self.allowed.iter().any(|allowed| allowed.host == host)
+    }
+
+    /// Whether a request may be answered that changes nothing: other sites' pages may lead here with a link,
+    /// and have no other use for what is here.
+    pub fn may_read(&self, method: &Method, headers: &HeaderMap) -> bool {
+        let is = |name: HeaderName, wanted: &str| headers.get(name).is_some_and(|value| value == wanted);
+        let visit =
+            [Method::GET, Method::HEAD].contains(method) && is(MODE, "navigate") && is(DEST, "document");
+        !is(SITE, "cross-site") || visit || headers.get(ORIGIN).is_some_and(|origin| self.allows(origin))
     }
 
     /// Whether a request that changes something may come from where it comes. Without an `Origin` it is
-    /// no browser's cross-site request.
+    /// no browser's cross-site request; what browsers say in `Sec-Fetch-Site` they say of all.
     pub fn may_change(&self, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(ORIGIN) else { return true };
-        let Ok(origin) = origin.to_str() else { return false };
-        let origin = origin.to_ascii_lowercase();
-        self.allowed.contains(&origin) || is_same_host(&origin, headers)
+        let mut said = headers.get_all(ORIGIN).iter();
+        let cross_site = headers.get(SITE).is_some_and(|site| site == "cross-site");
+        let Some(origin) = said.next() else { return !cross_site };
+        if said.next().is_some() {
+            return false;
+        }
+        self.allows(origin) || !cross_site && is_same_host(origin, headers)
+    }
+
+    fn allows(&self, origin: &HeaderValue) -> bool {
+        read(origin).is_some_and(|origin| self.allowed.contains(&origin))
     }
 }
 
-/// Whether an origin's host and port are those that the request went to.
-fn is_same_host(origin: &str, headers: &HeaderMap) -> bool {
-    let Ok(uri) = origin.parse::<Uri>() else { return false };
-    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-    let (Some(origin), Some(host)) = (uri.authority(), host) else { return false };
-    origin.host().eq_ignore_ascii_case(host.host())
-        && origin.port_u16().unwrap_or(default) == host.port_u16().unwrap_or(default)
+fn read(origin: &HeaderValue) -> Option<Origin> {
+    Origin::read(origin.to_str().ok()?)
 }
 
-fn authority(origin: &str) -> Option<Authority> {
-    origin.parse::<Uri>().ok()?.into_parts().authority
+/// Whether an origin's host and port are those that the request went to. The scheme is not compared:
+/// a proxy in front may have taken TLS off.
+fn is_same_host(origin: &HeaderValue, headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host_and_port(host.to_str().ok()?));
+    let (Some(origin), Some((host, port))) = (read(origin), host) else { return false };
+    origin.host == host && origin.port == port.unwrap_or(default_port(origin.https))
+}
+
+/// A machine's name as others may write it: whole, its first part, and that as mDNS has it.
+fn names_of(machine: &str) -> Vec<String> {
+    let Some((whole, None)) = host_and_port(machine.trim_end_matches('.')) else { return Vec::new() };
+    let first = whole.split('.').next().unwrap_or_default().to_owned();
+    let local = format!("{first}.local");
+    let mut names = vec![whole, first, local];
+    names.dedup();
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
-    fn origins(local: bool) -> Origins {
-        Origins { allowed: vec!["https://wall.example.com".to_owned()], local }
+    fn origins() -> Origins {
+        let allowed = vec![Origin::read("https://wall.example.com").expect("an origin")];
+        Origins { allowed, names: names_of("Rack7.lan") }
     }
 
-    fn headers(host: &str, origin: Option<&str>) -> HeaderMap {
-        let value = |text: &str| HeaderValue::from_str(text).unwrap();
-        let mut headers = HeaderMap::from_iter([(HOST, value(host))]);
-        if let Some(origin) = origin {
-            headers.insert(ORIGIN, value(origin));
+    fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name, HeaderValue::from_str(value).expect("a header"));
         }
         headers
     }
 
     #[test]
-    fn changes_come_from_own_pages_or_from_none() {
-        let may = |host, origin| origins(false).may_change(&headers(host, origin));
-        assert!(may("127.0.0.1:3000", None));
-        assert!(may("127.0.0.1:3000", Some("http://127.0.0.1:3000")));
-        assert!(may("a.example", Some("https://A.example:443")));
-        assert!(may("127.0.0.1:3000", Some("https://wall.example.com")));
-        for origin in [
-            "null",
-            "http://127.0.0.1:3001",
-            "http://127.0.0.1",
-            "https://wall.example.com.evil",
-            "",
-            "http://[",
+    fn an_origin_is_scheme_host_and_port_and_nothing_else() {
+        for (text, shown) in [
+            ("https://A.example", "https://a.example"),
+            ("http://a.example:80", "http://a.example"),
+            ("https://a.example:8443", "https://a.example:8443"),
+            ("http://[::1]:3000", "http://[::1]:3000"),
+            ("http://[0:0::1]", "http://[::1]"),
         ] {
-            assert!(!may("127.0.0.1:3000", Some(origin)), "{origin}");
+            assert_eq!(Origin::read(text).expect(text).to_string(), shown);
+        }
+        for text in [
+            "null",
+            "",
+            "a.example",
+            "ftp://a.example",
+            "https://",
+            "https://a.example/",
+            "https://a.example/path",
+            "https://a.example?b",
+            "https://a.example#b",
+            "https://a@a.example",
+            "https://a.example@b.example",
+            "https://a.example:",
+            "https://a.example:x",
+            "https://a.example:+80",
+            "https://a.example:70000",
+            "https://a.example\\b",
+            "https://a example",
+            "https://a.example, https://b.example",
+            "http://[",
+            "http://[::1",
+            "http://[::1]x",
+            "http://[a.example]",
+        ] {
+            assert_eq!(Origin::read(text), None, "{text}");
         }
     }
 
     #[test]
-    fn on_this_machine_no_foreign_name_is_ours() {
-        let own = |host| origins(true).is_own_host(&headers(host, None));
-        for host in
-            ["localhost:3000", "127.0.0.1", "127.8.8.8:1", "[::1]:3000", "a.localhost", "wall.example.com"]
-        {
+    fn only_addresses_and_known_names_are_this_server() {
+        let own = |host: &str| origins().is_own_host(&headers(&[(HOST, host)]));
+        for host in [
+            "localhost:3000",
+            "a.localhost",
+            "127.0.0.1",
+            "10.0.0.1:3000",
+            "[::1]:3000",
+            "[2001:db8::1]",
+            "rack7",
+            "RACK7.lan:3000",
+            "rack7.local",
+            "wall.example.com",
+        ] {
             assert!(own(host), "{host}");
         }
-        for host in ["evil.example:3000", "10.0.0.1", "localhost.evil.example", "@", ""] {
+        for host in [
+            "evil.example:3000",
+            "localhost.evil.example",
+            "wall.example.com.evil.example",
+            "10.0.0.1.evil.example",
+            "rack7.evil.example",
+            "rack8",
+            "user@127.0.0.1",
+            "@",
+            "",
+            "[evil.example]",
+        ] {
             assert!(!own(host), "{host}");
         }
-        assert!(origins(false).is_own_host(&headers("anything", None)));
+        assert!(origins().is_own_host(&headers(&[])), "no browser's");
+        assert!(!origins().is_own_host(&headers(&[(HOST, "localhost"), (HOST, "evil.example")])));
+    }
+
+    #[test]
+    fn changes_come_from_own_pages_or_from_none() {
+        let may =
+            |host: &str, origin: &str| origins().may_change(&headers(&[(HOST, host), (ORIGIN, origin)]));
+        assert!(origins().may_change(&headers(&[(HOST, "127.0.0.1:3000")])));
+        assert!(may("127.0.0.1:3000", "http://127.0.0.1:3000"));
+        assert!(may("a.example", "https://A.example:443"));
+        assert!(may("127.0.0.1:3000", "https://wall.example.com"));
+        for origin in [
+            "null",
+            "http://127.0.0.1:3001",
+            "http://127.0.0.1",
+            "http://127.0.0.1:3000/",
+            "http://a@127.0.0.1:3000",
+            "https://wall.example.com.evil",
+            "http://wall.example.com",
+            "https://wall.example.com:444",
+            "",
+            "http://[",
+        ] {
+            assert!(!may("127.0.0.1:3000", origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_calls_cross_site_is_refused_unless_somebody_follows_a_link() {
+        let with = |method: Method, more: &[(HeaderName, &str)]| {
+            let mut all = vec![(HOST, "127.0.0.1:3000"), (SITE, "cross-site")];
+            all.extend(more.iter().cloned());
+            let headers = headers(&all);
+            (origins().may_read(&method, &headers), origins().may_change(&headers))
+        };
+        let link = [(MODE, "navigate"), (DEST, "document")];
+        assert_eq!(with(Method::GET, &link), (true, false));
+        assert_eq!(with(Method::POST, &link), (false, false), "a form");
+        assert_eq!(with(Method::GET, &[(MODE, "navigate"), (DEST, "iframe")]), (false, false));
+        assert_eq!(with(Method::GET, &[(MODE, "no-cors"), (DEST, "image")]), (false, false));
+        assert_eq!(with(Method::GET, &[]), (false, false));
+        assert_eq!(with(Method::POST, &[(ORIGIN, "http://127.0.0.1:3000")]), (false, false));
+        assert_eq!(with(Method::POST, &[(ORIGIN, "https://wall.example.com")]), (true, true));
+        let near = |origin: &str| {
+            let site = (SITE, "same-site");
+            origins().may_change(&headers(&[(HOST, "a.example"), site, (ORIGIN, origin)]))
+        };
+        assert!(near("http://a.example") && !near("http://b.a.example"));
+        for site in ["same-origin", "none"] {
+            let headers = headers(&[(HOST, "127.0.0.1"), (SITE, site)]);
+            assert!(origins().may_read(&Method::GET, &headers) && origins().may_change(&headers));
+        }
     }
 }

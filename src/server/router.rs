@@ -16,7 +16,7 @@ use super::http::{dashboards, documents};
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
-use super::{health, http, ingest, pages, socket};
+use super::{health, http, ingest, pages, peer, rates, socket};
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
@@ -53,7 +53,10 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/sources/{name}/values", get(http::data::values))
         // The source of series by name has none.
         .route("/api/v1/sources//values", get(http::data::values))
-        .route("/api/v1/series", get(http::data::series).post(ingest::json::write))
+        .route(
+            "/api/v1/series",
+            get(http::data::series).post(ingest::json::write).delete(ingest::json::delete),
+        )
         .route("/api/v2/write", post(ingest::influx::write))
         .route("/health", get(ingest::influx::health))
         .route("/ping", get(ingest::influx::ping))
@@ -65,7 +68,9 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(state.clone(), know_the_guest))
+        .layer(from_fn_with_state(state.clone(), rates::limit_rates))
         .layer(from_fn_with_state(state.clone(), own_pages_only))
+        .layer(from_fn_with_state(state.proxies.clone(), peer::load_peer))
         .layer(from_fn(security_headers))
         .layer(TraceLayer::new_for_http())
         .with_state(state)
@@ -104,15 +109,20 @@ async fn know_the_guest(State(state): State<AppState>, mut request: Request, nex
 /// Turns down what a page of somebody else sends through a visitor's browser.
 async fn own_pages_only(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if !state.origins.is_own_host(request.headers()) {
-        let reason = "This server answers to names of this machine only. Add the origin that you use to \
-                      LOCKSTEP_ALLOWED_ORIGINS.";
+        let reason = "This server does not know the host name in the address of this request as its own. If it is, \
+                      name it in LOCKSTEP_PUBLIC_URL, such as LOCKSTEP_PUBLIC_URL=https://wall.example.com, and \
+                      start the server again.";
         return ApiError::new(Code::Forbidden, reason)
             .status(StatusCode::MISDIRECTED_REQUEST)
             .into_response();
     }
-    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    if !reads && !state.origins.may_change(request.headers()) {
+    let (method, headers) = (request.method(), request.headers());
+    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method) && !state.origins.may_change(headers) {
         let reason = "This change came from a page of another origin. Nothing was changed.";
+        return ApiError::new(Code::Forbidden, reason).into_response();
+    }
+    if !state.origins.may_read(method, headers) {
+        let reason = "This request came from a page of another site, which may only lead here with a link.";
         return ApiError::new(Code::Forbidden, reason).into_response();
     }
     next.run(request).await

@@ -1,6 +1,6 @@
 //! The WebSocket: who comes in, and one task per session that reads frames and writes what waits.
 
-mod bucket;
+pub mod bucket;
 pub mod decode;
 mod session;
 mod wire;
@@ -25,6 +25,7 @@ use super::auth::{Guest, clean_name};
 use super::clock::now_ms;
 use super::errors::ApiError;
 use super::origin::Origins;
+use super::peer::PeerAddr;
 use super::rooms::outbound::{End, Outbound};
 use super::rooms::{Admission, RoomError, Rooms, Turned, frames, random_id};
 use super::store::StoreError;
@@ -84,7 +85,7 @@ pub async fn upgrade(
         Err(error) => return no_upgrade(&error),
     };
     let guest = guest.map(|Extension(guest)| guest.user);
-    let address = None;
+    let address = request.extensions().get().map(|peer: &PeerAddr| peer.network());
     tokio::spawn(async move {
         // A browser that is gone before the answer has nobody to be told.
         if let Some(wire) = opening.wire(sockets.rooms.limits()).await {

@@ -16,6 +16,8 @@ use super::http::dashboards::WholeList;
 use super::ingest::Ingest;
 use super::metrics::Metrics;
 use super::origin::Origins;
+use super::peer::TrustedProxies;
+use super::rates::Rates;
 use super::renders::Renders;
 use super::rooms::Rooms;
 use super::socket::Sockets;
@@ -34,6 +36,8 @@ pub struct AppState {
     pub renders: Renders,
     pub guests: Guests,
     pub origins: Arc<Origins>,
+    pub proxies: TrustedProxies,
+    pub rates: Arc<Rates>,
     pub site: Site,
     pub sockets: Sockets,
     pub whole_list: Arc<WholeList>,
@@ -58,10 +62,11 @@ impl AppState {
         let store = rooms.store().clone();
         let guests = Guests::new(&store.secret("cookie").await?);
         let origins = Arc::new(Origins::new(config));
+        let proxies = TrustedProxies::new(&config.trusted_proxies);
         let sockets = Sockets::new(rooms.clone(), origins.clone(), site.build()).await?;
         let metrics = rooms.metrics().clone();
         let token = config.ingest_token.as_ref().map(Secret::reveal);
-        let ingest = Ingest::new(series.clone(), metrics.clone(), token, config.limits.ingest_bytes);
+        let ingest = Ingest::new(series.clone(), metrics.clone(), token, &config.limits);
         let backups = Arc::new(Schedule::new(config.backups.clone(), &config.data_dir));
         let (started, draining) = (Instant::now(), Arc::default());
         Ok(Self {
@@ -74,6 +79,8 @@ impl AppState {
             renders: Renders::new(config.limits.page_bytes),
             guests,
             origins,
+            proxies,
+            rates: Arc::new(Rates::new(&config.limits)),
             site,
             sockets,
             whole_list: Arc::default(),

@@ -5,6 +5,7 @@
 mod fake;
 mod ingest;
 mod program;
+mod senders;
 mod sources;
 #[path = "../support/mod.rs"]
 mod support;

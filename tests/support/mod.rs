@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use futures::{SinkExt, StreamExt};
 use lockstep::server::clock::now_ms;
@@ -20,6 +21,7 @@ use lockstep::server::data::{Answer, Ask, Curve, Source, SourceError, SourceStat
 use lockstep::server::limits::Limits;
 use lockstep::server::metrics::Metrics;
 use lockstep::server::origin::Origins;
+use lockstep::server::peer::{self, TrustedProxies};
 use lockstep::server::rooms::Rooms;
 use lockstep::server::socket::{self, Sockets};
 use lockstep::server::store::Store;
@@ -62,7 +64,12 @@ impl Server {
         let rooms = Rooms::new(store, limits, metrics.clone(), sources);
         let origins = Arc::new(Origins::new(&config));
         let sockets = Sockets::new(rooms.clone(), origins, "of the test").await.expect("a secret");
-        let router = Router::new().route("/api/v1/ws", get(socket::upgrade)).with_state(sockets);
+        let proxies = TrustedProxies::new(&config.trusted_proxies);
+        let router = Router::new()
+            .route("/api/v1/ws", get(socket::upgrade))
+            .layer(from_fn_with_state(proxies, peer::load_peer))
+            .with_state(sockets)
+            .into_make_service_with_connect_info::<SocketAddr>();
         let listener = tokio::net::TcpListener::bind(config.addr).await.expect("a port");
         let addr = listener.local_addr().expect("an address");
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
@@ -120,7 +127,9 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         site_root: None,
         log: "warn".to_owned(),
         log_format: LogFormat::Text,
+        public_url: None,
         allowed_origins: Vec::new(),
+        trusted_proxies: Vec::new(),
         allow_open_access_on_network: false,
         ingest_token: None,
         series_hours: 24,
@@ -129,6 +138,7 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         backups: None,
         limits,
         task: None,
+        warnings: Vec::new(),
     }
 }
 

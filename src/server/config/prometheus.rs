@@ -1,36 +1,16 @@
 //! The settings of Prometheus servers: the only ones that can be asked, whatever a dashboard says.
 
-use std::fmt;
+use std::path::Path;
 
 use axum::http::Uri;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::secret::{self, Secret};
 use crate::dashboard::Id;
 
 /// Sources that this server has anyway.
 const TAKEN: [&str; 4] = ["table", "series", "push", "this-server"];
-
-/// A text that no log, error or answer shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// The text itself, for those who send or compare it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
 
 /// How a server lets us in: the value of the header `Authorization`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +62,7 @@ impl Prometheus {
 
 /// `user:password` as the header says it.
 fn basic(user: &str) -> Access {
-    Access::Header(Secret(format!("Basic {}", STANDARD.encode(user))))
+    Access::Header(Secret::new(&format!("Basic {}", STANDARD.encode(user))))
 }
 
 /// Without percent signs, as they stand for bytes in an address.
@@ -120,35 +100,58 @@ pub(super) fn read_list(text: &str) -> Option<Vec<Prometheus>> {
 }
 
 /// Reads the tables of `[lockstep.prometheus.main]`: `url`, and `user` with `password` or `token` where the
-/// server asks for them. Errors say what would fit.
-pub(super) fn read_tables(tables: &toml::Table) -> Result<Vec<Prometheus>, String> {
-    let read = |(name, table): (&String, &toml::Value)| {
+/// server asks for them; both may stand in files, `password_file` and `token_file`, whose paths begin at
+/// `dir`. With the servers come warnings. Errors say what would fit.
+pub(super) fn read_tables(
+    tables: &toml::Table,
+    dir: &Path,
+) -> Result<(Vec<Prometheus>, Vec<String>), String> {
+    let mut warnings = Vec::new();
+    let mut read = |(name, table): (&String, &toml::Value)| {
         let wants = |what: &str| format!("{what} in [lockstep.prometheus.{name}]");
         let table = table.as_table().ok_or_else(|| wants("a table with `url`"))?;
-        let known = ["url", "user", "password", "token"];
+        let known = ["url", "user", "password", "password_file", "token", "token_file"];
         if let Some(other) = table.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(wants(&format!("url, user, password and token, and not {other:?},")));
+            return Err(wants(&format!("{}, and not {other:?},", known.join(", "))));
         }
         let text = |key: &str| match table.get(key) {
             None => Ok(None),
-            Some(toml::Value::String(text)) => Ok(Some(text.as_str())),
+            Some(toml::Value::String(text)) => Ok(Some(text.clone())),
             Some(_) => Err(wants(&format!("text for `{key}`"))),
         };
+        let mut secret = |key: &str| {
+            let file = format!("{key}_file");
+            let secret = match (text(key)?, text(&file)?) {
+                (Some(_), Some(_)) => return Err(wants(&format!("either `{key}` or `{file}`"))),
+                (own, None) => own,
+                (None, Some(path)) => {
+                    let (text, warning) = secret::read_file(&dir.join(path))
+                        .map_err(|reason| wants(&format!("a file to read for `{file}` ({reason})")))?;
+                    warnings.extend(warning);
+                    Some(text)
+                }
+            };
+            match secret.as_deref().map(str::trim) {
+                Some("") => Err(wants(&format!("a `{key}` that is not empty"))),
+                _ => Ok(secret),
+            }
+        };
         let url = text("url")?.ok_or_else(|| wants("`url`"))?;
-        let mut server = Prometheus::new(name, url)?;
-        match (text("user")?, text("password")?, text("token")?) {
+        let mut server = Prometheus::new(name, &url)?;
+        match (text("user")?, secret("password")?, secret("token")?) {
             (None, None, None) => {}
             (Some(user), password, None) => {
                 server.access = basic(&format!("{user}:{}", password.unwrap_or_default()));
             }
             (None, None, Some(token)) => {
-                server.access = Access::Header(Secret(format!("Bearer {token}")));
+                server.access = Access::Header(Secret::new(&format!("Bearer {}", token.trim())));
             }
             _ => return Err(wants("either `user` with `password`, or `token`,")),
         }
         Ok(server)
     };
-    tables.iter().map(read).collect()
+    let servers = tables.iter().map(&mut read).collect::<Result<_, String>>()?;
+    Ok((servers, warnings))
 }
 
 #[cfg(test)]
@@ -170,7 +173,7 @@ mod tests {
         assert_eq!(servers[1].url, "https://metrics.example.com/prometheus");
         assert_eq!(header(&servers[1]), "Basic YWRhOnBAc3M=");
         let file = "[main]\nurl = 'http://a:1'\n[other]\nurl = 'https://b'\ntoken = 'xyz'\n[third]\nurl = 'http://c'\nuser = 'u'\npassword = 'p'";
-        let servers = read_tables(&file.parse().expect("TOML")).expect("reads");
+        let (servers, _) = read_tables(&file.parse().expect("TOML"), Path::new("")).expect("reads");
         let said: Vec<&str> = servers.iter().map(header).collect();
         assert_eq!(said, ["", "Bearer xyz", "Basic dTpw"]);
         assert!(!format!("{servers:?}").contains("xyz"));
@@ -195,8 +198,11 @@ mod tests {
             "[a]\nurl = 'http://b'\npass = 'x'",
             "[a]\nurl='http://b'\ntoken='t'\nuser='u'",
             "a = 'http://b'",
+            "[a]\nurl='http://b'\ntoken=''",
+            "[a]\nurl='http://b'\ntoken='t'\ntoken_file='f'",
+            "[a]\nurl='http://b'\ntoken_file='none'",
         ] {
-            assert!(read_tables(&file.parse().expect("TOML")).is_err(), "{file}");
+            assert!(read_tables(&file.parse().expect("TOML"), Path::new("")).is_err(), "{file}");
         }
     }
 }

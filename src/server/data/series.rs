@@ -2,6 +2,7 @@
 //! those who ask.
 
 pub mod key;
+pub mod matching;
 pub mod memory;
 pub mod points;
 pub mod retention;
@@ -16,10 +17,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::key::Key;
+use self::matching::Match;
 use self::memory::Memory;
 use self::points::Point;
 use self::retention::{Retention, Strange, Window};
-use self::writer::Waiting;
+use self::writer::{Deletion, Waiting};
 use crate::server::clock::now_ms;
 use crate::server::limits::Limits;
 use crate::server::store::StoreError;
@@ -27,6 +29,9 @@ use crate::server::store::last_write::{Failing, LastWrite};
 
 /// Batches that wait for the writer. Those who bring more wait with their answer.
 const WAITING: usize = 64;
+
+/// Deletions that wait for it: each is one request of a person.
+const DELETIONS: usize = 8;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +116,15 @@ pub struct SeriesStore {
     memory: Arc<Memory>,
     ages: Arc<Ages>,
     last: Arc<LastWrite>,
-    inbox: Mutex<Option<mpsc::Sender<Waiting>>>,
+    inbox: Mutex<Option<Inbox>>,
     task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The ways to the writer.
+#[derive(Clone)]
+struct Inbox {
+    pushes: mpsc::Sender<Waiting>,
+    deletions: mpsc::Sender<Deletion>,
 }
 
 impl SeriesStore {
@@ -133,8 +145,10 @@ impl SeriesStore {
         let mut writer = writer::Writer::open(file, memory.clone(), last.clone()).await?;
         let ages = Arc::new(Ages::new(bounds, memory.newest().max(last_change)));
         writer.tidy_up(ages.sweep_before(&memory)).await;
-        let (inbox, waiting) = mpsc::channel(WAITING);
-        let task = tokio::spawn(writer.run(waiting, ages.clone()));
+        let (pushes, waiting) = mpsc::channel(WAITING);
+        let (deletions, to_delete) = mpsc::channel(DELETIONS);
+        let inbox = Inbox { pushes, deletions };
+        let task = tokio::spawn(writer.run(waiting, to_delete, ages.clone()));
         Ok(Self { memory, ages, last, inbox: Mutex::new(Some(inbox)), task: Mutex::new(Some(task)) })
     }
 
@@ -176,12 +190,25 @@ impl SeriesStore {
     }
 
     async fn write(&self, runs: Vec<Run>) -> Result<Taken, StoreError> {
-        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let inbox = inbox.ok_or(StoreError::Closed)?;
+        let inbox = self.inbox()?.pushes;
         let (done, outcome) = oneshot::channel();
         inbox.send(Waiting { runs, done }).await.map_err(|_| StoreError::Closed)?;
         drop(inbox);
         outcome.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Deletes pushed series with their points; when this returns they stay deleted, and their places are free.
+    /// How many there were.
+    pub async fn delete(&self, wanted: Match) -> Result<usize, StoreError> {
+        let inbox = self.inbox()?.deletions;
+        let (done, outcome) = oneshot::channel();
+        inbox.send(Deletion { wanted, done }).await.map_err(|_| StoreError::Closed)?;
+        drop(inbox);
+        outcome.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn inbox(&self) -> Result<Inbox, StoreError> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)
     }
 
     /// Writes what waits and lets go of the file. Later pushes error with `Closed`.

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::batch::Batch;
 use super::{Ingest, IngestError, Outcome};
 use crate::server::data::series::key::Key;
+use crate::server::data::series::matching::Match;
+use crate::server::errors::ApiError;
+use crate::server::peer::PeerAddr;
 use crate::sync::protocol::Code;
 
 /// One point.
@@ -51,6 +55,44 @@ struct Refused {
 pub async fn write(State(ingest): State<Ingest>, request: Request) -> Response {
     match ingest.take(request, read).await {
         Ok(outcome) => answer(&outcome),
+        Err(error) => failed(&error),
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Meant {
+    #[serde(default, rename = "match")]
+    wanted: String,
+}
+
+#[derive(Serialize)]
+pub struct Deleted {
+    deleted: usize,
+}
+
+/// `DELETE /api/v1/series?match=` with names as widgets write them, or what names begin with and a `*`: 200
+/// `{"deleted":n}` once they are gone for good, with their points.
+pub async fn delete(
+    State(ingest): State<Ingest>,
+    peer: Option<Extension<PeerAddr>>,
+    headers: HeaderMap,
+    meant: Result<Query<Meant>, QueryRejection>,
+) -> Response {
+    if let Err(error) = ingest.check_token(&headers) {
+        return failed(&error);
+    }
+    let text = meant.map(|Query(meant)| meant.wanted).unwrap_or_default();
+    let Some(wanted) = Match::read(&text) else {
+        let reason = "Which series? Say ?match= with a name, such as orders or orders{host=a}, or with what names \
+                      begin with and a star, such as orders*.";
+        return ApiError::new(Code::Invalid, reason).into_response();
+    };
+    match ingest.delete(wanted).await {
+        Ok(deleted) => {
+            let from = peer.map(|Extension(PeerAddr(ip))| ip);
+            tracing::info!(matching = %text, deleted, from = ?from, "series deleted");
+            Json(Deleted { deleted }).into_response()
+        }
         Err(error) => failed(&error),
     }
 }

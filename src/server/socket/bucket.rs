@@ -14,16 +14,25 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full one.
-    pub fn new(per_s: u32, burst: u32, now: Instant) -> Self {
-        let burst = f64::from(burst);
-        Self { tokens: burst, burst, per_s: f64::from(per_s), filled_at: now }
+    pub fn new(per_s: impl Into<f64>, burst: impl Into<f64>, now: Instant) -> Self {
+        let burst = burst.into();
+        Self { tokens: burst, burst, per_s: per_s.into(), filled_at: now }
+    }
+
+    /// Whether nothing was taken that has not come back since.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.tokens_at(now) >= self.burst
+    }
+
+    fn tokens_at(&self, now: Instant) -> f64 {
+        let filled = now.saturating_duration_since(self.filled_at).as_secs_f64() * self.per_s;
+        (self.tokens + filled).min(self.burst)
     }
 
     /// Takes tokens; where there are too few it takes none and says how long until there are enough.
     pub fn take(&mut self, count: u32, now: Instant) -> Result<(), Duration> {
         let count = f64::from(count).min(self.burst);
-        let filled = now.saturating_duration_since(self.filled_at).as_secs_f64() * self.per_s;
-        self.tokens = (self.tokens + filled).min(self.burst);
+        self.tokens = self.tokens_at(now);
         self.filled_at = now;
         if self.tokens >= count {
             self.tokens -= count;

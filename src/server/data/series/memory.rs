@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
 use super::key::{Key, NAME_LABEL, Selector};
+use super::matching::Match;
 use super::points::{Point, Points, View};
 use super::retention::AHEAD_MS;
 use super::{Bounds, Run};
@@ -128,6 +129,12 @@ impl Memory {
         keys.into_iter().map(&mut id).collect()
     }
 
+    /// Of each series, whether it is there already.
+    pub fn knows<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Vec<bool> {
+        let kept = self.read();
+        keys.into_iter().map(|key| kept.by_key.contains_key(key)).collect()
+    }
+
     /// Puts a series back that the file knows by a number.
     pub(super) fn restore(&self, id: Id, key: Key) {
         let mut kept = self.write();
@@ -223,6 +230,26 @@ impl Memory {
         }
         self.pushed.store(kept.all.values().filter(|series| !series.own).count(), Relaxed);
         gone
+    }
+
+    /// The pushed series that are meant.
+    pub(super) fn matching(&self, wanted: &Match) -> Vec<Id> {
+        let kept = self.read();
+        let meant = kept.all.iter().filter(|(_, series)| !series.own && wanted.matches(&series.key));
+        meant.map(|(id, _)| *id).collect()
+    }
+
+    /// Lets go of series with their points.
+    pub(super) fn remove(&self, ids: &[Id]) {
+        let mut kept = self.write();
+        for id in ids {
+            let points = kept.all.get(id).map_or(0, |series| series.points.count());
+            self.points.fetch_sub(points, Relaxed);
+            kept.remove(*id);
+        }
+        self.pushed.store(kept.all.values().filter(|series| !series.own).count(), Relaxed);
+        drop(kept);
+        self.tick.send_modify(|tick| *tick += 1);
     }
 
     /// The pushed series from a number on, whole: up to so many points of them, and the number after them.

@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::matching::Match;
 use super::memory::{Id, Memory};
 use super::points::{Point, decode, encode, read_number, write_number};
 use super::{Ages, Key, Run, Taken};
@@ -49,6 +50,12 @@ const REST_BUSY_MS: u64 = 100;
 pub(super) struct Waiting {
     pub(super) runs: Vec<Run>,
     pub(super) done: oneshot::Sender<Result<Taken, StoreError>>,
+}
+
+/// What there is to delete.
+pub(super) struct Deletion {
+    pub(super) wanted: Match,
+    pub(super) done: oneshot::Sender<Result<usize, StoreError>>,
 }
 
 pub(super) struct Writer {
@@ -155,7 +162,12 @@ impl Writer {
     }
 
     /// Writes until nobody can bring anything any more.
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Waiting>, ages: Arc<Ages>) {
+    pub(super) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Waiting>,
+        mut deletions: mpsc::Receiver<Deletion>,
+        ages: Arc<Ages>,
+    ) {
         let mut sweeps = interval(SWEEP_EVERY);
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut group = Vec::new();
@@ -168,6 +180,10 @@ impl Writer {
                     self.take(std::mem::take(&mut group)).await;
                     // A step after each group, so that those who never pause do not put it off for ever.
                     self.write_anew().await
+                }
+                Some(deletion) = deletions.recv() => {
+                    self.delete(deletion).await;
+                    Ok(())
                 }
                 // Between two groups, so that it keeps nobody waiting for long.
                 () = std::future::ready(()), if self.anew.is_some() => self.write_anew().await,
@@ -240,6 +256,22 @@ impl Writer {
             }
         }
         outcome
+    }
+
+    /// Deletes series from the file, then from memory, and answers. Their points go with the rows that they are
+    /// in: without a name they are nobody's.
+    async fn delete(&mut self, Deletion { wanted, done }: Deletion) {
+        let ids = self.memory.matching(&wanted);
+        let deleted = match self.connection.get().await {
+            Ok(connection) => delete_names(connection, &ids).await,
+            Err(error) => Err(error),
+        };
+        let deleted = self.connection.outcome(deleted);
+        if deleted.is_ok() {
+            self.memory.remove(&ids);
+        }
+        // Whoever asked may be gone; what is deleted stays deleted.
+        let _ = done.send(deleted.map(|()| ids.len()));
     }
 
     /// Sweeps at the start, where a disk that is full is no reason to stop.
@@ -408,6 +440,18 @@ async fn beside<T: Send + 'static>(points: usize, work: impl FnOnce() -> T + Sen
     done.inspect_err(|error| tracing::error!(%error, "a step of the writer of series panicked")).ok()
 }
 
+async fn delete_names(connection: &mut SqliteConnection, ids: &[Id]) -> Result<(), StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    for id in ids {
+        sqlx::query("DELETE FROM series WHERE id = $1")
+            .bind(i64::from(*id))
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+    }
+    transaction.commit().await.map_err(|error| in_doubt(failed(error)))
+}
+
 async fn write_group(
     connection: &mut SqliteConnection,
     group: &Group,
@@ -506,6 +550,33 @@ mod tests {
         assert_eq!(store.push(vec![run("a", now, 1)]).await, Err(StoreError::Closed));
         let store = SeriesStore::open(&file, bounds(100_000)).await.expect("opens");
         assert_eq!((count(&store, "a"), count(&store, "old")), (700, 0));
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_frees_its_place_and_stays_deleted_after_a_restart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("series.db");
+        let now = now_ms();
+        let few = Bounds { series: 2, ..bounds(1_000) };
+        let store = SeriesStore::open(&file, few).await.expect("opens");
+        store.push(vec![run("a{host=x}", now, 5), run("b", now, 7)]).await.expect("taken");
+        let refused = store.push(vec![run("c", now, 1)]).await.expect("an answer").refused;
+        assert_eq!(refused.len(), 1);
+        let wanted = |text: &str| Match::read(text).expect("a match");
+        assert_eq!(store.delete(wanted("none")).await, Ok(0));
+        assert_eq!(store.delete(wanted("a")).await, Ok(1));
+        assert_eq!((count(&store, "a"), store.memory().size().points), (0, 7));
+        assert_eq!(store.push(vec![run("c", now, 3)]).await.expect("an answer").points, 3);
+        store.close().await;
+        assert_eq!(store.delete(wanted("b")).await, Err(StoreError::Closed));
+        let store = SeriesStore::open(&file, few).await.expect("opens");
+        assert_eq!((count(&store, "a"), count(&store, "b"), count(&store, "c")), (0, 7, 3));
+        assert_eq!(store.delete(wanted("*")).await, Ok(2));
+        let (points, series) = (store.memory().points(), store.memory().size().series);
+        assert_eq!((points, series), (0, 0));
+        store.push(vec![run("a{host=x}", now, 2)]).await.expect("taken");
+        assert_eq!(count(&store, "a"), 2, "the name begins anew");
         store.close().await;
     }
 

@@ -1,0 +1,156 @@
+//! Address of the peer: the other end of the TCP connection, or whom a trusted proxy names.
+//!
+//! What a proxy says of a request, `X-Forwarded-For` and `X-Forwarded-Proto`, anybody can say. It counts from
+//! the proxies that the settings name only; of a peer on this machine the protocol counts too, as
+//! it changes no more than whether a cookie is marked `Secure`.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName};
+use axum::middleware::Next;
+use axum::response::Response;
+use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// Leading bits of an IPv6 address that stand for one customer: everybody gets at least that many
+/// addresses, so to count each of them would bound nobody.
+const IPV6_NETWORK: u32 = 64;
+
+/// Who makes a request. In the extensions of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PeerAddr(pub IpAddr);
+
+impl PeerAddr {
+    /// The address under which rates and bounds count: of IPv6 the network, as one customer has all of it.
+    pub fn network(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V6(ip) => {
+                let mask = u128::MAX << (128 - IPV6_NETWORK);
+                IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & mask))
+            }
+            ip => ip,
+        }
+    }
+}
+
+/// The proxies whose word about a request counts.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies {
+    networks: Arc<[IpNet]>,
+    /// Whether somebody else's word was passed over already: it is said once.
+    passed_over: Arc<AtomicBool>,
+}
+
+impl TrustedProxies {
+    pub fn new(networks: &[IpNet]) -> Self {
+        Self { networks: networks.into(), passed_over: Arc::default() }
+    }
+
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.networks.iter().any(|network| network.contains(&ip))
+    }
+
+    /// Who sent a request that came over a connection from `tcp`: the right-most address of
+    /// `X-Forwarded-For` that is no trusted proxy. Left of it stands what the peer may have made up.
+    fn peer(&self, tcp: IpAddr, headers: &HeaderMap) -> PeerAddr {
+        let mut peer = tcp.to_canonical();
+        let said: Vec<&str> = headers
+            .get_all(FORWARDED_FOR)
+            .iter()
+            .flat_map(|value| value.to_str().unwrap_or("?").split(','))
+            .collect();
+        for said in said.into_iter().rev() {
+            if !self.contains(peer) {
+                break;
+            }
+            let Some(before) = address(said.trim()) else { break };
+            peer = before;
+        }
+        PeerAddr(peer)
+    }
+}
+
+/// An address as proxies write it, with a port or without.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let ip = bare.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))?;
+    Some(IpAddr::to_canonical(&ip))
+}
+
+/// Puts the [`PeerAddr`] into a request, and takes out what a peer said of itself without being trusted.
+pub async fn load_peer(State(proxies): State<TrustedProxies>, mut request: Request, next: Next) -> Response {
+    let tcp = request.extensions().get().map(|ConnectInfo(addr): &ConnectInfo<SocketAddr>| addr.ip());
+    // Without a connection there is a test that calls the routes.
+    let tcp = tcp.unwrap_or(IpAddr::V6(Ipv6Addr::LOCALHOST)).to_canonical();
+    let peer = proxies.peer(tcp, request.headers());
+    if !proxies.contains(tcp) {
+        let headers = request.headers_mut();
+        if headers.remove(FORWARDED_FOR).is_some() && !proxies.passed_over.swap(true, Relaxed) {
+            tracing::warn!(
+                %tcp,
+                "X-Forwarded-For does not count, as it comes from no proxy of LOCKSTEP_TRUSTED_PROXIES: everybody \
+                 behind that address shares one rate. Name the proxy there if it is yours."
+            );
+        }
+        if !tcp.is_loopback() {
+            headers.remove(FORWARDED_PROTO);
+        }
+    }
+    request.extensions_mut().insert(peer);
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies(networks: &[&str]) -> TrustedProxies {
+        let networks: Vec<IpNet> = networks.iter().map(|text| text.parse().expect("a network")).collect();
+        TrustedProxies::new(&networks)
+    }
+
+    fn peer(proxies: &TrustedProxies, tcp: &str, said: &[&'static str]) -> String {
+        let mut headers = HeaderMap::new();
+        for said in said {
+            headers.append(FORWARDED_FOR, said.parse().expect("a header"));
+        }
+        proxies.peer(tcp.parse().expect("an address"), &headers).0.to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_says_who_its_peer_is() {
+        let none = proxies(&[]);
+        assert_eq!(peer(&none, "127.0.0.1", &["203.0.113.9"]), "127.0.0.1");
+        let own = proxies(&["10.0.0.0/8", "fd00::/8", "127.0.0.1/32"]);
+        assert_eq!(peer(&own, "203.0.113.7", &["203.0.113.9"]), "203.0.113.7");
+        assert_eq!(peer(&own, "10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(peer(&own, "10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn what_the_peer_made_up_stands_left_and_does_not_count() {
+        let own = proxies(&["10.0.0.0/8", "fd00::/8"]);
+        assert_eq!(peer(&own, "10.0.0.1", &["1.1.1.1, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(peer(&own, "10.0.0.1", &["1.1.1.1", "203.0.113.9, 10.7.7.7"]), "203.0.113.9");
+        assert_eq!(peer(&own, "::ffff:10.0.0.1", &["10.2.0.1"]), "10.2.0.1", "all of them are proxies");
+        assert_eq!(peer(&own, "fd00::1", &["1.1.1.1, [2001:db8::5]:443"]), "2001:db8::5");
+        assert_eq!(peer(&own, "10.0.0.1", &["203.0.113.9:5123"]), "203.0.113.9");
+        for said in ["unknown", "", "1.1.1.1, _hidden", ", ,"] {
+            assert_eq!(peer(&own, "10.0.0.1", &[said]), "10.0.0.1", "{said:?} names nobody");
+        }
+    }
+
+    #[test]
+    fn one_customer_of_ipv6_counts_as_one() {
+        let network = |text: &str| PeerAddr(text.parse().expect("an address")).network();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::9"));
+        assert_ne!(network("2001:db8:1:2::9"), network("2001:db8:1:3::9"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}

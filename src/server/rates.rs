@@ -1,0 +1,126 @@
+//! Rates by address: what one sender may do in a minute, so that nobody uses up what is there for all.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::http::header::RETRY_AFTER;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
+
+use super::errors::ApiError;
+use super::limits::Limits;
+use super::peer::PeerAddr;
+use super::socket::bucket::Bucket;
+use super::state::AppState;
+use crate::sync::protocol::Code;
+
+/// Addresses that are told apart. Those beyond share one bucket, until some have theirs full again.
+const MAX_ADDRESSES: usize = 16_384;
+
+/// A token bucket for each address.
+pub struct AddressRate {
+    per_s: f64,
+    burst: f64,
+    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+impl AddressRate {
+    pub fn new(per_s: f64, burst: u32) -> Self {
+        Self { per_s, burst: f64::from(burst), buckets: Mutex::default() }
+    }
+
+    /// Takes one token of an address; where there is none it says how long until there is.
+    pub fn take(&self, peer: PeerAddr) -> Result<(), Duration> {
+        self.take_at(peer, Instant::now())
+    }
+
+    fn take_at(&self, peer: PeerAddr, now: Instant) -> Result<(), Duration> {
+        let mut address = peer.network();
+        // No code panics while it holds this.
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if !buckets.contains_key(&address) && buckets.len() >= MAX_ADDRESSES {
+            buckets.retain(|_, bucket| !bucket.is_full(now));
+            if buckets.len() >= MAX_ADDRESSES {
+                address = Ipv6Addr::UNSPECIFIED.into();
+            }
+        }
+        buckets.entry(address).or_insert_with(|| Bucket::new(self.per_s, self.burst, now)).take(1, now)
+    }
+}
+
+/// The rates of requests.
+pub struct Rates {
+    /// Making, importing, copying, deleting and restoring dashboards.
+    dashboards: AddressRate,
+    /// Opening sockets.
+    sessions: AddressRate,
+}
+
+impl Rates {
+    pub fn new(limits: &Limits) -> Self {
+        let rate = |per_s: u32, burst| AddressRate::new(f64::from(per_s), burst);
+        Self {
+            dashboards: rate(limits.dashboard_requests_per_s, limits.dashboard_requests_burst),
+            sessions: rate(limits.session_starts_per_s, limits.session_starts_burst),
+        }
+    }
+}
+
+/// Turns down what comes too fast from one address, with 429 and when to come back.
+pub async fn limit_rates(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let writes = [Method::POST, Method::PUT, Method::DELETE].contains(request.method());
+    let of_dashboards = ["/api/v1/dashboards", "/api/v1/bin"].iter().any(|kind| path.starts_with(kind));
+    let (rate, what) = if writes && of_dashboards {
+        (
+            &state.rates.dashboards,
+            "Too many dashboards are made, imported, copied or deleted from your address",
+        )
+    } else if path == "/api/v1/ws" {
+        (&state.rates.sessions, "Too many sockets are opened from your address")
+    } else {
+        return next.run(request).await;
+    };
+    let peer = request.extensions().get().copied().unwrap_or(PeerAddr(Ipv6Addr::LOCALHOST.into()));
+    match rate.take(peer) {
+        Ok(()) => next.run(request).await,
+        Err(wait) => {
+            state.metrics.rejected(Code::RateLimited);
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            let reason = format!("{what}. Nothing was changed. Come back in {seconds} s.");
+            let mut response = ApiError::new(Code::RateLimited, reason).into_response();
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+            response
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_each_address_has_its_own_rate_and_there_are_so_many() {
+        let (rate, now) = (AddressRate::new(1.0, 2), Instant::now());
+        let peer = |n: u32| PeerAddr(std::net::Ipv4Addr::from(0x0a00_0000 + n).into());
+        assert!(rate.take_at(peer(1), now).is_ok() && rate.take_at(peer(1), now).is_ok());
+        assert_eq!(rate.take_at(peer(1), now), Err(Duration::from_secs(1)));
+        assert!(rate.take_at(peer(2), now).is_ok());
+        assert!(rate.take_at(peer(1), now + Duration::from_secs(1)).is_ok());
+        for n in 0..2 * MAX_ADDRESSES as u32 {
+            // Those beyond have one bucket together, which is empty soon.
+            let _ = rate.take_at(peer(n), now);
+        }
+        let known = |rate: &AddressRate| rate.buckets.lock().expect("whole").len();
+        assert_eq!(known(&rate), MAX_ADDRESSES + 1);
+        assert!(rate.take_at(peer(3 * MAX_ADDRESSES as u32), now).is_err());
+        let later = now + Duration::from_secs(60);
+        assert!(rate.take_at(peer(3 * MAX_ADDRESSES as u32), later).is_ok());
+        assert_eq!(known(&rate), 1, "who has all of it again is not kept");
+    }
+}
