@@ -39,6 +39,8 @@ impl Program {
         Command::new(env!("CARGO_BIN_EXE_lockstep"))
             .current_dir(dir)
             .env("LOCKSTEP_ADDR", "127.0.0.1:0")
+            // All tests come from one address.
+            .env("LOCKSTEP_LIMIT_DASHBOARD_REQUESTS_BURST", "1000000")
             .env("LOCKSTEP_DATA_DIR", dir.join("data"))
             .env("LOCKSTEP_SITE_ROOT", &site)
             .env("LOCKSTEP_LOG", "warn")

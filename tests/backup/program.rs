@@ -29,6 +29,8 @@ impl Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
             .current_dir(dir.path())
             .env("LOCKSTEP_ADDR", "127.0.0.1:0")
+            // All tests come from one address.
+            .env("LOCKSTEP_LIMIT_DASHBOARD_REQUESTS_BURST", "1000000")
             .env("LOCKSTEP_DATA_DIR", data(dir))
             .env("LOCKSTEP_SITE_ROOT", &site)
             .env("LOCKSTEP_LOG", "warn")

@@ -27,6 +27,8 @@ pub fn command(dir: &Path) -> Command {
     command
         .current_dir(dir)
         .env("LOCKSTEP_ADDR", "127.0.0.1:0")
+        // All tests come from one address.
+        .env("LOCKSTEP_LIMIT_DASHBOARD_REQUESTS_BURST", "1000000")
         .env("LOCKSTEP_DATA_DIR", dir.join("data"))
         .env("LOCKSTEP_SITE_ROOT", &site)
         .env("LOCKSTEP_LOG", "info,tower_http=warn")
