@@ -84,8 +84,8 @@ impl Held {
     }
 }
 
-/// What a window had and the list has no more: what is missing although something behind it is there. The
-/// last ones may only have been pushed out by new ones before them.
+/// What a window had and the list has no more: what stood before the last one of the answer and is not in it.
+/// What stood behind that was only pushed out by new ones.
 fn gone(
     before: &[DashboardId],
     answer: &[DashboardId],
@@ -94,11 +94,10 @@ fn gone(
 ) -> Vec<DashboardId> {
     let place = |id: &DashboardId| shown.iter().position(|one| one == id);
     let there: BTreeSet<&DashboardId> = answer.iter().collect();
-    // One that nobody knew stands last: others came up from behind the window.
-    let filled_up = answer.last().is_none_or(|last| place(last).is_none()) || !more;
-    let furthest = answer.iter().filter_map(&place).max();
+    let end = answer.last().and_then(&place);
     let missing = before.iter().filter(|id| !there.contains(id));
-    missing.filter(|id| filled_up || place(id) < furthest).cloned().collect()
+    // A last one that nobody knew came up from behind the window; where none follows, the answer is all there is.
+    missing.filter(|id| !more || end.is_none() || place(id) < end).cloned().collect()
 }
 
 #[cfg(test)]
