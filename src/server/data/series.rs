@@ -1,6 +1,7 @@
 //! Points that clients push, by series: on the disk before anybody is answered, and in memory, compact, for
 //! those who ask.
 
+mod deletion;
 pub mod key;
 pub mod matching;
 pub mod memory;
@@ -16,12 +17,13 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::deletion::Deletion;
 use self::key::Key;
 use self::matching::Match;
 use self::memory::Memory;
 use self::points::Point;
 use self::retention::{Retention, Strange, Window};
-use self::writer::{Deletion, Waiting};
+use self::writer::Waiting;
 use crate::server::clock::now_ms;
 use crate::server::limits::Limits;
 use crate::server::store::StoreError;

@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::matching::Match;
+use super::deletion::Deletion;
 use super::memory::{Id, Memory};
 use super::points::{Point, decode, encode, read_number, write_number};
 use super::{Ages, Key, Run, Taken};
@@ -50,12 +50,6 @@ const REST_BUSY_MS: u64 = 100;
 pub(super) struct Waiting {
     pub(super) runs: Vec<Run>,
     pub(super) done: oneshot::Sender<Result<Taken, StoreError>>,
-}
-
-/// What there is to delete.
-pub(super) struct Deletion {
-    pub(super) wanted: Match,
-    pub(super) done: oneshot::Sender<Result<usize, StoreError>>,
 }
 
 pub(super) struct Writer {
@@ -182,7 +176,7 @@ impl Writer {
                     self.write_anew().await
                 }
                 Some(deletion) = deletions.recv() => {
-                    self.delete(deletion).await;
+                    deletion.run(&mut self.connection, &self.memory).await;
                     Ok(())
                 }
                 // Between two groups, so that it keeps nobody waiting for long.
@@ -256,22 +250,6 @@ impl Writer {
             }
         }
         outcome
-    }
-
-    /// Deletes series from the file, then from memory, and answers. Their points go with the rows that they are
-    /// in: without a name they are nobody's.
-    async fn delete(&mut self, Deletion { wanted, done }: Deletion) {
-        let ids = self.memory.matching(&wanted);
-        let deleted = match self.connection.get().await {
-            Ok(connection) => delete_names(connection, &ids).await,
-            Err(error) => Err(error),
-        };
-        let deleted = self.connection.outcome(deleted);
-        if deleted.is_ok() {
-            self.memory.remove(&ids);
-        }
-        // Whoever asked may be gone; what is deleted stays deleted.
-        let _ = done.send(deleted.map(|()| ids.len()));
     }
 
     /// Sweeps at the start, where a disk that is full is no reason to stop.
@@ -438,18 +416,6 @@ async fn beside<T: Send + 'static>(points: usize, work: impl FnOnce() -> T + Sen
     }
     let done = tokio::task::spawn_blocking(work).await;
     done.inspect_err(|error| tracing::error!(%error, "a step of the writer of series panicked")).ok()
-}
-
-async fn delete_names(connection: &mut SqliteConnection, ids: &[Id]) -> Result<(), StoreError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    for id in ids {
-        sqlx::query("DELETE FROM series WHERE id = $1")
-            .bind(i64::from(*id))
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-    }
-    transaction.commit().await.map_err(|error| in_doubt(failed(error)))
 }
 
 async fn write_group(
