@@ -38,33 +38,6 @@ async fn what_was_taken_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_frees_its_place_and_stays_deleted_after_a_restart() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let file = dir.path().join("series.db");
-    let now = now_ms();
-    let few = Bounds { series: 2, ..bounds(1_000) };
-    let store = SeriesStore::open(&file, few).await.expect("opens");
-    store.push(vec![run("a{host=x}", now, 5), run("b", now, 7)]).await.expect("taken");
-    let refused = store.push(vec![run("c", now, 1)]).await.expect("an answer").refused;
-    assert_eq!(refused.len(), 1);
-    let wanted = |text: &str| Match::read(text).expect("a match");
-    assert_eq!(store.delete(wanted("none")).await, Ok(0));
-    assert_eq!(store.delete(wanted("a")).await, Ok(1));
-    assert_eq!((count(&store, "a"), store.memory().size().points), (0, 7));
-    assert_eq!(store.push(vec![run("c", now, 3)]).await.expect("an answer").points, 3);
-    store.close().await;
-    assert_eq!(store.delete(wanted("b")).await, Err(StoreError::Closed));
-    let store = SeriesStore::open(&file, few).await.expect("opens");
-    assert_eq!((count(&store, "a"), count(&store, "b"), count(&store, "c")), (0, 7, 3));
-    assert_eq!(store.delete(wanted("*")).await, Ok(2));
-    let (points, series) = (store.memory().points(), store.memory().size().series);
-    assert_eq!((points, series), (0, 0));
-    store.push(vec![run("a{host=x}", now, 2)]).await.expect("taken");
-    assert_eq!(count(&store, "a"), 2, "the name begins anew");
-    store.close().await;
-}
-
-#[tokio::test]
 async fn a_name_that_could_not_be_removed_does_not_cost_the_points_that_come_later() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("series.db");
