@@ -1,7 +1,14 @@
-//! Log lines of what happens to whole dashboards: one each, with who did it.
+//! Log lines of what happens to whole dashboards: one each, with who did it and from where.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 
 use super::auth::Guest;
-use crate::dashboard::DashboardId;
+use super::peer::PeerAddr;
+use crate::dashboard::{DashboardId, User};
 
 /// What happened to a dashboard as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +38,39 @@ impl Event<'_> {
     }
 }
 
-/// Writes the line. `who` is `None` where nobody said, as a script without a cookie, or the server itself.
-pub fn log(event: Event<'_>, dashboard: &DashboardId, who: Option<&Guest>) {
-    let user = who.map(|guest| guest.user.id.as_str());
-    let name = who.map(|guest| guest.user.name.as_str());
+/// Who sends a request, and from where.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// `None` where nobody said, as a script without a cookie.
+    guest: Option<Guest>,
+    address: Option<IpAddr>,
+}
+
+impl Sender {
+    /// The person, where one is known.
+    pub fn user(&self) -> Option<&User> {
+        self.guest.as_ref().map(|guest| &guest.user)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Sender {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let extensions = &parts.extensions;
+        let address = extensions.get::<PeerAddr>().map(|peer| peer.0);
+        Ok(Self { guest: extensions.get::<Guest>().cloned(), address })
+    }
+}
+
+/// Writes the line. `sender` is `None` where the server did it by itself.
+pub fn log(event: Event<'_>, dashboard: &DashboardId, sender: Option<&Sender>) {
+    let user = sender.and_then(Sender::user);
+    let (user, name) = (user.map(|user| user.id.as_str()), user.map(|user| user.name.as_str()));
+    let from = sender.and_then(|sender| sender.address).map(tracing::field::display);
     let original = match event {
         Event::Copied(original) => Some(original.as_str()),
         _ => None,
     };
-    tracing::info!(event = event.name(), %dashboard, user, name, original, "a dashboard was {}", event.name());
+    tracing::info!(event = event.name(), %dashboard, user, name, from, original, "a dashboard was {}", event.name());
 }

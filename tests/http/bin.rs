@@ -195,6 +195,7 @@ async fn what_happens_to_dashboards_is_written_down_with_who_did_it() {
         (lines[at]["event"].as_str(), lines[at]["dashboard"].as_str(), lines[at]["name"].as_str())
     };
     assert_eq!((line(0).0, line(0).2), (Some("made"), None), "the sample");
+    assert!(lines[0].get("from").is_none(), "the server made it by itself");
     let expected = [
         ("made", &made, Some("Ada")),
         ("copied", &copied, Some("Ada")),
@@ -208,6 +209,7 @@ async fn what_happens_to_dashboards_is_written_down_with_who_did_it() {
     for (at, (event, id, name)) in expected.into_iter().enumerate() {
         assert_eq!(line(at + 1), (Some(event), Some(id.as_str()), name));
         assert_eq!(lines[at + 1]["user"].is_string(), name.is_some());
+        assert_eq!(lines[at + 1]["from"], "127.0.0.1");
     }
     assert_eq!(lines[2]["original"], json!(made));
 }

@@ -13,7 +13,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::super::audit::{self, Event};
+use super::super::audit::{self, Event, Sender};
 use super::super::auth::Guest;
 use super::super::errors::ApiError;
 use super::super::large_body::large_body;
@@ -207,7 +207,7 @@ pub struct Created {
 /// `POST /api/v1/dashboards` `{"title":"...","copy_of":"..."}`, 1 to 200 characters: 201 `{"id":"..."}`.
 pub async fn create(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    sender: Sender,
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Created>), ApiError> {
     let Json(Create { title, copy_of }) = body?;
@@ -221,7 +221,7 @@ pub async fn create(
         None => (state.rooms.create(title).await?, Event::Made),
         Some(original) => (state.rooms.copy(original, title).await?, Event::Copied(original)),
     };
-    audit::log(event, &id, guest.as_deref());
+    audit::log(event, &id, Some(&sender));
     Ok((StatusCode::CREATED, Json(Created { id })))
 }
 
@@ -252,12 +252,12 @@ pub async fn read(
 /// `DELETE /api/v1/dashboards/{id}`: 204, also for those who have it open. It is in the bin then.
 pub async fn delete(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    sender: Sender,
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let (id, by) = (id?.0, guest.as_deref().map(|guest| guest.user.clone()));
+    let (id, by) = (id?.0, sender.user().cloned());
     state.rooms.delete(&id, by).await?;
-    audit::log(Event::Deleted, &id, guest.as_deref());
+    audit::log(Event::Deleted, &id, Some(&sender));
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -305,12 +305,12 @@ pub fn bin_entry(binned: Binned, days: u64) -> BinEntry {
 /// `POST /api/v1/bin/{id}/restore`: 200 `{"id":"..."}`, at the same address and with the same log.
 pub async fn restore(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    sender: Sender,
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<Json<Created>, ApiError> {
     let Path(id) = id?;
     if state.rooms.restore(&id).await? {
-        audit::log(Event::Restored, &id, guest.as_deref());
+        audit::log(Event::Restored, &id, Some(&sender));
     }
     Ok(Json(Created { id }))
 }
@@ -318,7 +318,7 @@ pub async fn restore(
 /// `DELETE /api/v1/bin/{id}`: 204, gone for good.
 pub async fn purge(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    sender: Sender,
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let Path(id) = id?;
@@ -326,7 +326,7 @@ pub async fn purge(
         let reason = "This dashboard is not in the bin. It may have been restored. Nothing was deleted.";
         return Err(ApiError::new(Code::NotFound, reason));
     }
-    audit::log(Event::Purged, &id, guest.as_deref());
+    audit::log(Event::Purged, &id, Some(&sender));
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::audit::{self, Event};
-use super::super::auth::Guest;
+use super::super::audit::{self, Event, Sender};
 use super::super::errors::ApiError;
 use super::super::large_body::large_body;
 use super::super::rooms::input::Read;
@@ -74,7 +73,7 @@ pub struct Answer {
 /// `{"id","title","widgets","report":[{"what","why"}]}`.
 pub async fn import(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    sender: Sender,
     asked: Result<Query<Asked>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Answer>), ApiError> {
@@ -106,7 +105,7 @@ pub async fn import(
     choose_first(&state, &mut dashboard.settings).await;
     let (title, widgets) = (dashboard.title.clone(), dashboard.widgets.len());
     let id = state.rooms.create_with(dashboard).await?;
-    audit::log(Event::Imported, &id, guest.as_deref());
+    audit::log(Event::Imported, &id, Some(&sender));
     Ok((StatusCode::CREATED, Json(Answer { id, title, widgets, report })))
 }
 

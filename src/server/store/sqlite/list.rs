@@ -39,9 +39,11 @@ pub(super) async fn page(readers: &SqlitePool, asked: &ListQuery) -> Result<List
 async fn page_of(reader: &mut SqliteConnection, asked: &ListQuery) -> Result<ListPage, StoreError> {
     let mut moment = reader.begin().await.map_err(failed)?;
     let mut dashboards = rows_of(&mut moment, asked).await?;
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM dashboards d");
-    push_filter(&mut query, asked);
-    let total: i64 = query.build_query_scalar().fetch_one(&mut *moment).await.map_err(failed)?;
+    let total = if asked.after.is_none() && dashboards.len() <= asked.limit {
+        dashboards.len()
+    } else {
+        count(&mut moment, asked).await?
+    };
     let tags = sqlx::query(
         "SELECT tag, COUNT(*) AS dashboards FROM tags GROUP BY tag ORDER BY dashboards DESC, tag LIMIT $1",
     )
@@ -56,8 +58,24 @@ async fn page_of(reader: &mut SqliteConnection, asked: &ListQuery) -> Result<Lis
         Order::Changed => Cursor::Changed(last.listing.changed_at, last.id.clone()),
         Order::Title => Cursor::Title(fold(&last.listing.title), last.id.clone()),
     });
-    let total = usize::try_from(total).map_err(spoilt)?;
     Ok(ListPage { dashboards, next, total, tags: tags.collect::<Result<_, StoreError>>()? })
+}
+
+/// How many match in all.
+async fn count(moment: &mut SqliteConnection, asked: &ListQuery) -> Result<usize, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM ");
+    match &asked.tag {
+        // Those of the list alone have rows there.
+        Some(tag) if asked.search.is_empty() && !asked.favourites => {
+            query.push("tags WHERE tag = ").push_bind(tag.as_str());
+        }
+        _ => {
+            query.push("dashboards d");
+            push_filter(&mut query, asked);
+        }
+    }
+    let total: i64 = query.build_query_scalar().fetch_one(moment).await.map_err(failed)?;
+    usize::try_from(total).map_err(spoilt)
 }
 
 /// The rows that were asked for, and one more where there is one.
@@ -96,10 +114,12 @@ fn push_filter<'a>(query: &mut QueryBuilder<'a, Sqlite>, asked: &'a ListQuery) {
         query.push(" AND instr(d.folded, ").push_bind(asked.search.as_str()).push(") > 0");
     }
     if let Some(tag) = &asked.tag {
-        query.push(" AND d.n IN (SELECT dashboard FROM tags WHERE tag = ").push_bind(tag.as_str()).push(")");
+        // The plus keeps the index of the order in use: its entries are checked against the few that match,
+        // where a look-up of each of these would read their rows.
+        query.push(" AND +d.n IN (SELECT dashboard FROM tags WHERE tag = ").push_bind(tag.as_str()).push(")");
     }
     if asked.favourites {
-        query.push(" AND d.n IN (SELECT dashboard FROM favourites WHERE person = ");
+        query.push(" AND +d.n IN (SELECT dashboard FROM favourites WHERE person = ");
         query.push_bind(person(asked)).push(")");
     }
 }
