@@ -27,6 +27,8 @@ use self::settings::{
     names, nearest, set_limit, variable,
 };
 use self::values::{address, networks, origin, origins, plain, truth};
+use super::backup::command::Command as Task;
+use super::backup::schedule::Plan;
 use super::limits::Limits;
 use super::origin::Origin;
 
