@@ -41,7 +41,7 @@ async fn s10_the_page_of_a_large_dashboard_fetches_it() {
         page_data(&page)["page"],
         json!({ "page": "large_dashboard", "id": large, "title": "Many <tables>" })
     );
-    assert!(page.contains("<title>Many &lt;tables&gt; · Lockstep"), "{page}");
+    assert!(page.contains("<title>Many &lt;tables> · Lockstep"), "{page}");
     let answer = server.get(&format!("/api/v1/dashboards/{large}")).await;
     let length: usize = header(&answer, "content-length").parse().expect("a number");
     assert_eq!(header(&answer, "content-type"), "application/json");

@@ -266,6 +266,51 @@ async fn s10_rooms_and_sessions_are_bounded() {
 }
 
 #[tokio::test]
+async fn s10_no_address_has_all_seats_of_a_dashboard() {
+    let limits = Limits {
+        sessions_per_room: 3,
+        room_sessions_per_address: 2,
+        sessions: 5,
+        sessions_per_address: 3,
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let (id, other) = (server.dashboard().await, server.dashboard().await);
+    let from = async |address: &str, secret: &str| {
+        let client = Client::connect_with(server.addr, &[("x-forwarded-for", address)]).await;
+        let mut client = client.expect("a connection");
+        client.send(json!({"type": "hello", "protocol": 1, "client": secret})).await;
+        client
+    };
+    let mut office = Vec::new();
+    for secret in ["o1", "o2", "o3"] {
+        let mut client = from("192.0.2.1", secret).await;
+        client.expect("welcome").await;
+        office.push(client);
+    }
+    office[0].join(&id).await;
+    office[1].join(&id).await;
+    office[2].send(json!({"type": "join", "dashboard": id})).await;
+    let refused = office[2].expect("error").await;
+    assert_eq!(refused["code"], "full");
+    assert!(
+        refused["reason"].as_str().is_some_and(|reason| reason.contains("from your network")),
+        "{refused}"
+    );
+    office[2].join(&other).await;
+    // The seat that is left is for somebody else, and so is the place on the server.
+    let mut grace = from("198.51.100.7", "grace").await;
+    grace.expect("welcome").await;
+    grace.join(&id).await;
+    let mut late = from("192.0.2.1", "o4").await;
+    assert_eq!(late.expect("error").await["code"], "full");
+    assert_eq!(late.closed().await, 4429);
+    // Who joins again keeps the seat.
+    office[0].join(&id).await;
+    office[0].is_alive().await;
+}
+
+#[tokio::test]
 async fn whom_a_room_refused_is_told_so_and_may_go_elsewhere() {
     let server =
         Server::start(Limits { sessions_per_room: 1, joins_per_session: 1, ..Limits::default() }).await;
