@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::people::Town;
-use crate::support::Client;
+use crate::support::{Client, Got};
 
 /// Where strangers come from: Linux takes all of 127.0.0.0/8 for this machine.
 const STRANGER: [u8; 4] = [127, 0, 0, 2];
@@ -83,26 +83,37 @@ pub async fn make_dashboards(town: &Town, count: usize) -> (usize, usize) {
 }
 
 /// A dashboard of some megabytes.
-pub async fn large_dashboard(town: &Town) -> Option<String> {
-    let text = "All work and no play. ".repeat(4_000);
-    let widgets: serde_json::Map<String, Value> = (0..24)
+pub async fn large_dashboard(town: &Town) -> Result<String, String> {
+    let text = "All work and no play. ".repeat(900);
+    let widgets: serde_json::Map<String, Value> = (0..100)
         .map(|n| {
             let frame = json!({"x": n % 2 * 12, "y": n / 2 * 4, "w": 12, "h": 4});
             (format!("n{n}"), json!({"kind": "note", "title": "", "frame": frame, "options": {"text": text}}))
         })
         .collect();
     let made = town.http.post(town.url("/api/v1/dashboards")).json(&json!({"title": "Large"})).send().await;
-    let made: Value = made.ok()?.json().await.ok()?;
-    let id = made["id"].as_str()?.to_owned();
-    let mut client = Client::connect_with(town.addr, &[]).await.ok()?;
-    client.hello("the one with the large dashboard").await;
+    let made: Value = made.map_err(words)?.json().await.map_err(words)?;
+    let id = made["id"].as_str().ok_or(made.to_string())?.to_owned();
+    let mut client = Client::connect_with(town.addr, &[]).await.map_err(words)?;
+    client.hello("large").await;
     client.join(&id).await;
     for (seq, (widget, content)) in (1..).zip(widgets) {
         let op = json!({"op": "add_widget", "id": widget, "widget": content});
         client.push(&id, json!([{"seq": seq, "base": 0, "ops": [op]}])).await;
-        client.expect_any("commits").await;
+        loop {
+            match client.got().await {
+                Got::Frame(frame) if frame["type"] == "commits" => break,
+                Got::Frame(frame) if frame["type"] == "rejected" => return Err(frame.to_string()),
+                Got::Frame(_) => {}
+                gone => return Err(format!("{gone:?}")),
+            }
+        }
     }
-    Some(id)
+    Ok(id)
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }
 
 /// Sessions that join again and again and read nothing. Returns them, so that they stay.
