@@ -262,7 +262,8 @@ impl Connections {
             }
             Ended::Late => {
                 self.metrics.connections_late.fetch_add(1, Relaxed);
-                if !progress.is_busy() {
+                // Whoever asked nothing would take it for the answer to what comes next.
+                if progress.has_half_a_head() {
                     io.say(LATE);
                 }
                 None

@@ -76,15 +76,15 @@ impl Progress {
         self.blocked.load(Relaxed).then(|| self.written.load(Relaxed))
     }
 
-    /// Whether a part of a head is here.
-    pub(super) fn has_begun(&self) -> bool {
-        self.read.load(Relaxed) > 0
+    /// Whether a part of a head is here, and nothing that may be left of a body before it.
+    pub(super) fn has_half_a_head(&self) -> bool {
+        !self.is_busy() && self.read.load(Relaxed) > 0 && !self.unfinished.load(Relaxed)
     }
 
     /// Nothing of a request is here, and no answer is on its way.
     pub(super) fn is_idle(&self) -> bool {
-        let unfinished = self.unfinished.load(Relaxed);
-        !self.is_busy() && !self.has_begun() && !unfinished && self.blocked_at().is_none()
+        let is_between = self.read.load(Relaxed) == 0 && !self.unfinished.load(Relaxed);
+        !self.is_busy() && is_between && self.blocked_at().is_none()
     }
 }
 
