@@ -212,8 +212,8 @@ impl Task {
         let wrote =
             writes.iter().zip(&outcomes).any(|(write, outcome)| outcome.is_ok() && write.surely_writes());
         self.queue.fetch_sub(group.len(), Relaxed);
-        let errors = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-        match errors.filter(|error| error.is_of_the_disk()).last() {
+        let mut errors = outcomes.iter().rev().filter_map(|outcome| outcome.as_ref().err());
+        match errors.find(|error| error.is_of_the_disk()) {
             Some(error) => self.last.note(FILE, Err(error)),
             None if wrote => self.last.note(FILE, Ok(())),
             None => {}
