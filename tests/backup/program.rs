@@ -228,7 +228,7 @@ impl Writers {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, reached).await.expect("the load goes on");
+        tokio::time::timeout(3 * PATIENCE, reached).await.expect("the load goes on");
     }
 
     pub async fn stop(self) {

@@ -47,15 +47,15 @@ const INTERRUPTED: u8 = 130;
 const ENDING: Duration = Duration::from_secs(2);
 /// Threads: one that waits for signals, and one that works.
 const THREADS: usize = 2;
-/// The nicest: whoever else wants the processor or the disk goes first. Linux derives the priority of
-/// input and output from it too.
-const NICEST: i32 = 19;
+/// A low priority: whoever else wants the processor or the disk goes first. Linux derives the priority of
+/// input and output from it too. Not the lowest, at which a busy machine would never come to it.
+const NICE: i32 = 10;
 
 /// Does it. What came of it is on standard output, and what went wrong on standard error.
 pub fn run(command: Command, data: &Path) -> ExitCode {
     if !matches!(command, Command::Restore { .. }) {
         // Before there are other threads, which take it over. Where it may not be had, it goes without.
-        let _ = rustix::process::setpriority_process(None, NICEST);
+        let _ = rustix::process::setpriority_process(None, NICE);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
     let code = match runtime {

@@ -1,6 +1,6 @@
 //! Backups that the server has made by itself: when the next is due, and what became of the last.
 //!
-//! Each is made by the same program as a process of its own, of the lowest priority.
+//! Each is made by the same program as a process of its own, of a low priority.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
