@@ -21,12 +21,20 @@ use crate::sync::protocol::Code;
 
 /// Addresses that are told apart. Those beyond share one bucket, until some have theirs full again.
 const MAX_ADDRESSES: usize = 16_384;
+/// From one look for addresses that have all of theirs again to the next: each goes over all of them.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// A token bucket for each address.
 pub struct AddressRate {
     per_s: f64,
     burst: f64,
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    buckets: Mutex<Buckets>,
+}
+
+#[derive(Default)]
+struct Buckets {
+    by_address: HashMap<IpAddr, Bucket>,
+    tidied_at: Option<Instant>,
 }
 
 impl AddressRate {
@@ -43,13 +51,17 @@ impl AddressRate {
         let mut address = peer.network();
         // No code panics while it holds this.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if !buckets.contains_key(&address) && buckets.len() >= MAX_ADDRESSES {
-            buckets.retain(|_, bucket| !bucket.is_full(now));
-            if buckets.len() >= MAX_ADDRESSES {
+        let Buckets { by_address, tidied_at } = &mut *buckets;
+        if !by_address.contains_key(&address) && by_address.len() >= MAX_ADDRESSES {
+            if tidied_at.is_none_or(|at| now.saturating_duration_since(at) >= TIDY_EVERY) {
+                by_address.retain(|_, bucket| !bucket.is_full(now));
+                *tidied_at = Some(now);
+            }
+            if by_address.len() >= MAX_ADDRESSES {
                 address = Ipv6Addr::UNSPECIFIED.into();
             }
         }
-        buckets.entry(address).or_insert_with(|| Bucket::new(self.per_s, self.burst, now)).take(1, now)
+        by_address.entry(address).or_insert_with(|| Bucket::new(self.per_s, self.burst, now)).take(1, now)
     }
 }
 
@@ -116,7 +128,7 @@ mod tests {
             // Those beyond have one bucket together, which is empty soon.
             let _ = rate.take_at(peer(n), now);
         }
-        let known = |rate: &AddressRate| rate.buckets.lock().expect("whole").len();
+        let known = |rate: &AddressRate| rate.buckets.lock().expect("whole").by_address.len();
         assert_eq!(known(&rate), MAX_ADDRESSES + 1);
         assert!(rate.take_at(peer(3 * MAX_ADDRESSES as u32), now).is_err());
         let later = now + Duration::from_secs(60);
