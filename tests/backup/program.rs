@@ -185,22 +185,25 @@ impl Writers {
             let (addr, id, stop, acked) = (program.addr, id.to_owned(), all.stop.clone(), all.acked.clone());
             tasks.push(tokio::spawn(async move {
                 let mut client = Client::connect(addr).await;
-                client.hello(&format!("writer-{number}")).await;
+                let me = client.hello(&format!("writer-{number}")).await["client"].clone();
                 client.join(&id).await;
+                // A widget of its own, so that nobody is in conflict with anybody.
+                let widget = format!("own{number}");
                 while !stop.load(SeqCst) {
-                    let seq = client.push_title(&id, &format!("{number}: {}", "x".repeat(150))).await;
+                    client.seq += 1;
+                    let seq = client.seq;
+                    let op = match seq {
+                        1 => json!({"op": "add_widget", "id": widget, "widget": support::stat("new")}),
+                        _ => json!({"op": "set", "id": widget, "field": "title", "value": format!("{seq} {}", "x".repeat(150))}),
+                    };
+                    client.push(&id, json!([{"seq": seq, "base": 0, "ops": [op]}])).await;
                     loop {
                         let Got::Frame(frame) = client.got().await else { panic!("the server went away") };
+                        assert_ne!(frame["type"], "rejected", "{frame}");
                         let commits = frame["commits"].as_array().cloned().unwrap_or_default();
                         let last = commits.iter().filter_map(|commit| commit["revision"].as_u64()).max();
                         acked.fetch_max(last.unwrap_or(0), SeqCst);
-                        assert_ne!(frame["type"], "rejected", "{frame}");
-                        let mine = |commit: &Value| {
-                            commit["ops"][0]["value"]
-                                .as_str()
-                                .is_some_and(|v| v.starts_with(&format!("{number}:")))
-                        };
-                        if commits.iter().any(|commit| mine(commit) && commit["seq"] == seq) {
+                        if commits.iter().any(|commit| commit["client"] == me && commit["seq"] == seq) {
                             break;
                         }
                     }
