@@ -222,7 +222,7 @@ contract! {
         let bin = store.bin(None, 10).await.expect("the bin");
         assert_eq!((bin.total, bin.next), (1, None));
         let binned = store.binned(&id("d1")).await.expect("reads").expect("is in there");
-        assert_eq!(bin.dashboards, [binned.clone()]);
+        assert_eq!(bin.dashboards, std::slice::from_ref(&binned));
         assert_eq!((&binned.id, &binned.deletion), (&id("d1"), &deletion(7)));
         assert_eq!(binned.listing, tagged("a", 1, &["x"]));
         assert_eq!(store.binned(&id("d2")).await, Ok(None));

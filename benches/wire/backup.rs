@@ -189,7 +189,7 @@ async fn fill(data: &Path) -> std::result::Result<(), sqlx::Error> {
         .execute(&mut log)
         .await?;
     let body = format!(
-        r#"{{"revision":%d,"client":"filler","seq":%d,"by":{{"id":"filler","name":"Filler","color":"#3b82f6"}},"at":1795000000000,"ops":[{{"op":"set","id":"w1","field":"title","value":"{}"}}],"refused":[],"conflicts":[]}}"#,
+        r##"{{"revision":%d,"client":"filler","seq":%d,"by":{{"id":"filler","name":"Filler","color":"#3b82f6"}},"at":1795000000000,"ops":[{{"op":"set","id":"w1","field":"title","value":"{}"}}],"refused":[],"conflicts":[]}}"##,
         "title ".repeat(BODY / 6)
     );
     for n in 1_000..1_000 + DASHBOARDS {

@@ -140,7 +140,11 @@ async fn what_is_wrong_with_data_is_told_by_dashboard_and_never_becomes_a_backup
         }
         let (code, said) = run(&dir, &["backup", "backups", "--keep", "1"]);
         assert!(code == 1 && said.contains("the copy is not whole"), "{damage}: {code} {said}");
-        assert_eq!(backup::list(&backups(&dir)).expect("reads"), [backup.clone()], "the good one stays");
+        assert_eq!(
+            backup::list(&backups(&dir)).expect("reads"),
+            std::slice::from_ref(&backup),
+            "the good one stays"
+        );
         assert!(names(&backups(&dir)).iter().all(|name| !name.starts_with(".unfinished")));
     }
     std::fs::remove_file(data(&dir).join("series.db")).expect("there");
