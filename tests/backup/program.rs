@@ -167,6 +167,9 @@ pub async fn revision(program: &Program, id: &str) -> u64 {
     read["revision"].as_u64().expect("a revision")
 }
 
+/// From one edit or push of a writer to its next: busier than people, with room for the backup on one core.
+const PACE: Duration = Duration::from_millis(10);
+
 /// Writers that go on until they are stopped.
 pub struct Writers {
     stop: Arc<AtomicBool>,
@@ -189,7 +192,9 @@ impl Writers {
                 client.join(&id).await;
                 // A widget of its own, so that nobody is in conflict with anybody.
                 let widget = format!("own{number}");
+                let mut pace = paced();
                 while !stop.load(SeqCst) {
+                    pace.tick().await;
                     client.seq += 1;
                     let seq = client.seq;
                     let op = match seq {
@@ -213,7 +218,9 @@ impl Writers {
         let (stop, points, url) = (all.stop.clone(), all.points.clone(), program.url("/api/v2/write"));
         tasks.push(tokio::spawn(async move {
             let client = reqwest::Client::new();
+            let mut pace = paced();
             while !stop.load(SeqCst) {
+                pace.tick().await;
                 let now = lockstep::server::clock::now_ms() * 1_000_000;
                 let lines: Vec<String> = (0..200).map(|n| format!("load,n={n} value={n} {now}")).collect();
                 let pushed = client.post(&url).body(lines.join("\n")).send().await.expect("answers");
@@ -240,6 +247,13 @@ impl Writers {
             task.await.expect("no writer saw anything wrong");
         }
     }
+}
+
+fn paced() -> tokio::time::Interval {
+    let mut pace = tokio::time::interval(PACE);
+    // What a busy machine was late with is not made up for.
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    pace
 }
 
 pub fn names(dir: &Path) -> BTreeSet<String> {
