@@ -120,7 +120,7 @@ async fn what_is_wrong_with_data_is_told_by_dashboard_and_never_becomes_a_backup
         ),
         ("series.db", "UPDATE batches SET body = x'0102'", "batch 1 does not read; its 100 points are lost"),
         ("series.db", "UPDATE batches SET points = 7", "batch 1 has 100 points, and should have 7"),
-        ("series.db", "UPDATE series SET name = 'a{'", "the name of series 1 does not read"),
+        ("series.db", "UPDATE series SET name = 'a{'", "does not read; its points are passed over"),
     ];
     for (file, damage, says) in damages {
         for name in ["lockstep.db", "series.db"] {
