@@ -22,8 +22,8 @@ use program::{
 use serde_json::Value;
 use support::PATIENCE;
 
-/// Rounds where nobody sets another number.
-const ROUNDS: u64 = 50;
+/// Rounds where `LOCKSTEP_BACKUP_ROUNDS` sets no other number.
+const ROUNDS: u64 = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_beside_writers_has_all_that_was_acknowledged_before_it() {
