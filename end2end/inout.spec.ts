@@ -1,6 +1,6 @@
 // In and out: import with its report, export, copies of dashboards and widgets, and variables.
 import { readFileSync } from "node:fs";
-import AxeBuilder from "@axe-core/playwright";
+import { violations } from "./accessibility.ts";
 import { expect, test } from "./fixtures.ts";
 import type { Person } from "./person.ts";
 import { push } from "./wall.ts";
@@ -38,8 +38,7 @@ test("an import lists what did not come over, and everybody's list has the dashb
   await expect(report).toContainText("“Heat”");
   await expect(report).toContainText("heatmap");
   await expect(grace.page.getByTestId("dashboard-card").filter({ hasText: "Imported shop" })).toBeVisible();
-  const found = await new AxeBuilder({ page: ada.page }).analyze();
-  expect(found.violations.map((one) => one.id)).toEqual([]);
+  expect(await violations(ada.page)).toEqual([]);
   await ada.page.getByTestId("import-open").click();
   await ada.saved();
   await expect(ada.widgets).toHaveCount(2);
@@ -170,8 +169,7 @@ test("a variable that one chooses is chosen for all, with a word of who it was",
   await ada.title(stats[0]).dblclick();
   await expect(ada.widget(stats[0]).locator("input[data-testid=widget-title]")).toHaveValue("CPU of $host");
   await ada.page.keyboard.press("Escape");
-  const found = await new AxeBuilder({ page: ada.page }).analyze();
-  expect(found.violations.map((one) => one.id)).toEqual([]);
+  expect(await violations(ada.page)).toEqual([]);
 });
 
 test("a variable that gets another name has it wherever it is used, and one step takes it back", async ({ server, arrive }) => {
@@ -256,8 +254,7 @@ test("several values of a variable are chosen at once, and charts and titles hav
   await grace.page.getByRole("checkbox", { name: "alpha" }).uncheck();
   await expect(ada.page.getByRole("checkbox", { name: "alpha" })).not.toBeChecked();
   for (const person of [ada, grace]) await expect(lines(person)).toHaveText(["load{host=gamma}"]);
-  const found = await new AxeBuilder({ page: ada.page }).analyze();
-  expect(found.violations.map((one) => one.id)).toEqual([]);
+  expect(await violations(ada.page)).toEqual([]);
   await ada.page.keyboard.press("Escape");
   await expect(button(ada)).toBeFocused();
   await grace.page.getByTestId("undo").click();

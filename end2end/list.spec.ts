@@ -1,6 +1,6 @@
 // The list of dashboards: windows, search, order, tags and favourites, and news from others.
-import AxeBuilder from "@axe-core/playwright";
 import { type Page } from "@playwright/test";
+import { violations } from "./accessibility.ts";
 import { expect, test } from "./fixtures.ts";
 import { Person } from "./person.ts";
 import { Server } from "./server.ts";
@@ -146,8 +146,7 @@ test.describe("with 300 dashboards", () => {
     const page = ada.page;
     await page.goto("/");
     await expect(page.getByTestId("new-dashboard").first()).toBeEnabled();
-    const analyze = async () => (await new AxeBuilder({ page }).analyze()).violations.map((one) => one.id);
-    expect(await analyze()).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     const second = cards(page).nth(1);
     const id = await second.getAttribute("data-dashboard");
     await tabTo(page, `[data-dashboard="${id}"] [data-testid="favourite"]`);
@@ -166,7 +165,7 @@ test.describe("with 300 dashboards", () => {
     await expect(page.getByTestId("toast")).toContainText("Moved to the bin");
     await page.keyboard.press("ControlOrMeta+z");
     await expect(cards(page).nth(1)).toHaveAttribute("data-dashboard", id!);
-    expect(await analyze()).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     ada.expectQuiet();
     await ada.leave();
   });

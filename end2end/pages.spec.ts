@@ -1,5 +1,5 @@
 // What anybody can rely on of every page: it opens, fits, is accessible, and does not complain.
-import AxeBuilder from "@axe-core/playwright";
+import { violations } from "./accessibility.ts";
 import { expect, test } from "./fixtures.ts";
 
 /** The address of the sample dashboard that the first start makes. */
@@ -19,9 +19,7 @@ for (const scheme of ["light", "dark"] as const) {
     await ada.add("note");
     await ada.saved();
     const check = async (where: string) => {
-      const found = await new AxeBuilder({ page: ada.page }).analyze();
-      const says = found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((n) => n.html).join(" | ")}`);
-      expect(says, where).toEqual([]);
+      expect(await violations(ada.page), where).toEqual([]);
     };
     await ada.page.getByTestId("activity-open").click();
     await expect(ada.page.getByTestId("activity-item").first()).toBeVisible();

@@ -1,5 +1,5 @@
 // What widgets show, and what two people do to them at the same moment.
-import AxeBuilder from "@axe-core/playwright";
+import { violations } from "./accessibility.ts";
 import { expect, test } from "./fixtures.ts";
 import type { Person } from "./person.ts";
 
@@ -243,9 +243,7 @@ for (const scheme of ["light", "dark"] as const) {
     }
     await ada.widget(list).getByTestId("checklist-tick").first().check();
     const check = async (where: string) => {
-      const found = await new AxeBuilder({ page: ada.page }).analyze();
-      const says = found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((n) => n.html).join(" | ")}`);
-      expect(says, where).toEqual([]);
+      expect(await violations(ada.page), where).toEqual([]);
     };
     for (const kind of ["stat", "bar", "gauge", "timeseries", "table"] as const) {
       const widget = await ada.add(kind);
