@@ -35,7 +35,8 @@ struct Seen {
     queries: watch::Sender<u64>,
     other: AtomicU64,
     mode: Mutex<Option<Mode>>,
-    last: Mutex<Vec<(String, String)>>,
+    /// The end of each query of a range, in Unix milliseconds.
+    ends: Mutex<Vec<u64>>,
     authorization: Mutex<String>,
 }
 
@@ -68,6 +69,11 @@ impl Fake {
     /// Queries so far.
     pub fn queries(&self) -> u64 {
         *self.seen.queries.borrow()
+    }
+
+    /// Queries so far of a range that ended by then, in Unix milliseconds.
+    pub fn queries_until(&self, to: u64) -> usize {
+        self.seen.ends.lock().expect("no panic").iter().filter(|end| **end <= to).count()
     }
 
     /// What came to addresses that nobody should ask.
@@ -107,9 +113,11 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     }
     seen.queries.send_modify(|queries| *queries += 1);
     let mode = seen.mode.lock().expect("no panic").unwrap_or(Mode::Good);
-    *seen.last.lock().expect("no panic") = form.clone();
     let value = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let number = |name: &str| value(name).parse::<f64>().expect("a number");
+    if path == "/api/v1/query_range" {
+        seen.ends.lock().expect("no panic").push((number("end") * 1_000.0) as u64);
+    }
     match mode {
         Mode::Wrong => {
             let body = json!({"status": "error", "errorType": "bad_data", "error": "1:2: parse error: no"});

@@ -61,6 +61,7 @@ async fn two_hundred_viewers_are_one_query_an_interval() {
     // Two dashboards of ten widgets each ask the same.
     let settings = [("refresh", json!(2)), ("range", json!("5m"))];
     let (first, second) = (dashboard(&server, 10, &settings).await, dashboard(&server, 10, &settings).await);
+    let begun = std::time::Instant::now();
     let mut viewers = Vec::new();
     for n in 0..200 {
         viewers.push(join(&server, &format!("v{n}"), if n % 2 == 0 { &first } else { &second }).await);
@@ -72,24 +73,26 @@ async fn two_hundred_viewers_are_one_query_an_interval() {
         assert!(points(&window).len() >= 149, "{}", points(&window).len());
     }
     assert!(fake.authorization().starts_with("Basic "));
-    // From one whole interval on, and over three more.
-    let before = fake.queries();
-    fake.asked_more_than(before).await;
-    let (begun, counted) = (std::time::Instant::now(), fake.queries());
-    fake.asked_more_than(counted + 2).await;
-    let took = begun.elapsed();
-    assert!(took > Duration::from_secs(5), "three intervals of 2 s took {took:?}");
-    let asked = server.metric("lockstep_source_queries_total{source=\"main\"}").await;
-    assert!(asked < 20.0, "{asked} queries for 200 viewers of 20 widgets");
+    // Over three more intervals.
+    fake.asked_more_than(fake.queries() + 2).await;
+    // A busy machine asks less often than each interval, and never more often.
+    let one_an_interval = || {
+        let queries = fake.queries();
+        let intervals = begun.elapsed().as_millis() as u64 / 2_000;
+        assert!(queries <= intervals + 2, "{queries} queries in {intervals} intervals");
+    };
+    one_an_interval();
+    let counted = server.metric("lockstep_source_queries_total{source=\"main\"}").await;
+    assert!(counted >= 3.0 && counted <= fake.queries() as f64, "{counted}");
     assert_eq!(server.metric("lockstep_standing_queries").await, 1.0);
     let news = frame(&mut viewers[0], "w0").await;
     assert_eq!((&news["reset"], points(&news).len()), (&json!(false), 1), "only what is new: {news}");
     // Somebody who comes late has the window at once, without another query.
-    let before = fake.queries();
     let mut late = join(&server, "late", &first).await;
     let window = frame(&mut late, "w0").await;
     assert_eq!(window["reset"], true);
-    assert!(points(&window).len() >= 149 && fake.queries() <= before + 1);
+    assert!(points(&window).len() >= 149);
+    one_an_interval();
 }
 
 #[tokio::test]
@@ -215,7 +218,6 @@ async fn a_time_of_ones_own_is_asked_once_for_all_who_want_it() {
     let setting = fake.setting();
     let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
     let id = dashboard(&server, 1, &[]).await;
-    let before = fake.queries();
     // Within a step of 10 s: the answer begins before it and ends after it.
     let to = (now_ms() - 3_600_000) / 10_000 * 10_000 + 5_000;
     let path = format!("/api/v1/dashboards/{id}/data?widget=w0&from={}&to={to}", to - 900_000);
@@ -226,8 +228,7 @@ async fn a_time_of_ones_own_is_asked_once_for_all_who_want_it() {
             (&json!("w0"), &json!(true), 92)
         );
     }
-    // The dashboard's own may have come in between.
-    assert!(fake.queries() <= before + 2, "{} queries", fake.queries() - before);
+    assert_eq!(fake.queries_until(to + 10_000), 1);
     for (query, status) in
         [("widget=w0&from=5&to=1", 400), ("widget=w0", 400), ("widget=none&from=0&to=90000", 404)]
     {
