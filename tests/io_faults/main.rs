@@ -189,6 +189,25 @@ fn s2_s3_what_is_acknowledged_is_kept_whatever_call_fails() {
     assert_eq!(first, None, "it runs that one again");
 }
 
+/// A log that could not be brought back at the start, because its sync failed: what was written behind it was
+/// lost with it.
+const FOUND: [&str; 5] = [
+    "dashboards 52047 SyncForgotten 9 lasts",
+    "dashboards 52049 SyncForgotten 9 lasts",
+    "dashboards 52050 SyncForgotten 9 lasts",
+    "points 52051 SyncForgotten 6 lasts",
+    "points 52052 SyncForgotten 19 lasts",
+];
+
+#[test]
+fn s3_what_was_lost_once_is_kept() {
+    for case in FOUND {
+        let (script, case) = read_case(case).expect("a case");
+        let ended = play(script, case);
+        assert!(ended.is_ok(), "{case:?}: {ended:?}");
+    }
+}
+
 /// Asserts that something that is done wrong on purpose is found.
 fn bites(plant: Plant, strikes: impl Fn(Failure) -> bool) {
     for script in [Script::Dashboards, Script::Points] {

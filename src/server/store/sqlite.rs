@@ -24,7 +24,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, Sqlite};
 
 use self::check::Check;
-use self::connection::WriteConnection;
+use self::connection::{LeftLog, WriteConnection};
 use self::writer::{Write, Writer};
 use super::{
     Appended, BinPage, Binned, Condition, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, Most,
@@ -64,13 +64,15 @@ impl SqliteStore {
             .statement_cache_capacity(STATEMENTS)
             .disable_statement_logging();
         let mut first: SqliteConnection = options.connect().await.map_err(failed)?;
-        bring_back(&mut first, file).await;
-        migrate(&mut first, &sqlx::migrate!("migrations/sqlite"), file).await?;
-        list::fold_titles(&mut first).await?;
+        let log = LeftLog::bring_back(&mut first, file).await;
+        migrate(&mut first, &log, &sqlx::migrate!("migrations/sqlite"), file).await?;
+        list::fold_titles(&mut first, &log).await?;
         // From here on a file that is not there was taken away, and another in its place would hide that.
         let options = options.create_if_missing(false);
-        let connection = WriteConnection::open(options.clone()).await?;
-        let checkpoints = WriteConnection::open(options.clone().busy_timeout(CHECKPOINT_BUSY)).await?;
+        let connection = WriteConnection::open(options.clone(), log).await?;
+        // It writes nothing but what is in the log.
+        let checkpoints = options.clone().busy_timeout(CHECKPOINT_BUSY);
+        let checkpoints = WriteConnection::open(checkpoints, LeftLog::BroughtBack).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true))
@@ -292,27 +294,20 @@ fn was_there(written: Result<(), StoreError>) -> Result<bool, StoreError> {
     }
 }
 
-/// Brings the write-ahead log back into the file and empties it, before anybody else has it open. What a
-/// failed fsync left in the log is in the system's memory and maybe nowhere else: nothing may build on it.
-pub(in crate::server) async fn bring_back(connection: &mut SqliteConnection, file: &Path) {
-    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await;
-    match row.and_then(|row| row.try_get::<i64, _>(0)) {
-        Ok(0) => {}
-        Ok(_) => tracing::warn!(file = %file.display(), "another process reads this file"),
-        // A full disk is no reason not to start: everything can be read.
-        Err(error) => {
-            tracing::warn!(file = %file.display(), %error, "the write-ahead log was not brought back")
-        }
-    }
-}
-
-/// Brings tables up to date. Errors with `Newer` where a later version of this program made them.
+/// Brings tables up to date. Errors with `Newer` where a later version of this program made them, and where
+/// there is something to write and the log that was left does not allow it.
 pub(in crate::server) async fn migrate(
     connection: &mut SqliteConnection,
+    log: &LeftLog,
     migrations: &Migrator,
     file: &Path,
 ) -> Result<(), StoreError> {
     let name = file.file_name().map_or(Cow::Borrowed("the file"), |name| name.to_string_lossy());
+    let done = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM _sqlx_migrations WHERE success");
+    let done = done.fetch_one(&mut *connection).await.unwrap_or(0);
+    if usize::try_from(done).unwrap_or(0) < migrations.iter().count() {
+        log.check_writable()?;
+    }
     migrations.run(connection).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => {
             let known = migrations.iter().map(|one| one.version).max().unwrap_or(0);

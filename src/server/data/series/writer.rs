@@ -22,9 +22,9 @@ use crate::server::clock::now_ms;
 use crate::server::store::StoreError;
 use crate::server::store::last_write::LastWrite;
 use crate::server::store::sqlite::checkpoint::{REST_AFTER, REST_BYTES};
-use crate::server::store::sqlite::connection::WriteConnection;
+use crate::server::store::sqlite::connection::{LeftLog, WriteConnection};
 use crate::server::store::sqlite::writer::{PROBE_BYTES, PROBE_FAILING_BYTES, in_doubt, probe};
-use crate::server::store::sqlite::{bring_back, failed, log_of, migrate};
+use crate::server::store::sqlite::{failed, log_of, migrate};
 
 /// Batches in one transaction.
 const GROUP: usize = 64;
@@ -102,10 +102,10 @@ impl Writer {
             .busy_timeout(BUSY)
             .disable_statement_logging();
         let mut first: SqliteConnection = options.connect().await.map_err(failed)?;
-        bring_back(&mut first, file).await;
-        migrate(&mut first, &sqlx::migrate!("migrations/series"), file).await?;
+        let left = LeftLog::bring_back(&mut first, file).await;
+        migrate(&mut first, &left, &sqlx::migrate!("migrations/series"), file).await?;
         // From here on a file that is not there was taken away, and another in its place would hide that.
-        let connection = WriteConnection::open(options.create_if_missing(false)).await?;
+        let connection = WriteConnection::open(options.create_if_missing(false), left).await?;
         first.close().await.map_err(failed)?;
         let mut writer = Self {
             connection,
@@ -122,7 +122,7 @@ impl Writer {
     }
 
     async fn load(&mut self) -> Result<(), StoreError> {
-        let connection = self.connection.get().await?;
+        let connection = self.connection.read().await?;
         let last: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'series'")
             .fetch_optional(&mut *connection)
             .await

@@ -7,6 +7,7 @@ use super::super::{
     BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_COUNTED_TAGS, Order,
     StoreError,
 };
+use super::connection::LeftLog;
 use super::{failed, give_back, signed, spoilt, unsigned};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, User};
@@ -211,7 +212,7 @@ pub(super) async fn without_outline(
 }
 
 /// Folds the titles of dashboards that were made before there was such a column.
-pub(super) async fn fold_titles(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+pub(super) async fn fold_titles(connection: &mut SqliteConnection, log: &LeftLog) -> Result<(), StoreError> {
     loop {
         let mut moment = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         let rows = sqlx::query("SELECT n, title FROM dashboards WHERE folded IS NULL LIMIT $1")
@@ -222,6 +223,7 @@ pub(super) async fn fold_titles(connection: &mut SqliteConnection) -> Result<(),
         if rows.is_empty() {
             return Ok(());
         }
+        log.check_writable()?;
         for row in rows {
             let (n, title): (i64, String) =
                 (row.try_get("n").map_err(failed)?, row.try_get("title").map_err(failed)?);
