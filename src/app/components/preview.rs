@@ -28,12 +28,14 @@ struct Drawing {
     figures: String,
     curves: String,
     bars: String,
+    /// Where the first widgets would stand.
+    places: String,
 }
 
 /// The grid in small. It says nothing to screen readers: the card has the words.
 #[component]
 pub fn Preview(outline: Vec<Tile>) -> impl IntoView {
-    let Drawing { tiles, texts, figures, curves, bars } = draw(&outline);
+    let Drawing { tiles, texts, figures, curves, bars, places } = draw(&outline);
     view! {
         <svg
             class="preview"
@@ -41,6 +43,7 @@ pub fn Preview(outline: Vec<Tile>) -> impl IntoView {
             preserveAspectRatio="xMidYMin slice"
             aria-hidden="true"
         >
+            <path class="preview-places" d=places/>
             <path class="preview-tiles" d=tiles/>
             <path class="preview-texts" d=texts/>
             <path class="preview-figures" d=figures/>
@@ -52,35 +55,49 @@ pub fn Preview(outline: Vec<Tile>) -> impl IntoView {
 
 fn draw(outline: &[Tile]) -> Drawing {
     let mut drawing = Drawing::default();
-    for (nth, Tile { kind, frame }) in (0..).zip(outline) {
-        let Frame { x, y, w, h } = frame.clamped();
-        let [x, y, w, h] = [x, y, w, h].map(i32::from);
-        let (left, top) = (x * COLUMN + GAP, y * ROW + GAP);
-        let (wide, high) = (w * COLUMN - 2 * GAP, h * ROW - 2 * GAP);
+    if outline.is_empty() {
+        for x in [0, 8, 16] {
+            frame(&mut drawing.places, place(Frame::new(x, 0, 8, 6)));
+        }
+    }
+    for (nth, tile) in (0..).zip(outline) {
+        let place = place(tile.frame);
+        let Area { left, top, wide, high } = place;
         if top >= HEIGHT {
             continue;
         }
-        path(&mut drawing.tiles, format_args!("M{left} {top}h{wide}v{high}h-{wide}z"));
+        frame(&mut drawing.tiles, place);
         let inner =
-            Inner { left: left + INSET, top: top + INSET, wide: wide - 2 * INSET, high: high - 2 * INSET };
+            Area { left: left + INSET, top: top + INSET, wide: wide - 2 * INSET, high: high - 2 * INSET };
         // In a row alone there is room for a heading only.
         if inner.wide >= 12 && inner.high >= 6 {
-            drawing.hint(*kind, inner, nth);
+            drawing.hint(tile.kind, inner, nth);
         }
     }
     drawing
 }
 
-/// Where there is room within a widget.
+/// The outer edges of a widget.
+fn place(frame: Frame) -> Area {
+    let Frame { x, y, w, h } = frame.clamped();
+    let [x, y, w, h] = [x, y, w, h].map(i32::from);
+    Area { left: x * COLUMN + GAP, top: y * ROW + GAP, wide: w * COLUMN - 2 * GAP, high: h * ROW - 2 * GAP }
+}
+
+fn frame(to: &mut String, Area { left, top, wide, high }: Area) {
+    path(to, format_args!("M{left} {top}h{wide}v{high}h-{wide}z"));
+}
+
+/// A rectangle: a widget, or the room within it.
 #[derive(Clone, Copy)]
-struct Inner {
+struct Area {
     left: i32,
     top: i32,
     wide: i32,
     high: i32,
 }
 
-impl Inner {
+impl Area {
     /// The upper edges of rows, `apart` from each other, that fit.
     fn rows(self, apart: i32) -> impl Iterator<Item = i32> {
         (0..)
@@ -96,14 +113,14 @@ impl Inner {
 }
 
 impl Drawing {
-    fn hint(&mut self, kind: Kind, inner: Inner, nth: usize) {
-        let Inner { left, top, wide, high } = inner;
+    fn hint(&mut self, kind: Kind, inner: Area, nth: usize) {
+        let Area { left, top, wide, high } = inner;
         match kind {
             Kind::Stat => {
                 let long = inner.part(46).min(64);
                 path(&mut self.figures, format_args!("M{left} {}h{long}", top + 5));
                 if high > 34 {
-                    let foot = Inner { top: top + high / 2, high: high / 2, ..inner };
+                    let foot = Area { top: top + high / 2, high: high / 2, ..inner };
                     self.curve(foot, nth);
                 }
             }
@@ -143,7 +160,7 @@ impl Drawing {
     }
 
     /// A curve from one side to the other; two that stand beside each other are not the same.
-    fn curve(&mut self, inner: Inner, nth: usize) {
+    fn curve(&mut self, inner: Area, nth: usize) {
         let last = COURSE.len() as i32 - 1;
         for (at, n) in (0..=last).zip(nth..) {
             let (x, y) = (
@@ -176,11 +193,18 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_dashboard_shows_where_widgets_would_stand() {
+        let Drawing { places, tiles, .. } = draw(&[]);
+        assert_eq!((places.matches('M').count(), tiles.is_empty()), (3, true));
+    }
+
+    #[test]
     fn any_frame_is_drawn_within_bounds() {
         for (w, h) in [(1, 1), (24, 1), (1, 100), (24, 100), (0, 0), (u16::MAX, u16::MAX)] {
             for kind in Kind::ALL {
-                let Drawing { tiles, texts, figures, curves, bars } =
+                let Drawing { tiles, texts, figures, curves, bars, places } =
                     draw(&[Tile { kind, frame: Frame::new(0, 0, w, h) }]);
+                assert!(places.is_empty(), "there is something to show");
                 let all = [tiles, texts, figures, curves, bars].concat();
                 assert!(all.len() < 8_000, "{kind:?} {w}x{h}: {}", all.len());
                 assert!(!all.contains("--"), "{all}");

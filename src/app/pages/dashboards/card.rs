@@ -71,6 +71,17 @@ pub fn Card(
                 <span class="quiet">{live(move || here_words(&here.read()))}</span>
                 <span class="chips">{live(move || tags.get().into_iter().map(tag).collect_view())}</span>
                 <button
+                    class="button icon quiet-button"
+                    type="button"
+                    data-testid="move-to-bin"
+                    aria-label=attr(move || format!("Move to bin: {}", title.read()))
+                    title="Move to bin"
+                    class:hidden=list.kept
+                    on:click=remove
+                >
+                    <Glyph icon=Icon::Trash/>
+                </button>
+                <button
                     class="button icon favourite"
                     type="button"
                     data-testid="favourite"
@@ -81,17 +92,6 @@ pub fn Card(
                     on:click=like
                 >
                     <Glyph icon=Icon::Star/>
-                </button>
-                <button
-                    class="button icon quiet-button"
-                    type="button"
-                    data-testid="move-to-bin"
-                    aria-label=attr(move || format!("Move to bin: {}", title.read()))
-                    title="Move to bin"
-                    class:hidden=list.kept
-                    on:click=remove
-                >
-                    <Glyph icon=Icon::Trash/>
                 </button>
             </div>
         </article>
