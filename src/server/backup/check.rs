@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::copy::{Interrupt, reading};
-use super::manifest::{LastChange, Manifest};
+use super::manifest::{LastChange, Manifest, dashboards_in_words, series_in_words};
 use super::{BackupError, DATABASE, SERIES, Utc, manifest};
 use crate::server::data::series::{self, key::Key};
 use crate::server::health;
@@ -77,14 +77,11 @@ impl fmt::Display for Report {
         for file in &self.files {
             let FileReport { name, bytes, .. } = file;
             let size = health::bytes(*bytes);
-            match *name {
-                SERIES => writeln!(f, "{name}: {size}, {} series with {} points", self.series, self.points)?,
-                _ => writeln!(
-                    f,
-                    "{name}: {size}, {} dashboards with {} commits",
-                    self.dashboards, self.commits
-                )?,
-            }
+            let holds = match *name {
+                SERIES => series_in_words(self.series, self.points),
+                _ => dashboards_in_words(self.dashboards, self.commits),
+            };
+            writeln!(f, "{name}: {size}, {holds}")?;
         }
         for Problem { of, says } in &self.problems {
             writeln!(f, "problem: {of}: {says}")?;

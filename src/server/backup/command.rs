@@ -12,7 +12,7 @@ use super::BackupError;
 use super::check::check;
 use super::copy::Interrupt;
 use super::make::{Made, make};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, dashboards_in_words, series_in_words};
 use super::restore::{Restored, restore};
 use crate::server::health;
 
@@ -127,7 +127,7 @@ fn backed_up(made: &Made) -> String {
 fn holds(manifest: &Manifest) -> String {
     let Manifest { dashboards, commits, series, points, .. } = manifest;
     let size = health::bytes(manifest.bytes());
-    format!("{size}, {dashboards} dashboards with {commits} commits, {series} series with {points} points")
+    format!("{size}, {}, {}", dashboards_in_words(*dashboards, *commits), series_in_words(*series, *points))
 }
 
 fn put_back(restored: &Restored, backup: &Path, data: &Path) -> String {

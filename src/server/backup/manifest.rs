@@ -114,3 +114,29 @@ pub(super) fn weigh(path: &Path) -> std::io::Result<(u64, String)> {
     let digits: Vec<String> = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok((bytes, digits.concat()))
 }
+
+/// A number of dashboards and of their commits, for people.
+pub fn dashboards_in_words(dashboards: u64, commits: u64) -> String {
+    format!("{} with {}", count(dashboards, "dashboard"), count(commits, "commit"))
+}
+
+/// A number of series and of their points, for people.
+pub fn series_in_words(series: u64, points: u64) -> String {
+    // One series is called as many are.
+    format!("{series} series with {}", count(points, "point"))
+}
+
+fn count(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(dashboards_in_words(1, 2), "1 dashboard with 2 commits");
+        assert_eq!(series_in_words(1, 1), "1 series with 1 point");
+    }
+}
