@@ -421,9 +421,11 @@ impl Day {
         self.table.row(
             "at the end",
             format!(
-                "{} of {} acknowledged edits and {} of {} points are there",
+                "{} of {} acknowledged edits that the logs go back to ({} more in snapshots), and {} of {} points \
+                 are there",
                 found.edits,
-                ledger.edits(),
+                ledger.edits() - found.folded,
+                found.folded,
                 found.points,
                 ledger.points()
             ),

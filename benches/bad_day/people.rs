@@ -10,7 +10,7 @@ use lockstep::server::data::series::key::selectors;
 use lockstep::server::data::series::{Bounds, SeriesStore};
 use lockstep::server::limits::Limits;
 use lockstep::server::store::sqlite::SqliteStore;
-use lockstep::server::store::{Most, Store as _};
+use lockstep::server::store::{KEEP_COMMITS, Most, Store as _};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -246,6 +246,8 @@ fn now_ms() -> u64 {
 #[derive(Debug, Default)]
 pub struct Found {
     pub edits: usize,
+    /// Edits that are older than the log of their dashboard goes back.
+    pub folded: usize,
     pub points: usize,
     /// What is not as it was promised.
     pub broken: Vec<String>,
@@ -291,30 +293,48 @@ impl Ledger {
             let id = dashboard.parse().map_err(|_| format!("{dashboard} is no id"))?;
             let log =
                 store.tail(&id, 0, Most::commits(usize::MAX)).await.map_err(|error| error.to_string())?;
+            let first = log.first().map_or(1, |stored| stored.revision);
+            if first > 1 && (log.len() as u64) < KEEP_COMMITS {
+                found.broken.push(format!("{dashboard}: the log has only the last {} commits", log.len()));
+            }
             let mut seqs: BTreeMap<String, u64> = BTreeMap::new();
+            let mut log_starts: BTreeMap<String, u64> = BTreeMap::new();
             let mut there = BTreeMap::new();
-            for (stored, revision) in log.iter().zip(1..) {
+            for (stored, revision) in log.iter().zip(first..) {
                 let commit: Value = serde_json::from_str(&stored.body).map_err(|error| error.to_string())?;
-                let last = seqs.entry(commit["client"].to_string()).or_default();
-                *last += 1;
-                if stored.revision != revision || commit["seq"] != *last {
+                let seq = commit["seq"].as_u64().unwrap_or_default();
+                log_starts.entry(commit["client"].to_string()).or_insert(seq);
+                let last = seqs.insert(commit["client"].to_string(), seq);
+                if stored.revision != revision || last.is_some_and(|last| seq != last + 1) {
                     found
                         .broken
                         .push(format!("{dashboard}: the log has a gap or a change twice at {revision}"));
                 }
-                if *last > 1 && commit["ops"][0]["value"] != title(*last) {
+                if seq > 1 && commit["ops"][0]["value"] != title(seq) {
                     found.broken.push(format!("{dashboard}: revision {revision} is not as it was made"));
                 }
                 there.insert(revision, commit);
             }
-            let missing = commits.iter().filter(|(revision, commit)| there.get(revision) != Some(commit));
+            // The log goes back a while; what is older stands in the snapshot, and a client's next number is
+            // taken only after it.
+            let mut folded = 0;
+            for (revision, commit) in commits.range(..first) {
+                folded += 1;
+                let next = log_starts.get(&commit["client"].to_string());
+                if next.is_some_and(|next| commit["seq"].as_u64() >= Some(*next)) {
+                    found.broken.push(format!("{dashboard}: revision {revision} is there again later"));
+                }
+            }
+            found.folded += folded;
+            let missing =
+                commits.range(first..).filter(|(revision, commit)| there.get(revision) != Some(commit));
             let missing: Vec<_> = missing.map(|(revision, _)| *revision).collect();
             if let (Some(first), count) = (missing.first(), missing.len()) {
                 found
                     .broken
                     .push(format!("{dashboard}: {count} acknowledged edits are gone, from {first} on"));
             }
-            found.edits += commits.len() - missing.len();
+            found.edits += commits.len() - folded - missing.len();
         }
         store.close().await;
         Ok(())
