@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use lockstep::dashboard::{ClientId, Op};
+use lockstep::dashboard::{ClientId, Dashboard, Op};
 use lockstep::sync::protocol::{Change, Commit, Refused};
 use lockstep::sync::replica::{Changes, Notice};
-use lockstep::sync::room::Room;
+use lockstep::sync::room::{Author, Room};
 
+use super::model::{End, History, Judgement, Past, Shown};
 use super::tab::{KEPT_WITHIN_MS, Tab};
 
 /// A change as the ledger counts them: in the order of making.
@@ -47,19 +48,6 @@ struct Made {
     rolled_back: bool,
     /// How often a backup had taken the log's place when it was made.
     after: u64,
-}
-
-/// A commit of the log as it was judged.
-struct Entry {
-    client: ClientId,
-    seq: u64,
-    id: MadeId,
-    digest: String,
-    ops: Vec<Op>,
-    refused: Vec<usize>,
-    /// Records that keep a value of this commit.
-    records: Vec<lockstep::dashboard::ConflictId>,
-    ends: [u64; 4],
 }
 
 /// What came of a run, to be added up over seeds.
@@ -152,11 +140,13 @@ impl std::fmt::Display for Report {
 #[derive(Default)]
 pub struct Ledger {
     made: Vec<Made>,
+    /// The dashboard before the log.
+    start: Dashboard,
     /// The log of this epoch, by revision from 1 on.
-    log: Vec<Entry>,
+    log: Vec<Past>,
     /// What a room had judged that was not in the log when it was opened last, and the revision before it: it
     /// may be there after a crash all the same.
-    doubtful: (u64, Vec<Entry>),
+    doubtful: (u64, Vec<Past>),
     epoch: String,
     rollbacks: u64,
     /// What was seen of the log of this epoch, by revision.
@@ -166,8 +156,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn new(epoch: &str) -> Self {
-        Self { epoch: epoch.to_owned(), ..Self::default() }
+    pub fn new(epoch: &str, start: Dashboard) -> Self {
+        Self { epoch: epoch.to_owned(), start, ..Self::default() }
+    }
+
+    fn history(&self) -> History<'_> {
+        History { start: &self.start, commits: &self.log }
     }
 
     /// A rule is broken. The first time counts.
@@ -207,31 +201,27 @@ impl Ledger {
     }
 
     /// The room has judged a change. Nobody has heard of it yet.
-    pub fn judged(&mut self, room: &Room, change: &Change, id: MadeId, commit: &Commit) {
+    pub fn judged(&mut self, room: &Room, author: &Author, change: &Change, id: MadeId, commit: &Commit) {
         self.log.truncate(commit.revision as usize - 1);
         // A tab cannot know what a log has that took the place of the one that it pushed to.
-        let again = self.rollbacks == 0 && self.log.iter().any(|entry| entry.id == id);
+        let again = self.rollbacks == 0 && self.log.iter().any(|past| past.id == id);
         self.expect(!again, || format!("S2: change {id} is judged again at revision {}", commit.revision));
-        let mut entry = Entry {
+        let after = room.dashboard();
+        let judgement = Judgement { history: self.history(), author, change, commit, after };
+        let ends = match judgement.check() {
+            Ok(ends) => ends,
+            Err(why) => return self.fails(why),
+        };
+        self.log.push(Past {
+            id,
             client: commit.client.clone(),
             seq: commit.seq,
-            id,
-            digest: room.digest(),
-            ops: change.ops.clone(),
-            refused: commit.refused.iter().map(|refused| refused.index).collect(),
-            records: Vec::new(),
-            ends: [0; 4],
-        };
-        for (index, op) in change.ops.iter().enumerate() {
-            match end_of(index, op, commit) {
-                Ok((end, record)) => {
-                    entry.ends[end] += 1;
-                    entry.records.extend(record);
-                }
-                Err(why) => self.fails(format!("S4: {op:?} {why} in {commit:?}")),
-            }
-        }
-        self.log.push(entry);
+            by: commit.by.clone(),
+            asked: change.ops.clone(),
+            ends,
+            ops: commit.ops.clone(),
+            after: after.clone(),
+        });
     }
 
     /// The room was built from the disk: what was seen is there, and what is there is what was judged.
@@ -241,8 +231,7 @@ impl Ledger {
         }
         let (revision, seen) = (room.revision(), self.seen_revision);
         self.expect(revision >= seen, || format!("S3: revision {seen} was seen; the log ends at {revision}"));
-        let digest = room.digest();
-        let matches = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.digest == digest);
+        let matches = |past: Option<&Past>| past.is_some_and(|past| past.after == *room.dashboard());
         let (from, doubtful) = &mut self.doubtful;
         let count = revision.saturating_sub(*from) as usize;
         if count > 0 && !matches(self.log.get(revision as usize - 1)) && matches(doubtful.get(count - 1)) {
@@ -254,9 +243,12 @@ impl Ledger {
         }
         let same = self.log.len() as u64 == revision;
         self.expect(same, || format!("S1: nobody has judged what the log has at {revision}"));
-        if let Some(last) = self.log.last() {
-            let same = last.digest == digest;
-            self.expect(same, || format!("S1: the log gives another room at {revision}"));
+        if same {
+            let judged = self.history().at(revision);
+            let differs = difference(judged, room.dashboard());
+            self.expect(differs.is_none(), || {
+                format!("S1: the log gives another room at {revision}: {}", differs.unwrap_or_default())
+            });
         }
     }
 
@@ -301,10 +293,33 @@ impl Ledger {
         if stored.epoch != self.epoch || stored.revision == 0 {
             return;
         }
-        let Some(entry) = self.log.get(stored.revision as usize - 1) else { return };
-        let same = entry.digest == stored.dashboard.digest();
+        if stored.revision as usize > self.log.len() {
+            return;
+        }
+        let differs = difference(self.history().at(stored.revision), &stored.dashboard);
         let client = &tab.author.client;
-        self.expect(same, || format!("S11: the copy of {client} differs at revision {}", stored.revision));
+        self.expect(differs.is_none(), || {
+            let what = differs.unwrap_or_default();
+            format!("S11: the copy of {client} differs at revision {}: {what}", stored.revision)
+        });
+    }
+
+    /// What a tab shows, where it follows this log.
+    pub fn shown(&self, tab: &Tab) -> Option<Shown> {
+        let replica = &tab.life.as_ref()?.replica;
+        let revision = replica.revision();
+        let follows = replica.resume().is_some_and(|at| at.epoch == self.epoch);
+        // What a copy has of a log that a backup took the place of nobody knows any more.
+        let known = self.rollbacks == 0 && follows && revision as usize <= self.log.len();
+        let pending = replica.stored_queue().changes;
+        known.then(|| Shown { view: replica.view().clone(), pending, revision })
+    }
+
+    /// A tab took a step back.
+    pub fn undone(&mut self, shown: &Shown, tab: &Tab) {
+        let Some(life) = &tab.life else { return };
+        let undone = shown.check_undo(self.history(), &tab.author.client, life.replica.view());
+        undone.unwrap_or_else(|why| self.fails(why));
     }
 
     /// Takes out of a queue what left it, and returns what its author was told.
@@ -338,7 +353,7 @@ impl Ledger {
             let Some(id) = leave(*seq) else { continue };
             self.made[id].acked = Some(load);
             for Refused { index, .. } in refused {
-                let op = self.log.iter().find(|entry| entry.id == id).and_then(|entry| entry.ops.get(*index));
+                let op = self.log.iter().find(|past| past.id == id).and_then(|past| past.asked.get(*index));
                 if let Some(at) = refused_ops.iter().position(|refused| Some(*refused) == op) {
                     refused_ops.remove(at);
                     told.push(Ended::Refused(id, *index));
@@ -363,8 +378,9 @@ impl Ledger {
         let mut last_of = vec![None; tabs.len()];
         let mut logged = vec![Vec::new(); self.made.len()];
         for at in 0..self.log.len() {
-            let Entry { id, ends, .. } = self.log[at];
-            (0..4).for_each(|end| report.ends[end] += ends[end]);
+            let Past { id, ends, .. } = &self.log[at];
+            let id = *id;
+            ends.iter().for_each(|end| report.ends[*end as usize] += 1);
             logged[id].push(at);
             let made = &self.made[id];
             let (tab, again) = (made.tab, made.rolled_back || logged[id].len() > 1);
@@ -373,11 +389,6 @@ impl Ledger {
             self.expect(in_order, || {
                 format!("S7: change {id} is in the log behind a later one of its author")
             });
-            let missing =
-                self.log[at].records.iter().find(|id| !room.dashboard().conflicts.contains_key(*id));
-            if let Some(missing) = missing.cloned() {
-                self.fails(format!("S4: the record {missing} of change {id} is gone"));
-            }
         }
         for (id, logged) in logged.iter().enumerate() {
             self.finish_one(id, logged, tabs, report);
@@ -403,10 +414,11 @@ impl Ledger {
             [] if rolled_back && told.contains(&Ended::Unknown(id)) => report.rolled_back += 1,
             [] => self.fails(format!("S4: change {id} of tab {tab} is nowhere")),
             [once] if !aside => {
-                let refused = &self.log[*once].refused;
-                let silent = refused.iter().find(|index| !told.contains(&Ended::Refused(id, **index)));
+                let ends = self.log[*once].ends.iter().enumerate();
+                let mut refused = ends.filter(|(_, end)| **end == End::Refused).map(|(index, _)| index);
+                let silent = refused.find(|index| !told.contains(&Ended::Refused(id, *index)));
                 let excused = lost || told.contains(&Ended::Unknown(id));
-                if let Some(index) = silent.copied().filter(|_| !excused) {
+                if let Some(index) = silent.filter(|_| !excused) {
                     self.fails(format!(
                         "S4: nobody told tab {tab} that op {index} of change {id} was refused"
                     ));
@@ -426,37 +438,15 @@ impl Ledger {
     }
 }
 
-/// Which of the four ends an op of a commit has, and the record that keeps it.
-fn end_of(
-    index: usize,
-    op: &Op,
-    commit: &Commit,
-) -> Result<(usize, Option<lockstep::dashboard::ConflictId>), String> {
-    let refused = commit.refused.iter().any(|refused| refused.index == index);
-    let cell = op.cell();
-    let about =
-        |conflict: &&std::sync::Arc<lockstep::dashboard::Conflict>| Some(&conflict.cell) == cell.as_ref();
-    let over = commit.conflicts.iter().filter(about).find(|c| c.kept.revision == Some(commit.revision));
-    let kept = commit.conflicts.iter().find(|conflict| {
-        let same_widget = op.widget_id().is_some() && conflict.cell.id.as_ref() == op.widget_id();
-        conflict.other.by.id == commit.by.id && (about(conflict) || same_widget)
-    });
-    let effective = commit.ops.iter().any(|effective| match (effective, op) {
-        (Op::Place { id: a, .. }, Op::Place { id: b, .. }) => a == b,
-        (Op::AddWidget { id: a, .. }, Op::AddWidget { id: b, .. }) => a == b,
-        (a, b) => a == b,
-    });
-    // A widget that is placed and removed by one change was placed.
-    let effective = effective || (!refused && matches!(op, Op::Place { .. }));
-    match (effective, refused, over, kept) {
-        // A conflict that the same change opens again writes what was there before, and that may be the same op.
-        (true, true, ..) if !commit.ops.iter().any(|op| matches!(op, Op::SettleConflict { .. })) => {
-            Err("is both applied and refused".to_owned())
-        }
-        (_, true, ..) => Ok((3, None)),
-        (true, false, Some(over), _) => Ok((1, Some(over.id.clone()))),
-        (true, false, None, _) => Ok((0, None)),
-        (false, false, _, Some(kept)) => Ok((2, Some(kept.id.clone()))),
-        (false, false, _, None) => Err("has no end".to_owned()),
-    }
+/// What of two dashboards is not the same.
+fn difference(one: &Dashboard, other: &Dashboard) -> Option<String> {
+    let parts = [
+        ("title", one.title == other.title),
+        ("settings", one.settings == other.settings),
+        ("widgets", one.widgets == other.widgets),
+        ("tombstones", one.removed == other.removed),
+        ("conflicts", one.conflicts == other.conflicts),
+    ];
+    let part = parts.iter().find(|(_, same)| !same).map(|(part, _)| *part)?;
+    Some(format!("its {part}: {one:?} and {other:?}"))
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod disk;
+mod model;
 mod network;
 mod node;
 mod person;

@@ -232,7 +232,7 @@ impl World {
             }
             match room.judge(&author, &change, wall) {
                 Verdict::Committed(commit) => {
-                    self.ledger.judged(room, &change, id, &commit);
+                    self.ledger.judged(room, &author, &change, id, &commit);
                     let body = serde_json::to_string(&*commit).expect("JSON").into();
                     self.node.judged.push(Judged { conn, commit: *commit, body });
                 }

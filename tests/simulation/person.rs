@@ -5,6 +5,7 @@ use lockstep::sync::replica::{Replica, Undone};
 
 use serde_json::{Value, json};
 
+use super::model::letter_of;
 use super::random::Random;
 use super::world::World;
 
@@ -16,11 +17,12 @@ impl World {
     pub fn act(&mut self, n: usize) {
         let now = self.now;
         let what = self.random.below(100);
+        let letter = letter_of(&self.tabs[n].author.client);
         let Some(life) = &mut self.tabs[n].life else { return };
         match what {
             0..=24 => {
                 let (at, remove) = (self.random.below(12) as u32, self.random.below(3) as u32);
-                let typed = format!("{}é😀", self.random.below(100));
+                let typed = format!("{letter}{}é😀", self.random.below(100));
                 let note = |widget: &&WidgetId| life.replica.view().widgets[*widget].text.is_some();
                 let notes: Vec<WidgetId> = life.replica.view().widgets.keys().filter(note).cloned().collect();
                 if let Some(id) = self.random.pick(&notes) {
@@ -28,9 +30,7 @@ impl World {
                     let _ = life.replica.type_text(id, at, remove, &typed, now);
                 }
             }
-            25..=29 => {
-                let _ = undone(life.replica.undo());
-            }
+            25..=29 => self.undo(n),
             30..=32 => {
                 let _ = undone(life.replica.redo());
             }
@@ -43,6 +43,16 @@ impl World {
             }
         }
         self.made(n);
+    }
+
+    fn undo(&mut self, n: usize) {
+        let shown = self.ledger.shown(&self.tabs[n]);
+        let Some(life) = &mut self.tabs[n].life else { return };
+        if undone(life.replica.undo())
+            && let Some(shown) = shown
+        {
+            self.ledger.undone(&shown, &self.tabs[n]);
+        }
     }
 
     fn op(&mut self, n: usize) -> Option<Op> {

@@ -171,7 +171,8 @@ impl World {
             edits: random.between(2, 14),
         };
         let id = DashboardId::new("d1").expect("an id");
-        let room = Room::new("e1".to_owned(), Dashboard::new("Start"));
+        let start = Dashboard::new("Start");
+        let room = Room::new("e1".to_owned(), start.clone());
         let state = serde_json::to_string(&room.state()).expect("JSON");
         let reach = if random.percent(50) { u64::MAX } else { random.below(12) };
         let tabs = (0..random.between(2, 4) as usize).map(Tab::new).collect();
@@ -183,7 +184,7 @@ impl World {
             node: Node::new(reach),
             disk: Disk::new(id, "e1", state),
             tabs,
-            ledger: Ledger::new("e1"),
+            ledger: Ledger::new("e1", start),
             report: Report::default(),
             counter: 0,
             queue: BinaryHeap::new(),
