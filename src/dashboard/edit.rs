@@ -1,5 +1,7 @@
 //! Changing a dashboard: an [`Edit`] performs ops one by one, then settles the grid once, and says
-//! what took effect and what undoes it. `apply` repeats effective ops as they are.
+//! what took effect and what undoes it.
+
+mod choice;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,18 +9,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::layout::{Came, Frame, settle};
-use super::op::{Cell, Choice, Op, REMOVED};
+use super::op::{Cell, Op};
 use super::settings::{check_setting, has_room_for};
 use super::size::{Size, entry_bytes, field_bytes, json_bytes};
-use super::text::MAX_UPDATE_BYTES;
 use super::widget::{Widget, check_value};
-use super::{
-    Conflict, Dashboard, MAX_REMOVED, MAX_REMOVED_BYTES, MAX_WIDGETS, MOST_WIDGETS, Removed, Settled, User,
-    WidgetId,
-};
+use super::{Conflict, Dashboard, MAX_WIDGETS, MOST_WIDGETS, Removed, User, WidgetId};
 
-/// Settled conflicts kept for the record; the earliest settled goes first.
-const MAX_SETTLED: usize = 100;
 /// Bytes of a choice as it is recorded, beside the value that was chosen.
 const CHOICE_BYTES: usize = 512;
 
@@ -43,6 +39,8 @@ pub enum OpError {
     NoText,
     #[error("This is no Yjs update.")]
     NotAnUpdate,
+    #[error("The update holds no edit.")]
+    EmptyUpdate,
     #[error("The edit builds on text that is not here.")]
     TextUnknownBase,
     #[error("The text is too large.")]
@@ -55,10 +53,16 @@ pub enum OpError {
     Settled,
     #[error("Somebody else has chosen since.")]
     ChosenSince,
-    #[error("Others have edited the widget since, and to open this again would remove it.")]
+    #[error("Others have edited the widget since, and this would remove it.")]
     EditedSince,
+    #[error("Somebody has written here since; look again before you choose.")]
+    WrittenSince,
     #[error("This conflict is open.")]
     NotSettled,
+    #[error("Both sides of this conflict say the same by now.")]
+    Agreed,
+    #[error("The widget is here.")]
+    NotRemoved,
     #[error("This dashboard is full: it may have {} as JSON. Remove what nobody needs, or begin another one.", mebibytes(*.0))]
     DashboardTooLarge(usize),
 }
@@ -78,6 +82,8 @@ pub struct Stamp {
 pub struct Effect {
     /// The ops to repeat elsewhere with [`Dashboard::apply`].
     pub ops: Vec<Op>,
+    /// For each of them what its cell said before, as [`Dashboard::before`] tells.
+    pub before: Vec<Value>,
     /// The ops that, performed as one group, take it back. Note text is not among them; see
     /// [`super::splice`].
     pub inverse: Vec<Op>,
@@ -88,6 +94,7 @@ pub struct Edit<'a> {
     dashboard: &'a mut Dashboard,
     stamp: Stamp,
     ops: Vec<Op>,
+    before: Vec<Value>,
     inverse: Vec<Op>,
     placed: BTreeMap<WidgetId, Came>,
     /// Everybody's frame before the first op that touched the layout.
@@ -97,19 +104,14 @@ pub struct Edit<'a> {
     size: Option<Size>,
 }
 
-/// What went as an op was applied, because of a bound.
-#[derive(Default)]
-struct Dropped {
-    removed: Vec<(WidgetId, Arc<Removed>)>,
-    conflict: Option<Arc<Conflict>>,
-}
-
-impl Dropped {
-    fn bytes(&self) -> usize {
-        let removed = self.removed.iter().map(|(id, removed)| entry_bytes(id.as_str(), removed));
-        let conflict = self.conflict.iter().map(|one| entry_bytes(one.id.as_str(), one));
-        removed.chain(conflict).sum()
-    }
+/// An edit before an op that may fail halfway.
+struct Checkpoint {
+    dashboard: Dashboard,
+    done: usize,
+    undone: usize,
+    placed: BTreeMap<WidgetId, Came>,
+    frames: Option<BTreeMap<WidgetId, Frame>>,
+    size: Option<Size>,
 }
 
 impl<'a> Edit<'a> {
@@ -118,6 +120,7 @@ impl<'a> Edit<'a> {
             dashboard,
             stamp,
             ops: Vec::new(),
+            before: Vec::new(),
             inverse: Vec::new(),
             placed: BTreeMap::new(),
             frames: None,
@@ -166,12 +169,35 @@ impl<'a> Edit<'a> {
                     self.resize(|| bytes)?;
                 }
                 self.dashboard.widget_mut(id).ok_or(OpError::NoSuchWidget)?.text = Some(text);
-                self.ops.push(op.clone());
+                self.push(op.clone());
                 Ok(())
             }
             Op::SetDashboard { field, value } => self.set_dashboard(field, value),
-            Op::SettleConflict { conflict, choose } => self.settle_conflict(conflict.as_str(), choose),
+            Op::SettleConflict { conflict, choose } => {
+                let checkpoint = self.checkpoint();
+                let done = self.settle_conflict(conflict.as_str(), choose);
+                done.inspect_err(|_| self.back_to(checkpoint))
+            }
         }
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            dashboard: self.dashboard.clone(),
+            done: self.ops.len(),
+            undone: self.inverse.len(),
+            placed: self.placed.clone(),
+            frames: self.frames.clone(),
+            size: self.size,
+        }
+    }
+
+    fn back_to(&mut self, checkpoint: Checkpoint) {
+        *self.dashboard = checkpoint.dashboard;
+        self.ops.truncate(checkpoint.done);
+        self.before.truncate(checkpoint.done);
+        self.inverse.truncate(checkpoint.undone);
+        (self.placed, self.frames, self.size) = (checkpoint.placed, checkpoint.frames, checkpoint.size);
     }
 
     /// Checks that there is room for a conflict record and for the value that is written with it.
@@ -198,17 +224,18 @@ impl<'a> Edit<'a> {
         size.replace(old, new)
     }
 
-    /// Checks an op that is kept beside another value instead of performed.
+    /// Checks that an op that is kept beside another value instead of performed could be performed there.
     pub fn check(&self, op: &Op) -> Result<(), OpError> {
         match op {
             Op::Set { id, field, value } => {
                 let removed = self.dashboard.removed.get(id).map(|removed| &removed.widget);
                 let widget = self.dashboard.widgets.get(id).or(removed).ok_or(OpError::NoSuchWidget)?;
-                check_value(widget.kind, field, value)
+                check_value(widget.kind, field, value)?;
+                widget.room_for(field, value).map(|_| ())
             }
-            Op::SetDashboard { field, value } => check_setting(field, value),
-            Op::EditText { update, .. } if update.as_bytes().len() > MAX_UPDATE_BYTES => {
-                Err(OpError::TooLarge)
+            Op::SetDashboard { field, value } => {
+                check_setting(field, value)?;
+                has_room_for(&self.dashboard.settings, field, value)
             }
             _ => Ok(()),
         }
@@ -220,7 +247,7 @@ impl<'a> Edit<'a> {
             self.settle(&before);
         }
         self.inverse.reverse();
-        Effect { ops: self.ops, inverse: self.inverse }
+        Effect { ops: self.ops, before: self.before, inverse: self.inverse }
     }
 
     fn widget(&self, id: &WidgetId) -> Result<&Arc<Widget>, OpError> {
@@ -240,12 +267,17 @@ impl<'a> Edit<'a> {
     }
 
     fn done(&mut self, op: Op, inverse: Op) {
-        let dropped = self.dashboard.apply_op(&op, &self.stamp);
-        if let Some(size) = &mut self.size {
-            size.bytes = size.bytes.saturating_sub(dropped.bytes());
-        }
+        let before = self.dashboard.before(&op);
+        self.dashboard.apply(&op, &self.stamp);
         self.ops.push(op);
+        self.before.push(before);
         self.inverse.push(inverse);
+    }
+
+    /// Notes an op of a cell that holds no value.
+    fn push(&mut self, op: Op) {
+        self.ops.push(op);
+        self.before.push(Value::Null);
     }
 
     fn add(&mut self, id: &WidgetId, widget: &Widget) -> Result<(), OpError> {
@@ -277,7 +309,10 @@ impl<'a> Edit<'a> {
     }
 
     fn restore(&mut self, id: &WidgetId) -> Result<(), OpError> {
-        let removed = self.dashboard.removed.get(id).ok_or(OpError::NoSuchWidget)?;
+        let removed = self.dashboard.removed.get(id).ok_or_else(|| {
+            let there = self.dashboard.widgets.contains_key(id);
+            if there { OpError::NotRemoved } else { OpError::NoSuchWidget }
+        })?;
         self.has_room()?;
         if let Some(size) = &mut self.size {
             size.bytes = size.bytes.saturating_sub(removed.bytes_around());
@@ -296,7 +331,7 @@ impl<'a> Edit<'a> {
         // The inverse is written when the group has settled: the frames that changed, all at once.
         let op = Op::Place { id: id.clone(), frame, settled: false };
         self.dashboard.apply(&op, &self.stamp);
-        self.ops.push(op);
+        self.push(op);
         Ok(())
     }
 
@@ -325,86 +360,10 @@ impl<'a> Edit<'a> {
         Ok(())
     }
 
-    fn settle_conflict(&mut self, id: &str, choose: &Choice) -> Result<(), OpError> {
-        let conflict = self.dashboard.conflicts.get(id).cloned().ok_or(OpError::NoSuchConflict)?;
-        let value = match (choose, &conflict.settled) {
-            (Choice::Reopen, None) => return Err(OpError::NotSettled),
-            // What the choice brought goes with it, unless somebody has written there since.
-            (Choice::Reopen, Some(settled)) => chosen(&conflict, &settled.choose)
-                .filter(|value| self.reads(&conflict.cell, value))
-                .map(|_| &conflict.kept.value),
-            (_, Some(_)) => return Err(OpError::Settled),
-            (choose, None) => chosen(&conflict, choose),
-        };
-        if let Some(size) = &self.size {
-            // All of it or nothing: what a choice writes may be many edits, and it is recorded beside them.
-            let value = value.map_or(0, json_bytes);
-            size.check(if value == 0 { 0 } else { 2 * value + CHOICE_BYTES })?;
-        }
-        if let Some(value) = value {
-            self.choose(&conflict, value)?;
-        }
-        self.count_choice(&conflict, choose);
-        let settle = |choose: Choice| Op::SettleConflict { conflict: conflict.id.clone(), choose };
-        let back = match choose {
-            Choice::Reopen => {
-                conflict.settled.as_ref().map_or(Choice::Kept, |settled| settled.choose.clone())
-            }
-            _ => Choice::Reopen,
-        };
-        self.done(settle(choose.clone()), settle(back));
-        Ok(())
-    }
-
-    /// Counts the record of a choice, or takes it back.
-    fn count_choice(&mut self, conflict: &Conflict, choose: &Choice) {
-        let Some(size) = &mut self.size else { return };
-        let old = json_bytes(&conflict.settled);
-        let new = match choose {
-            Choice::Reopen => json_bytes(&None::<Settled>),
-            choose => {
-                let Stamp { by, at, .. } = self.stamp.clone();
-                json_bytes(&Settled { choose: choose.clone(), by, at })
-            }
-        };
-        size.bytes = (size.bytes + new).saturating_sub(old);
-    }
-
-    /// True where a cell says this. A widget with edits reads as there.
-    fn reads(&self, cell: &Cell, value: &Value) -> bool {
-        match &cell.id {
-            Some(id) if cell.field == REMOVED => {
-                self.dashboard.widgets.contains_key(id) == (*value != Value::Bool(true))
-            }
-            _ => self.dashboard.value(cell) == *value,
-        }
-    }
-
     /// Takes an op as done that somebody else has done already.
     pub fn agree(&mut self, op: &Op) {
+        self.before.push(self.dashboard.before(op));
         self.ops.push(op.clone());
-    }
-
-    /// Brings a conflict's cell to the chosen value.
-    fn choose(&mut self, conflict: &Conflict, value: &Value) -> Result<(), OpError> {
-        match &conflict.cell.id {
-            None => self.set_dashboard(&conflict.cell.field, value),
-            Some(id) if conflict.cell.field != REMOVED => self.set(id, &conflict.cell.field, value),
-            Some(id) if *value == Value::Bool(true) => match self.remove(id) {
-                Err(OpError::WidgetRemoved) => Ok(()),
-                other => other,
-            },
-            Some(id) => {
-                if self.dashboard.removed.contains_key(id) {
-                    self.restore(id)?;
-                }
-                let edits: Vec<Op> = serde_json::from_value(value.clone()).unwrap_or_default();
-                for edit in edits.iter().filter(|edit| edit.widget_id() == Some(id)) {
-                    self.perform(edit)?;
-                }
-                Ok(())
-            }
-        }
     }
 
     fn settle(&mut self, before: &BTreeMap<WidgetId, Frame>) {
@@ -412,7 +371,7 @@ impl<'a> Edit<'a> {
         let settled = settle(&wanted, &self.placed);
         for (id, frame) in &settled {
             if wanted.get(id) != Some(frame) && !self.amend(id, *frame) {
-                self.ops.push(Op::Place { id: id.clone(), frame: *frame, settled: true });
+                self.push(Op::Place { id: id.clone(), frame: *frame, settled: true });
             }
             if wanted.get(id) != Some(frame)
                 && let Some(widget) = self.dashboard.widget_mut(id)
@@ -454,127 +413,6 @@ impl<'a> Edit<'a> {
             }
         }
         false
-    }
-}
-
-/// The value that a choice brings to a conflict's cell; `None` where what shows stays.
-fn chosen<'a>(conflict: &'a Conflict, choose: &'a Choice) -> Option<&'a Value> {
-    match choose {
-        Choice::Kept | Choice::Reopen => None,
-        Choice::Other => Some(&conflict.other.value),
-        Choice::Value(value) => Some(value),
-    }
-}
-
-impl Dashboard {
-    /// Repeats an effective op as it is: no judging, no settling (S1). An op about something that is
-    /// not here changes nothing.
-    pub fn apply(&mut self, op: &Op, stamp: &Stamp) {
-        self.apply_op(op, stamp);
-    }
-
-    /// As [`Dashboard::apply`]; returns the tombstones that went because of their bound.
-    pub fn repeat(&mut self, op: &Op, stamp: &Stamp) -> Vec<(WidgetId, Arc<Removed>)> {
-        self.apply_op(op, stamp).removed
-    }
-
-    fn apply_op(&mut self, op: &Op, stamp: &Stamp) -> Dropped {
-        let mut dropped = Dropped::default();
-        match op {
-            Op::AddWidget { id, widget } => {
-                self.widgets.insert(id.clone(), Arc::new((**widget).clone()));
-            }
-            Op::RemoveWidget { id } => {
-                if let Some(widget) = self.widgets.remove(id) {
-                    let Stamp { by, at, revision } = stamp.clone();
-                    self.removed.insert(id.clone(), Arc::new(Removed { widget, by, at, revision }));
-                    dropped.removed = self.forget_old_tombstones(id);
-                }
-            }
-            Op::RestoreWidget { id } => {
-                if let Some(removed) = self.removed.remove(id) {
-                    self.widgets.insert(id.clone(), removed.widget.clone());
-                }
-            }
-            Op::Place { id, frame, .. } => {
-                if let Some(widget) = self.widget_mut(id) {
-                    widget.frame = *frame;
-                }
-            }
-            Op::Set { id, field, value } => {
-                if let Some(widget) = self.widget_mut(id) {
-                    widget.set(field, value);
-                }
-            }
-            Op::EditText { id, update } => {
-                let text = self.widgets.get(id).and_then(|widget| widget.text.as_ref()?.apply(update).ok());
-                if let (Some(text), Some(widget)) = (text, self.widget_mut(id)) {
-                    widget.text = Some(text);
-                }
-            }
-            Op::SetDashboard { field, value } => match (field.as_str(), value) {
-                ("title", Value::String(title)) => self.title.clone_from(title),
-                ("title", _) => {}
-                (_, Value::Null) => {
-                    self.settings.remove(field);
-                }
-                _ => {
-                    self.settings.insert(field.clone(), value.clone());
-                }
-            },
-            Op::SettleConflict { conflict, choose } => {
-                if let Some(conflict) = self.conflicts.get_mut(conflict) {
-                    let Stamp { by, at, .. } = stamp.clone();
-                    Arc::make_mut(conflict).settled =
-                        (*choose != Choice::Reopen).then(|| Settled { choose: choose.clone(), by, at });
-                    dropped.conflict = self.forget_old_choices();
-                }
-            }
-        }
-        dropped
-    }
-
-    /// Everybody's frame.
-    pub fn frames(&self) -> BTreeMap<WidgetId, Frame> {
-        self.widgets.iter().map(|(id, widget)| (id.clone(), widget.frame)).collect()
-    }
-
-    fn widget_mut(&mut self, id: &WidgetId) -> Option<&mut Widget> {
-        self.widgets.get_mut(id).map(Arc::make_mut)
-    }
-
-    /// Keeps tombstones within [`MAX_REMOVED`] and, beside the latest, [`MAX_REMOVED_BYTES`]; those that an
-    /// open conflict needs stay. Returns those that went.
-    fn forget_old_tombstones(&mut self, latest: &WidgetId) -> Vec<(WidgetId, Arc<Removed>)> {
-        let sizes = self.removed.iter().filter(|(id, _)| *id != latest);
-        let mut bytes: usize = sizes.map(|(_, removed)| removed.widget.weight()).sum();
-        let mut gone = Vec::new();
-        while self.removed.len() > MAX_REMOVED || bytes > MAX_REMOVED_BYTES {
-            let too_many = self.removed.len() > MAX_REMOVED;
-            let needed =
-                |id: &WidgetId| self.open_conflicts().any(|conflict| conflict.cell.id.as_ref() == Some(id));
-            let oldest = self
-                .removed
-                .iter()
-                .filter(|(id, removed)| removed.revision > 0 && (too_many || *id != latest) && !needed(id))
-                .min_by_key(|(id, removed)| (removed.revision, (*id).clone()))
-                .map(|(id, _)| id.clone());
-            let Some(entry) = oldest.and_then(|id| self.removed.remove_entry(&id)) else { break };
-            bytes = bytes.saturating_sub(entry.1.widget.weight());
-            gone.push(entry);
-        }
-        gone
-    }
-
-    /// Keeps settled conflicts within [`MAX_SETTLED`]. Returns the one that went.
-    fn forget_old_choices(&mut self) -> Option<Arc<Conflict>> {
-        let settled =
-            || self.conflicts.values().filter_map(|c| c.settled.as_ref().map(|s| (s.at, c.id.clone())));
-        if settled().count() <= MAX_SETTLED {
-            return None;
-        }
-        let (_, id) = settled().min()?;
-        self.conflicts.remove(&id)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod table;
 pub mod text;
 pub mod widget;
 
+mod apply;
 mod digest;
 mod edit;
 mod yjs;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use apply::Forgotten;
 pub use edit::{Edit, Effect, OpError, Stamp};
 pub use id::{ClientId, ConflictId, DashboardId, Id, IdError, SessionId, UserId, WidgetId};
 pub use layout::Frame;
@@ -125,6 +127,9 @@ pub struct Settled {
     pub choose: Choice,
     pub by: User,
     pub at: u64,
+    /// True where nobody chose: both sides say the same by now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agreed: bool,
 }
 
 /// Which value shows while a conflict is open. The dashboard setting `conflicts`.

@@ -1,7 +1,33 @@
-//! Reading a number that somebody wrote.
+//! Numbers: reading one that somebody wrote, and telling whether two values are the same.
 //!
-//! By way of JSON, which the page reads anyhow: the standard library's own reader would bring its tables of
+//! Read by way of JSON, which the page reads anyhow: the standard library's own reader would bring its tables of
 //! powers a second time.
+
+use serde_json::{Number, Value};
+
+/// True where two values are the same as values, whichever way their numbers are written: 100 is 100.0.
+pub fn same_value(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => same_number(one, other),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_value(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, one)| other.get(name).is_some_and(|other| same_value(one, other)))
+        }
+        (one, other) => one == other,
+    }
+}
+
+fn same_number(one: &Number, other: &Number) -> bool {
+    // Whole numbers beyond what a float tells apart differ all the same.
+    let whole = |number: &Number| number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+    match (whole(one), whole(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.as_f64() == other.as_f64(),
+    }
+}
 
 /// A number as people write it: `12`, `-0.5`, `+.5`, `7.`, `007`, `1e-3`. `None` for anything else, and for what
 /// is greater than a float can be.
@@ -28,6 +54,29 @@ pub fn read(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_compared_as_values() {
+        let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        for (one, other) in [
+            ("100", "100.0"),
+            ("0", "-0.0"),
+            ("[1, {\"a\": 2.0}]", "[1.0, {\"a\": 2}]"),
+            ("18446744073709551615", "18446744073709551615"),
+        ] {
+            assert!(same_value(&json(one), &json(other)), "{one} {other}");
+        }
+        for (one, other) in [
+            ("100", "100.5"),
+            ("100", "\"100\""),
+            ("9007199254740993", "9007199254740992"),
+            ("[1]", "[1, 1]"),
+            ("{\"a\": 1}", "{\"b\": 1}"),
+            ("null", "0"),
+        ] {
+            assert!(!same_value(&json(one), &json(other)), "{one} {other}");
+        }
+    }
 
     #[test]
     fn numbers_as_people_write_them() {

@@ -166,7 +166,9 @@ mod tests {
         for n in 0..100 {
             let stamp = Stamp { revision: n as u64 + 1, ..Stamp::default() };
             dashboard.apply(&table(EACH).add_op(id(n)), &stamp);
-            let gone = dashboard.repeat(&Op::RemoveWidget { id: id(n) }, &stamp);
+            let removal = Op::RemoveWidget { id: id(n) };
+            dashboard.apply(&removal, &stamp);
+            let gone = dashboard.keep_bounds(&[removal]).removed;
             assert!(gone.iter().all(|(gone, _)| *gone == id(n - 35)), "the oldest first");
             assert!(dashboard.removed.contains_key(&id(n)));
         }

@@ -39,6 +39,12 @@ impl Update {
         &self.0
     }
 
+    /// True where it holds no edit at all.
+    pub fn is_empty(&self) -> bool {
+        // No blocks, and nothing deleted.
+        self.0[..] == [0, 0]
+    }
+
     /// The strings that it inserts, in the order of typing; `None` where it is no update of a note.
     pub fn typed(&self) -> Option<String> {
         yjs::typed(&self.0)

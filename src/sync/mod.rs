@@ -12,12 +12,14 @@
 //! - **S4 Nothing is silently lost.** Every op ends as exactly one of: applied; applied over another
 //!   value, which a conflict record keeps; kept in a conflict record while the other value stays;
 //!   refused with a reason, its content still in its author's hands.
-//! - **S5 A conflict is real.** Only when the writer's `base` is older than the cell's last revision,
-//!   another client wrote that, and the values differ. Edits to different cells merge. Note text merges
-//!   by character. Frames take the latest without asking and never overlap (S9).
+//! - **S5 A conflict is real.** Only when what the cell says was written by another client after the
+//!   writer's `base`, and the values differ. A value that two wrote is both of theirs. Edits to different
+//!   cells merge. Note text merges by character. Frames take the latest without asking and never overlap
+//!   (S9).
 //! - **S6 Removal against edit.** A removed widget leaves a tombstone with its content. An edit to a
 //!   widget that somebody removed meanwhile, and a removal of a widget that somebody edited meanwhile,
-//!   become a conflict with both sides kept: restore with the edits, or let it go.
+//!   whoever has written there since, become a conflict with both sides kept: restore with the edits, or
+//!   let it go.
 //! - **S7 Resume.** A client comes back with epoch and revision and gets the tail when the log still
 //!   has it, else a snapshot; then it rebases its pending changes and pushes them again.
 //! - **S8 Presence is not in the log.** It expires by itself, carries a server-verified identity, and

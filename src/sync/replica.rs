@@ -386,6 +386,7 @@ impl Replica {
             for conflict in &commit.conflicts {
                 self.confirmed.conflicts.insert(conflict.id.clone(), conflict.clone());
             }
+            self.confirmed.keep_bounds(&commit.ops);
             self.revision = commit.revision;
             self.token = None;
             for conflict in commit.conflicts.iter().filter(|conflict| conflict.settled.is_none()) {

@@ -1,12 +1,18 @@
-//! Who wrote each cell last, and what it said before: by this it is told who had not seen what.
+//! Who wrote each cell, and what it said before: by this it is told who had not seen what.
+//!
+//! For every client it is known whether another one has written a cell since a revision. Two writes are enough
+//! for that: the last one, and the last one of any other client than that.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dashboard::number::same_value;
 use crate::dashboard::op::{FRAME, REMOVED};
-use crate::dashboard::{Cell, ClientId, Dashboard, Stamp, User, WidgetId};
+use crate::dashboard::{Cell, ClientId, Dashboard, Op, Side, Stamp, User, WidgetId};
+
+use super::written_cell;
 
 /// Earlier values kept for each cell, to tell what a writer started from.
 const MAX_PAST: usize = 16;
@@ -18,18 +24,52 @@ const MAX_ALL_PAST_BYTES: usize = 4 * 1024 * 1024;
 /// Writers kept of cells that came and went: who comes back after so many more writes meets none of them.
 const MAX_GONE: usize = 2_000;
 
-/// Who wrote a cell last, and what it said before.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CellLog {
+/// One write of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Write {
     pub revision: u64,
-    pub client: ClientId,
+    /// `None` where it is not known who it was.
+    pub client: Option<ClientId>,
     pub by: User,
     pub at: u64,
+}
+
+impl Write {
+    /// A write of which only the revision is known.
+    fn unknown(revision: u64) -> Self {
+        let by = User { name: "Somebody".to_owned(), color: "#6b7280".to_owned(), ..User::default() };
+        Self { revision, client: None, by, at: 0 }
+    }
+
+    /// A side of a conflict that holds what was written, in effect.
+    pub(super) fn side(self, value: Value) -> Side {
+        let Self { revision, client, by, at } = self;
+        Side { value, by, client, at, revision: Some(revision) }
+    }
+}
+
+/// Who wrote a cell, and what it said before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellLog {
+    /// The last write.
+    #[serde(flatten)]
+    last: Write,
+    /// The last write of another client than the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    other: Option<Write>,
+    /// True where the last write said the same as the one before it, of another client: it is the value of both.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    agreed: bool,
     /// For each of the last writes its revision and the value before it, oldest first.
     past: Vec<(u64, Value)>,
 }
 
 impl CellLog {
+    /// The last write.
+    pub(super) fn last(&self) -> &Write {
+        &self.last
+    }
+
     /// The value at a revision; the oldest known where that is longer ago.
     pub(super) fn value_at(&self, revision: u64) -> Option<&Value> {
         self.past.iter().find(|(written, _)| *written > revision).map(|(_, before)| before)
@@ -40,27 +80,87 @@ impl CellLog {
         self.past.iter().map(|(_, value)| weight(value)).sum()
     }
 
-    /// True where another client wrote after `base`.
-    pub(super) fn is_others_since(&self, base: u64, client: &ClientId) -> bool {
-        self.revision > base && self.client != *client
+    fn is_by(&self, client: &ClientId) -> bool {
+        self.last.client.as_ref() == Some(client)
+    }
+
+    /// The last write of another client after `base`. Of writes up to `exact_from` it may not be known whose
+    /// they are; those count as another's.
+    fn by_another(&self, base: u64, client: &ClientId, exact_from: u64) -> Option<Write> {
+        let since = |write: &&Write| write.revision > base;
+        if !self.is_by(client) {
+            return Some(&self.last).filter(since).cloned();
+        }
+        if let Some(other) = self.other.as_ref().filter(since) {
+            return Some(other.clone());
+        }
+        if base >= exact_from.min(self.last.revision) {
+            return None;
+        }
+        let known = |revision: u64| revision == self.last.revision || revision > exact_from;
+        let told = self.past.iter().map(|(revision, _)| *revision);
+        let doubtful = told.filter(|revision| *revision > base && !known(*revision)).max();
+        let trimmed = self.past.is_empty() || self.past.len() == MAX_PAST;
+        doubtful.or_else(|| trimmed.then_some(base + 1)).map(Write::unknown)
+    }
+
+    /// The write of another client after `base` that what is there comes from.
+    fn shown_by_another(&self, base: u64, client: &ClientId) -> Option<&Write> {
+        let shown =
+            if self.is_by(client) { self.other.as_ref().filter(|_| self.agreed) } else { Some(&self.last) };
+        shown.filter(|write| write.revision > base)
     }
 }
 
-/// The last writer of each cell of a dashboard.
+/// The writers of each cell of a dashboard.
 #[derive(Clone, Debug, Default)]
 pub struct CellLogs {
     logs: HashMap<Cell, CellLog>,
     /// Bytes of their earlier values together.
     past_bytes: usize,
+    /// Up to this revision only the last writer of a cell was noted.
+    exact_from: u64,
 }
 
 impl CellLogs {
-    /// Notes a write, with the value before it.
-    pub fn write(&mut self, cell: Cell, before: Value, client: &ClientId, stamp: &Stamp) {
-        let mut past = Vec::new();
-        if let Some(log) = self.logs.get_mut(&cell) {
+    /// The logs as a room kept them that noted all writers from a revision on.
+    pub fn from_state(logs: Vec<(Cell, CellLog)>, exact_from: u64) -> Self {
+        let logs: HashMap<Cell, CellLog> = logs.into_iter().collect();
+        let past_bytes = logs.values().map(CellLog::past_bytes).sum();
+        Self { logs, past_bytes, exact_from }
+    }
+
+    /// The revision from which on all writers were noted.
+    pub fn exact_from(&self) -> u64 {
+        self.exact_from
+    }
+
+    /// Notes an effective op of a commit. `before` is what [`Dashboard::before`] said of it.
+    pub fn note(&mut self, op: &Op, before: Value, client: &ClientId, stamp: &Stamp) {
+        let after = match op {
+            // Frames take the latest without asking (S5).
+            Op::Place { .. } => return,
+            Op::Set { value, .. } | Op::SetDashboard { value, .. } => value.clone(),
+            Op::AddWidget { .. } | Op::RestoreWidget { .. } => Value::Bool(false),
+            Op::RemoveWidget { .. } => Value::Bool(true),
+            Op::EditText { .. } | Op::SettleConflict { .. } => Value::Null,
+        };
+        if let Some(cell) = written_cell(op) {
+            self.write(cell, before, &after, client, stamp);
+        }
+    }
+
+    /// Notes a write, with the values before and after it.
+    fn write(&mut self, cell: Cell, before: Value, after: &Value, client: &ClientId, stamp: &Stamp) {
+        let (mut past, mut other, mut agreed) = (Vec::new(), None, false);
+        if let Some(log) = self.logs.remove(&cell) {
             self.past_bytes -= log.past_bytes();
-            past = std::mem::take(&mut log.past);
+            let same = same_value(&before, after);
+            (other, agreed) = match log.is_by(client) {
+                true => (log.other, log.agreed && same),
+                false => (Some(log.last), same),
+            };
+            past = log.past;
         }
         // Several writes of one commit are one: what counts is the value before the commit.
         if past.last().is_none_or(|(revision, _)| *revision != stamp.revision) {
@@ -73,7 +173,8 @@ impl CellLogs {
             }
         }
         let Stamp { by, at, revision } = stamp.clone();
-        let log = CellLog { revision, client: client.clone(), by, at, past };
+        let last = Write { revision, client: Some(client.clone()), by, at };
+        let log = CellLog { last, other, agreed, past };
         self.past_bytes += log.past_bytes();
         self.logs.insert(cell, log);
         if self.past_bytes > MAX_ALL_PAST_BYTES {
@@ -83,19 +184,23 @@ impl CellLogs {
 
     /// Forgets the earlier values of the cells written longest ago, until half of the bound is free.
     fn forget_past(&mut self) {
-        let mut oldest: Vec<(u64, &mut CellLog)> = self
+        let mut oldest: Vec<(u64, &Cell)> = self
             .logs
-            .values_mut()
-            .filter(|log| !log.past.is_empty())
-            .map(|log| (log.revision, log))
+            .iter()
+            .filter(|(_, log)| !log.past.is_empty())
+            .map(|(cell, log)| (log.last.revision, cell))
             .collect();
-        oldest.sort_unstable_by_key(|(revision, _)| *revision);
-        for (_, log) in oldest {
+        // A map's own order differs from run to run.
+        oldest.sort_unstable();
+        let oldest: Vec<Cell> = oldest.into_iter().map(|(_, cell)| cell.clone()).collect();
+        for cell in oldest {
             if self.past_bytes <= MAX_ALL_PAST_BYTES / 2 {
                 break;
             }
-            self.past_bytes -= log.past_bytes();
-            log.past = Vec::new();
+            if let Some(log) = self.logs.get_mut(&cell) {
+                self.past_bytes -= log.past_bytes();
+                log.past = Vec::new();
+            }
         }
     }
 
@@ -108,11 +213,11 @@ impl CellLogs {
                 .is_none_or(|id| dashboard.widgets.contains_key(id) || dashboard.removed.contains_key(id))
         });
         let gone = self.logs.iter().filter(|(cell, _)| came_and_went(cell, dashboard));
-        let mut gone: Vec<u64> = gone.map(|(_, log)| log.revision).collect();
+        let mut gone: Vec<u64> = gone.map(|(_, log)| log.last.revision).collect();
         if gone.len() > MAX_GONE {
             gone.sort_unstable();
             let oldest = gone[gone.len() - MAX_GONE];
-            self.logs.retain(|cell, log| log.revision >= oldest || !came_and_went(cell, dashboard));
+            self.logs.retain(|cell, log| log.last.revision >= oldest || !came_and_went(cell, dashboard));
         }
         self.past_bytes = self.logs.values().map(CellLog::past_bytes).sum();
     }
@@ -121,28 +226,46 @@ impl CellLogs {
         self.logs.iter()
     }
 
-    /// The last write of a cell where another client made it after `base`.
-    pub(super) fn written_since(&self, cell: &Cell, base: u64, client: &ClientId) -> Option<&CellLog> {
-        self.logs.get(cell).filter(|log| log.is_others_since(base, client))
+    /// The log of a cell, where it was written at all.
+    pub(super) fn get(&self, cell: &Cell) -> Option<&CellLog> {
+        self.logs.get(cell)
     }
 
-    /// The fields of a widget that others wrote after `base`, with their last writer.
+    /// The last write of a cell by another client after `base`, whether or not it shows.
+    pub(super) fn unseen(&self, cell: &Cell, base: u64, client: &ClientId) -> Option<Write> {
+        self.logs.get(cell)?.by_another(base, client, self.exact_from)
+    }
+
+    /// The write of another client after `base` that what a cell says comes from.
+    pub(super) fn shown_unseen(
+        &self,
+        cell: &Cell,
+        base: u64,
+        client: &ClientId,
+    ) -> Option<(&CellLog, Write)> {
+        let log = self.logs.get(cell)?;
+        Some((log, log.shown_by_another(base, client)?.clone()))
+    }
+
+    /// The fields of a widget that others wrote after `base`, each with the last such write.
     pub(super) fn edits_since(
         &self,
         dashboard: &Dashboard,
         id: &WidgetId,
         base: u64,
         client: &ClientId,
-    ) -> Vec<(String, &CellLog)> {
+    ) -> Vec<(String, Write)> {
         if !dashboard.widgets.contains_key(id) {
             return Vec::new();
         }
-        let edited = self.logs.iter().filter(|(cell, log)| {
-            cell.id.as_ref() == Some(id)
-                && ![FRAME, REMOVED].contains(&cell.field.as_str())
-                && log.is_others_since(base, client)
+        let edited = self.logs.iter().filter(|(cell, _)| {
+            cell.id.as_ref() == Some(id) && ![FRAME, REMOVED].contains(&cell.field.as_str())
         });
-        let mut edited: Vec<_> = edited.map(|(cell, log)| (cell.field.clone(), log)).collect();
+        let mut edited: Vec<_> = edited
+            .filter_map(|(cell, log)| {
+                Some((cell.field.clone(), log.by_another(base, client, self.exact_from)?))
+            })
+            .collect();
         // A map's own order differs from run to run.
         edited.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         edited
@@ -174,14 +297,6 @@ fn came_and_went(cell: &Cell, dashboard: &Dashboard) -> bool {
     cell.field.contains('.') && !there
 }
 
-impl FromIterator<(Cell, CellLog)> for CellLogs {
-    fn from_iter<T: IntoIterator<Item = (Cell, CellLog)>>(logs: T) -> Self {
-        let logs: HashMap<Cell, CellLog> = logs.into_iter().collect();
-        let past_bytes = logs.values().map(CellLog::past_bytes).sum();
-        Self { logs, past_bytes }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,7 +309,7 @@ mod tests {
         let client = ClientId::new("c1").expect("an id");
         let mut write = |field: &str, revision| {
             let stamp = Stamp { revision, ..Stamp::default() };
-            cells.write(Cell::dashboard(field), Value::Null, &client, &stamp);
+            cells.write(Cell::dashboard(field), Value::Null, &Value::Null, &client, &stamp);
         };
         write("title", 1);
         for n in 0..=3 * MAX_GONE {
@@ -214,7 +329,7 @@ mod tests {
         let mut write = |cells: &mut CellLogs, field: &str, bytes: usize| {
             revision += 1;
             let stamp = Stamp { revision, ..Stamp::default() };
-            cells.write(Cell::dashboard(field), "x".repeat(bytes).into(), &client, &stamp);
+            cells.write(Cell::dashboard(field), "x".repeat(bytes).into(), &Value::Null, &client, &stamp);
         };
         let past = |cells: &CellLogs, field: &str| cells.logs[&Cell::dashboard(field)].past.len();
         for _ in 0..20 {
@@ -230,7 +345,7 @@ mod tests {
         }
         assert_eq!((past(&cells, "small"), past(&cells, "c499")), (0, 1), "the oldest went first");
         assert_eq!(cells.past_bytes, cells.logs.values().map(CellLog::past_bytes).sum::<usize>());
-        let stale = &cells.logs[&Cell::dashboard("small")];
-        assert!(stale.is_others_since(0, &ClientId::new("c2").expect("an id")), "its writer is known still");
+        let unseen = cells.unseen(&Cell::dashboard("small"), 0, &ClientId::new("c2").expect("an id"));
+        assert!(unseen.is_some(), "its writer is known still");
     }
 }

@@ -1,11 +1,16 @@
 //! Conflict records as the log goes on: they follow what is written to their cells.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::dashboard::number::same_value;
 use crate::dashboard::op::REMOVED;
-use crate::dashboard::{Choice, ClientId, Conflict, ConflictId, Dashboard, Op, Side, Stamp};
+use crate::dashboard::{Cell, Choice, ClientId, Conflict, ConflictId, Dashboard, Op, Settled, Side, Stamp};
+
+use super::CellLogs;
+use super::waiting::are_in;
 
 /// Keeps what a choice wrote over in the record that it settled, for when that is opened again: edits that
 /// waited for a removed widget go, by it, onto one that somebody brought back and others may have edited.
@@ -29,63 +34,128 @@ pub fn keep_covered(dashboard: &mut Dashboard, ops: &[Op], inverse: &[Op]) -> Ve
 }
 
 /// Brings the open conflicts of cells that a commit wrote, and those that it opened again, to what shows
-/// now.
+/// now, and settles those whose sides have come to say the same. The `fresh` ones say already what their tabs
+/// wrote last.
 ///
 /// Returns the ids of the records that changed.
 pub fn follow_writes(
     dashboard: &mut Dashboard,
+    cells: &CellLogs,
     ops: &[Op],
     client: &ClientId,
     stamp: &Stamp,
+    fresh: &BTreeSet<ConflictId>,
 ) -> Vec<ConflictId> {
     if dashboard.conflicts.is_empty() {
         return Vec::new();
     }
-    let now = |value: Value| {
-        let Stamp { by, at, revision } = stamp.clone();
-        Side { value, by, client: Some(client.clone()), at, revision: Some(revision) }
-    };
-    let touched = |conflict: &Conflict| {
-        ops.iter().any(|op| match op {
-            Op::Place { .. } | Op::EditText { .. } => false,
-            Op::SettleConflict { conflict: id, .. } => *id == conflict.id,
-            op => op.cell().as_ref() == Some(&conflict.cell),
-        })
-    };
+    let writer = |how, id| (how == Touch::Written && !fresh.contains(id)).then_some(client);
     let mut followed = Vec::new();
-    for conflict in dashboard.open_conflicts().filter(|conflict| touched(conflict)) {
-        let Conflict { cell, kept, other, .. } = &**conflict;
-        let sides = match &cell.id {
-            Some(id) if cell.field == REMOVED => {
-                let (gone, edited) = (!dashboard.widgets.contains_key(id), kept.value.is_array());
-                match (gone, edited) {
-                    // Brought back as it was; the edits go on waiting.
-                    (false, false) => Some((now(Value::Array(Vec::new())), other.clone())),
-                    // Removed after all: what was edited waits now, where edits do not wait already.
-                    (true, true) if other.value.is_array() => Some((now(Value::Bool(true)), other.clone())),
-                    (true, true) => Some((now(Value::Bool(true)), kept.clone())),
-                    _ => None,
-                }
-            }
-            // Of a widget that is gone no field says anything.
-            Some(id) if !dashboard.widgets.contains_key(id) => None,
-            _ => {
-                let value = dashboard.value(cell);
-                (kept.value != value).then(|| (now(value), other.clone()))
+    for conflict in dashboard.open_conflicts() {
+        let Some(how) = touch(conflict, ops) else { continue };
+        let now = |value: Value| match cells.get(&conflict.cell) {
+            Some(log) => log.last().clone().side(value),
+            None => {
+                let Stamp { by, at, revision } = stamp.clone();
+                Side { value, by, client: Some(client.clone()), at, revision: Some(revision) }
             }
         };
-        if let Some(sides) = sides {
-            followed.push((conflict.id.clone(), sides));
+        let is_removal = conflict.cell.field == REMOVED && conflict.cell.id.is_some();
+        let (kept, other) = match is_removal {
+            true => sides_of_removal(dashboard, conflict, now),
+            false => sides_of_value(dashboard, conflict, writer(how, &conflict.id), now),
+        };
+        let agreed = agree(dashboard, &conflict.cell, &kept.value, &other.value);
+        if agreed || kept != conflict.kept || other != conflict.other {
+            followed.push((conflict.id.clone(), kept, other, agreed));
         }
     }
-    let set = |(id, (kept, other)): (ConflictId, (Side, Side))| {
+    let mut set = |(id, kept, other, agreed): (ConflictId, Side, Side, bool)| {
         if let Some(conflict) = dashboard.conflicts.get_mut(&id) {
             let conflict = Arc::make_mut(conflict);
             (conflict.kept, conflict.other) = (kept, Side { revision: None, ..other });
+            if agreed {
+                let Stamp { by, at, .. } = stamp.clone();
+                conflict.settled = Some(Settled { choose: Choice::Kept, by, at, agreed });
+            }
         }
         id
     };
-    followed.into_iter().map(set).collect()
+    followed.into_iter().map(&mut set).collect()
+}
+
+/// How a commit has to do with a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Touch {
+    /// It wrote the record's cell, or a field of the widget that the record is about.
+    Written,
+    /// It opened the record again.
+    Reopened,
+}
+
+fn touch(conflict: &Conflict, ops: &[Op]) -> Option<Touch> {
+    let reopens = |op: &Op| matches!(op, Op::SettleConflict { conflict: id, .. } if *id == conflict.id);
+    let writes = |op: &Op| match op {
+        Op::Place { .. } | Op::SettleConflict { .. } => false,
+        op if conflict.cell.field == REMOVED && conflict.cell.id.is_some() => {
+            op.widget_id() == conflict.cell.id.as_ref()
+        }
+        op => op.cell().as_ref() == Some(&conflict.cell),
+    };
+    if ops.iter().any(reopens) {
+        return Some(Touch::Reopened);
+    }
+    ops.iter().any(writes).then_some(Touch::Written)
+}
+
+/// The sides of a record about a widget's removal, as the widget is now.
+fn sides_of_removal(dashboard: &Dashboard, conflict: &Conflict, now: impl Fn(Value) -> Side) -> (Side, Side) {
+    let Conflict { cell, kept, other, .. } = conflict;
+    let gone = cell.id.as_ref().is_none_or(|id| !dashboard.widgets.contains_key(id));
+    let waits = kept.value.as_array().is_some_and(|edits| !edits.is_empty());
+    match (gone, kept.value.is_array()) {
+        // Brought back as it was; the edits go on waiting.
+        (false, false) => (now(Value::Array(Vec::new())), other.clone()),
+        // Removed after all: what was edited waits now, where edits do not wait already.
+        (true, true) if waits && !other.value.is_array() => (now(Value::Bool(true)), kept.clone()),
+        (true, true) => (now(Value::Bool(true)), other.clone()),
+        _ => (kept.clone(), other.clone()),
+    }
+}
+
+/// The sides of a record about a value, as the cell reads now. What its `writer` had waiting in it has given way
+/// to what they wrote now, and what showed before waits in its place.
+fn sides_of_value(
+    dashboard: &Dashboard,
+    conflict: &Conflict,
+    writer: Option<&ClientId>,
+    now: impl Fn(Value) -> Side,
+) -> (Side, Side) {
+    let Conflict { cell, kept, other, .. } = conflict;
+    // Of a widget that is gone no field says anything.
+    if cell.id.as_ref().is_some_and(|id| !dashboard.widgets.contains_key(id)) {
+        return (kept.clone(), other.clone());
+    }
+    let value = dashboard.value(cell);
+    let own = writer.is_some() && other.client.as_ref() == writer && !same_value(&other.value, &value);
+    match (same_value(&kept.value, &value), own) {
+        (true, true) => (kept.clone(), now(value)),
+        (true, false) => (kept.clone(), other.clone()),
+        (false, true) => (now(value), kept.clone()),
+        (false, false) => (now(value), other.clone()),
+    }
+}
+
+/// True where the sides of a record say the same: two values that are equal, or edits that the widget has.
+fn agree(dashboard: &Dashboard, cell: &Cell, kept: &Value, other: &Value) -> bool {
+    let widget = cell.id.as_ref().filter(|_| cell.field == REMOVED);
+    match widget {
+        Some(id) if kept.is_array() && other.is_array() => {
+            dashboard.widgets.get(id).is_some_and(|widget| are_in(other, widget))
+        }
+        Some(_) => kept == other,
+        None => same_value(kept, other),
+    }
 }
 
 /// The id of the record that the op at `index` of a commit makes.
