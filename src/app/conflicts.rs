@@ -20,19 +20,21 @@ pub const STRATEGIES: [(Strategy, &str); 3] =
 /// A strategy's name for people.
 pub const fn label(strategy: Strategy) -> &'static str {
     match strategy {
-        Strategy::Latest => "The later value",
-        Strategy::First => "The earlier value",
-        Strategy::Ask => "Ask the later writer",
+        Strategy::Latest => "The last to arrive",
+        Strategy::First => "The first to arrive",
+        Strategy::Ask => "Ask the last to arrive",
     }
 }
 
 /// What a strategy does.
 pub const fn promise(strategy: Strategy) -> &'static str {
     match strategy {
-        Strategy::Latest => "What arrives last shows. Whoever wrote before that is told at once.",
-        Strategy::First => "What was there first goes on showing. Whoever came later is told at once.",
+        Strategy::Latest => {
+            "What arrives last shows, whenever it was written. Whoever was there before is told at once."
+        }
+        Strategy::First => "What arrived first goes on showing. Whoever comes later is told at once.",
         Strategy::Ask => {
-            "What was there first goes on showing, and whoever came later is asked at once which it shall be."
+            "What arrived first goes on showing, and whoever comes later is asked at once which it shall be."
         }
     }
 }
@@ -152,6 +154,18 @@ pub fn chosen(conflict: &Conflict, choose: &Choice, widget: Option<&Widget>) -> 
         (true, Value::Bool(true)) => format!("let {about} go"),
         (true, Value::Array(edits)) if edits.is_empty() => format!("kept {about} as it is"),
         (true, _) => format!("kept {about} with the edits"),
+    }
+}
+
+/// What an edit did that brought both sides to the same; follows a name: `wrote “A” for the title of “Sales”, and
+/// both sides agree`.
+pub fn agreed(conflict: &Conflict, widget: Option<&Widget>) -> String {
+    let about = about(conflict, widget);
+    match is_removal(conflict) {
+        true => format!("left nothing to choose about {about}"),
+        false => {
+            format!("wrote {} for {about}, and both sides agree", quoted(conflict, &conflict.kept.value))
+        }
     }
 }
 
@@ -301,6 +315,10 @@ mod tests {
         );
         assert_eq!(chosen(&hidden, &Choice::Other, Some(&widget)), "chose “B” for the title of “Runbook”");
         assert_eq!(chosen(&removed, &Choice::Kept, Some(&widget)), "let “Runbook” go");
+        assert_eq!(
+            agreed(&hidden, Some(&widget)),
+            "wrote “A” for the title of “Runbook”, and both sides agree"
+        );
     }
 
     #[test]

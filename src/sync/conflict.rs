@@ -269,4 +269,6 @@ impl Scales<'_> {
 }
 
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;

@@ -131,6 +131,9 @@ pub enum ServerMessage {
         /// The dashboard's digest after the last of these commits, now and then (S11).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digest: Option<String>,
+        /// With it: the digest that covers tombstones and conflict records whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        full_digest: Option<String>,
         /// What to give back on resuming from the last of them; only with those that come in turn.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,

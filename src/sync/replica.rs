@@ -250,7 +250,7 @@ impl Replica {
         Taken { changes, lost: None }
     }
 
-    /// Takes commits from the socket.
+    /// Takes commits from the socket, with either digest of the dashboard after the last of them.
     pub fn commits(&mut self, commits: Vec<Commit>, digest: Option<&str>, token: Option<String>) -> Taken {
         let mut changes = Changes::default();
         let last = commits.last().map(|commit| commit.revision);
@@ -262,6 +262,7 @@ impl Replica {
         if lost.is_none()
             && let Some(digest) = digest
             && last == Some(self.revision)
+            && self.confirmed.full_digest() != digest
             && self.confirmed.digest() != digest
         {
             self.resumable = false;

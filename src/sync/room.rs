@@ -187,6 +187,11 @@ impl Room {
         self.dashboard.digest()
     }
 
+    /// The digest of the dashboard with all that it keeps beside what shows (S11).
+    pub fn full_digest(&self) -> String {
+        self.dashboard.full_digest()
+    }
+
     /// Judges one change at `now_ms` (Unix milliseconds). A committed one has been applied here.
     pub fn judge(&mut self, author: &Author, change: &Change, now_ms: u64) -> Verdict {
         let last = self.last_seq(&author.client);

@@ -163,7 +163,7 @@ impl World {
             Step::Reopen => {
                 let mut again = Room::from_state(self.start.clone());
                 self.log.iter().for_each(|commit| again.replay(commit));
-                assert_eq!(again.digest(), self.room.digest(), "S1: the log gives the room");
+                assert_eq!(again.full_digest(), self.room.full_digest(), "S1: the log gives the room");
                 self.room = again;
             }
         }
@@ -271,7 +271,7 @@ impl World {
                     assert!(new.is_none(), "S2: applied twice");
                     ends::one_end(change, &commit);
                     self.log.push((*commit).clone());
-                    let digest = Some(self.room.digest());
+                    let digest = Some(self.room.full_digest());
                     for client in self.clients.iter_mut().filter(|client| client.online) {
                         client.down.push_back(Down::Commits(vec![(*commit).clone()], digest.clone()));
                     }

@@ -282,7 +282,8 @@ impl World {
             false => (Vec::new(), Some(seq)),
         };
         let dashboard = dashboard_id();
-        self.say(conn, ServerMessage::Commits { dashboard, commits, digest: None, token: None, forgotten });
+        let (digest, full_digest, token) = (None, None, None);
+        self.say(conn, ServerMessage::Commits { dashboard, commits, digest, full_digest, token, forgotten });
     }
 
     fn join(&mut self, conn: ConnId, resume: Option<Resume>) {

@@ -287,7 +287,7 @@ impl World {
                 life.joined = taken.lost.is_none();
                 (taken, verdicts, false)
             }
-            ServerMessage::Commits { commits, digest, token, forgotten, .. } => {
+            ServerMessage::Commits { commits, full_digest: digest, token, forgotten, .. } => {
                 let verdicts = mine(&commits);
                 if let Some(epoch) =
                     life.replica.stored_dashboard().map(|stored| stored.epoch).filter(|_| current)

@@ -271,7 +271,12 @@ fn SideCard(side: Side, lines: Vec<Line>, shows: bool) -> impl IntoView {
     let at = side.at;
     let when = move || {
         let ago = format::ago(at, clock.now());
-        if shows { format!("{name} · {ago} · shows now") } else { format!("{name} · {ago}") }
+        // An edit that was made without a connection is older than its arrival.
+        if shows {
+            format!("{name} · arrived {ago} · shows now")
+        } else {
+            format!("{name} · arrived {ago}")
+        }
     };
     let line = |Line { label, text }: Line| {
         view! { <div class="reads">{label.map(|label| view! { <small>{label}</small> })}{text}</div> }
@@ -296,7 +301,11 @@ fn SettledLine(conflict: Arc<Conflict>, store: DashboardStore) -> impl IntoView 
     let me = store.me.with_untracked(|me| me.id == settled.by.id);
     let who = if me { "You".to_owned() } else { settled.by.name };
     let (at, id) = (settled.at, conflict.id.clone());
-    let says = move || conflicts::chosen(&conflict, &settled.choose, widget.get().as_deref());
+    let agreed = settled.agreed;
+    let says = move || match agreed {
+        true => conflicts::agreed(&conflict, widget.get().as_deref()),
+        false => conflicts::chosen(&conflict, &settled.choose, widget.get().as_deref()),
+    };
     let open = move |_| {
         store.settle(&id, Choice::Reopen);
         dom::focus_soon(SIDE);
@@ -304,7 +313,9 @@ fn SettledLine(conflict: Arc<Conflict>, store: DashboardStore) -> impl IntoView 
     Some(view! {
         <li data-testid="settled-conflict">
             <span><b>{who}</b> " " {live(says)} <small>" · " {live(move || format::ago(at, clock.now()))}</small></span>
-            <button type="button" class="button link" data-testid="conflict-reopen" on:click=open>"Open again"</button>
+            {(!agreed).then(|| view! {
+                <button type="button" class="button link" data-testid="conflict-reopen" on:click=open>"Open again"</button>
+            })}
         </li>
     })
 }

@@ -44,7 +44,8 @@ impl Services {
                 let changes = self.replica.forgotten(seq);
                 self.hear(changes);
             }
-            ServerMessage::Commits { commits, digest, token, .. } => {
+            ServerMessage::Commits { commits, digest, full_digest, token, .. } => {
+                let digest = full_digest.or(digest);
                 let Taken { changes, lost } = self.replica.commits(commits, digest.as_deref(), token);
                 self.hear(changes);
                 return self.lost(lost);

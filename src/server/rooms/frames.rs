@@ -102,22 +102,31 @@ pub fn frame(message: &ServerMessage) -> Frame {
     json(message).into()
 }
 
+/// Digests of a dashboard (S11).
+pub struct Digests {
+    /// The one that every build knows.
+    pub shown: String,
+    /// The one that covers tombstones and conflict records whole.
+    pub full: String,
+}
+
 /// A `commits` frame of encoded commits.
 pub fn commits(
     dashboard: &DashboardId,
     bodies: &[Arc<str>],
-    digest: Option<&str>,
+    digests: Option<&Digests>,
     token: Option<&str>,
 ) -> Frame {
     let bytes: usize = bodies.iter().map(|body| body.len() + 1).sum();
-    let mut out = String::with_capacity(bytes + 224);
+    let mut out = String::with_capacity(bytes + 256);
     out.push_str("{\"type\":\"commits\",\"dashboard\":\"");
     // Ids have no character that JSON escapes.
     out.push_str(dashboard.as_str());
     out.push_str("\",\"commits\":[");
     join(&mut out, bodies);
     out.push(']');
-    for (name, text) in [("digest", digest), ("token", token)] {
+    let (shown, full) = digests.map(|digests| (&*digests.shown, &*digests.full)).unzip();
+    for (name, text) in [("digest", shown), ("full_digest", full), ("token", token)] {
         if let Some(text) = text {
             push_text(&mut out, name, text);
         }
@@ -136,7 +145,8 @@ fn push_text(out: &mut String, name: &str, text: &str) {
 /// The answer to a change that came again and whose commit is not kept any more.
 pub fn forgotten(dashboard: &DashboardId, seq: u64) -> Frame {
     let (dashboard, commits) = (dashboard.clone(), Vec::new());
-    frame(&ServerMessage::Commits { dashboard, commits, digest: None, token: None, forgotten: Some(seq) })
+    let (digest, full_digest, token) = (None, None, None);
+    frame(&ServerMessage::Commits { dashboard, commits, digest, full_digest, token, forgotten: Some(seq) })
 }
 
 /// What a `joined` frame says, with its large part encoded already.
@@ -237,10 +247,12 @@ mod tests {
             json(&Commit { revision, client, seq: 1, by, at: 5, ops, refused, conflicts }).into()
         };
         let read = |frame: Frame| -> ServerMessage { serde_json::from_str(&frame.text()).expect("reads") };
-        match read(commits(&id, &[body(1), body(2)], Some("ab"), Some("5.c"))) {
-            ServerMessage::Commits { dashboard, commits, digest, token, .. } => {
+        let digests = Digests { shown: "ab".to_owned(), full: "cd".to_owned() };
+        match read(commits(&id, &[body(1), body(2)], Some(&digests), Some("5.c"))) {
+            ServerMessage::Commits { dashboard, commits, digest, full_digest, token, .. } => {
                 assert_eq!((dashboard, commits.len()), (id.clone(), 2));
-                assert_eq!((digest.as_deref(), token.as_deref()), (Some("ab"), Some("5.c")));
+                assert_eq!((digest.as_deref(), full_digest.as_deref()), (Some("ab"), Some("cd")));
+                assert_eq!(token.as_deref(), Some("5.c"));
             }
             other => panic!("{other:?}"),
         }

@@ -68,7 +68,7 @@ impl World {
         if boot != self.node.boot || !self.node.is_up() {
             return;
         }
-        let digest = self.node.room.as_ref().map(Room::digest);
+        let digest = self.node.room.as_ref().map(Room::full_digest);
         if self.fault != Some(Fault::AcksBeforeAppend) {
             self.tell_all(digest);
         }
@@ -97,8 +97,12 @@ impl World {
         let joined: Vec<ConnId> = joined.map(|(conn, _)| *conn).collect();
         for conn in joined {
             let (dashboard, commits) = (dashboard_id(), commits.clone());
-            let (digest, token) = (digest.clone(), self.token());
-            self.say(conn, ServerMessage::Commits { dashboard, commits, digest, token, forgotten: None });
+            let (full_digest, token) = (digest.clone(), self.token());
+            let (digest, forgotten) = (None, None);
+            self.say(
+                conn,
+                ServerMessage::Commits { dashboard, commits, digest, full_digest, token, forgotten },
+            );
         }
     }
 
@@ -134,7 +138,7 @@ impl World {
             }
             let commits = self.disk.tail(heard);
             let commits = commits.iter().map(|stored| serde_json::from_str(&stored.body).expect("a commit"));
-            self.send_commits(commits.collect(), Some(room.digest()));
+            self.send_commits(commits.collect(), Some(room.full_digest()));
         }
         let mut told: Vec<ConnId> = Vec::new();
         self.node.replies.retain(|(conn, _)| judged.iter().all(|judged| judged.conn != *conn));

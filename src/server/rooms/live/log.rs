@@ -15,6 +15,7 @@ use crate::dashboard::settings::{TAGS, tags};
 use crate::dashboard::{ClientId, Op, SessionId};
 use crate::server::limits::Limits;
 use crate::server::rooms::answers::Answers;
+use crate::server::rooms::frames::Digests;
 use crate::server::rooms::input::Bad;
 use crate::server::rooms::tail::{Tail, TailCommit};
 use crate::server::store::{Appended, KEEP_COMMITS, Listing, Most, Opened, StoreError, Stored};
@@ -220,12 +221,12 @@ impl Live {
         self.heard = last.commit.revision;
         let passed =
             (first.commit.revision - 1) / DIGEST_REVISIONS != last.commit.revision / DIGEST_REVISIONS;
-        let digest = (passed && self.digest_at.elapsed() >= DIGEST_EVERY).then(|| {
+        let digests = (passed && self.digest_at.elapsed() >= DIGEST_EVERY).then(|| {
             self.digest_at = Instant::now();
-            self.room.digest()
+            Digests { shown: self.room.digest(), full: self.room.full_digest() }
         });
         let bodies: Vec<Arc<str>> = judged.iter().map(|judged| judged.body.clone()).collect();
-        self.send_commits(&bodies, digest.as_deref());
+        self.send_commits(&bodies, digests.as_ref());
         let metrics = self.rooms.metrics().clone();
         let count = |counter: &std::sync::atomic::AtomicU64, by: usize| counter.fetch_add(by as u64, Relaxed);
         let ops = judged.iter().flat_map(|judged| &judged.commit.ops);
@@ -257,7 +258,7 @@ impl Live {
     }
 
     /// Sends the commits up to the log's end to everybody.
-    pub(super) fn send_commits(&mut self, bodies: &[Arc<str>], digest: Option<&str>) {
+    pub(super) fn send_commits(&mut self, bodies: &[Arc<str>], digests: Option<&Digests>) {
         let delivered = bodies.len() * self.members.len();
         self.rooms.metrics().deliveries_total.fetch_add(delivered as u64, Relaxed);
         let most = 2 * self.batch_bytes();
@@ -269,11 +270,11 @@ impl Live {
                 bytes <= most
             });
             let (now, later) = rest.split_at(fits.count().max(1));
-            let (digest, token) = match later.is_empty() {
-                true => (digest, self.token()),
+            let (digests, token) = match later.is_empty() {
+                true => (digests, self.token()),
                 false => (None, None),
             };
-            self.send_all(frames::commits(&self.id, now, digest, token.as_deref()));
+            self.send_all(frames::commits(&self.id, now, digests, token.as_deref()));
             rest = later;
         }
     }
