@@ -148,6 +148,7 @@ pub struct Ledger {
     /// may be there after a crash all the same.
     doubtful: (u64, Vec<Past>),
     epoch: String,
+    /// How often another log took its place or its name.
     rollbacks: u64,
     /// What was seen of the log of this epoch, by revision.
     seen: BTreeMap<u64, (ClientId, u64)>,
@@ -160,7 +161,8 @@ impl Ledger {
         Self { epoch: epoch.to_owned(), start, ..Self::default() }
     }
 
-    fn history(&self) -> History<'_> {
+    /// All that was ever written.
+    pub fn history(&self) -> History<'_> {
         History { start: &self.start, commits: &self.log }
     }
 
@@ -264,8 +266,9 @@ impl Ledger {
         self.seen_revision = 0;
     }
 
-    /// The log goes on under another name.
+    /// The log goes on under another name: what it has of a tab that was not there, that tab cannot know.
     pub fn renamed(&mut self, epoch: &str) {
+        self.rollbacks += 1;
         self.epoch = epoch.to_owned();
     }
 

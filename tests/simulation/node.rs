@@ -1,6 +1,7 @@
 //! The server: the real `Room` between an inbox and the disk, in the steps of `server/rooms/live`, with
 //! time between any two of them for a crash: judged, written, durable, told.
 
+mod faults;
 mod log;
 mod restored;
 
@@ -224,17 +225,15 @@ impl World {
         }
         let tab = self.conns[conn as usize].tab;
         let author = Author { role: self.tabs[tab].role, ..self.tabs[tab].author.clone() };
-        while let Some((mut change, id)) = changes.pop_front() {
-            let wall = self.wall_ms();
-            let Some(room) = &mut self.node.room else { return };
-            if self.fault == Some(Fault::ForgetsSeqs) && change.seq <= room.last_seq(&author.client) {
-                change.seq = room.last_seq(&author.client) + 1;
-            }
-            match room.judge(&author, &change, wall) {
+        while let Some((change, id)) = changes.pop_front() {
+            let Some(verdict) = self.judge(&author, &change) else { return };
+            match verdict {
                 Verdict::Committed(commit) => {
+                    let Some(room) = &self.node.room else { return };
                     self.ledger.judged(room, &author, &change, id, &commit);
                     let body = serde_json::to_string(&*commit).expect("JSON").into();
                     self.node.judged.push(Judged { conn, commit: *commit, body });
+                    self.knock(&author);
                 }
                 Verdict::Again if !self.node.judged.is_empty() => {
                     changes.push_front((change, id));

@@ -30,7 +30,7 @@ impl World {
                     let _ = life.replica.type_text(id, at, remove, &typed, now);
                 }
             }
-            25..=29 => self.undo(n),
+            25..=29 => return self.undo(n),
             30..=32 => {
                 let _ = undone(life.replica.redo());
             }
@@ -45,7 +45,8 @@ impl World {
         self.made(n);
     }
 
-    fn undo(&mut self, n: usize) {
+    /// The person at a tab takes a step back.
+    pub fn undo(&mut self, n: usize) {
         let shown = self.ledger.shown(&self.tabs[n]);
         let Some(life) = &mut self.tabs[n].life else { return };
         if undone(life.replica.undo())
@@ -53,6 +54,18 @@ impl World {
         {
             self.ledger.undone(&shown, &self.tabs[n]);
         }
+        self.made(n);
+    }
+
+    /// The person at a tab uses what does not show of the latest conflict.
+    pub fn choose(&mut self, n: usize) {
+        let Some(life) = &mut self.tabs[n].life else { return };
+        let latest = life.replica.view().open_conflicts().max_by_key(|conflict| conflict.other.at);
+        let conflict = latest.map(|conflict| conflict.id.clone());
+        if let Some(conflict) = conflict {
+            let _ = life.replica.edit(vec![Op::SettleConflict { conflict, choose: Choice::Other }]);
+        }
+        self.made(n);
     }
 
     fn op(&mut self, n: usize) -> Option<Op> {

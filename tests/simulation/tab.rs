@@ -6,9 +6,10 @@ mod device;
 use std::collections::VecDeque;
 
 use lockstep::dashboard::{ClientId, User, UserId};
+use lockstep::server::store::Stored;
 use lockstep::sync::link::{Do, Link};
-use lockstep::sync::protocol::{Code, Commit, Role, ServerMessage};
-use lockstep::sync::replica::{Changes, Lost, Replica, StoredDashboard, Taken};
+use lockstep::sync::protocol::{Code, Commit, Joined, Role, ServerMessage};
+use lockstep::sync::replica::{Changes, Lost, Notice, Replica, StoredDashboard, Taken};
 use lockstep::sync::room::Author;
 
 use self::device::Device;
@@ -21,6 +22,15 @@ use super::world::{Event, Fault, World};
 const JOIN_ANSWER_MS: u64 = 10_000;
 /// When a join that was turned down is tried again.
 const JOIN_AGAIN_MS: u64 = 5_000;
+
+/// Of a hundred times that the numbers of what waits change, how often the tab ends at once.
+const ENDS_RENUMBERED: u64 = 40;
+
+/// Of a hundred returns that take a snapshot, how often the person then takes steps back.
+const UNDOES_AFTER_SNAPSHOT: u64 = 40;
+
+/// Of a hundred times that a person hears of a conflict, how often they use what does not show.
+const CHOOSES_AT_ONCE: u64 = 20;
 
 pub struct Tab {
     pub author: Author,
@@ -271,18 +281,27 @@ impl World {
         let current = self.tabs[n].conn() >= Some(self.another_log_before);
         let Some(life) = &mut self.tabs[n].life else { return false };
         let offered = life.replica.stored_queue().offered;
+        let numbering = life.replica.numbering();
+        let mut came_back = false;
         let mine = |commits: &[Commit]| {
             let mine = commits.iter().filter(|commit| commit.client == author.client);
             let mine = mine.filter(|commit| commit.seq <= offered);
             mine.map(|commit| (commit.revision, commit.seq, commit.refused.clone())).collect::<Vec<_>>()
         };
         let (taken, mut verdicts, rejoin) = match message {
-            ServerMessage::Joined(joined) => {
-                let verdicts = mine(joined.commits.as_deref().unwrap_or_default());
+            ServerMessage::Joined(mut joined) => {
+                let snapshot = joined.snapshot.is_some();
                 if current {
                     self.ledger.seen(&joined.epoch, joined.commits.as_deref().unwrap_or_default());
                     self.ledger.seen_revision(&joined.epoch, joined.revision);
                 }
+                if self.fault == Some(Fault::UndoForgetsOthers) {
+                    let at = life.replica.resume().filter(|at| at.epoch == joined.epoch);
+                    let tail = at.map(|at| (at.revision, self.disk.tail(at.revision)));
+                    take_for_own(&mut joined, tail, &author.client);
+                }
+                let verdicts = mine(joined.commits.as_deref().unwrap_or_default());
+                came_back = life.replica.can_undo() && snapshot;
                 let taken = life.replica.joined(&author.client, &author.by, *joined);
                 life.joined = taken.lost.is_none();
                 (taken, verdicts, false)
@@ -312,7 +331,23 @@ impl World {
         // What comes behind a gap is not taken.
         let revision = life.replica.revision();
         verdicts.retain(|(of, ..)| *of <= revision);
+        let renumbered = life.replica.numbering() != numbering;
         self.settle(n, &taken.changes, &verdicts);
+        let met = taken.changes.notices.iter().any(|notice| matches!(notice, Notice::Conflict { .. }));
+        if met && self.strangers.percent(CHOOSES_AT_ONCE) {
+            let soon = self.strangers.between(1, 2_000);
+            self.after(soon, Event::Choose(n, self.tabs[n].lives));
+        }
+        if came_back && self.strangers.percent(UNDOES_AFTER_SNAPSHOT) {
+            for times in 1..=3 {
+                self.after(10 * times, Event::Undo(n, self.tabs[n].lives));
+            }
+        }
+        if renumbered && self.strangers.percent(ENDS_RENUMBERED) {
+            // Before or after the device has the new numbers.
+            let soon = self.strangers.between(20, KEPT_WITHIN_MS);
+            self.after(soon, Event::TabEnds(n, self.tabs[n].lives));
+        }
         match taken.lost {
             Some(Lost::Digest) => self.ledger.fails("S11: the digests of a copy and its room differ".into()),
             None if current => self.ledger.compare(&self.tabs[n]),
@@ -406,5 +441,22 @@ impl World {
         for (at, event) in events {
             self.at(at, event);
         }
+    }
+}
+
+/// Takes what others did, of which a snapshot tells, for an own doing.
+fn take_for_own(joined: &mut Joined, tail: Option<(u64, Vec<Stored>)>, client: &ClientId) {
+    let Some((from, tail)) = tail.filter(|_| joined.snapshot.is_some()) else { return };
+    let read = |stored: &Stored| serde_json::from_str::<Commit>(&stored.body).expect("a commit");
+    let tail: Vec<Commit> =
+        tail.iter().map(read).filter(|commit| commit.revision <= joined.revision).collect();
+    let whole = tail.first().is_none_or(|first| first.revision == from + 1);
+    if whole && from + tail.len() as u64 == joined.revision {
+        let own = |commit: Commit| match commit.client == *client {
+            true => commit,
+            false => Commit { client: client.clone(), seq: 0, ..commit },
+        };
+        joined.snapshot = None;
+        joined.commits = Some(tail.into_iter().map(own).collect());
     }
 }

@@ -64,20 +64,26 @@ impl World {
             }
             // A lid that is closed does not kill the tab.
             _ if self.tabs[n].asleep_until > self.now => {}
-            _ => {
-                self.kill(n);
-                let wait = self.random.between(10, 8_000);
-                self.after(wait, Event::Load(n));
-                // Who edits at once does it before the room has answered, and may be struck again.
-                for _ in 0..self.random.below(3) {
-                    let soon = wait + self.random.below(400);
-                    self.after(soon, Event::Act(n));
-                }
-                if self.random.percent(30) {
-                    let soon = wait + self.random.below(1_000);
-                    self.after(soon, Event::Strike(n));
-                }
-            }
+            _ => self.end_tab(n),
+        }
+    }
+
+    /// The tab dies, and is loaded again.
+    pub fn end_tab(&mut self, n: usize) {
+        if self.quiet {
+            return;
+        }
+        self.kill(n);
+        let wait = self.random.between(10, 8_000);
+        self.after(wait, Event::Load(n));
+        // Who edits at once does it before the room has answered, and may be struck again.
+        for _ in 0..self.random.below(3) {
+            let soon = wait + self.random.below(400);
+            self.after(soon, Event::Act(n));
+        }
+        if self.random.percent(30) {
+            let soon = wait + self.random.below(1_000);
+            self.after(soon, Event::Strike(n));
         }
     }
 

@@ -4,9 +4,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use lockstep::dashboard::{Dashboard, DashboardId};
+use lockstep::dashboard::{Cell, Conflict, ConflictId, Dashboard, DashboardId, NoteText, Side, User};
+use lockstep::sync::conflict::MAX_OPEN_CONFLICTS;
 use lockstep::sync::protocol::Role;
 use lockstep::sync::room::Room;
+use serde_json::{Value, json};
 
 use super::check::{Ledger, Report};
 use super::disk::Disk;
@@ -21,6 +23,9 @@ use super::tab::{Tab, Written};
 const QUIET_WITHIN_MS: u64 = 180_000;
 /// A bound on what one seed may do, so that a loop is a failure.
 const MAX_EVENTS: usize = 100_000;
+
+/// Of a hundred dashboards, how many have nearly as many open conflicts as there may be.
+const CROWDED: u64 = 1;
 
 /// Something that happens.
 pub enum Event {
@@ -40,6 +45,11 @@ pub enum Event {
     Written(usize, u64, Box<Written>, u64),
     Act(usize),
     Load(usize),
+    TabEnds(usize, u64),
+    /// The person at a tab takes a step back.
+    Undo(usize, u64),
+    /// The person at a tab uses what does not show of the latest conflict.
+    Choose(usize, u64),
     Trouble,
     /// Trouble right after a tab has pushed.
     Strike(usize),
@@ -74,6 +84,40 @@ pub enum Fault {
     GoesOnAfterFailedSync,
     /// The store keeps a connection whose transaction the engine has rolled back.
     KeepsConnection,
+    /// A change is taken where an earlier one of its client is missing (S2).
+    TakesGaps,
+    /// A change is taken that says it has seen what is not in the log yet (S5).
+    TakesBasesAhead,
+    /// A value is written over another one that its writer had not seen, without a word (S5).
+    OverlooksUnseenWrites,
+    /// A widget is removed that others edited unseen, without a word (S6).
+    RemovesSilently,
+    /// As that, where all that others did was typing (S6).
+    TakesTypingForNoEdit,
+    /// Where there are as many open conflicts as there may be, a value is written over another without a word (S4).
+    WritesOverWhereFull,
+    /// A choice settles its record, and does not do what was chosen (S4).
+    ChoosesHalf,
+    /// A widget that a choice brings back has not the edits that waited for it (S6).
+    RestoresWithoutEdits,
+    /// An op takes effect twice (S2).
+    AppliesTwice,
+    /// A record that follows what is written loses the value that waits in it (S4).
+    LosesOtherValues,
+    /// The tombstones go that open conflicts need (S6).
+    ForgetsNeededTombstones,
+    /// Two commits change their places in the log (S1).
+    SwapsCommits,
+    /// A room is kept without who wrote what (S5).
+    ForgetsWriters,
+    /// The log is read without its records (S1).
+    ReplaysWithoutRecords,
+    /// The log is read with another bound of tombstones (S1).
+    ReplaysOtherTombstones,
+    /// Undo takes for its own what others did, of which a snapshot told (S4).
+    UndoForgetsOthers,
+    /// The digest leaves out what notes say (S11).
+    DigestsWithoutTexts,
 }
 
 /// What kind of a day it is.
@@ -111,6 +155,8 @@ pub struct Backup {
 pub struct World {
     pub now: u64,
     pub random: Random,
+    /// What strangers do follows from the seed too, and from nothing else that happens.
+    pub strangers: Random,
     pub climate: Climate,
     pub fault: Option<Fault>,
     pub conns: Vec<Conn>,
@@ -131,6 +177,21 @@ pub struct World {
     pub another_log_before: ConnId,
     pub epochs: u64,
     trace: bool,
+}
+
+/// A dashboard on which as many conflicts are open as there may be, or one less.
+fn crowd(random: &mut Random) -> Dashboard {
+    let side = |value: Value| Side { value, by: User::default(), client: None, at: 0, revision: None };
+    let mut start = Dashboard::new("Crowd");
+    for n in 0..MAX_OPEN_CONFLICTS as u64 - random.below(2) {
+        let id = ConflictId::new(format!("k0-{n}")).expect("an id");
+        let waits = side(json!({ "at": n, "text": "Waits" }));
+        let cell = Cell::dashboard("annotation.crowd");
+        let kept = side(Value::Null);
+        let record = Conflict { id: id.clone(), cell, base: Value::Null, kept, other: waits, settled: None };
+        start.conflicts.insert(id, record.into());
+    }
+    start
 }
 
 struct Planned(u64, u64, Event);
@@ -171,13 +232,18 @@ impl World {
             edits: random.between(2, 14),
         };
         let id = DashboardId::new("d1").expect("an id");
-        let start = Dashboard::new("Start");
+        let mut strangers = Random::new(!seed);
+        let crowded = strangers.percent(CROWDED) || fault == Some(Fault::WritesOverWhereFull);
+        let start = if crowded { crowd(&mut strangers) } else { Dashboard::new("Start") };
         let room = Room::new("e1".to_owned(), start.clone());
         let state = serde_json::to_string(&room.state()).expect("JSON");
         let reach = if random.percent(50) { u64::MAX } else { random.below(12) };
+        // It is about snapshots, so everybody who comes back gets one.
+        let reach = if fault == Some(Fault::UndoForgetsOthers) { 0 } else { reach };
         let tabs = (0..random.between(2, 4) as usize).map(Tab::new).collect();
         let mut world = Self {
             now: 1_000,
+            strangers,
             climate,
             fault,
             conns: Vec::new(),
@@ -274,8 +340,26 @@ impl World {
                 return Err("S9: two widgets overlap".to_owned());
             }
         }
+        for widget in room.dashboard().widgets.values().filter(|widget| widget.text.is_some()) {
+            let mut other = room.dashboard().clone();
+            let changed = other.widgets.values_mut().find(|of| std::sync::Arc::ptr_eq(of, widget));
+            let text = NoteText::from_plain("something else", 1);
+            changed.map(|widget| std::sync::Arc::make_mut(widget).text = Some(text));
+            if self.digest(&other) == self.digest(room.dashboard()) {
+                return Err("S11: two notes that say different things have one digest".to_owned());
+            }
+        }
         self.ledger.finish(&room, &self.tabs, &mut self.report);
         self.ledger.failure.take().map_or(Ok(self.report), Err)
+    }
+
+    /// The digest of a dashboard.
+    fn digest(&self, dashboard: &Dashboard) -> String {
+        let mut dashboard = dashboard.clone();
+        if self.fault == Some(Fault::DigestsWithoutTexts) {
+            dashboard.widgets.values_mut().for_each(|widget| std::sync::Arc::make_mut(widget).text = None);
+        }
+        dashboard.digest()
     }
 
     fn is_settled(&self) -> bool {
@@ -306,6 +390,9 @@ impl World {
             Event::RoleBack(n) => self.tabs[n].role = Role::Editor,
             Event::Quiet => self.be_quiet(),
             Event::Load(n) => self.load(n),
+            Event::Undo(n, life) if self.lives(n, life) && !self.quiet => self.undo(n),
+            Event::Choose(n, life) if self.lives(n, life) && !self.quiet => self.choose(n),
+            Event::TabEnds(n, life) if self.lives(n, life) => self.end_tab(n),
             Event::Act(n) if !self.quiet => self.act(n),
             Event::Opened(conn) => self.on(conn, |world, n| world.opened(n)),
             Event::Down(conn, message) if self.arrives_down(conn) => {
@@ -348,6 +435,7 @@ impl World {
                 Some(self.conns[*conn as usize].tab)
             }
             Event::Tick(n, _) | Event::Push(n, _) | Event::Write(n, _) | Event::Written(n, ..) => Some(*n),
+            Event::TabEnds(n, _) | Event::Undo(n, _) | Event::Choose(n, _) => Some(*n),
             Event::Act(n) => Some(*n),
             _ => None,
         }
@@ -376,6 +464,9 @@ impl Event {
             Self::Write(n, _) => format!("tab {n} writes to its device"),
             Self::Written(n, ..) => format!("tab {n} has written to its device"),
             Self::Act(n) => format!("the person at tab {n} does something"),
+            Self::TabEnds(n, _) => format!("tab {n} ends"),
+            Self::Undo(n, _) => format!("the person at tab {n} takes a step back"),
+            Self::Choose(n, _) => format!("the person at tab {n} chooses"),
             Self::Load(n) => format!("tab {n} loads"),
             Self::Trouble => "trouble".to_owned(),
             Self::Strike(n) => format!("trouble strikes tab {n}"),

@@ -79,7 +79,8 @@ impl Judgement<'_> {
     /// Whether the tab whose value waited has written another one.
     fn is_superseded(&self, old: &Conflict) -> bool {
         let mine = old.other.client.as_ref() == Some(&self.author.client);
-        mine && self.change.ops.iter().any(|op| writes(op, &old.cell))
+        // By a choice in another record about the same cell too.
+        mine && self.change.ops.iter().chain(&self.commit.ops).any(|op| writes(op, &old.cell))
     }
 
     /// Whether what was settled without a choice says the same on both sides.

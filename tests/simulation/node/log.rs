@@ -4,12 +4,16 @@ use lockstep::server::store::Appended;
 use lockstep::sync::protocol::{Code, Commit, ServerMessage};
 use lockstep::sync::room::{Room, RoomState};
 
+use super::faults::without_tombstones;
 use super::{FAILED_RETRY_MS, Judged, dashboard_id};
 use crate::network::ConnId;
 use crate::world::{Backup, Event, Fault, World};
 
 impl World {
     pub(super) fn append(&mut self) {
+        if self.fault == Some(Fault::SwapsCommits) {
+            self.swap_commits();
+        }
         let commits = self.node.judged.iter().map(|Judged { commit, body, .. }| Appended {
             revision: commit.revision,
             client: commit.client.clone(),
@@ -28,6 +32,17 @@ impl World {
         }
         let wait = self.random.between(1, self.climate.disk_ms);
         self.after(wait, Event::Appended(self.node.boot, well));
+    }
+
+    /// The last two commits change places.
+    fn swap_commits(&mut self) {
+        if let [.., one, two] = &mut self.node.judged[..] {
+            std::mem::swap(one, two);
+            std::mem::swap(&mut one.commit.revision, &mut two.commit.revision);
+            for judged in [one, two] {
+                judged.body = serde_json::to_string(&judged.commit).expect("JSON").into();
+            }
+        }
     }
 
     /// The disk has answered.
@@ -118,6 +133,9 @@ impl World {
         if self.fault == Some(Fault::ForgetsTombstones) {
             state["dashboard"]["removed"] = serde_json::json!({});
         }
+        if self.fault == Some(Fault::ForgetsWriters) {
+            state["cells"] = serde_json::json!([]);
+        }
         if self.disk.save_snapshot(room.revision(), state.to_string()).is_err() {
             self.reconnect();
         }
@@ -163,7 +181,17 @@ impl World {
         let state: RoomState = serde_json::from_str(&opened.state).expect("a state");
         let mut room = Room::from_state(state);
         for stored in opened.commits {
-            room.replay(&serde_json::from_str(&stored.body).expect("a commit"));
+            let mut commit: Commit = serde_json::from_str(&stored.body).expect("a commit");
+            if self.fault == Some(Fault::ReplaysWithoutRecords) {
+                commit.conflicts.clear();
+            }
+            room.replay(&commit);
+            if self.fault == Some(Fault::ReplaysOtherTombstones) {
+                let oldest = room.dashboard().removed.values().map(|removed| removed.revision).min();
+                let goes = room.dashboard().removed.iter().find(|(_, of)| Some(of.revision) == oldest);
+                let goes = goes.filter(|_| room.dashboard().removed.len() > 1).map(|(id, _)| id.clone());
+                room = without_tombstones(&room, |id| goes.as_ref().is_some_and(|goes| goes.as_str() == id));
+            }
         }
         self.ledger.opened(&room);
         self.node.heard = room.revision();
