@@ -10,7 +10,7 @@ use lockstep::sync::protocol::{Change, Commit};
 use lockstep::sync::room::Author;
 use serde_json::Value;
 
-use super::history::{History, PRESENCE, TEXT, read, same, widget, writes};
+use super::history::{History, PRESENCE, TEXT, Write, read, same, widget, writes};
 use super::{Broken, MAX_OPEN, must};
 
 /// Writes of a cell of which a room still knows the value before.
@@ -198,8 +198,12 @@ impl Judgement<'_> {
     fn edit_of_removed(&self, id: &WidgetId, op: &Op, within: &Within) -> Result<End, Broken> {
         let cell = Cell::widget(id, PRESENCE);
         let own = within.written.contains(&cell);
-        let last = self.history.writes(&cell, self.change.base).next_back();
-        let unseen = last.is_some_and(|last| last.past.client != self.author.client) && !own;
+        // A removal that its author made as well, not knowing of the other, is the other's still.
+        let others = |others: bool, write: Write<'_>| match write.op {
+            Op::RemoveWidget { .. } => others || write.past.client != self.author.client,
+            _ => false,
+        };
+        let unseen = self.history.writes(&cell, self.change.base).fold(false, others) && !own;
         must(unseen || within.chose, || "S6: an edit of a removed widget is taken".to_owned())?;
         let waits = |record: &&Arc<Conflict>| {
             record.cell == cell
@@ -229,7 +233,10 @@ impl Judgement<'_> {
             return Ok(End::Applied);
         }
         let edits = self.history.unseen_edits(id, self.change.base, &self.author.client);
-        let meets = self.is_kept(&cell) && self.others_worked_on(id);
+        // A removal that waits already is kept as it is when it comes again.
+        let mine = self.mine(true.into());
+        let waits = self.after.open_conflicts().any(|record| record.cell == cell && mine.is(&record.other));
+        let meets = (self.is_kept(&cell) || (waits && !applied)) && self.others_worked_on(id);
         if edits.is_empty() {
             if meets {
                 return Ok(if applied { End::Over } else { End::Kept });
@@ -242,7 +249,6 @@ impl Judgement<'_> {
         let latest = within.strategy == Strategy::Latest;
         must(applied == latest, || format!("S6: {id} is not there as the setting says"))?;
         let alone = self.is_alone(index);
-        let mine = self.mine(true.into());
         let record = self.after.open_conflicts().find(|record| {
             let (removal, edited) =
                 if latest { (&record.kept, &record.other) } else { (&record.other, &record.kept) };
