@@ -67,6 +67,8 @@ test.describe("with 300 dashboards", () => {
     const page = ada.page;
     await page.goto("/");
     const search = page.getByTestId("list-search");
+    // The page's keys are there once its code is.
+    await expect(page.getByTestId("new-dashboard").first()).toBeEnabled();
     await page.keyboard.press("/");
     await expect(search).toBeFocused();
     await page.keyboard.type("bOARD 07");
