@@ -160,13 +160,14 @@ impl Dashboard {
 
     /// Keeps settled conflicts within [`MAX_SETTLED`]. Returns those that went.
     fn forget_old_choices(&mut self) -> Vec<Arc<Conflict>> {
-        if self.conflicts.len() <= MAX_SETTLED {
+        let settled = self.conflicts.values().filter(|conflict| conflict.settled.is_some()).count();
+        let excess = settled.saturating_sub(MAX_SETTLED);
+        if excess == 0 {
             return Vec::new();
         }
         let settled = |conflict: &Arc<Conflict>| Some((conflict.settled.as_ref()?.at, conflict.id.clone()));
         let mut oldest: Vec<_> = self.conflicts.values().filter_map(settled).collect();
         oldest.sort_unstable();
-        let excess = oldest.len().saturating_sub(MAX_SETTLED);
         oldest.into_iter().take(excess).filter_map(|(_, id)| self.conflicts.remove(&id)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What a dashboard is: a titled grid of widgets, and the one way to change it, `Dashboard::apply`.
+//! Dashboard: a titled grid of widgets, and the one way to change it, `Dashboard::apply`.
 //!
 //! Pure: no IO, no clock, no randomness, no framework. Imports nothing of this crate.
 

@@ -26,6 +26,9 @@ pub const MAX_UPDATE_BYTES: usize = (64 * 1024 - 512) / 4 * 3;
 /// Bits of a Yjs client id, the same bound that JavaScript's whole numbers have.
 const AUTHOR_MASK: u64 = (1 << 53) - 1;
 
+/// A Yjs v1 update of no blocks and no deletions.
+const NO_EDIT: [u8; 2] = [0, 0];
+
 /// A Yjs v1 update, base64 on the wire.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Update(Arc<[u8]>);
@@ -35,14 +38,18 @@ impl Update {
         Self(bytes.into())
     }
 
+    /// An update that holds no edit: no blocks, and nothing deleted.
+    pub fn empty() -> Self {
+        Self::new(NO_EDIT)
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// True where it holds no edit at all.
     pub fn is_empty(&self) -> bool {
-        // No blocks, and nothing deleted.
-        self.0[..] == [0, 0]
+        self.0[..] == NO_EDIT
     }
 
     /// The strings that it inserts, in the order of typing; `None` where it is no update of a note.

@@ -41,9 +41,14 @@ pub enum Weighed {
 /// The cell under which it is noted who wrote: a choice has one of its own.
 pub fn written_cell(op: &Op) -> Option<Cell> {
     match op {
-        Op::SettleConflict { conflict, .. } => Some(Cell::dashboard(&format!("conflict.{conflict}"))),
+        Op::SettleConflict { conflict, .. } => Some(choice_cell(conflict)),
         op => op.cell(),
     }
+}
+
+/// The cell of the choice in a conflict.
+fn choice_cell(conflict: &ConflictId) -> Cell {
+    Cell::dashboard(&format!("conflict.{conflict}"))
 }
 
 /// What an op is weighed with.
@@ -99,20 +104,19 @@ impl Scales<'_> {
         let own = self
             .own_waiting(&cell)
             .filter(|own| cell.field != REMOVED || own.other.value.as_array().is_none_or(Vec::is_empty));
-        let (id, base) = match own {
-            Some(own) => (own.id.clone(), own.base.clone()),
-            None if self.dashboard.open_conflicts().count() >= MAX_OPEN_CONFLICTS => {
-                return Weighed::Refuse(OpError::TooManyConflicts);
-            }
-            None => (self.id.clone(), base),
+        let record = |kept, other| match own {
+            Some(own) => Ok(Box::new(Conflict { kept, other, ..Conflict::clone(own) })),
+            None => self.record(cell, base, kept, other),
         };
-        let record = |kept, other| Box::new(Conflict { id, cell, base, kept, other, settled: None });
         match self.dashboard.strategy() {
             Strategy::Latest => {
                 let mine = Side { revision: Some(self.stamp.revision), ..mine };
-                Weighed::PerformOver(record(mine, Side { revision: None, ..theirs }))
+                record(mine, Side { revision: None, ..theirs })
+                    .map_or_else(Weighed::Refuse, Weighed::PerformOver)
             }
-            Strategy::First | Strategy::Ask => Weighed::Keep(record(theirs, mine)),
+            Strategy::First | Strategy::Ask => {
+                record(theirs, mine).map_or_else(Weighed::Refuse, Weighed::Keep)
+            }
         }
     }
 
@@ -164,7 +168,7 @@ impl Scales<'_> {
         let ops = edits.iter().filter_map(|(field, write)| {
             let op = match field.as_str() {
                 // The tombstone's text has the edits already; an empty update marks that there were some.
-                TEXT => Op::EditText { id: id.clone(), update: Update::new([0, 0]) },
+                TEXT => Op::EditText { id: id.clone(), update: Update::empty() },
                 field => {
                     let value = self.written_by(id, field, write).unwrap_or_else(|| widget.value(field));
                     Op::Set { id: id.clone(), field: field.to_owned(), value }
@@ -208,7 +212,7 @@ impl Scales<'_> {
     /// what others wrote unseen.
     fn choice(&self, id: &ConflictId, choose: &Choice) -> Result<(), OpError> {
         let Some(conflict) = self.dashboard.conflicts.get(id) else { return Ok(()) };
-        let chosen = Cell::dashboard(&format!("conflict.{id}"));
+        let chosen = choice_cell(id);
         if *choose == Choice::Reopen {
             return match self.cells.unseen(&chosen, self.base, self.client) {
                 Some(_) => Err(OpError::ChosenSince),

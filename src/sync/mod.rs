@@ -1,4 +1,4 @@
-//! How copies of a dashboard stay in agreement. Pure: time and ids come in as arguments.
+//! Synchronisation of the copies of a dashboard. Pure: time and ids come in as arguments.
 //!
 //! - **S1 The log decides.** A dashboard is the fold of its log. The room judges each change against
 //!   the state at the log's end and appends the verdict, a commit, with the next revision;

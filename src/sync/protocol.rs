@@ -1,4 +1,4 @@
-//! What travels on the socket: protocol 1, one JSON object a text frame, `type` first.
+//! Wire protocol 1 of the socket: one JSON object a text frame, `type` first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

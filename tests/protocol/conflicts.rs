@@ -30,17 +30,23 @@ async fn judged(
     }
 }
 
+/// Grace names the widget; Ada, as one who has heard nothing since revision 0, names it too and removes it.
+/// Returns both, and the commits of what Ada did.
+async fn removed_unaware(server: &Server, id: &str) -> (Client, Client, [Value; 2]) {
+    let mut grace = server.joined("grace", id).await;
+    judged((&mut grace, "grace"), id, (1, 0), set("Grace’s")).await;
+    let mut ada = server.joined("ada", id).await;
+    let over = judged((&mut ada, "ada"), id, (1, 0), set("Ada’s")).await;
+    let gone = judged((&mut ada, "ada"), id, (2, 0), remove("w1")).await;
+    (grace, ada, [over, gone])
+}
+
 #[tokio::test]
 async fn s6_a_removal_meets_an_unseen_edit_over_which_its_author_wrote() {
     let server = server().await;
     let id = server.dashboard().await;
-    let mut grace = server.joined("grace", &id).await;
-    judged((&mut grace, "grace"), &id, (1, 0), set("Grace’s")).await;
-    // As one that was away: it has heard nothing since revision 0.
-    let mut ada = server.joined("ada", &id).await;
-    let over = judged((&mut ada, "ada"), &id, (1, 0), set("Ada’s")).await;
+    let (_grace, mut ada, [over, gone]) = removed_unaware(&server, &id).await;
     assert_eq!(over["conflicts"][0]["other"]["value"], "Grace’s");
-    let gone = judged((&mut ada, "ada"), &id, (2, 0), remove("w1")).await;
     let conflicts = gone["conflicts"].as_array().expect("conflicts");
     let removal = conflicts.iter().find(|conflict| conflict["cell"]["field"] == "removed");
     let removal = removal.expect("the removal meets what grace wrote");
@@ -77,11 +83,7 @@ async fn s4_what_cannot_be_performed_on_a_removed_note_is_refused() {
 async fn s1_a_restarted_server_has_the_records_that_were() {
     let server = server().await;
     let id = server.dashboard().await;
-    let mut grace = server.joined("grace", &id).await;
-    judged((&mut grace, "grace"), &id, (1, 0), set("Grace’s")).await;
-    let mut ada = server.joined("ada", &id).await;
-    judged((&mut ada, "ada"), &id, (1, 0), set("Ada’s")).await;
-    judged((&mut ada, "ada"), &id, (2, 0), remove("w1")).await;
+    let (mut grace, _ada, _) = removed_unaware(&server, &id).await;
     judged(
         (&mut grace, "grace"),
         &id,

@@ -1,4 +1,4 @@
-//! What this tab makes of what the server says.
+//! Handling of server messages in this tab.
 
 use std::collections::BTreeMap;
 

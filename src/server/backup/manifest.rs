@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::BackupError;
+use crate::app::format::count;
 
 /// The manifest's file in a backup.
 pub const NAME: &str = "manifest.json";
@@ -117,17 +118,18 @@ pub(super) fn weigh(path: &Path) -> std::io::Result<(u64, String)> {
 
 /// A number of dashboards and of their commits, for people.
 pub fn dashboards_in_words(dashboards: u64, commits: u64) -> String {
-    format!("{} with {}", count(dashboards, "dashboard"), count(commits, "commit"))
+    let [dashboards, commits] = [dashboards, commits].map(whole);
+    format!("{} with {}", count(dashboards, "dashboard", "dashboards"), count(commits, "commit", "commits"))
 }
 
 /// A number of series and of their points, for people.
 pub fn series_in_words(series: u64, points: u64) -> String {
     // One series is called as many are.
-    format!("{series} series with {}", count(points, "point"))
+    format!("{series} series with {}", count(whole(points), "point", "points"))
 }
 
-fn count(n: u64, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+fn whole(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Who wrote each cell, and what it said before: by this it is told who had not seen what.
+//! Write log of each cell: its last writers and its earlier values. By this it is told who had not seen what.
 //!
 //! For every client it is known whether another one has written a cell since a revision. Two writes are enough
 //! for that: the last one, and the last one of any other client than that.

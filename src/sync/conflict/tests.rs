@@ -1,4 +1,4 @@
-//! What becomes of edits that meet, on a room without anything around it.
+//! Tests of conflicts: edits that meet, on a room without anything around it.
 
 use super::*;
 use crate::dashboard::{Frame, Kind, NoteText, User, UserId, Widget};

@@ -22,7 +22,7 @@ use crate::server::clock::now_ms;
 use crate::server::store::StoreError;
 use crate::server::store::last_write::LastWrite;
 use crate::server::store::sqlite::checkpoint::{REST_AFTER, REST_BYTES};
-use crate::server::store::sqlite::connection::{LeftLog, WriteConnection};
+use crate::server::store::sqlite::connection::{LeftLog, WriteConnection, empty_log};
 use crate::server::store::sqlite::writer::{PROBE_BYTES, PROBE_FAILING_BYTES, in_doubt, probe};
 use crate::server::store::sqlite::{failed, log_of, migrate};
 
@@ -204,9 +204,9 @@ impl Writer {
         let connection = self.connection.get().await?;
         let wait = |ms: u128| format!("PRAGMA busy_timeout = {ms}");
         sqlx::query(&wait(REST_BUSY_MS.into())).execute(&mut *connection).await.map_err(failed)?;
-        let cut = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
+        let cut = empty_log(connection).await;
         sqlx::query(&wait(BUSY.as_millis())).execute(connection).await.map_err(failed)?;
-        cut.map(drop).map_err(failed)
+        cut.map(drop)
     }
 
     /// Makes a group durable, shows it to those who ask, and answers.

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::super::StoreError;
-use super::connection::WriteConnection;
+use super::connection::{WriteConnection, empty_log};
 use super::{failed, log_of};
 
 /// Bytes written between two checkpoints, about: what a reader has to look through, and a restart to
@@ -139,7 +139,5 @@ async fn checkpoint(connection: &mut WriteConnection) -> Result<(), StoreError> 
 
 /// False where somebody who reads was in the way.
 async fn cut(connection: &mut WriteConnection) -> Result<bool, StoreError> {
-    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection.get().await?).await;
-    let busy: i64 = row.and_then(|row| row.try_get(0)).map_err(failed)?;
-    Ok(busy == 0)
+    empty_log(connection.get().await?).await
 }

@@ -59,7 +59,7 @@ impl LeftLog {
 }
 
 /// Writes the log into the database and empties it. False where a reader is in the way.
-async fn empty_log(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+pub(in crate::server) async fn empty_log(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
     let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await;
     let busy: i64 = row.and_then(|row| row.try_get(0)).map_err(failed)?;
     Ok(busy == 0)
