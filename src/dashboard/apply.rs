@@ -65,7 +65,7 @@ impl Dashboard {
                 }
             }
             Op::EditText { id, update } => {
-                let text = self.widgets.get(id).and_then(|widget| widget.text.as_ref()?.apply(update).ok());
+                let text = self.widgets.get(id).and_then(|widget| widget.text.as_ref()?.repeat(update).ok());
                 if let (Some(text), Some(widget)) = (text, self.widget_mut(id)) {
                     widget.text = Some(text);
                 }

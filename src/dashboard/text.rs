@@ -47,14 +47,27 @@ impl Update {
         &self.0
     }
 
-    /// True where it holds no edit at all.
-    pub fn is_empty(&self) -> bool {
-        self.0[..] == NO_EDIT
-    }
-
     /// The strings that it inserts, in the order of typing; `None` where it is no update of a note.
     pub fn typed(&self) -> Option<String> {
         yjs::typed(&self.0)
+    }
+
+    /// True where it is an update of a note that inserts and deletes nothing.
+    pub fn is_empty(&self) -> bool {
+        yjs::is_empty(&self.0) == Some(true)
+    }
+
+    /// Checks what can be seen without a text: that it is an update of a note, not too large, and an edit
+    /// at all.
+    fn check(&self) -> Result<(), OpError> {
+        if self.0.len() > MAX_UPDATE_BYTES {
+            return Err(OpError::TooLarge);
+        }
+        match yjs::is_empty(&self.0) {
+            None => Err(OpError::NotAnUpdate),
+            Some(true) => Err(OpError::EmptyUpdate),
+            Some(false) => Ok(()),
+        }
     }
 
     /// This update and the one after it as one; `None` where either cannot be read.
@@ -192,12 +205,18 @@ impl NoteText {
         self.plain.encode_utf16().count() as u32
     }
 
-    /// The text after an update. Errors where the update is no Yjs update, builds on edits that
-    /// this text does not have, or makes the note larger than [`MAX_NOTE_BYTES`].
+    /// The text after somebody's edit. Errors where the update is none, builds on edits that this text does
+    /// not have, leaves clocks of an author out, or makes the note larger than [`MAX_NOTE_BYTES`].
     pub fn apply(&self, update: &Update) -> Result<Self, OpError> {
-        if update.0.len() > MAX_UPDATE_BYTES {
-            return Err(OpError::TooLarge);
-        }
+        update.check()?;
+        let (doc, text) = self.open(0);
+        check_clocks(&doc, &update.0)?;
+        merge(&doc, &update.0)?;
+        close(&doc, &text)
+    }
+
+    /// The text after an update of the log, as it is: whoever let it in has judged it.
+    pub fn repeat(&self, update: &Update) -> Result<Self, OpError> {
         let (doc, text) = self.open(0);
         merge(&doc, &update.0)?;
         close(&doc, &text)
@@ -274,6 +293,7 @@ impl NoteText {
             Some(state) if state.0.len() > MAX_NOTE_BYTES => Err(OpError::TooLarge),
             Some(state) => {
                 let (doc, text) = Self::default().open(0);
+                check_clocks(&doc, &state.0)?;
                 merge(&doc, &state.0)?;
                 close(&doc, &text)
             }
@@ -315,6 +335,17 @@ impl NoteText {
 
 fn sticky<T: ReadTxn>(text: &TextRef, txn: &T, at: u32, assoc: Assoc) -> Option<Anchor> {
     text.sticky_index(txn, at, assoc).map(Anchor)
+}
+
+/// Checks that an update goes on where each of its authors stands. The library needs only the neighbours of
+/// what is inserted; other peers wait for what is left out.
+fn check_clocks(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {
+    if !is_plain_text(bytes) {
+        return Err(OpError::NotAnUpdate);
+    }
+    let known = doc.transact().state_vector();
+    let known = |client| u64::from(known.get(&ClientID::new(client)));
+    if yjs::follows(bytes, known) { Ok(()) } else { Err(OpError::TextUnknownBase) }
 }
 
 fn merge(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {
@@ -387,6 +418,48 @@ mod tests {
         let sent = Anchor::decode(&anchor.encode()).expect("round trip");
         let (longer, _, _) = typed(&base, 2, 0, 0, ">>");
         assert_eq!(longer.index_of(&sent), Some(4));
+    }
+
+    #[test]
+    fn an_update_that_leaves_a_clock_of_its_author_out_is_an_error() {
+        let base = NoteText::from_plain("abc", 1);
+        let (one, first, _) = typed(&base, 7, 0, 0, "x");
+        let (two, second, _) = typed(&one, 7, 4, 0, "y");
+        let (_, third, _) = typed(&two, 7, 0, 0, "z");
+        let one = base.apply(&first).expect("the first");
+        // Its neighbours are known: the library alone would take it.
+        assert_eq!(one.apply(&third), Err(OpError::TextUnknownBase));
+        assert_eq!(one.repeat(&third).expect("as a log may have it").plain(), "zxabc");
+        let with_hole = first.merged(&third).expect("two updates");
+        assert_eq!(base.apply(&with_hole), Err(OpError::TextUnknownBase));
+        assert_eq!(one.apply(&with_hole), Err(OpError::TextUnknownBase));
+        let whole = first.merged(&second).and_then(|both| both.merged(&third)).expect("three updates");
+        for text in [&base, &one] {
+            assert_eq!(text.apply(&whole).expect("no hole").plain(), "zxabcy");
+        }
+        let holed = NoteText { state: one.repeat(&third).expect("repeats").state, plain: "".into() };
+        assert_eq!(holed.accepted(), Err(OpError::TextUnknownBase));
+    }
+
+    #[test]
+    fn deleting_what_nobody_has_is_an_error() {
+        let base = NoteText::from_plain("abc", 1);
+        // No blocks; of client 1, so many clocks from 2 on.
+        let deleting = |clocks| Update::new([0, 1, 1, 1, 2, clocks]);
+        assert_eq!(base.apply(&deleting(1)).expect("the last one").plain(), "ab");
+        assert_eq!(base.apply(&deleting(2)), Err(OpError::TextUnknownBase));
+        assert_eq!(NoteText::default().apply(&deleting(1)), Err(OpError::TextUnknownBase));
+    }
+
+    #[test]
+    fn an_update_of_nothing_is_no_edit() {
+        let base = NoteText::from_plain("abc", 1);
+        for nothing in [&[0, 0][..], &[0, 1, 1, 0], &[0, 1, 1, 1, 0, 0]] {
+            assert_eq!(base.apply(&Update::new(nothing)), Err(OpError::EmptyUpdate), "{nothing:?}");
+        }
+        // What somebody else has deleted already is no mistake to delete.
+        let (without, deletion, _) = typed(&base, 2, 0, 1, "");
+        assert_eq!(without.apply(&deletion).expect("agrees").plain(), "bc");
     }
 
     #[test]

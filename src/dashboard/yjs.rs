@@ -5,6 +5,8 @@
 //! A note needs none of that, so whatever is no text is turned down before the library sees it.
 //! The format: <https://github.com/yjs/yjs/blob/main/INTERNALS.md>.
 
+use std::collections::BTreeMap;
+
 /// Kinds of blocks, in the lower five bits of a block's first byte.
 const GC: u8 = 0;
 const DELETED: u8 = 1;
@@ -24,6 +26,16 @@ const CLOCKS: u64 = 1 << 31;
 /// The name of the one root that a note has.
 const ROOT: &[u8] = b"text";
 
+/// A part of an update, in the order in which it stands there.
+enum Part<'a> {
+    /// A string that is inserted.
+    Text(&'a str),
+    /// Clocks of a client that are here, from the first to behind the last.
+    Block { client: u64, from: u64, to: u64 },
+    /// Clocks of a client that are deleted, from the first to behind the last.
+    Deleted { client: u64, from: u64, to: u64 },
+}
+
 /// True where the bytes are a whole update of plain text in the root `text`, and nothing else.
 pub fn is_plain_text(update: &[u8]) -> bool {
     Reader { rest: update }.update(|_| ()).is_some()
@@ -32,8 +44,42 @@ pub fn is_plain_text(update: &[u8]) -> bool {
 /// The strings that an update inserts, in the order of typing; `None` where it is no plain text.
 pub fn typed(update: &[u8]) -> Option<String> {
     let mut typed = String::new();
-    Reader { rest: update }.update(|text| typed.push_str(text))?;
+    Reader { rest: update }.update(|part| {
+        if let Part::Text(text) = part {
+            typed.push_str(text);
+        }
+    })?;
     Some(typed)
+}
+
+/// True where an update inserts and deletes nothing; `None` where it is no plain text.
+pub fn is_empty(update: &[u8]) -> Option<bool> {
+    let mut empty = true;
+    Reader { rest: update }.update(|part| {
+        if let Part::Block { from, to, .. } | Part::Deleted { from, to, .. } = part {
+            empty &= from == to;
+        }
+    })?;
+    Some(empty)
+}
+
+/// True where an update leaves no clock of any client out, and deletes only what is there, given how many
+/// clocks of a client are known. A peer that waits for the clocks in between would wait for ever.
+pub fn follows(update: &[u8], known: impl Fn(u64) -> u64) -> bool {
+    let mut ends: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut follows = true;
+    let read = Reader { rest: update }.update(|part| match part {
+        Part::Text(_) => {}
+        Part::Block { client, from, to } => {
+            let end = ends.entry(client).or_insert_with(|| known(client));
+            follows &= from <= *end;
+            *end = to.max(*end);
+        }
+        Part::Deleted { client, to, .. } => {
+            follows &= to <= ends.get(&client).copied().unwrap_or_else(|| known(client));
+        }
+    });
+    read.is_some() && follows
 }
 
 struct Reader<'a> {
@@ -41,31 +87,38 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Hands every inserted string on. `None` at the first thing that does not belong into a note.
-    fn update(mut self, mut inserted: impl FnMut(&str)) -> Option<()> {
+    /// Hands every part on. `None` at the first thing that does not belong into a note.
+    fn update(mut self, mut part: impl FnMut(Part)) -> Option<()> {
         for _ in 0..self.number()? {
             let blocks = self.number()?;
-            let mut clock = self.id()?;
+            let client = self.client()?;
+            let mut clock = self.clock()?;
             for _ in 0..blocks {
-                clock = within(clock + self.block(&mut inserted)?, CLOCKS)?;
+                let from = clock;
+                let (length, here) = self.block(&mut part)?;
+                clock = within(from + length, CLOCKS)?;
+                if here {
+                    part(Part::Block { client, from, to: clock });
+                }
             }
         }
-        // What is deleted: ranges by client.
         for _ in 0..self.number()? {
-            self.client()?;
+            let client = self.client()?;
             for _ in 0..self.number()? {
-                within(self.clock()? + self.clock()?, CLOCKS)?;
+                let from = self.clock()?;
+                let to = within(from + self.clock()?, CLOCKS)?;
+                part(Part::Deleted { client, from, to });
             }
         }
         self.rest.is_empty().then_some(())
     }
 
-    /// Reads one block; returns its length.
-    fn block(&mut self, inserted: &mut impl FnMut(&str)) -> Option<u64> {
+    /// Reads one block; returns its length, and whether it is here or only skipped.
+    fn block(&mut self, part: &mut impl FnMut(Part)) -> Option<(u64, bool)> {
         let info = self.byte()?;
         let kind = info & KIND;
         if kind == GC || kind == SKIP {
-            return self.clock();
+            return Some((self.clock()?, kind == GC));
         }
         if info & HAS_LEFT != 0 {
             self.id()?;
@@ -79,11 +132,11 @@ impl Reader<'_> {
             of_root.then_some(())?;
         }
         match kind {
-            DELETED => self.clock(),
+            DELETED => Some((self.clock()?, true)),
             STRING => {
                 let text = std::str::from_utf8(self.bytes()?).ok()?;
-                inserted(text);
-                Some(text.encode_utf16().count() as u64)
+                part(Part::Text(text));
+                Some((text.encode_utf16().count() as u64, true))
             }
             _ => None,
         }

@@ -44,6 +44,9 @@ impl<'a> Typing<'a> {
             let (piece, later) = rest.split_at(piece_end(rest));
             let text = self.text(id).ok_or(OpError::NoText)?;
             let (update, splice) = text.splice(self.author, at, remove, piece);
+            if splice.removed.is_empty() && splice.inserted.is_empty() {
+                return Ok(());
+            }
             let op = Op::EditText { id: id.clone(), update };
             self.edit.perform(&op)?;
             match self.typed.last_mut() {
