@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 use super::edit::OpError;
 use super::layout::{COLUMNS, MAX_ROWS, MAX_Y};
 use super::widget::{MAX_FAMILY, check_value};
-use super::{Dashboard, Edit, Frame, Kind, MAX_TITLE_CHARS, NoteText, Op, Stamp, Widget, WidgetId, grafana};
+use super::{
+    Dashboard, Edit, Frame, Kind, MAX_TITLE_CHARS, NoteText, Op, Stamp, Widget, WidgetId, grafana, line_ends,
+};
 
 /// The format that is written, and the only one there has been.
 pub const FORMAT: u64 = 1;
@@ -244,7 +246,7 @@ pub(super) fn set_option(widget: &mut Widget, name: &str, value: Value, what: &s
 /// Gives a note its text, as much of it as a note takes.
 pub(super) fn set_text(widget: &mut Widget, text: &str, what: &str, report: &mut Report) {
     // A new document, so any author will do.
-    let (text, whole) = NoteText::from_long_plain(text, 1);
+    let (text, whole) = NoteText::from_long_plain(&line_ends::normalized(text), 1);
     if !whole {
         report.say(what, "Its text is longer than a note takes; the rest was left out.");
     }

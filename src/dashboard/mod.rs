@@ -7,6 +7,7 @@ pub mod fold;
 pub mod grafana;
 pub mod id;
 pub mod layout;
+pub mod line_ends;
 pub mod number;
 pub mod op;
 pub mod order;
