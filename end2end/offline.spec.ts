@@ -1,5 +1,6 @@
 // A cut line: edits made meanwhile are kept, and land when it is mended.
 import { expect, test } from "./fixtures.ts";
+import { push } from "./wall.ts";
 
 // What Chromium itself writes about a connection that a test has cut.
 const CUT = /WebSocket connection|net::ERR_|Failed to load resource/;
@@ -83,4 +84,51 @@ test("many short cuts lose nothing and double nothing", async ({ server, arrive,
   }
   await ada.saved();
   expect((await server.read(id)).dashboard.widgets[note].text.plain).toBe(written);
+});
+
+/** The Yjs state of a text of at most 127 bytes, in base64: one insertion by one client, and nothing deleted. */
+function stateOf(text: string): string {
+  const string = (of: string) => [Buffer.byteLength(of), ...Buffer.from(of)];
+  const [clients, structs, client, clock, inserted, root, deletions] = [1, 1, 7, 0, 4, 1, 0];
+  const state = [clients, structs, client, clock, inserted, root, ...string("text"), ...string(text), deletions];
+  return Buffer.from(state).toString("base64");
+}
+
+test("one key in a note with CR LF is one insertion, and the other's is where they wrote it", async ({ server, arrive, line }) => {
+  const id = await server.dashboard("From elsewhere");
+  const cable = await line();
+  const ada = await arrive("Ada", { line: cable, complains: CUT });
+  const grace = await arrive("Grace");
+  await ada.open(id);
+  await grace.open(id);
+  const text = "first\r\nsecond\r\nthird";
+  const note = { kind: "note", title: "Runbook", frame: { x: 0, y: 0, w: 8, h: 8 }, options: {} };
+  const widget = { ...note, text: { state: stateOf(text), plain: text } };
+  await push(grace.page, id, [{ op: "add_widget", id: "n1", widget }]);
+  const plain = async () => (await server.read(id)).dashboard.widgets.n1.text.plain;
+  expect(await plain()).toBe(text);
+
+  const hers = await ada.note("n1");
+  await expect(hers).toHaveValue("first\nsecond\nthird");
+  cable.cut();
+  await ada.page.keyboard.press("ControlOrMeta+End");
+  await ada.page.keyboard.type("!");
+  await expect(hers).toHaveValue("first\nsecond\nthird!");
+  await expect(ada.sync).not.toHaveAttribute("data-pending", "0");
+
+  const his = await grace.note("n1");
+  const behind = "first\nsecond".length;
+  await his.evaluate((area: HTMLTextAreaElement, at) => area.setSelectionRange(at, at), behind);
+  await grace.page.keyboard.type(" one");
+  await grace.saved();
+  expect(await plain()).toBe("first\r\nsecond one\r\nthird");
+
+  cable.mend();
+  await ada.saved();
+  for (const field of [hers, his]) await expect(field).toHaveValue("first\nsecond one\nthird!");
+  expect(await plain()).toBe("first\r\nsecond one\r\nthird!");
+  // Carets stayed where their owners put them.
+  const caret = (of: typeof hers) => of.evaluate((area: HTMLTextAreaElement) => area.selectionStart);
+  expect(await caret(hers)).toBe("first\nsecond one\nthird!".length);
+  expect(await caret(his)).toBe("first\nsecond one".length);
 });

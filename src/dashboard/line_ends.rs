@@ -21,6 +21,9 @@ pub fn from_normalized(text: &str, at: u32) -> u32 {
 
 /// A replacement in the normalized form, `(at, remove, insert)`, as one in the text that has the same effect.
 pub fn splice_from_normalized(text: &str, at: u32, remove: u32, insert: &str) -> (u32, u32, String) {
+    if !text.contains('\r') {
+        return (at, remove, insert.to_owned());
+    }
     let (from, to) = (from_normalized(text, at), from_normalized(text, at + remove));
     let units: Vec<u16> = text.encode_utf16().collect();
     let next = insert.encode_utf16().next().or_else(|| units.get(to as usize).copied());
@@ -40,6 +43,7 @@ const LF: u16 = b'\n' as u16;
 /// The positions of the LF of each CR LF.
 fn pairs(text: &str) -> impl Iterator<Item = u32> {
     let mut before = 0;
+    let text = if text.contains('\r') { text } else { "" };
     text.encode_utf16().zip(0u32..).filter_map(move |(unit, at)| {
         let pair = before == CR && unit == LF;
         before = unit;

@@ -10,6 +10,7 @@ use web_sys::{HtmlInputElement, HtmlTextAreaElement};
 use super::people::{Editor, People};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::options::{as_text, parse};
+use crate::dashboard::line_ends::normalized;
 use crate::dashboard::widget::{Takes, check_value};
 use crate::dashboard::{Kind, Op, WidgetId};
 use crate::sync::protocol::Editing;
@@ -81,8 +82,9 @@ pub fn OptionField(
     let shown = memo(move || draft.get().unwrap_or_else(|| value.get()));
     let commit = move |text: String| {
         let (before, began) = start.get_value();
-        let as_before = before.as_ref() == Some(&text);
-        if as_before || text == value.get_untracked() {
+        // A text field has LF for each CR LF and CR of a value.
+        let as_before = before.is_some_and(|before| normalized(&before) == text);
+        if as_before || normalized(&value.read_untracked()) == text {
             typed(None);
             return true;
         }

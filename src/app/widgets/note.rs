@@ -2,6 +2,8 @@
 //!
 //! What is typed goes out as splices. What others type comes in around the caret, which stays with the
 //! character that it stands behind.
+//!
+//! Positions here are those of the field, which has LF for each CR LF and CR of a text.
 
 use crate::app::dynamic::{attr, effect, memo};
 use leptos::html::Textarea;
@@ -11,6 +13,7 @@ use web_sys::HtmlTextAreaElement;
 use super::markdown;
 use crate::app::components::people::People;
 use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetSignals};
+use crate::dashboard::line_ends::{from_normalized, normalized, splice_from_normalized, to_normalized};
 use crate::dashboard::text::{Anchor, Side};
 use crate::dashboard::{NoteText, User, WidgetId, op};
 use crate::sync::protocol::Editing;
@@ -37,7 +40,7 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
     let announce = move || {
         let Some(area) = area.get_untracked() else { return };
         let at = area.selection_end().ok().flatten().unwrap_or(0);
-        let caret = shown.with_value(|text| text.anchor(at, Side::Before)).map(|anchor| anchor.encode());
+        let caret = shown.with_value(|text| anchor(text, at, Side::Before)).map(|anchor| anchor.encode());
         let editing = Editing { id: Some(key.get_value()), field: op::TEXT.to_owned(), draft: None, caret };
         store.live(|live| live.editing(Some(editing)));
     };
@@ -49,13 +52,15 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
         let value = area.value();
         let before = shown.get_value();
         let caret = area.selection_end().ok().flatten().unwrap_or(0);
-        if let Some((at, remove, insert)) = difference(before.plain(), &value, caret) {
+        if let Some((at, remove, insert)) = difference(&normalized(before.plain()), &value, caret) {
             let now = text.get_untracked();
             let (at, remove) = carry_over(&before, &now, at, remove);
-            store.live(|live| live.splice(&key.get_value(), at, remove, &insert));
+            let (from, gone, put) = splice_from_normalized(now.plain(), at, remove, &insert);
+            store.live(|live| live.splice(&key.get_value(), from, gone, &put));
             let after = text.get_untracked();
-            if after.plain() != value {
-                area.set_value(after.plain());
+            let reads = normalized(after.plain());
+            if reads != value {
+                area.set_value(&reads);
                 // What does not fit is not taken at all: then the caret goes back to where it began.
                 let taken = if after == now { remove } else { insert.encode_utf16().count() as u32 };
                 let caret = at + taken;
@@ -94,7 +99,7 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
             return view! { <p class="placeholder">"Write here. Everybody sees it as you type."</p> }
                 .into_any();
         }
-        let text = store.with_values(&markdown::with_carets(text.plain(), &places));
+        let text = store.with_values(&markdown::with_carets(&normalized(text.plain()), &places));
         markdown::draw(markdown::read(&text), &users)
     };
     // The same text with the same metrics lies under the field: it gives the field its height, and the
@@ -102,7 +107,7 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
     let mirror = move || {
         typing.get().then(|| {
             let (places, users) = carets.get();
-            let text = markdown::with_carets(text.read().plain(), &places);
+            let text = markdown::with_carets(&normalized(text.read().plain()), &places);
             // A last empty line has no height without a character in it.
             markdown::draw_plain(&format!("{text}\u{200b}"), &users)
         })
@@ -129,7 +134,7 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
     }
 }
 
-/// Where the others' carets are in a text, in UTF-16 units, and whose they are.
+/// Where the others' carets are in the field, in UTF-16 units, and whose they are.
 fn carets(id: &WidgetId, text: Memo<NoteText>) -> Memo<(Vec<u32>, Vec<User>)> {
     let editors = People::here().editors_of(id);
     memo(move || {
@@ -140,7 +145,7 @@ fn carets(id: &WidgetId, text: Memo<NoteText>) -> Memo<(Vec<u32>, Vec<User>)> {
         let text = text.read();
         let place = |editor: &crate::app::components::people::Editor| {
             let anchor = Anchor::decode(editor.editing.caret.as_deref()?)?;
-            Some((text.index_of(&anchor)?, editor.user.clone()))
+            Some((index_of(&text, &anchor)?, editor.user.clone()))
         };
         let typing = editors.iter().filter(|editor| editor.editing.field == op::TEXT);
         typing.filter_map(place).take(markdown::MOST_CARETS).unzip()
@@ -149,10 +154,11 @@ fn carets(id: &WidgetId, text: Memo<NoteText>) -> Memo<(Vec<u32>, Vec<User>)> {
 
 /// Brings a field to a text. The caret and the selection stay with their characters.
 fn bring(area: &HtmlTextAreaElement, shown: &mut NoteText, text: NoteText) {
-    if area.value() != text.plain() {
+    let reads = normalized(text.plain());
+    if area.value() != reads {
         let from = area.selection_start().ok().flatten();
         let to = area.selection_end().ok().flatten();
-        area.set_value(text.plain());
+        area.set_value(&reads);
         if let (Some(from), Some(to)) = (from, to) {
             let (from, to) = (carry(shown, &text, from, Side::Before), carry(shown, &text, to, Side::Before));
             // Fails only for fields that have no text selection.
@@ -162,16 +168,26 @@ fn bring(area: &HtmlTextAreaElement, shown: &mut NoteText, text: NoteText) {
     *shown = text;
 }
 
-/// Where a place of one text is in a later one, staying with the character on its `side`.
+/// An anchor at a position of the field.
+fn anchor(text: &NoteText, at: u32, side: Side) -> Option<Anchor> {
+    text.anchor(from_normalized(text.plain(), at), side)
+}
+
+/// Where an anchor is in the field.
+fn index_of(text: &NoteText, anchor: &Anchor) -> Option<u32> {
+    text.index_of(anchor).map(|at| to_normalized(text.plain(), at))
+}
+
+/// Where a place of the field is when it shows a later text, staying with the character on its `side`.
 fn carry(before: &NoteText, after: &NoteText, at: u32, side: Side) -> u32 {
     if at == 0 && side == Side::Before {
         return 0;
     }
-    let anchored = before.anchor(at, side).and_then(|anchor| after.index_of(&anchor));
-    anchored.unwrap_or_else(|| at.min(after.len_utf16()))
+    let anchored = anchor(before, at, side).and_then(|anchor| index_of(after, &anchor));
+    anchored.unwrap_or_else(|| at.min(to_normalized(after.plain(), after.len_utf16())))
 }
 
-/// A splice of one text as a splice of a later one.
+/// A splice of the field as a splice of it when it shows a later text.
 fn carry_over(before: &NoteText, after: &NoteText, at: u32, remove: u32) -> (u32, u32) {
     if before == after {
         return (at, remove);
@@ -234,5 +250,53 @@ mod tests {
         assert_eq!(carry(&before, &after, 0, Side::Before), 0);
         assert_eq!(carry_over(&before, &after, 0, 5), (4, 5));
         assert_eq!(carry_over(&before, &after, 5, 5), (9, 5));
+    }
+
+    /// What one who sees `before` types into the field, as it is done to `now`.
+    fn typed(before: &NoteText, now: &NoteText, value: &str, caret: u32) -> (u32, u32, String) {
+        let typed = difference(&normalized(before.plain()), value, caret);
+        let (at, remove, insert) = typed.expect("something was typed");
+        let (at, remove) = carry_over(before, now, at, remove);
+        splice_from_normalized(now.plain(), at, remove, &insert)
+    }
+
+    #[test]
+    fn a_key_in_a_note_with_cr_lf_is_one_insertion() {
+        let note = NoteText::from_plain("one\r\ntwo\rthree\r\n", 1);
+        let at_the_end = typed(&note, &note, "one\ntwo\nthree\nx", 15);
+        assert_eq!(at_the_end, (16, 0, "x".to_owned()));
+        let between = typed(&note, &note, "one\ntwox\nthree\n", 8);
+        assert_eq!(between, (8, 0, "x".to_owned()));
+        // A backspace takes both characters of a line end.
+        assert_eq!(typed(&note, &note, "onetwo\nthree\n", 3), (3, 2, String::new()));
+    }
+
+    #[test]
+    fn a_place_in_a_note_with_cr_lf_stays_with_its_character() {
+        let before = NoteText::from_plain("one\r\ntwo\r\nthree", 1);
+        let (update, _) = before.splice(2, 5, 0, "and\r\n");
+        let after = before.apply(&update).expect("applies");
+        assert_eq!(after.plain(), "one\r\nand\r\ntwo\r\nthree");
+        // Behind "two", behind the line end after it, and at the end.
+        for at in [7, 8, 13] {
+            assert_eq!(carry(&before, &after, at, Side::Before), at + 4);
+        }
+        assert_eq!(carry(&before, &after, 3, Side::Before), 3);
+        assert_eq!(typed(&before, &after, "one\ntwo\nthree!", 14), (20, 0, "!".to_owned()));
+        assert_eq!(typed(&before, &after, "one\nthree", 4), (10, 5, String::new()));
+        // A place that nobody knows any more is within the field.
+        assert_eq!(carry(&NoteText::from_plain(&"x".repeat(99), 3), &after, 99, Side::Before), 17);
+    }
+
+    #[test]
+    fn carets_of_others_are_places_of_the_field() {
+        let note = NoteText::from_plain("one\r\ntwo\r\n", 1);
+        for at in 1..=8 {
+            let caret = anchor(&note, at, Side::Before).expect("an anchor");
+            assert_eq!(index_of(&note, &caret), Some(at));
+        }
+        // As a client sends it that counts CR and LF.
+        let caret = note.anchor(10, Side::Before).expect("an anchor");
+        assert_eq!(index_of(&note, &caret), Some(8));
     }
 }
