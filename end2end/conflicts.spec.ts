@@ -57,9 +57,11 @@ for (const first of ["Ada", "Grace"]) {
     await ada.rename(third, "Written by Ada alone");
     await grace.rename(orders, "Orders per day");
     await grace.rename(refunds, "Refunds in euro");
+    const writtenBy = Date.now();
     for (const person of [ada, grace]) {
       await expect(person.sync).toHaveAttribute("data-state", /reconnecting|offline/, { timeout: 15_000 });
     }
+    await expect.poll(() => Date.now() - writtenBy).toBeGreaterThan(2_000);
 
     const [one, two] = first === "Ada" ? [ada, grace] : [grace, ada];
     await comeBack(one, one === ada ? cables.Ada : cables.Grace);
@@ -85,6 +87,7 @@ for (const first of ["Ada", "Grace"]) {
       for (const said of ["Orders per hour", "Orders per day", "Ada", "Grace", "shows now"]) {
         await expect(title).toContainText(said);
       }
+      await expect(title.getByText(/arrived .+, written \d+ s earlier/)).toHaveCount(2);
       const removal = conflict(person, "removed by one, edited by the other");
       for (const said of ["Removed it", "Title", "Refunds in euro", "Ada", "Grace"]) {
         await expect(removal).toContainText(said);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::format::{self, count, field_label};
+use super::format::{self, ago, count, field_label, span};
 use super::{settings_in_words, unsaved, widgets};
 use crate::dashboard::op::REMOVED;
 use crate::dashboard::{Choice, Conflict, Op, Side, Strategy, UserId, Widget};
+use crate::sync::protocol::MIN_AGE_MS;
 use crate::sync::replica::Landed;
 
 /// Characters of a value in the middle of a sentence.
@@ -239,6 +240,15 @@ pub fn came_back(landed: Landed) -> String {
     }
 }
 
+/// When a side of a conflict came, and how much earlier it was written, against now.
+pub fn when(side: &Side, now_ms: u64) -> String {
+    let arrived = format!("arrived {}", ago(side.at, now_ms));
+    match side.written_at.map(|written| side.at.saturating_sub(written)) {
+        Some(waited) if waited >= MIN_AGE_MS => format!("{arrived}, written {} earlier", span(waited)),
+        _ => arrived,
+    }
+}
+
 /// What is said where several edits of others meet own ones at once.
 pub fn met_at_once(n: usize) -> String {
     format!("{} of others {} yours. Both sides are kept.", count(n, "edit", "edits"), meets(n))
@@ -256,7 +266,7 @@ mod tests {
 
     fn side(name: &str, value: Value) -> Side {
         let by = User { id: UserId::new(name).expect("an id"), name: name.to_owned(), ..User::default() };
-        Side { value, by, client: None, at: 0, revision: None }
+        Side { value, by, client: None, at: 0, written_at: None, revision: None }
     }
 
     fn conflict(field: &str, kept: Side, other: Side) -> Conflict {
@@ -319,6 +329,20 @@ mod tests {
             agreed(&hidden, Some(&widget)),
             "wrote “A” for the title of “Runbook”, and both sides agree"
         );
+    }
+
+    #[test]
+    fn a_side_tells_when_it_arrived_and_how_much_earlier_it_was_written() {
+        let arrived = Side { at: 100_000, ..side("Ada", json!("A")) };
+        assert_eq!(when(&arrived, 103_000), "arrived just now");
+        let offline = Side { written_at: Some(78_000), ..arrived.clone() };
+        assert_eq!(when(&offline, 103_000), "arrived just now, written 22 s earlier");
+        assert_eq!(when(&offline, 400_000), "arrived 5 min ago, written 22 s earlier");
+        // What was on its way, and what nobody can have written.
+        for odd in [99_500, 100_001] {
+            let odd = Side { written_at: Some(odd), ..arrived.clone() };
+            assert_eq!(when(&odd, 103_000), "arrived just now");
+        }
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub struct QueueRecord {
     /// Who made the changes.
     pub user: User,
     pub queue: StoredQueue,
+    /// When it was written, Unix milliseconds by this device's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
     /// What the server did not take, and its author is not done with.
     #[serde(default)]
     pub unsaved: Vec<Unsaved>,
@@ -70,6 +73,13 @@ pub struct OnDevice {
 }
 
 impl QueueRecord {
+    /// The record at a later time of this device's clock: its changes have become older since it was written.
+    pub fn read_at(self, now_ms: u64) -> Self {
+        // A clock that was set back says nothing.
+        let lay = self.at.map_or(0, |at| now_ms.saturating_sub(at));
+        Self { queue: self.queue.aged(lay), at: Some(now_ms), ..self }
+    }
+
     /// True where nobody loses anything with it.
     pub fn is_empty(&self) -> bool {
         self.queue.changes.is_empty() && self.unsaved.is_empty()

@@ -30,13 +30,13 @@ impl Live for ServiceProvider {
 
     fn edit_begun(&self, ops: Vec<Op>, began: Seen) {
         let written = ops.clone();
-        let outcome = self.0.borrow_mut().replica.edit_begun(ops, began);
+        let outcome = self.0.borrow_mut().replica_now().edit_begun(ops, began);
         self.outcome(outcome, &written, Duration::ZERO);
     }
 
     fn edit_along(&self, ops: Vec<Op>, began: Seen, along: Along) {
         let written = [ops.clone(), along.ops.clone()].concat();
-        let outcome = self.0.borrow_mut().replica.edit_along(ops, began, along);
+        let outcome = self.0.borrow_mut().replica_now().edit_along(ops, began, along);
         self.outcome(outcome, &written, Duration::ZERO);
     }
 
@@ -51,12 +51,12 @@ impl Live for ServiceProvider {
     }
 
     fn undo(&self) {
-        let outcome = self.0.borrow_mut().replica.undo();
+        let outcome = self.0.borrow_mut().replica_now().undo();
         self.step_back(outcome, "took back a step", "Not undone: somebody else has changed that since.");
     }
 
     fn redo(&self) {
-        let outcome = self.0.borrow_mut().replica.redo();
+        let outcome = self.0.borrow_mut().replica_now().redo();
         self.step_back(outcome, "did a step again", "Not done again: somebody else has changed that since.");
     }
 

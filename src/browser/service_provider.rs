@@ -88,6 +88,14 @@ struct ComingBack {
     met: Vec<ConflictId>,
 }
 
+impl Services {
+    /// The replica, which is told the time.
+    pub(super) fn replica_now(&mut self) -> &mut Replica {
+        self.replica.set_time(monotonic_ms());
+        &mut self.replica
+    }
+}
+
 impl ServiceProvider {
     /// Starts the services of a dashboard page and mounts them on its store, with what this device has of
     /// it. The newer of the two copies counts.
@@ -104,7 +112,8 @@ impl ServiceProvider {
         });
         let newer = |copy: &StoredDashboard| copy.epoch == shown.epoch && copy.revision > shown.revision;
         let StoredDashboard { epoch, revision, token, dashboard } = copy.filter(newer).unwrap_or(shown);
-        let replica = Replica::new(author, dashboard, user.clone()).at(epoch, revision, token);
+        let mut replica = Replica::new(author, dashboard, user.clone()).at(epoch, revision, token);
+        replica.set_time(now);
         let (keeping, queue) = Keeping::new(storage, own, kept, user);
         let (secret, replica, unsaved) = match queue {
             Some((secret, record)) => (secret, replica.with_queue(record.queue), record.unsaved),

@@ -45,7 +45,7 @@ impl Dashboard {
             }
             Op::RemoveWidget { id } => {
                 if let Some(widget) = self.widgets.remove(id) {
-                    let Stamp { by, at, revision } = stamp.clone();
+                    let Stamp { by, at, revision, .. } = stamp.clone();
                     self.removed.insert(id.clone(), Arc::new(Removed { widget, by, at, revision }));
                 }
             }

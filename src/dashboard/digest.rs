@@ -4,7 +4,7 @@ use std::io::{Result, Write};
 
 use serde::Serialize;
 
-use super::{Dashboard, Widget};
+use super::{Conflict, Dashboard, Widget};
 
 /// FNV-1a, 64 bits: no secret to keep, only a difference to find.
 struct Fnv(u64);
@@ -48,6 +48,17 @@ impl Fnv {
         self.byte(0xff);
     }
 
+    /// A record, but for when its sides were written: a replica of an older build drops what it does not know,
+    /// and would take a snapshot at each digest.
+    fn record(&mut self, conflict: &Conflict) {
+        if conflict.kept.written_at.or(conflict.other.written_at).is_none() {
+            return self.json(conflict);
+        }
+        let mut conflict = conflict.clone();
+        (conflict.kept.written_at, conflict.other.written_at) = (None, None);
+        self.json(&conflict);
+    }
+
     fn digits(&self) -> String {
         format!("{:016x}", self.0)
     }
@@ -83,7 +94,8 @@ impl Dashboard {
     }
 
     /// 16 hex digits that agree where two copies are the same in everything that a person can come to see:
-    /// also the content of tombstones, whose they are and of when, and both sides of every conflict.
+    /// also the content of tombstones, whose they are and of when, and both sides of every conflict, other than
+    /// when these were written.
     pub fn full_digest(&self) -> String {
         let mut hash = self.shown();
         hash.number(self.removed.len() as u64);
@@ -95,7 +107,7 @@ impl Dashboard {
             hash.number(removed.revision);
         }
         hash.number(self.conflicts.len() as u64);
-        self.conflicts.values().for_each(|conflict| hash.json(conflict));
+        self.conflicts.values().for_each(|conflict| hash.record(conflict));
         hash.digits()
     }
 
@@ -120,7 +132,7 @@ impl Dashboard {
 mod tests {
     use super::*;
     use crate::dashboard::{
-        Cell, Choice, Conflict, ConflictId, Frame, Kind, NoteText, Op, Settled, Side, Stamp, User, WidgetId,
+        Cell, Choice, ConflictId, Frame, Kind, NoteText, Op, Settled, Side, Stamp, User, WidgetId,
     };
     use std::sync::Arc;
 
@@ -147,6 +159,7 @@ mod tests {
             by: User::default(),
             client: None,
             at: 1,
+            written_at: None,
             revision: None,
         };
         let conflict = Conflict {
@@ -209,6 +222,16 @@ mod tests {
             assert_ne!(other.full_digest(), was.full_digest(), "{what}");
             assert_eq!(other.digest() != was.digest(), of_all_builds, "{what}");
         }
+    }
+
+    #[test]
+    fn s11_a_replica_that_does_not_know_when_a_side_was_written_has_the_same_digests() {
+        let mut told = full();
+        let record = Arc::make_mut(told.conflicts.get_mut("k1").expect("a record"));
+        (record.kept.written_at, record.other.written_at) = (None, Some(1));
+        let old = full();
+        assert_ne!(told, old);
+        assert_eq!((told.digest(), told.full_digest()), (old.digest(), old.full_digest()));
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub struct Stamp {
     pub by: User,
     /// Unix milliseconds from the server; 0 while pending.
     pub at: u64,
+    /// When it was written, on the same clock, where that was earlier and is known.
+    pub written_at: Option<u64>,
     /// 0 while pending.
     pub revision: u64,
 }

@@ -116,7 +116,11 @@ pub struct Side {
     /// The tab that wrote it, by its public id; unknown in records from before this was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientId>,
+    /// When it arrived: Unix milliseconds, from the server.
     pub at: u64,
+    /// When it was written, on the same clock, where that was earlier and its tab said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<u64>,
     /// The commit that wrote it, where it is in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,

@@ -94,7 +94,7 @@ mod tests {
         fn perform(&mut self, op: Op) -> std::result::Result<(), OpError> {
             self.revision += 1;
             let by = User { id: UserId::new("ada").expect("an id"), ..User::default() };
-            let stamp = Stamp { by, at: 1_795_000_000_000, revision: self.revision };
+            let stamp = Stamp { by, at: 1_795_000_000_000, written_at: None, revision: self.revision };
             let mut edit = Edit::new(&mut self.dashboard, stamp).max_bytes(self.bytes, MOST);
             let done = edit.perform(&op);
             self.bytes = edit.bytes();

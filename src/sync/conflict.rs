@@ -259,8 +259,7 @@ impl Scales<'_> {
     }
 
     fn mine(&self, value: Value) -> Side {
-        let Stamp { by, at, .. } = self.stamp.clone();
-        Side { value, by, client: Some(self.client.clone()), at, revision: None }
+        Side { revision: None, ..Write::new(self.client, self.stamp).side(value) }
     }
 
     /// A new record, where there is room for one more.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::dashboard::{ClientId, Conflict, Dashboard, DashboardId, Op, SessionId, User, WidgetId};
+use crate::dashboard::{ClientId, Conflict, Dashboard, DashboardId, Op, SessionId, Stamp, User, WidgetId};
 
 /// The protocol that this build speaks.
 pub const PROTOCOL: u32 = 1;
@@ -18,6 +18,11 @@ pub const MAX_FRAME_BYTES: usize = 256 * 1024;
 pub const MAX_OP_BYTES: usize = 64 * 1024;
 /// Ops in one change: a group drag of every widget there can be.
 pub const MAX_OPS: usize = 500;
+/// The longest time that a change may say it waited: what is older is old, and a clock that was wrong stays within
+/// a season.
+pub const MAX_AGE_MS: u64 = 90 * 24 * 3_600_000;
+/// The shortest time that is told of: what took less was on its way, as any edit is.
+pub const MIN_AGE_MS: u64 = 1_000;
 
 /// A client's atomic group of ops.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +32,23 @@ pub struct Change {
     /// The last revision that the client had applied when it made the change.
     pub base: u64,
     pub ops: Vec<Op>,
+    /// How long before this push it was made, in milliseconds by the tab's own clock; unknown of older clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
+}
+
+impl Change {
+    /// The change when it has become older, by no more than [`MAX_AGE_MS`] says.
+    pub fn aged(self, ms: u64) -> Self {
+        let age_ms = self.age_ms.map(|age| age.saturating_add(ms).min(MAX_AGE_MS));
+        Self { age_ms, ..self }
+    }
+
+    /// When it was written, where it arrived at `now_ms` and said that it had waited.
+    pub fn written_at(&self, now_ms: u64) -> Option<u64> {
+        let age = self.age_ms.filter(|age| *age >= MIN_AGE_MS)?;
+        Some(now_ms.saturating_sub(age.min(MAX_AGE_MS)))
+    }
 }
 
 /// A change after the room judged it.
@@ -38,6 +60,9 @@ pub struct Commit {
     pub by: User,
     /// Unix milliseconds, from the server.
     pub at: u64,
+    /// When it was written, on the same clock, where that was earlier and is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<u64>,
     /// The effective ops: applied as they are.
     pub ops: Vec<Op>,
     #[serde(default)]
@@ -45,6 +70,14 @@ pub struct Commit {
     /// Conflict records that this commit made or changed, whole.
     #[serde(default)]
     pub conflicts: Vec<Arc<Conflict>>,
+}
+
+impl Commit {
+    /// Who made it and when.
+    pub fn stamp(&self) -> Stamp {
+        let Self { at, written_at, revision, .. } = *self;
+        Stamp { by: self.by.clone(), at, written_at, revision }
+    }
 }
 
 /// An op without effect.

@@ -17,12 +17,13 @@ use std::sync::Arc;
 
 use crate::dashboard::{ClientId, Conflict, Dashboard, Edit, Effect, Op, OpError, Stamp, User, WidgetId};
 
-use super::protocol::{Change, Commit, Joined, Resume, Role};
+use super::protocol::{Commit, Joined, Resume, Role};
 use super::undo::{Foreign, Step, UndoStack};
 
 use self::changes::differences;
 pub use self::changes::{Changes, Landed, Notice};
 pub use self::queue::MAX_PENDING;
+use self::queue::Pending;
 use self::saved::Saved;
 pub use self::steps::{Along, Undone};
 use self::stored::Numbering;
@@ -51,7 +52,7 @@ pub struct Replica {
     live: bool,
     confirmed: Dashboard,
     view: Dashboard,
-    pending: VecDeque<Change>,
+    pending: VecDeque<Pending>,
     /// What they weigh, about.
     pending_bytes: usize,
     /// How many of `pending`, from the front, are on their way.
@@ -68,6 +69,8 @@ pub struct Replica {
     saved: Saved,
     undo: UndoStack,
     foreign: Foreign,
+    /// The time by the tab's own clock, as it was told last.
+    now_ms: u64,
 }
 
 /// A moment of a copy: how far the person at it had seen the log then.
@@ -135,6 +138,7 @@ impl Replica {
             saved: Saved::default(),
             undo: UndoStack::default(),
             foreign: Foreign::default(),
+            now_ms: 0,
         }
     }
 
@@ -146,6 +150,12 @@ impl Replica {
         self.token = token;
         self.resumable = true;
         self
+    }
+
+    /// Tells the time in milliseconds by the tab's own clock, which never goes back: what is edited, pushed or
+    /// stored from here on is so then.
+    pub fn set_time(&mut self, now_ms: u64) {
+        self.now_ms = self.now_ms.max(now_ms);
     }
 
     /// What is shown.
@@ -309,6 +319,7 @@ impl Replica {
         insert: &str,
         now_ms: u64,
     ) -> Result<Changes, EditError> {
+        self.set_time(now_ms);
         let mut view = self.view.clone();
         let mut typing = Typing::new(self, &mut view)?;
         typing.splice(id, at, remove, insert)?;
@@ -330,7 +341,7 @@ impl Replica {
 
     /// The stamp of what is only pending.
     fn stamp(&self) -> Stamp {
-        Stamp { by: self.user.clone(), at: 0, revision: 0 }
+        Stamp { by: self.user.clone(), ..Stamp::default() }
     }
 
     fn perform(&mut self, ops: Vec<Op>, base: u64) -> Result<(Changes, Effect), EditError> {
@@ -380,7 +391,7 @@ impl Replica {
             if commit.revision != self.revision + 1 {
                 return Err(Lost::Gap);
             }
-            let stamp = Stamp { by: commit.by.clone(), at: commit.at, revision: commit.revision };
+            let stamp = commit.stamp();
             for op in &commit.ops {
                 self.confirmed.apply(op, &stamp);
             }
@@ -425,7 +436,7 @@ impl Replica {
     fn rebase(&mut self, changes: &mut Changes) {
         let mut view = self.confirmed.clone();
         let stamp = self.stamp();
-        for change in self.pending.iter().filter(|change| change.seq > self.logged) {
+        for Pending { change, .. } in self.pending.iter().filter(|one| one.change.seq > self.logged) {
             let mut edit = Edit::new(&mut view, stamp.clone());
             for op in &change.ops {
                 // What cannot be performed here will be refused by the room, with its reason.

@@ -218,7 +218,8 @@ impl Room {
         if change.ops.len() > MAX_OPS {
             return rejected(Code::TooLarge, "The change has too many ops.");
         }
-        let stamp = Stamp { by: author.by.clone(), at: now_ms, revision: self.revision + 1 };
+        let (written_at, revision) = (change.written_at(now_ms), self.revision + 1);
+        let stamp = Stamp { by: author.by.clone(), at: now_ms, written_at, revision };
         let commit = self.perform(&author.client, change, &stamp);
         self.reached(&stamp, &author.client, change.seq);
         Verdict::Committed(Box::new(commit))
@@ -226,7 +227,7 @@ impl Room {
 
     /// Repeats a commit of the log, on the way to its end.
     pub fn replay(&mut self, commit: &Commit) {
-        let stamp = Stamp { by: commit.by.clone(), at: commit.at, revision: commit.revision };
+        let stamp = commit.stamp();
         for op in &commit.ops {
             self.cells.note(op, self.dashboard.before(op), &commit.client, &stamp);
             if let Op::RestoreWidget { id } = op
@@ -329,9 +330,9 @@ impl Room {
         let record = |id: &ConflictId| self.dashboard.conflicts.get(id).cloned();
         let changed: Vec<Arc<Conflict>> = records.iter().filter_map(record).collect();
         self.bytes = Some(grown.saturating_sub(self.dashboard.keep_bounds(&effect.ops).bytes()));
-        let Stamp { by, at, revision } = stamp.clone();
-        let client = client.clone();
-        Commit { revision, client, seq: change.seq, by, at, ops: effect.ops, refused, conflicts: changed }
+        let Stamp { by, at, written_at, revision } = stamp.clone();
+        let (client, seq, ops) = (client.clone(), change.seq, effect.ops);
+        Commit { revision, client, seq, by, at, written_at, ops, refused, conflicts: changed }
     }
 
     fn note_client(&mut self, client: &ClientId, seq: u64) {

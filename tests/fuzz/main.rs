@@ -139,13 +139,16 @@ struct Push {
     ahead: i8,
     base: Option<u64>,
     ops: Vec<Hostile>,
+    age_ms: Option<u64>,
 }
 
 fn push() -> impl Strategy<Value = Push> {
     let ahead = prop_oneof![12 => Just(0), 1 => Just(-1), 1 => any::<i8>()];
     let base = prop_oneof![6 => Just(None), 6 => (0u64..12).prop_map(Some), 1 => any::<u64>().prop_map(Some)];
     let ops = prop::collection::vec(hostile_op(), 0..5);
-    (0u8..3, ahead, base, ops).prop_map(|(author, ahead, base, ops)| Push { author, ahead, base, ops })
+    let age = prop_oneof![6 => Just(None), 6 => any::<u64>().prop_map(Some)];
+    let push = (0u8..3, ahead, base, ops, age);
+    push.prop_map(|(author, ahead, base, ops, age_ms)| Push { author, ahead, base, ops, age_ms })
 }
 
 fn author(n: u8) -> Author {
@@ -160,16 +163,17 @@ fn any_change_is_judged_and_its_commit_repeats() {
         let mut room = Room::new("e1".to_owned(), dashboard());
         let mut again = Room::from_state(room.state());
         let mut copy = room.dashboard().clone();
-        for Push { author: n, ahead, base, ops } in pushes {
+        for Push { author: n, ahead, base, ops, age_ms } in pushes {
             let author = author(n);
             let (before, last) = (room.revision(), room.last_seq(&author.client));
             let seq = (last + 1).saturating_add_signed(i64::from(ahead));
             let ops = ops.iter().filter_map(|hostile| hostile.op(room.dashboard())).collect();
-            let change = Change { seq, base: base.unwrap_or(before), ops };
+            let change = Change { seq, base: base.unwrap_or(before), ops, age_ms };
             let digest = room.digest();
             match room.judge(&author, &change, before) {
                 Verdict::Committed(commit) => {
                     prop_assert_eq!((commit.revision, commit.seq), (before + 1, last + 1));
+                    prop_assert!(commit.written_at.is_none_or(|written| written <= commit.at));
                     let ends =
                         |index: &usize| commit.refused.iter().filter(|one| one.index == *index).count();
                     prop_assert!((0..change.ops.len()).all(|index| ends(&index) <= 1), "S4: one end");
@@ -179,7 +183,7 @@ fn any_change_is_judged_and_its_commit_repeats() {
                     prop_assert!(body.len() <= most, "S10: {} of {}", body.len(), as_json(&change).len());
                     let commit: Commit = serde_json::from_str(&body).expect("a commit travels");
                     again.replay(&commit);
-                    let stamp = Stamp { by: commit.by.clone(), at: commit.at, revision: commit.revision };
+                    let stamp = commit.stamp();
                     commit.ops.iter().for_each(|op| copy.apply(op, &stamp));
                     for conflict in &commit.conflicts {
                         copy.conflicts.insert(conflict.id.clone(), conflict.clone());

@@ -38,6 +38,7 @@ impl Ended {
 
 struct Made {
     tab: usize,
+    made_at: u64,
     /// When it was made, or typed on.
     touched: u64,
     /// The tab died with it before the device had it.
@@ -180,6 +181,7 @@ impl Ledger {
     pub fn made(&mut self, tab: usize, now: u64) -> MadeId {
         self.made.push(Made {
             tab,
+            made_at: now,
             touched: now,
             lost: false,
             acked: None,
@@ -191,6 +193,14 @@ impl Ledger {
 
     pub fn touched(&mut self, id: MadeId, now: u64) {
         self.made[id].touched = now;
+    }
+
+    /// A change leaves its tab, and says how long it has waited.
+    pub fn pushed(&mut self, id: MadeId, change: &Change, now: u64) {
+        let waited = now - self.made[id].made_at;
+        self.expect(change.age_ms == Some(waited), || {
+            format!("S4: a change that waited {waited} ms says {:?}", change.age_ms)
+        });
     }
 
     /// A tab died with a change that its device did not have.
@@ -222,6 +232,7 @@ impl Ledger {
             asked: change.ops.clone(),
             ends,
             ops: commit.ops.clone(),
+            written_at: commit.written_at,
             after: after.clone(),
         });
     }

@@ -19,6 +19,7 @@ impl World {
         let what = self.random.below(100);
         let letter = letter_of(&self.tabs[n].author.client);
         let Some(life) = &mut self.tabs[n].life else { return };
+        life.replica.set_time(now);
         match what {
             0..=24 => {
                 let (at, remove) = (self.random.below(12) as u32, self.random.below(3) as u32);
@@ -47,8 +48,9 @@ impl World {
 
     /// The person at a tab takes a step back.
     pub fn undo(&mut self, n: usize) {
-        let shown = self.ledger.shown(&self.tabs[n]);
+        let (shown, now) = (self.ledger.shown(&self.tabs[n]), self.now);
         let Some(life) = &mut self.tabs[n].life else { return };
+        life.replica.set_time(now);
         if undone(life.replica.undo())
             && let Some(shown) = shown
         {
@@ -59,7 +61,9 @@ impl World {
 
     /// The person at a tab uses what does not show of the latest conflict.
     pub fn choose(&mut self, n: usize) {
+        let now = self.now;
         let Some(life) = &mut self.tabs[n].life else { return };
+        life.replica.set_time(now);
         let latest = life.replica.view().open_conflicts().max_by_key(|conflict| conflict.other.at);
         let conflict = latest.map(|conflict| conflict.id.clone());
         if let Some(conflict) = conflict {

@@ -102,7 +102,7 @@ impl World {
         let reversed = self.fault == Some(Fault::RebasesInReverse);
         let tab = &mut self.tabs[n];
         tab.lives += 1;
-        let Device { dashboard, mut queue, mut ids, told } = tab.device.clone();
+        let Device { dashboard, mut queue, at, mut ids, told } = tab.device.clone();
         if reversed {
             // The numbers stay in order; what they stand for does not.
             let seqs: Vec<u64> = queue.changes.iter().map(|change| change.seq).collect();
@@ -111,16 +111,17 @@ impl World {
             ids.make_contiguous().reverse();
         }
         let user = tab.author.by.clone();
-        let replica = match dashboard {
+        let mut replica = match dashboard {
             Some(StoredDashboard { epoch, revision, token, dashboard }) => {
                 Replica::new(author, dashboard, user).at(epoch, revision, token)
             }
             None => Replica::new(author, Default::default(), user),
         };
         let ids = queue.changes.iter().map(|change| change.seq).zip(ids).collect();
+        replica.set_time(now);
         let (link, first) = Link::new(now);
         tab.life = Some(Life {
-            replica: replica.with_queue(queue),
+            replica: replica.with_queue(queue.aged(now - at)),
             link,
             conn: None,
             joined: false,
@@ -393,6 +394,7 @@ impl World {
         }
         loop {
             let Some(life) = &mut self.tabs[n].life else { return };
+            life.replica.set_time(now);
             let changes = life.replica.to_push();
             if changes.is_empty() {
                 break;
@@ -400,6 +402,7 @@ impl World {
             let id_of = |seq: u64| life.ids.iter().find(|(s, _)| *s == seq).map(|(_, id)| *id);
             let push = changes.into_iter().map(|change| {
                 let id = id_of(change.seq).expect("the ledger knows what is pending");
+                self.ledger.pushed(id, &change, now);
                 (change, id)
             });
             let push = push.collect();

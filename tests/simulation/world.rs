@@ -181,7 +181,14 @@ pub struct World {
 
 /// A dashboard on which as many conflicts are open as there may be, or one less.
 fn crowd(random: &mut Random) -> Dashboard {
-    let side = |value: Value| Side { value, by: User::default(), client: None, at: 0, revision: None };
+    let side = |value: Value| Side {
+        value,
+        by: User::default(),
+        client: None,
+        at: 0,
+        written_at: None,
+        revision: None,
+    };
     let mut start = Dashboard::new("Crowd");
     for n in 0..MAX_OPEN_CONFLICTS as u64 - random.below(2) {
         let id = ConflictId::new(format!("k0-{n}")).expect("an id");

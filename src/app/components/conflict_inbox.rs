@@ -267,23 +267,17 @@ fn takes(conflict: &Conflict) -> Option<Takes> {
 #[component]
 fn SideCard(side: Side, lines: Vec<Line>, shows: bool) -> impl IntoView {
     let clock = Clock::here();
-    let name = side.by.name.clone();
-    let at = side.at;
+    let by = side.by.clone();
     let when = move || {
-        let ago = format::ago(at, clock.now());
-        // An edit that was made without a connection is older than its arrival.
-        if shows {
-            format!("{name} · arrived {ago} · shows now")
-        } else {
-            format!("{name} · arrived {ago}")
-        }
+        let when = conflicts::when(&side, clock.now());
+        format!("{} · {when}{}", side.by.name, if shows { " · shows now" } else { "" })
     };
     let line = |Line { label, text }: Line| {
         view! { <div class="reads">{label.map(|label| view! { <small>{label}</small> })}{text}</div> }
     };
     view! {
         <div class="value" class:shows=shows>
-            <Avatar user=Signal::stored(side.by) small=true/>
+            <Avatar user=Signal::stored(by) small=true/>
             <div>
                 {lines.into_iter().map(line).collect_view()}
                 <small>{live(when)}</small>

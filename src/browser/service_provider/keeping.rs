@@ -143,6 +143,7 @@ impl Keeping {
     /// Makes a queue this tab's; the lock of the one before goes.
     fn take(&mut self, own: OwnQueue) -> (String, QueueRecord) {
         let OwnQueue { secret, lock, record, there } = own;
+        let record = record.read_at(wall_ms());
         self.lock = Some(lock);
         // A new queue has to be written, with nothing in it: it is who this tab is after a reload.
         self.turn += 1;
@@ -321,7 +322,7 @@ impl ServiceProvider {
             let before = services.keeping.lock.take();
             let (secret, record) = services.keeping.take(left);
             let old = std::mem::replace(&mut services.secret, secret);
-            let changes = services.replica.take_over(record.queue);
+            let changes = services.replica_now().take_over(record.queue);
             services.show(changes);
             services.store.list_unsaved(record.unsaved);
             if count > 0 {
@@ -331,7 +332,8 @@ impl ServiceProvider {
             let (id, storage) = (services.dashboard.clone(), storage.clone());
             device::remember(&id, &services.secret);
             // What was unsaved in the old one goes along in the same step.
-            let both = device::queue(&id, &services.secret, &services.record());
+            let record = services.record();
+            let both = device::queue(&id, &services.secret, &record);
             spawn_local(async move {
                 if let Ok(record) = both {
                     // The old one stays where this fails: nothing is lost by that.
@@ -375,16 +377,18 @@ impl Services {
     }
 
     /// The record of the queue as it is now.
-    pub(super) fn record(&self) -> QueueRecord {
+    pub(super) fn record(&mut self) -> QueueRecord {
+        let queue = self.replica_now().stored_queue();
         let user = if self.replica.pending() > 0 { &self.keeping.made_by } else { &self.user };
         let unsaved = self.store.unsaved.get_untracked();
-        QueueRecord { user: user.clone(), queue: self.replica.stored_queue(), unsaved }
+        QueueRecord { user: user.clone(), queue, at: Some(wall_ms()), unsaved }
     }
 
-    fn writes(&self, job: &Job) -> Result<Vec<Write>, serde_json::Error> {
+    fn writes(&mut self, job: &Job) -> Result<Vec<Write>, serde_json::Error> {
         let mut writes = Vec::new();
         if job.turn != self.keeping.kept_turn {
-            writes.push(device::queue(&self.dashboard, &job.secret, &self.record())?);
+            let record = self.record();
+            writes.push(device::queue(&self.dashboard, &job.secret, &record)?);
         }
         if job.copy.is_some()
             && let Some(stored) = self.replica.stored_dashboard()

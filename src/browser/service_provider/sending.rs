@@ -44,7 +44,7 @@ impl ServiceProvider {
             if services.socket.as_ref().is_none_or(|socket| !socket.has_room()) {
                 return;
             }
-            let changes = services.replica.to_push();
+            let changes = services.replica_now().to_push();
             if changes.is_empty() {
                 return;
             }

@@ -53,8 +53,9 @@ impl ServiceProvider {
 
     /// Writes the queue as it is now, and then opens an address; an empty one is this page's.
     fn keep_and_go(&self, address: &'static str) {
+        let record = self.0.borrow_mut().record();
         let services = self.0.borrow();
-        let record = device::queue(&services.dashboard, &services.secret, &services.record());
+        let record = device::queue(&services.dashboard, &services.secret, &record);
         let storage = services.keeping.storage();
         drop(services);
         let provider = self.clone();
@@ -72,9 +73,9 @@ impl ServiceProvider {
 
     /// Hands over a file with all that waits, and with the dashboard as it shows here.
     fn export(&self) {
+        let record = self.0.borrow_mut().record();
         let services = self.0.borrow();
         let json = |text: serde_json::Result<String>| text.unwrap_or_else(|_| "null".to_owned());
-        let record = services.record();
         let text = format!(
             "{{\"dashboard\":\"{}\",\"waiting\":{},\"shows\":{}}}\n",
             services.dashboard,
@@ -129,8 +130,12 @@ impl Services {
         let next_seq = changes.len() as u64 + 1;
         let queue = StoredQueue { epoch: None, changes, next_seq, offered: 0 };
         // The unsaved edits go along; what waited is in what shows.
-        let record =
-            QueueRecord { user: self.user.clone(), queue, unsaved: self.store.unsaved.get_untracked() };
+        let record = QueueRecord {
+            user: self.user.clone(),
+            queue,
+            at: None,
+            unsaved: self.store.unsaved.get_untracked(),
+        };
         let writes = vec![device::queue(id, secret, &record)?, device::remove(&self.dashboard, &self.secret)];
         Ok((writes, self.keeping.stop()))
     }
@@ -151,7 +156,7 @@ fn as_new(view: &Dashboard, title: &str) -> Vec<Change> {
     // One op to a change: what the room does not take leaves the others alone.
     (1..)
         .zip(renamed.into_iter().chain(settings).chain(widgets))
-        .map(|(seq, op)| Change { seq, base: 0, ops: vec![op] })
+        .map(|(seq, op)| Change { seq, base: 0, ops: vec![op], age_ms: None })
         .collect()
 }
 

@@ -244,7 +244,8 @@ mod tests {
         let body = |revision| -> Arc<str> {
             let (client, by) = (ClientId::new("c1").expect("an id"), User::default());
             let (ops, refused, conflicts) = (vec![], vec![], vec![]);
-            json(&Commit { revision, client, seq: 1, by, at: 5, ops, refused, conflicts }).into()
+            json(&Commit { revision, client, seq: 1, by, at: 5, written_at: None, ops, refused, conflicts })
+                .into()
         };
         let read = |frame: Frame| -> ServerMessage { serde_json::from_str(&frame.text()).expect("reads") };
         let digests = Digests { shown: "ab".to_owned(), full: "cd".to_owned() };

@@ -32,19 +32,26 @@ pub struct Write {
     pub client: Option<ClientId>,
     pub by: User,
     pub at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<u64>,
 }
 
 impl Write {
+    pub(super) fn new(client: &ClientId, stamp: &Stamp) -> Self {
+        let Stamp { by, at, written_at, revision } = stamp.clone();
+        Self { revision, client: Some(client.clone()), by, at, written_at }
+    }
+
     /// A write of which only the revision is known.
     fn unknown(revision: u64) -> Self {
         let by = User { name: "Somebody".to_owned(), color: "#6b7280".to_owned(), ..User::default() };
-        Self { revision, client: None, by, at: 0 }
+        Self { revision, client: None, by, at: 0, written_at: None }
     }
 
     /// A side of a conflict that holds what was written, in effect.
     pub(super) fn side(self, value: Value) -> Side {
-        let Self { revision, client, by, at } = self;
-        Side { value, by, client, at, revision: Some(revision) }
+        let Self { revision, client, by, at, written_at } = self;
+        Side { value, by, client, at, written_at, revision: Some(revision) }
     }
 }
 
@@ -172,9 +179,7 @@ impl CellLogs {
                 bytes -= weight(&past.remove(0).1);
             }
         }
-        let Stamp { by, at, revision } = stamp.clone();
-        let last = Write { revision, client: Some(client.clone()), by, at };
-        let log = CellLog { last, other, agreed, past };
+        let log = CellLog { last: Write::new(client, stamp), other, agreed, past };
         self.past_bytes += log.past_bytes();
         self.logs.insert(cell, log);
         if self.past_bytes > MAX_ALL_PAST_BYTES {

@@ -10,6 +10,7 @@ use crate::dashboard::op::REMOVED;
 use crate::dashboard::{Cell, Choice, ClientId, Conflict, ConflictId, Dashboard, Op, Settled, Side, Stamp};
 
 use super::CellLogs;
+use super::cells::Write;
 use super::waiting::are_in;
 
 /// Keeps what a choice wrote over in the record that it settled, for when that is opened again: edits that
@@ -55,10 +56,7 @@ pub fn follow_writes(
         let Some(how) = touch(conflict, ops) else { continue };
         let now = |value: Value| match cells.get(&conflict.cell) {
             Some(log) => log.last().clone().side(value),
-            None => {
-                let Stamp { by, at, revision } = stamp.clone();
-                Side { value, by, client: Some(client.clone()), at, revision: Some(revision) }
-            }
+            None => Write::new(client, stamp).side(value),
         };
         let is_removal = conflict.cell.field == REMOVED && conflict.cell.id.is_some();
         let (kept, other) = match is_removal {

@@ -41,7 +41,8 @@ impl Scene {
         let base = if who == "Katherine" { self.room.revision() } else { self.base };
         let by = User { id: UserId::new(who).expect("an id"), name: who.to_owned(), color: String::new() };
         let author = Author { client: ClientId::new(who).expect("an id"), by, role: Role::Editor };
-        let change = Change { seq: self.room.last_seq(&author.client) + 1, base, ops: vec![op] };
+        let change =
+            Change { seq: self.room.last_seq(&author.client) + 1, base, ops: vec![op], age_ms: None };
         match self.room.judge(&author, &change, 1_000 + self.room.revision()) {
             Verdict::Committed(commit) => *commit,
             other => panic!("not committed: {other:?}"),

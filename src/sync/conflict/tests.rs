@@ -45,7 +45,7 @@ impl Table {
         let user = UserId::new(who).expect("an id");
         let by = User { id: user, name: who.to_owned(), color: String::new() };
         let author = Author { client: ClientId::new(who).expect("an id"), by, role: Role::Editor };
-        let change = Change { seq: self.0.last_seq(&author.client) + 1, base, ops };
+        let change = Change { seq: self.0.last_seq(&author.client) + 1, base, ops, age_ms: None };
         match self.0.judge(&author, &change, 1000 + self.0.revision()) {
             Verdict::Committed(commit) => *commit,
             other => panic!("not committed: {other:?}"),

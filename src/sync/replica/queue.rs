@@ -20,6 +20,22 @@ const MAX_PUSH_CHANGES: usize = 50;
 /// Bytes of an update that typing is gathered into before it is sent.
 const MAX_GATHERED_BYTES: usize = 8 * 1024;
 
+/// A change that waits for the log.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// With the age that it had at `since`, unless that is not known.
+    pub(super) change: Change,
+    /// A moment of the tab's own clock.
+    pub(super) since: u64,
+}
+
+impl Pending {
+    /// The change as it is to be pushed or stored now.
+    pub(super) fn at(&self, now_ms: u64) -> Change {
+        self.change.clone().aged(now_ms.saturating_sub(self.since))
+    }
+}
+
 impl Replica {
     /// The changes to push now, marked as on their way. Empty where there is nothing, and until the
     /// room has answered the join.
@@ -29,13 +45,13 @@ impl Replica {
         }
         let mut bytes = 0;
         let mut push = Vec::new();
-        for change in self.pending.iter().skip(self.sent).take(MAX_PUSH_CHANGES) {
-            bytes += weight(change);
+        for pending in self.pending.iter().skip(self.sent).take(MAX_PUSH_CHANGES) {
+            bytes += weight(&pending.change);
             if bytes > MAX_PUSH_BYTES && !push.is_empty() {
                 break;
             }
-            self.offered = self.offered.max(change.seq);
-            push.push(change.clone());
+            self.offered = self.offered.max(pending.change.seq);
+            push.push(pending.at(self.now_ms));
         }
         self.sent += push.len();
         push
@@ -58,7 +74,7 @@ impl Replica {
                 self.sent = 0;
             }
             _ => {
-                let turned_down = self.pending.iter().position(|change| change.seq == seq);
+                let turned_down = self.pending.iter().position(|one| one.change.seq == seq);
                 // What has this number now and was not pushed under it is another: one that is on its way
                 // again is answered again.
                 if let Some(index) = turned_down.filter(|index| *index < self.sent) {
@@ -104,16 +120,17 @@ impl Replica {
     }
 
     pub(super) fn queue(&mut self, ops: Vec<Op>, base: u64) {
-        if let Some(Change { seq, ops: last, .. }) = self.pending.back_mut()
+        // What is gathered is as old as the first of it.
+        if let Some(Pending { change: Change { seq, ops: last, .. }, .. }) = self.pending.back_mut()
             && *seq > self.offered.max(self.logged)
             && let Some(bytes) = gather(last, &ops)
         {
             self.pending_bytes += bytes;
             return;
         }
-        let change = Change { seq: self.next_seq, base, ops };
+        let change = Change { seq: self.next_seq, base, ops, age_ms: Some(0) };
         self.pending_bytes += weight(&change);
-        self.pending.push_back(change);
+        self.pending.push_back(Pending { change, since: self.now_ms });
         self.next_seq += 1;
     }
 
@@ -122,7 +139,7 @@ impl Replica {
     pub fn forgotten(&mut self, seq: u64) -> Changes {
         let mut changes = Changes::default();
         let known = seq.min(self.logged);
-        while let Some(index) = self.pending.iter().position(|change| change.seq <= known)
+        while let Some(index) = self.pending.iter().position(|one| one.change.seq <= known)
             && let Some(change) = self.take_out(index)
         {
             changes.landed.returned += 1;
@@ -137,7 +154,7 @@ impl Replica {
         let Some(change) = self
             .pending
             .iter()
-            .position(|change| change.seq == commit.seq && change.seq <= self.offered)
+            .position(|one| one.change.seq == commit.seq && commit.seq <= self.offered)
             .and_then(|index| self.take_out(index))
         else {
             return;
@@ -168,7 +185,7 @@ impl Replica {
         if index < self.sent {
             self.sent -= 1;
         }
-        let change = self.pending.remove(index)?;
+        let change = self.pending.remove(index)?.change;
         let rest = self.pending_bytes.saturating_sub(weight(&change));
         // What was gathered weighs less than its parts did.
         self.pending_bytes = if self.pending.is_empty() { 0 } else { rest };
@@ -179,7 +196,8 @@ impl Replica {
     pub(super) fn number_from(&mut self, first: u64) {
         let logged = self.logged;
         self.next_seq = first;
-        for change in self.pending.iter_mut().filter(|change| change.seq > logged) {
+        let unlogged = self.pending.iter_mut().map(|one| &mut one.change);
+        for change in unlogged.filter(|change| change.seq > logged) {
             if change.seq != self.next_seq {
                 change.seq = self.next_seq;
                 self.numbering.changed();
@@ -191,7 +209,7 @@ impl Replica {
     /// Typing whose verdict is not known is in no text here: what is typed now must not pass for it.
     pub(super) fn type_anew(&mut self) {
         let typed = |change: &Change| change.ops.iter().any(|op| matches!(op, Op::EditText { .. }));
-        if self.pending.iter().any(|change| change.seq <= self.logged && typed(change)) {
+        if self.pending.iter().any(|one| one.change.seq <= self.logged && typed(&one.change)) {
             self.new_author();
         }
     }
@@ -226,7 +244,7 @@ pub(super) fn weight(change: &Change) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{ClientId, Dashboard, DashboardId, User};
+    use crate::dashboard::{ClientId, Dashboard, DashboardId, Frame, Kind, User, Widget, WidgetId};
     use crate::sync::protocol::Joined;
     use crate::sync::replica::StoredQueue;
     use crate::sync::room::{Author, Room, Verdict};
@@ -319,6 +337,37 @@ mod tests {
         assert_eq!(replica.to_push(), [], "on the device the number is that of A");
         replica.stored(replica.numbering());
         assert_eq!(replica.to_push().len(), 1);
+    }
+
+    #[test]
+    fn a_change_says_how_long_it_has_waited() {
+        let room = Room::new("e1".to_owned(), Dashboard::default());
+        let mut replica = joined(&room);
+        replica.set_time(1_000);
+        replica.edit(title("A")).expect("an edit");
+        replica.set_time(23_000);
+        replica.edit(title("B")).expect("an edit");
+        let ages = |push: Vec<Change>| push.into_iter().map(|change| change.age_ms).collect::<Vec<_>>();
+        assert_eq!(ages(replica.to_push()), [Some(22_000), Some(0)]);
+        // Pushed again they are older, and a clock that jumps back makes nothing younger.
+        join(&room, &mut replica);
+        replica.set_time(30_000);
+        replica.set_time(2_000);
+        assert_eq!(ages(replica.to_push()), [Some(29_000), Some(7_000)]);
+    }
+
+    #[test]
+    fn typing_that_is_gathered_is_as_old_as_the_first_of_it() {
+        let id = WidgetId::new("n1").expect("an id");
+        let mut dashboard = Dashboard::default();
+        dashboard.widgets.insert(id.clone(), Widget::new(Kind::Note, "Note", Frame::default()).into());
+        let room = Room::new("e1".to_owned(), dashboard);
+        let mut replica = joined(&room);
+        replica.type_text(&id, 0, 0, "first", 1_000).expect("typed");
+        replica.type_text(&id, 5, 0, " and last", 9_000).expect("typed");
+        replica.set_time(10_000);
+        let push = replica.to_push();
+        assert_eq!((push.len(), push[0].age_ms), (1, Some(9_000)));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Saved {
         let ops = change.ops.iter().enumerate();
         let ops = ops.filter(|(index, _)| refused.iter().all(|refused| refused.index != *index));
         let ops = ops.map(|(_, op)| op.clone()).collect();
-        let kept = Change { seq: change.seq, base: change.base, ops };
+        let kept = Change { ops, ..*change };
         self.bytes += weight(&kept);
         self.changes.push_back(kept);
         while self.changes.len() > MOST || self.bytes > MOST_BYTES {
@@ -120,7 +120,7 @@ mod tests {
         let mut saved = Saved::default();
         for seq in 1..=MOST as u64 + 100 {
             let op = Op::SetDashboard { field: "title".to_owned(), value: "x".repeat(2_000).into() };
-            saved.keep(&Change { seq, base: 0, ops: vec![op] }, &[]);
+            saved.keep(&Change { seq, base: 0, ops: vec![op], age_ms: None }, &[]);
         }
         assert!(saved.bytes <= MOST_BYTES && saved.changes.len() < MOST, "{}", saved.bytes);
         let Notice::Restored { missing, changes } = saved.restored(10) else { panic!("it was restored") };

@@ -252,8 +252,8 @@ mod tests {
         let client = ClientId::new("other").expect("an id");
         let revision = replica.revision() + 1;
         let (seq, by) = (revision, User::default());
-        let commit =
-            Commit { revision, client, seq, by, at: 0, ops, refused: Vec::new(), conflicts: Vec::new() };
+        let (refused, conflicts) = (Vec::new(), Vec::new());
+        let commit = Commit { revision, client, seq, by, at: 0, written_at: None, ops, refused, conflicts };
         assert_eq!(replica.commits(vec![commit], None, None).lost, None);
     }
 

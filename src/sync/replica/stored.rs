@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::dashboard::Dashboard;
 use crate::sync::protocol::Change;
 
-use super::queue::weight;
+use super::queue::{Pending, weight};
 use super::saved::Saved;
 use super::{Changes, Replica};
 
@@ -46,6 +46,15 @@ pub struct StoredQueue {
 impl Default for StoredQueue {
     fn default() -> Self {
         Self { epoch: None, changes: Vec::new(), next_seq: 1, offered: 0 }
+    }
+}
+
+impl StoredQueue {
+    /// The queue when it has lain on the device for so long: a tab's own clock begins anew with each load of the
+    /// page, and cannot tell.
+    pub fn aged(self, ms: u64) -> Self {
+        let changes = self.changes.into_iter().map(|change| change.aged(ms)).collect();
+        Self { changes, ..self }
     }
 }
 
@@ -94,7 +103,8 @@ impl Replica {
     fn take_up(&mut self, queue: StoredQueue) -> Changes {
         let StoredQueue { epoch, changes, next_seq, offered } = queue;
         self.pending_bytes = changes.iter().map(weight).sum();
-        self.pending = changes.into();
+        let since = self.now_ms;
+        self.pending = changes.into_iter().map(|change| Pending { change, since }).collect();
         self.next_seq = next_seq;
         self.offered = offered;
         self.numbering = Numbering { kept: true, guessed: true, ..Numbering::default() };
@@ -122,7 +132,7 @@ impl Replica {
     /// What is to be kept of the own changes.
     pub fn stored_queue(&self) -> StoredQueue {
         let offered = if self.numbering.guessed { self.offered } else { self.next_seq - 1 };
-        let changes = self.pending.iter().cloned().collect();
+        let changes = self.pending.iter().map(|one| one.at(self.now_ms)).collect();
         StoredQueue { epoch: self.epoch.clone(), changes, next_seq: self.next_seq, offered }
     }
 
@@ -145,7 +155,7 @@ impl Replica {
     pub(super) fn settle_numbers(&mut self, first: u64) {
         // What was made before that is on the device as never pushed; from now on it may be.
         let guessed = std::mem::take(&mut self.numbering.guessed);
-        if guessed && self.pending.iter().any(|change| change.seq > self.offered) {
+        if guessed && self.pending.iter().any(|one| one.change.seq > self.offered) {
             self.numbering.changed();
         }
         self.number_from(first);
@@ -155,7 +165,7 @@ impl Replica {
     /// value in it may be news to them. Text that they build on may be gone.
     pub(super) fn made_on_another_log(&mut self) {
         self.offered = 0;
-        self.pending.iter_mut().for_each(|change| change.base = 0);
+        self.pending.iter_mut().for_each(|one| one.change.base = 0);
         // The device has them as changes of the old log.
         self.numbering.changed();
         self.new_author();
@@ -166,7 +176,7 @@ impl Replica {
 mod tests {
     use super::*;
     use crate::dashboard::{ClientId, Frame, Kind, Op, User, Widget, WidgetId};
-    use crate::sync::protocol::{Joined, Role};
+    use crate::sync::protocol::{Joined, MAX_AGE_MS, Role};
     use crate::sync::replica::EditError;
     use crate::sync::room::{Author, Room, Verdict};
 
@@ -227,6 +237,32 @@ mod tests {
         let again = world.load(serde_json::from_str(&text).expect("a queue"));
         assert_eq!(again.view().title, "A");
         assert_eq!(again.pending(), 1);
+    }
+
+    #[test]
+    fn what_lay_on_the_device_is_as_old_as_it_was_and_the_time_that_it_lay() {
+        let world = World::new();
+        let push = |queue: StoredQueue| {
+            let mut again = world.load(queue);
+            world.join(&mut again);
+            again.stored(again.numbering());
+            // The clock of another load of the page.
+            again.set_time(700);
+            again.to_push()[0].age_ms
+        };
+        let mut replica = world.load(StoredQueue::default());
+        replica.set_time(1_000);
+        replica.edit(title("A")).expect("an edit");
+        replica.set_time(5_000);
+        let text = serde_json::to_string(&replica.stored_queue()).expect("JSON");
+        let kept = || serde_json::from_str::<StoredQueue>(&text).expect("a queue");
+        assert_eq!(push(kept().aged(60_000)), Some(64_700));
+        assert_eq!(push(kept().aged(0)), Some(4_700), "the clock of the device went back");
+        assert_eq!(push(kept().aged(u64::MAX)), Some(MAX_AGE_MS));
+        // What an older build stored did not say.
+        let old =
+            serde_json::from_str::<StoredQueue>(&text.replace(",\"age_ms\":4000", "")).expect("a queue");
+        assert_eq!(push(old.aged(60_000)), None);
     }
 
     #[test]

@@ -26,8 +26,9 @@ fn id(n: usize) -> WidgetId {
 fn judge(room: &mut Room, who: usize, back: u64, ops: Vec<Op>) -> Commit {
     let base = room.revision().saturating_sub(back);
     let author = author(who);
-    let change = Change { seq: room.last_seq(&author.client) + 1, base, ops };
-    match room.judge(&author, &change, 1_000 + room.revision()) {
+    let age_ms = (back > 0).then_some(back * 700);
+    let change = Change { seq: room.last_seq(&author.client) + 1, base, ops, age_ms };
+    match room.judge(&author, &change, 1_000_000 + room.revision()) {
         Verdict::Committed(commit) => *commit,
         other => panic!("not committed: {other:?}"),
     }

@@ -1,7 +1,8 @@
 //! Verdicts of a room, alone.
 
 use super::*;
-use crate::dashboard::{Frame, Kind, Strategy, UserId, Widget, WidgetId};
+use crate::dashboard::{Frame, Kind, Side, Strategy, UserId, Widget, WidgetId};
+use crate::sync::protocol::{MAX_AGE_MS, MIN_AGE_MS};
 use serde_json::Value;
 
 fn author(name: &str) -> Author {
@@ -27,9 +28,37 @@ fn room() -> Room {
 }
 
 fn commit(room: &mut Room, who: &str, seq: u64, base: u64, ops: Vec<Op>) -> Commit {
-    match room.judge(&author(who), &Change { seq, base, ops }, 1000 + room.revision()) {
+    match room.judge(&author(who), &Change { seq, base, ops, age_ms: None }, 1000 + room.revision()) {
         Verdict::Committed(commit) => *commit,
         other => panic!("not committed: {other:?}"),
+    }
+}
+
+#[test]
+fn s4_a_side_says_when_it_was_written_and_when_it_arrived() {
+    const NOW: u64 = 2 * MAX_AGE_MS;
+    for (age_ms, now, written_at) in [
+        (None, NOW, None),
+        (Some(MIN_AGE_MS - 1), NOW, None),
+        (Some(22_000), NOW, Some(NOW - 22_000)),
+        (Some(MAX_AGE_MS + 1), NOW, Some(NOW - MAX_AGE_MS)),
+        (Some(u64::MAX), 5, Some(0)),
+    ] {
+        let mut room = room();
+        let mut judge = |who: &str, change: Change, now: u64| match room.judge(&author(who), &change, now) {
+            Verdict::Committed(commit) => *commit,
+            other => panic!("not committed: {other:?}"),
+        };
+        let change = Change { seq: 1, base: 1, ops: vec![set("title", "A")], age_ms };
+        assert_eq!(judge("ada", change, now).written_at, written_at, "{age_ms:?}");
+        let change = Change { seq: 1, base: 1, ops: vec![set("title", "B")], age_ms: Some(MIN_AGE_MS) };
+        let met = judge("grace", change, now + 7_000);
+        let times = |side: &Side| (side.at, side.written_at);
+        assert_eq!(times(&met.conflicts[0].other), (now, written_at), "what was there");
+        assert_eq!(times(&met.conflicts[0].kept), (now + 7_000, Some(now + 6_000)), "what met it");
+        // Where there is nothing to say, an older build reads what it always read.
+        let reads = serde_json::to_string(&met.conflicts[0].other).expect("JSON");
+        assert_eq!(reads.contains("written_at"), written_at.is_some(), "{reads}");
     }
 }
 
@@ -46,7 +75,7 @@ fn title(room: &Room) -> &str {
 #[test]
 fn s2_a_change_that_comes_again_is_not_applied_again() {
     let mut room = room();
-    let change = Change { seq: 1, base: 1, ops: vec![set("title", "A")] };
+    let change = Change { seq: 1, base: 1, ops: vec![set("title", "A")], age_ms: None };
     assert!(matches!(room.judge(&author("ada"), &change, 0), Verdict::Committed(_)));
     assert!(matches!(room.judge(&author("ada"), &change, 0), Verdict::Again));
     assert_eq!(room.revision(), 2);
@@ -55,7 +84,7 @@ fn s2_a_change_that_comes_again_is_not_applied_again() {
 #[test]
 fn s2_a_gap_in_seq_is_out_of_order_and_takes_no_seq() {
     let mut room = room();
-    let change = Change { seq: 3, base: 1, ops: vec![set("title", "A")] };
+    let change = Change { seq: 3, base: 1, ops: vec![set("title", "A")], age_ms: None };
     let verdict = room.judge(&author("ada"), &change, 0);
     assert!(matches!(verdict, Verdict::Rejected { code: Code::OutOfOrder, expected: 1, .. }), "{verdict:?}");
     assert_eq!(room.last_seq(&author("ada").client), 0);

@@ -21,6 +21,8 @@ pub struct Past {
     pub ends: Vec<End>,
     /// What took effect.
     pub ops: Vec<Op>,
+    /// When it was written, where it had waited.
+    pub written_at: Option<u64>,
     pub after: Dashboard,
 }
 

@@ -11,6 +11,8 @@ use super::{Broken, MAX_OPEN, must};
 
 /// An update without any edit: it says that there were some, which the text has already.
 pub const NO_EDIT: [u8; 2] = [0, 0];
+/// The shortest wait of a change that is told of.
+const TOLD_MS: u64 = 1_000;
 /// Settled records that stay at least.
 const KEPT_SETTLED: usize = 100;
 
@@ -41,6 +43,7 @@ impl Judgement<'_> {
             let same_as_before = before.conflicts.get(&record.id).is_some_and(|old| Arc::ptr_eq(old, record));
             if touched || !same_as_before {
                 self.check_shown(record)?;
+                self.check_times(record)?;
             }
         }
         let gone = |id| !after.removed.contains_key(id) && !after.widgets.contains_key(id);
@@ -49,6 +52,26 @@ impl Judgement<'_> {
                 let needed = record.cell.id.as_ref().filter(|id| gone(id));
                 must(needed.is_none(), || format!("S6: {needed:?} is gone, and {} needs it", record.id))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Checks that the sides of a record say when they were written.
+    fn check_times(&self, record: &Conflict) -> Result<(), Broken> {
+        let waited = self.change.age_ms.filter(|age| *age >= TOLD_MS);
+        let written_now = waited.map(|age| self.commit.at - age);
+        let is_new = !self.before().conflicts.contains_key(&record.id);
+        for side in [&record.kept, &record.other] {
+            let mine = side.client.as_ref() == Some(&self.author.client);
+            let written = match side.revision {
+                Some(revision) if revision == self.commit.revision => written_now,
+                Some(revision) => self.history.commits[revision as usize - 1].written_at,
+                None if is_new && mine => written_now,
+                None => continue,
+            };
+            must(side.written_at == written, || {
+                format!("S4: a side of {} was written at {written:?}, and says {side:?}", record.id)
+            })?;
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ impl World {
         let (base, seq) = (room.revision(), room.last_seq(&author.client) + 1);
         let ahead = 1 + self.strangers.below(3);
         let title = Op::SetDashboard { field: "title".to_owned(), value: "Knock".into() };
-        let change = Change { seq, base, ops: vec![title] };
+        let change = Change { seq, base, ops: vec![title], age_ms: None };
         let (change, wanted) = match self.strangers.below(3) {
             0 => (Change { base: base + ahead, ..change }, Code::Invalid),
             1 => (Change { seq: seq + ahead, ..change }, Code::OutOfOrder),

@@ -15,6 +15,8 @@ pub const KEPT_WITHIN_MS: u64 = 250;
 pub struct Device {
     pub(super) dashboard: Option<StoredDashboard>,
     pub(super) queue: StoredQueue,
+    /// When that was written.
+    pub(super) at: u64,
     pub(super) ids: VecDeque<MadeId>,
     /// What the person was told of edits without effect, with their content.
     pub(super) told: Vec<Ended>,
@@ -33,9 +35,11 @@ impl World {
         life.write_planned = false;
         life.unwritten = false;
         life.written_at = life.written_at.max(self.now + wait);
+        life.replica.set_time(self.now);
         let device = Device {
             dashboard: life.replica.stored_dashboard().filter(|_| with_dashboard),
             queue: life.replica.stored_queue(),
+            at: self.now,
             ids: life.ids.iter().map(|(_, id)| *id).collect(),
             told: life.told.clone(),
         };

@@ -140,7 +140,7 @@ mod tests {
 
     fn title(seq: u64, value: &str) -> Change {
         let op = Op::SetDashboard { field: "title".to_owned(), value: value.into() };
-        Change { seq, base: 0, ops: vec![op] }
+        Change { seq, base: 0, ops: vec![op], age_ms: None }
     }
 
     #[tokio::test]
