@@ -63,6 +63,8 @@ pub struct Replica {
     /// Up to this `seq` the log has my changes. One that is pending even so was in a snapshot before its
     /// verdict was heard: it is not performed on top again, and pushed again only to be answered.
     logged: u64,
+    /// The highest `seq` that this tab has heard of as in the log.
+    heard: u64,
     next_seq: u64,
     /// The `expected` that an `out_of_order` was answered for; a second one is the same story.
     resent_from: Option<u64>,
@@ -133,6 +135,7 @@ impl Replica {
             offered: 0,
             numbering: Numbering::default(),
             logged: 0,
+            heard: 0,
             next_seq: 1,
             resent_from: None,
             saved: Saved::default(),
@@ -254,6 +257,7 @@ impl Replica {
         }
         // Of another log it has nothing: `offered` is 0 by now.
         self.logged = joined.last_seq.min(self.offered);
+        self.heard = self.logged;
         self.settle_numbers(joined.last_seq + 1);
         self.type_anew();
         self.rebase(&mut changes);

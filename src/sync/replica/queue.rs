@@ -62,6 +62,8 @@ impl Replica {
     pub fn rejected(&mut self, seq: u64, code: Code, reason: String, expected: u64) -> Changes {
         let mut changes = Changes::default();
         match code {
+            // What this tab has heard of as saved since, the room did not expect any more when this arrived.
+            Code::OutOfOrder if expected <= self.heard => {}
             Code::OutOfOrder => {
                 if self.resent_from != Some(expected) {
                     self.resent_from = Some(expected);
@@ -138,10 +140,13 @@ impl Replica {
     /// all of mine up to this `seq`, and what became of them cannot be told any more.
     pub fn forgotten(&mut self, seq: u64) -> Changes {
         let mut changes = Changes::default();
-        let known = seq.min(self.logged);
-        while let Some(index) = self.pending.iter().position(|one| one.change.seq <= known)
-            && let Some(change) = self.take_out(index)
-        {
+        // What has such a number now and was not pushed under it is another.
+        let first_known = |replica: &Self| {
+            replica.pending.iter().enumerate().position(|(index, one)| {
+                one.change.seq <= seq && (one.change.seq <= replica.logged || index < replica.sent)
+            })
+        };
+        while let Some(change) = first_known(self).and_then(|index| self.take_out(index)) {
             changes.landed.returned += 1;
             changes.notices.push(Notice::Unknown { change });
         }
@@ -151,6 +156,7 @@ impl Replica {
     /// The log has one of my changes.
     pub(super) fn acked(&mut self, commit: &Commit, changes: &mut Changes) {
         self.resent_from = None;
+        self.heard = self.heard.max(commit.seq.min(self.offered));
         let Some(change) = self
             .pending
             .iter()
@@ -368,6 +374,38 @@ mod tests {
         replica.set_time(10_000);
         let push = replica.to_push();
         assert_eq!((push.len(), push[0].age_ms), (1, Some(9_000)));
+    }
+
+    #[test]
+    fn s4_a_rejection_that_arrives_after_the_commit_moves_no_numbers() {
+        let mut room = Room::new("e1".to_owned(), Dashboard::default());
+        let mut replica = joined(&room);
+        for text in ["A", "B"] {
+            replica.edit(title(text)).expect("an edit");
+        }
+        let push = replica.to_push();
+        // The second overtook the first, which comes again with it.
+        let early = judged(&mut room, Role::Editor, &push[1..]);
+        let both = judged(&mut room, Role::Editor, &push);
+        assert_eq!(take(&mut replica, both), [""; 0]);
+        assert_eq!(take(&mut replica, early), [""; 0]);
+        replica.edit(title("C")).expect("an edit");
+        let next = judged(&mut room, Role::Editor, &replica.to_push());
+        assert!(matches!(next[..], [(3, Verdict::Committed(_))]), "{next:?}");
+    }
+
+    #[test]
+    fn s4_a_change_whose_commit_the_log_no_longer_keeps_goes_back_to_its_author() {
+        let room = Room::new("e1".to_owned(), Dashboard::default());
+        let mut replica = joined(&room);
+        for text in ["A", "B"] {
+            replica.edit(title(text)).expect("an edit");
+        }
+        assert_eq!(replica.to_push().len(), 2);
+        replica.edit(title("C")).expect("an edit");
+        let told = replica.forgotten(3).notices;
+        assert!(matches!(told[..], [Notice::Unknown { .. }, Notice::Unknown { .. }]), "{told:?}");
+        assert_eq!(replica.pending(), 1, "the third was not on its way");
     }
 
     #[test]

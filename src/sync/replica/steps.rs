@@ -1,7 +1,8 @@
 //! A person's own steps back and forth, played as edits like any other.
 
+use crate::dashboard::op::REMOVED;
 use crate::dashboard::splice::{Splice, units};
-use crate::dashboard::{Cell, Dashboard, Op, WidgetId};
+use crate::dashboard::{Cell, Choice, Dashboard, Op, WidgetId};
 use crate::sync::undo::{Step, TextStep, UndoStack};
 
 use super::typing::{Typed, Typing};
@@ -56,7 +57,8 @@ impl Replica {
                 typing.splice(&text.id, at, units(&removed), &inserted)?;
             }
         }
-        let ops: Vec<&Op> = step.ops.iter().filter(|op| !self.foreign.wrote_since(op, step.at)).collect();
+        let met = |op: &&Op| self.foreign.wrote_since(op, step.at) || self.would_remove_work(op, step.at);
+        let ops: Vec<&Op> = step.ops.iter().filter(|op| !met(op)).collect();
         // Of a step that was a change of its own, places alone are no reason to do half of it.
         if ops.iter().any(|op| !matches!(op, Op::Place { .. })) || ops.len() == step.ops.len() {
             typing.perform_possible(ops);
@@ -68,6 +70,14 @@ impl Replica {
         let step = self.step(typed, inverse, &view).whole(step.whole.clone());
         let changes = self.enact(view, queue, self.revision)?;
         Ok(Some((changes, step)))
+    }
+
+    /// Whether a choice that is taken back would remove a widget on which others have worked since a moment.
+    fn would_remove_work(&self, op: &Op, at: u64) -> bool {
+        let Op::SettleConflict { conflict, choose: Choice::Reopen } = op else { return false };
+        let Some(conflict) = self.view.conflicts.get(conflict) else { return false };
+        let presence = conflict.cell.id.as_ref().filter(|_| conflict.cell.field == REMOVED);
+        presence.is_some_and(|id| self.foreign.wrote_since(&Op::RemoveWidget { id: id.clone() }, at))
     }
 
     /// What takes back what was done on a view, given what that was.
