@@ -66,12 +66,12 @@ pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// A batch as a collector would send it; each has times of its own.
-pub fn batch(number: usize, begin: u64) -> String {
+/// A batch as a collector would send it; each has times of its own, so far apart in each series.
+pub fn batch(number: usize, begin: u64, step_ms: u64) -> String {
     let mut lines = String::new();
     for n in 0..LINES {
         let series = n % (SERIES / FIELDS);
-        let at = begin + (number * LINES + n) as u64 / (SERIES / FIELDS) as u64 * 1_000;
+        let at = begin + (number * LINES + n) as u64 / (SERIES / FIELDS) as u64 * step_ms;
         let value = (n as f64 * 0.37).sin() * 50.0 + 50.0;
         let _ = writeln!(
             lines,
@@ -90,7 +90,7 @@ pub async fn ingest() -> Result<()> {
     const BATCHES: usize = 200;
     println!("\nline protocol over HTTP: batches of {LINES} lines with {FIELDS} fields, {SERIES} series");
     let begin = now_ms() - DAY_MS / 2;
-    let batches: Vec<String> = (0..BATCHES).map(|number| batch(number, begin)).collect();
+    let batches: Vec<String> = (0..BATCHES).map(|number| batch(number, begin, 1_000)).collect();
     let points = (BATCHES * LINES * FIELDS) as f64;
 
     let started = Instant::now();
