@@ -116,6 +116,47 @@ test("two people type in one note at once and both texts stay", async ({ server,
   expect((await server.read(id)).dashboard.widgets[note].text.plain).toBe(both);
 });
 
+test("a note that is written in for long is compacted, and nobody who types there notices", async ({ server, arrive }) => {
+  const id = await server.dashboard("Runbook");
+  const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];
+  await ada.open(id);
+  const note = await ada.add("note");
+  await grace.open(id);
+  const hers = await ada.note(note);
+  await ada.page.keyboard.type("call the person on duty");
+  const his = await grace.note(note);
+  await grace.page.keyboard.press("ControlOrMeta+End");
+  const state = async () => (await server.read(id)).dashboard.widgets[note].text;
+
+  // Words that are replaced leave their traces in the note, until it has had enough of them.
+  await hers.evaluate(async (field: HTMLTextAreaElement) => {
+    for (let n = 0; n < 400; n++) {
+      const [at, word] = n % 2 ? [0, n % 4 === 1 ? "page" : "call"] : [5, n % 4 ? "any" : "the"];
+      field.setRangeText(word, at, at + word.length, "end");
+      field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+      await new Promise((drawn) => requestAnimationFrame(drawn));
+    }
+  });
+  await expect.poll(async () => (await state()).generation, { message: "a compaction" }).toBeTruthy();
+  await ada.saved();
+  expect((await state()).state.length).toBeLessThan(4_000);
+
+  // His caret is where it was, and both go on.
+  await grace.page.keyboard.type(", now");
+  await expect(hers).toHaveValue("call any person on duty, now");
+  await ada.page.keyboard.press("ControlOrMeta+Home");
+  await ada.page.keyboard.type("Please ");
+  const both = "Please call any person on duty, now";
+  await expect(his).toHaveValue(both);
+  await expect(hers).toHaveValue(both);
+  // What he typed before and after it can be taken back.
+  await grace.page.keyboard.press("ControlOrMeta+z");
+  await expect(hers).toHaveValue("Please call any person on duty");
+  await ada.saved();
+  await grace.saved();
+  expect((await state()).plain).toBe("Please call any person on duty");
+});
+
 test("somebody who joins late sees the same", async ({ server, arrive }) => {
   const id = await server.dashboard("Late");
   const [ada, grace] = [await arrive("Ada"), await arrive("Grace")];

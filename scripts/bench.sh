@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the project promises, and prints it with the machine and the command beside it.
 # The server has the first core, the generator the second. LOCKSTEP_BENCH_ONLY picks scenes:
-# edits, saturation, cursors, idle, idle-connections, unread-joins, join, log, resume, ingest, fanout, upstream, list, backup, weight, frames, offline.
+# edits, saturation, cursors, idle, idle-connections, unread-joins, join, log, resume, ingest, fanout, upstream, list, notes, backup, weight, frames, offline.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
@@ -10,7 +10,7 @@ only=${LOCKSTEP_BENCH_ONLY:-}
 wanted() { [ -z "$only" ] || case ",$only," in *",$1,"*) true ;; *) false ;; esac; }
 wanted_on_the_wire() {
   wanted edits || wanted saturation || wanted cursors || wanted idle || wanted idle-connections || wanted unread-joins || wanted join || wanted log || wanted resume ||
-    wanted ingest || wanted fanout || wanted upstream || wanted list || wanted backup
+    wanted ingest || wanted fanout || wanted upstream || wanted list || wanted notes || wanted backup
 }
 
 scripts/setup.sh --test
@@ -22,6 +22,8 @@ scripts/release.sh
 LOCKSTEP_SITE_ROOT=${LOCKSTEP_SITE_ROOT:-$(scripts/site.sh)}
 export LOCKSTEP_SITE_ROOT
 if wanted_on_the_wire; then
+  # As cargo-leptos names it: under another name the framework, and with it the server, is built anew.
+  export LEPTOS_OUTPUT_NAME=lockstep
   cargo bench --features ssr --bench wire --no-run
 fi
 

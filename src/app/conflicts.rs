@@ -287,7 +287,7 @@ mod tests {
         let (first, _) = text.splice(2, 0, 0, "first ");
         let with = text.apply(&first).expect("own typing applies");
         let (second, _) = with.splice(2, 6, 0, "of all ");
-        let typed = |update| Op::EditText { id: WidgetId::new("w1").expect("an id"), update };
+        let typed = |update| Op::edit_text(&WidgetId::new("w1").expect("an id"), update);
         let title = |title: &str| json!({"op": "set", "id": "w1", "field": "title", "value": title});
         let ops = json!([title("A"), typed(first), title("B"), typed(second)]);
         let line = |label: &str, text: &str| Line { label: Some(label.to_owned()), text: text.to_owned() };

@@ -55,7 +55,7 @@ pub fn describe(op: &Op, widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>) -> O
             Some(content) => (title_case(&settings_in_words::about(field, [value])), content),
             None => (format!("{} of the dashboard", field_label(field)), in_words(value)),
         },
-        Op::EditText { id, update } => {
+        Op::EditText { id, update, .. } => {
             let base = widget(id).and_then(|widget| widget.text.clone()).unwrap_or_default();
             let (content, typed) = match typing(update, &base) {
                 Typing::Inserted(text) => (text, true),

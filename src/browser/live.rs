@@ -47,7 +47,7 @@ impl Live for ServiceProvider {
             Ok(_) => Update::new([0, 0]),
             Err(_) => NoteText::default().splice(1, 0, 0, insert).0,
         };
-        self.outcome(outcome, &[Op::EditText { id: id.clone(), update }], GATHER);
+        self.outcome(outcome, &[Op::edit_text(id, update)], GATHER);
     }
 
     fn undo(&self) {

@@ -276,7 +276,7 @@ impl ServiceProvider {
         services.join_by = Some(monotonic_ms() + JOIN_ANSWER_MS);
         let (dashboard, resume) = (services.dashboard.clone(), services.replica.resume());
         drop(services);
-        self.send(&ClientMessage::Join { dashboard, resume });
+        self.send(&ClientMessage::Join { dashboard, resume, compactions: true });
         true
     }
 

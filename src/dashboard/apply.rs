@@ -64,8 +64,12 @@ impl Dashboard {
                     widget.set(field, value);
                 }
             }
-            Op::EditText { id, update } => {
-                let text = self.widgets.get(id).and_then(|widget| widget.text.as_ref()?.repeat(update).ok());
+            Op::EditText { id, update, compacted } => {
+                let before = self.widgets.get(id).and_then(|widget| widget.text.as_ref());
+                let text = before.and_then(|before| match compacted {
+                    Some(generation) => Some(before.compacted(*generation)),
+                    None => before.repeat(update).ok(),
+                });
                 if let (Some(text), Some(widget)) = (text, self.widget_mut(id)) {
                     widget.text = Some(text);
                 }

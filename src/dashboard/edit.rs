@@ -45,6 +45,8 @@ pub enum OpError {
     TextUnknownBase,
     #[error("The text is too large.")]
     TooLarge,
+    #[error("A note takes {0} characters, and these would be more.")]
+    TextTooLong(u32),
     #[error("There are too many open conflicts here; settle some first.")]
     TooManyConflicts,
     #[error("There is no such conflict.")]
@@ -163,15 +165,18 @@ impl<'a> Edit<'a> {
             Op::RestoreWidget { id } => self.restore(id),
             Op::Place { id, frame, .. } => self.place(id, *frame),
             Op::Set { id, field, value } => self.set(id, field, value),
-            Op::EditText { id, update } => {
+            Op::EditText { id, update, .. } => {
                 let before = self.widget(id)?.text.as_ref().ok_or(OpError::NoText)?;
-                let text = before.apply(update)?;
+                let (text, update) = before.take(update)?;
+                if update.is_empty() {
+                    return Ok(());
+                }
                 if self.size.is_some() {
                     let bytes = (before.json_bytes(), text.json_bytes());
                     self.resize(|| bytes)?;
                 }
                 self.dashboard.widget_mut(id).ok_or(OpError::NoSuchWidget)?.text = Some(text);
-                self.push(op.clone());
+                self.push(Op::edit_text(id, update));
                 Ok(())
             }
             Op::SetDashboard { field, value } => self.set_dashboard(field, value),

@@ -41,6 +41,9 @@ pub enum Op {
     EditText {
         id: WidgetId,
         update: Update,
+        /// Where nobody typed this: the compaction of the text, by the generation that begins with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        compacted: Option<u64>,
     },
     /// `field` is `title` or a setting; `null` unsets a setting.
     SetDashboard {
@@ -95,6 +98,11 @@ impl Cell {
 }
 
 impl Op {
+    /// Somebody's typing in a note.
+    pub fn edit_text(id: &WidgetId, update: Update) -> Self {
+        Self::EditText { id: id.clone(), update, compacted: None }
+    }
+
     /// The cell that this op writes; `None` for `settle_conflict`, which writes its conflict's.
     pub fn cell(&self) -> Option<Cell> {
         Some(match self {

@@ -1,11 +1,19 @@
 //! A note's text: a Yjs document of its own with one root text named `text`, so that any number of
 //! people type in it at once. Positions count UTF-16 units, as the browser's text fields do.
+//!
+//! A Yjs document keeps a trace of all that was ever typed. A compaction puts the text as it reads in its
+//! place, under ids of a new generation. The text before it is remembered, so that edits and anchors which
+//! were made on it are said anew.
+
+mod compaction;
+mod rebase;
+mod update;
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use yrs::block::ClientID;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
@@ -19,88 +27,35 @@ use super::splice::{Splice, cut};
 use super::widget::escaped_bytes;
 use super::yjs::{self, is_plain_text};
 
-/// Bytes of a note's Yjs state: a long runbook with its history of edits.
-pub const MAX_NOTE_BYTES: usize = 256 * 1024;
-/// Bytes of one update: in base64, and with what stands around it, an op of 64 KiB.
-pub const MAX_UPDATE_BYTES: usize = (64 * 1024 - 512) / 4 * 3;
+use self::compaction::author_in;
+use self::rebase::Rebase;
+pub use self::update::{MAX_UPDATE_BYTES, Update};
+
+/// Characters of a note, in UTF-16 units: a long runbook.
+pub const MAX_NOTE_CHARS: u32 = 250_000;
+/// Bytes of a note's Yjs state: of the longest text in any script, and of a history of edits until it is
+/// compacted.
+pub const MAX_NOTE_BYTES: usize = 1024 * 1024;
 /// Bits of a Yjs client id, the same bound that JavaScript's whole numbers have.
-const AUTHOR_MASK: u64 = (1 << 53) - 1;
+pub const AUTHOR_MASK: u64 = (1 << 53) - 1;
 
-/// A Yjs v1 update of no blocks and no deletions.
-const NO_EDIT: [u8; 2] = [0, 0];
-
-/// A Yjs v1 update, base64 on the wire.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Update(Arc<[u8]>);
-
-impl Update {
-    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self(bytes.into())
-    }
-
-    /// An update that holds no edit: no blocks, and nothing deleted.
-    pub fn empty() -> Self {
-        Self::new(NO_EDIT)
-    }
-
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The strings that it inserts, in the order of typing; `None` where it is no update of a note.
-    pub fn typed(&self) -> Option<String> {
-        yjs::typed(&self.0)
-    }
-
-    /// True where it is an update of a note that inserts and deletes nothing.
-    pub fn is_empty(&self) -> bool {
-        yjs::is_empty(&self.0) == Some(true)
-    }
-
-    /// Checks what can be seen without a text: that it is an update of a note, not too large, and an edit
-    /// at all.
-    fn check(&self) -> Result<(), OpError> {
-        if self.0.len() > MAX_UPDATE_BYTES {
-            return Err(OpError::TooLarge);
-        }
-        match yjs::is_empty(&self.0) {
-            None => Err(OpError::NotAnUpdate),
-            Some(true) => Err(OpError::EmptyUpdate),
-            Some(false) => Ok(()),
-        }
-    }
-
-    /// This update and the one after it as one; `None` where either cannot be read.
-    pub fn merged(&self, next: &Self) -> Option<Self> {
-        yrs::merge_updates_v1([&self.0[..], &next.0[..]]).ok().map(Self::new)
-    }
-}
-
-impl std::fmt::Debug for Update {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Update({} bytes)", self.0.len())
-    }
-}
-
-impl Serialize for Update {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Update {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        let bytes = BASE64.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
-        Ok(Self(bytes.into()))
-    }
-}
+/// The name of the one root of the document.
+const ROOT: &str = "text";
 
 /// A note's text: its Yjs state, and how it reads.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct NoteText {
     state: Option<Update>,
     plain: Arc<str>,
+    /// The Yjs client id under which the last compaction wrote the text; `None` where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+    /// The text before the last compaction, where it is known.
+    #[serde(skip)]
+    older: Option<Arc<NoteText>>,
+    /// True where the last edit was made before the last compaction: more of the kind may be on their way.
+    #[serde(skip)]
+    is_behind: bool,
 }
 
 impl std::fmt::Debug for NoteText {
@@ -109,11 +64,11 @@ impl std::fmt::Debug for NoteText {
     }
 }
 
-/// Two texts are equal where they read the same: the same edits in another order are encoded
-/// differently and mean the same.
+/// Two texts are equal where they read the same and are of one generation: the same edits in another order are
+/// encoded differently and mean the same.
 impl PartialEq for NoteText {
     fn eq(&self, other: &Self) -> bool {
-        self.plain == other.plain
+        self.plain == other.plain && self.generation == other.generation
     }
 }
 
@@ -136,6 +91,10 @@ impl Anchor {
         }
         let bytes = BASE64.decode(text).ok()?;
         StickyIndex::decode_v1(&bytes).ok().map(Self)
+    }
+
+    fn index<T: ReadTxn>(&self, txn: &T) -> Option<u32> {
+        self.0.get_offset(txn).map(|offset| offset.index)
     }
 }
 
@@ -191,13 +150,14 @@ impl NoteText {
 
     /// Bytes as JSON, but for what is the same of every text.
     pub(super) fn json_bytes(&self) -> usize {
-        let state = self.state.as_ref().map_or("null".len(), |state| state.0.len().div_ceil(3) * 4 + 2);
+        let state =
+            self.state.as_ref().map_or("null".len(), |state| state.as_bytes().len().div_ceil(3) * 4 + 2);
         state + escaped_bytes(&self.plain)
     }
 
     /// The same, about, at a glance.
     pub(super) fn weight(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| state.0.len() / 3 * 4) + self.plain.len()
+        self.state.as_ref().map_or(0, |state| state.as_bytes().len() / 3 * 4) + self.plain.len()
     }
 
     /// The length of the text in UTF-16 units.
@@ -206,20 +166,55 @@ impl NoteText {
     }
 
     /// The text after somebody's edit. Errors where the update is none, builds on edits that this text does
-    /// not have, leaves clocks of an author out, or makes the note larger than [`MAX_NOTE_BYTES`].
+    /// not have, leaves clocks of an author out, or makes the note longer than [`MAX_NOTE_CHARS`].
     pub fn apply(&self, update: &Update) -> Result<Self, OpError> {
+        self.take(update).map(|(text, _)| text)
+    }
+
+    /// The text after somebody's edit, and the update that this is here: one that was made before the last
+    /// compaction is said anew. Errors as [`Self::apply`].
+    pub fn take(&self, update: &Update) -> Result<(Self, Update), OpError> {
         update.check()?;
+        match self.take_as_it_is(update) {
+            Ok(text) => Ok((text, update.clone())),
+            Err(OpError::TextUnknownBase) => {
+                let said_anew = self.said_anew(
+                    |rebase, update| rebase.update(update),
+                    update,
+                    |update| {
+                        // What others have removed as well is no edit any more.
+                        let text =
+                            if update.is_empty() { Ok(self.clone()) } else { self.take_as_it_is(update) };
+                        match text {
+                            Err(OpError::TextUnknownBase) => None,
+                            text => Some(text.map(|text| Self { is_behind: true, ..text })),
+                        }
+                    },
+                );
+                let (update, text) = said_anew.ok_or(OpError::TextUnknownBase)?;
+                Ok((text?, update))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take_as_it_is(&self, update: &Update) -> Result<Self, OpError> {
         let (doc, text) = self.open(0);
-        check_clocks(&doc, &update.0)?;
-        merge(&doc, &update.0)?;
-        close(&doc, &text)
+        check_clocks(&doc, update.as_bytes())?;
+        merge(&doc, update.as_bytes())?;
+        let after = self.close(&doc, &text)?;
+        let length = after.len_utf16();
+        if length > MAX_NOTE_CHARS && length > self.len_utf16() {
+            return Err(OpError::TextTooLong(MAX_NOTE_CHARS));
+        }
+        Ok(Self { is_behind: false, ..after })
     }
 
     /// The text after an update of the log, as it is: whoever let it in has judged it.
     pub fn repeat(&self, update: &Update) -> Result<Self, OpError> {
         let (doc, text) = self.open(0);
-        merge(&doc, &update.0)?;
-        close(&doc, &text)
+        merge(&doc, update.as_bytes())?;
+        self.close(&doc, &text)
     }
 
     /// The update that replaces `remove` units from `at` on with `insert`, and what it does here.
@@ -229,7 +224,7 @@ impl NoteText {
     pub fn splice(&self, author: u64, at: u32, remove: u32, insert: &str) -> (Update, Splice) {
         let (at, end) = self.char_bounds(at, at.saturating_add(remove));
         let removed = cut(&self.plain, at, end);
-        let (doc, text) = self.open(author);
+        let (doc, text) = self.open(author_in(self.generation, author));
         let before = doc.transact().state_vector();
         let update = {
             let mut txn = doc.transact_mut();
@@ -263,7 +258,7 @@ impl NoteText {
     pub fn find(&self, bounds: &[Bounds]) -> Vec<Option<(u32, u32)>> {
         let (doc, _text) = self.open(0);
         let txn = doc.transact();
-        let place = |anchor: &Anchor| anchor.0.get_offset(&txn).map(|offset| offset.index);
+        let place = |anchor: &Anchor| anchor.index(&txn);
         let of = |one: &Bounds| {
             let start = one.start.as_ref().map_or(Some(0), place)?;
             let end = one.end.as_ref().map_or(Some(start), place)?;
@@ -283,21 +278,39 @@ impl NoteText {
     pub fn index_of(&self, anchor: &Anchor) -> Option<u32> {
         let (doc, _text) = self.open(0);
         let txn = doc.transact();
-        anchor.0.get_offset(&txn).map(|offset| offset.index)
+        let said_anew = || {
+            let say = |rebase: &Rebase, anchor: &Anchor| rebase.anchor(anchor);
+            self.said_anew(say, anchor, |anchor| anchor.index(&txn)).map(|(_, index)| index)
+        };
+        anchor.index(&txn).or_else(said_anew)
     }
 
     /// Takes a text as somebody sent it: only its state counts, and must be whole.
     pub(super) fn accepted(self) -> Result<Self, OpError> {
         match &self.state {
             None => Ok(Self::default()),
-            Some(state) if state.0.len() > MAX_NOTE_BYTES => Err(OpError::TooLarge),
+            Some(state) if state.as_bytes().len() > MAX_NOTE_BYTES => Err(OpError::TooLarge),
             Some(state) => {
                 let (doc, text) = Self::default().open(0);
-                check_clocks(&doc, &state.0)?;
-                merge(&doc, &state.0)?;
-                close(&doc, &text)
+                check_clocks(&doc, state.as_bytes())?;
+                merge(&doc, state.as_bytes())?;
+                Self::default().close(&doc, &text)
             }
         }
+    }
+
+    /// The text that a document holds, of the same generation as this.
+    fn close(&self, doc: &Doc, text: &TextRef) -> Result<Self, OpError> {
+        let txn = doc.transact();
+        if txn.has_missing_updates() {
+            return Err(OpError::TextUnknownBase);
+        }
+        let state = txn.encode_state_as_update_v1(&StateVector::default());
+        if state.len() > MAX_NOTE_BYTES {
+            return Err(OpError::TooLarge);
+        }
+        let state = Some(Update::new(state));
+        Ok(Self { state, plain: text.get_string(&txn).into(), ..self.clone() })
     }
 
     fn open(&self, author: u64) -> (Doc, TextRef) {
@@ -305,11 +318,11 @@ impl NoteText {
             Options::with_guid_and_client_id("note".into(), ClientID::new(author & AUTHOR_MASK));
         options.offset_kind = OffsetKind::Utf16;
         let doc = Doc::with_options(options);
-        let text = doc.get_or_insert_text("text");
+        let text = doc.get_or_insert_text(ROOT);
         if let Some(state) = &self.state {
             // The state was encoded by `close`; a copy that a disk or a peer has spoilt reads as empty
             // and is found by its digest (S11).
-            let _ = merge(&doc, &state.0);
+            let _ = merge(&doc, state.as_bytes());
         }
         (doc, text)
     }
@@ -354,18 +367,6 @@ fn merge(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {
     }
     let update = yrs::Update::decode_v1(bytes).map_err(|_| OpError::NotAnUpdate)?;
     doc.transact_mut().apply_update(update).map_err(|_| OpError::NotAnUpdate)
-}
-
-fn close(doc: &Doc, text: &TextRef) -> Result<NoteText, OpError> {
-    let txn = doc.transact();
-    if txn.has_missing_updates() {
-        return Err(OpError::TextUnknownBase);
-    }
-    let state = txn.encode_state_as_update_v1(&StateVector::default());
-    if state.len() > MAX_NOTE_BYTES {
-        return Err(OpError::TooLarge);
-    }
-    Ok(NoteText { state: Some(Update::new(state)), plain: text.get_string(&txn).into() })
 }
 
 #[cfg(test)]
@@ -437,7 +438,7 @@ mod tests {
         for text in [&base, &one] {
             assert_eq!(text.apply(&whole).expect("no hole").plain(), "zxabcy");
         }
-        let holed = NoteText { state: one.repeat(&third).expect("repeats").state, plain: "".into() };
+        let holed = NoteText { state: one.repeat(&third).expect("repeats").state, ..NoteText::default() };
         assert_eq!(holed.accepted(), Err(OpError::TextUnknownBase));
     }
 

@@ -26,14 +26,127 @@ const CLOCKS: u64 = 1 << 31;
 /// The name of the one root that a note has.
 const ROOT: &[u8] = b"text";
 
+/// The id of a character, or of the first one of several: a client, and a clock of it.
+pub type Id = (u64, u64);
+
 /// A part of an update, in the order in which it stands there.
-enum Part<'a> {
-    /// A string that is inserted.
-    Text(&'a str),
-    /// Clocks of a client that are here, from the first to behind the last.
-    Block { client: u64, from: u64, to: u64 },
+pub enum Part<'a> {
+    Block(Block<'a>),
     /// Clocks of a client that are deleted, from the first to behind the last.
-    Deleted { client: u64, from: u64, to: u64 },
+    Deleted {
+        client: u64,
+        from: u64,
+        to: u64,
+    },
+}
+
+/// Characters of one client that stand beside each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    pub client: u64,
+    /// The first of its clocks.
+    pub clock: u64,
+    /// What it was put behind, and before.
+    pub left: Option<Id>,
+    pub right: Option<Id>,
+    pub content: Content<'a>,
+}
+
+/// What a block holds; lengths count clocks.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// Deleted, with its place forgotten.
+    Gone(u64),
+    /// Deleted, at its place.
+    Deleted(u64),
+    /// Left out.
+    Skipped(u64),
+    Text(&'a str),
+}
+
+impl Block<'_> {
+    /// The clock behind its last.
+    pub fn end(&self) -> u64 {
+        self.clock
+            + match self.content {
+                Content::Gone(length) | Content::Deleted(length) | Content::Skipped(length) => length,
+                Content::Text(text) => text.encode_utf16().count() as u64,
+            }
+    }
+
+    fn is_here(&self) -> bool {
+        !matches!(self.content, Content::Skipped(_))
+    }
+}
+
+/// Reads the parts of an update, the blocks of each client together; `None` where it is no plain text.
+pub fn parts(update: &[u8]) -> Option<Vec<Part<'_>>> {
+    let mut parts = Vec::new();
+    Reader { rest: update }.update(|part| parts.push(part))?;
+    Some(parts)
+}
+
+/// Writes an update of blocks, those of a client together in the order of their clocks, and of what is
+/// deleted of each client: a clock and a length each.
+pub fn write(blocks: &[Block], deleted: &BTreeMap<u64, Vec<(u64, u64)>>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let of_clients = || blocks.chunk_by(|a, b| a.client == b.client);
+    put(&mut bytes, of_clients().count() as u64);
+    for blocks in of_clients() {
+        put(&mut bytes, blocks.len() as u64);
+        put(&mut bytes, blocks[0].client);
+        put(&mut bytes, blocks[0].clock);
+        blocks.iter().for_each(|block| put_block(&mut bytes, block));
+    }
+    put(&mut bytes, deleted.len() as u64);
+    for (client, ranges) in deleted {
+        put(&mut bytes, *client);
+        put(&mut bytes, ranges.len() as u64);
+        for (clock, length) in ranges {
+            put(&mut bytes, *clock);
+            put(&mut bytes, *length);
+        }
+    }
+    bytes
+}
+
+fn put_block(bytes: &mut Vec<u8>, block: &Block) {
+    let kind = match block.content {
+        Content::Gone(length) | Content::Skipped(length) => {
+            bytes.push(if block.is_here() { GC } else { SKIP });
+            return put(bytes, length);
+        }
+        Content::Deleted(_) => DELETED,
+        Content::Text(_) => STRING,
+    };
+    let neighbour = |id: Option<Id>, flag| if id.is_some() { flag } else { 0 };
+    bytes.push(kind | neighbour(block.left, HAS_LEFT) | neighbour(block.right, HAS_RIGHT));
+    for (client, clock) in block.left.into_iter().chain(block.right) {
+        put(bytes, client);
+        put(bytes, clock);
+    }
+    if block.left.is_none() && block.right.is_none() {
+        put(bytes, 1);
+        put_bytes(bytes, ROOT);
+    }
+    match block.content {
+        Content::Text(text) => put_bytes(bytes, text.as_bytes()),
+        Content::Gone(length) | Content::Deleted(length) | Content::Skipped(length) => put(bytes, length),
+    }
+}
+
+fn put_bytes(bytes: &mut Vec<u8>, more: &[u8]) {
+    put(bytes, more.len() as u64);
+    bytes.extend_from_slice(more);
+}
+
+/// Writes a whole number in groups of seven bits, the lowest first.
+fn put(bytes: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
 }
 
 /// True where the bytes are a whole update of plain text in the root `text`, and nothing else.
@@ -45,7 +158,7 @@ pub fn is_plain_text(update: &[u8]) -> bool {
 pub fn typed(update: &[u8]) -> Option<String> {
     let mut typed = String::new();
     Reader { rest: update }.update(|part| {
-        if let Part::Text(text) = part {
+        if let Part::Block(Block { content: Content::Text(text), .. }) = part {
             typed.push_str(text);
         }
     })?;
@@ -56,9 +169,10 @@ pub fn typed(update: &[u8]) -> Option<String> {
 pub fn is_empty(update: &[u8]) -> Option<bool> {
     let mut empty = true;
     Reader { rest: update }.update(|part| {
-        if let Part::Block { from, to, .. } | Part::Deleted { from, to, .. } = part {
-            empty &= from == to;
-        }
+        empty &= match part {
+            Part::Block(block) => !block.is_here() || block.clock == block.end(),
+            Part::Deleted { from, to, .. } => from == to,
+        };
     })?;
     Some(empty)
 }
@@ -69,12 +183,12 @@ pub fn follows(update: &[u8], known: impl Fn(u64) -> u64) -> bool {
     let mut ends: BTreeMap<u64, u64> = BTreeMap::new();
     let mut follows = true;
     let read = Reader { rest: update }.update(|part| match part {
-        Part::Text(_) => {}
-        Part::Block { client, from, to } => {
-            let end = ends.entry(client).or_insert_with(|| known(client));
-            follows &= from <= *end;
-            *end = to.max(*end);
+        Part::Block(block) if block.is_here() => {
+            let end = ends.entry(block.client).or_insert_with(|| known(block.client));
+            follows &= block.clock <= *end;
+            *end = block.end().max(*end);
         }
+        Part::Block(_) => {}
         Part::Deleted { client, to, .. } => {
             follows &= to <= ends.get(&client).copied().unwrap_or_else(|| known(client));
         }
@@ -86,20 +200,16 @@ struct Reader<'a> {
     rest: &'a [u8],
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// Hands every part on. `None` at the first thing that does not belong into a note.
-    fn update(mut self, mut part: impl FnMut(Part)) -> Option<()> {
+    fn update(mut self, mut part: impl FnMut(Part<'a>)) -> Option<()> {
         for _ in 0..self.number()? {
             let blocks = self.number()?;
-            let client = self.client()?;
-            let mut clock = self.clock()?;
+            let (client, mut clock) = self.id()?;
             for _ in 0..blocks {
-                let from = clock;
-                let (length, here) = self.block(&mut part)?;
-                clock = within(from + length, CLOCKS)?;
-                if here {
-                    part(Part::Block { client, from, to: clock });
-                }
+                let block = self.block(client, clock)?;
+                clock = within(block.end(), CLOCKS)?;
+                part(Part::Block(block));
             }
         }
         for _ in 0..self.number()? {
@@ -113,39 +223,36 @@ impl Reader<'_> {
         self.rest.is_empty().then_some(())
     }
 
-    /// Reads one block; returns its length, and whether it is here or only skipped.
-    fn block(&mut self, part: &mut impl FnMut(Part)) -> Option<(u64, bool)> {
+    fn block(&mut self, client: u64, clock: u64) -> Option<Block<'a>> {
         let info = self.byte()?;
         let kind = info & KIND;
+        let (mut left, mut right) = (None, None);
         if kind == GC || kind == SKIP {
-            return Some((self.clock()?, kind == GC));
+            let length = self.clock()?;
+            let content = if kind == GC { Content::Gone(length) } else { Content::Skipped(length) };
+            return Some(Block { client, clock, left, right, content });
         }
         if info & HAS_LEFT != 0 {
-            self.id()?;
+            left = Some(self.id()?);
         }
         if info & HAS_RIGHT != 0 {
-            self.id()?;
+            right = Some(self.id()?);
         }
-        if info & (HAS_LEFT | HAS_RIGHT) == 0 {
+        if left.is_none() && right.is_none() {
             // Without neighbours a block names its parent: the root, and no key in it.
             let of_root = self.number()? == 1 && self.bytes()? == ROOT && info & HAS_KEY == 0;
             of_root.then_some(())?;
         }
-        match kind {
-            DELETED => Some((self.clock()?, true)),
-            STRING => {
-                let text = std::str::from_utf8(self.bytes()?).ok()?;
-                part(Part::Text(text));
-                Some((text.encode_utf16().count() as u64, true))
-            }
-            _ => None,
-        }
+        let content = match kind {
+            DELETED => Content::Deleted(self.clock()?),
+            STRING => Content::Text(std::str::from_utf8(self.bytes()?).ok()?),
+            _ => return None,
+        };
+        Some(Block { client, clock, left, right, content })
     }
 
-    /// A client and a clock; returns the clock.
-    fn id(&mut self) -> Option<u64> {
-        self.client()?;
-        self.clock()
+    fn id(&mut self) -> Option<Id> {
+        Some((self.client()?, self.clock()?))
     }
 
     fn client(&mut self) -> Option<u64> {
@@ -176,7 +283,7 @@ impl Reader<'_> {
         None
     }
 
-    fn bytes(&mut self) -> Option<&[u8]> {
+    fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.number()?).ok()?;
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
@@ -231,13 +338,9 @@ mod tests {
 
     #[test]
     fn numbers_that_the_library_does_not_hold_are_turned_down() {
-        let number = |mut number: u64| {
+        let number = |number: u64| {
             let mut bytes = Vec::new();
-            while number > 0x7f {
-                bytes.push(number as u8 | 0x80);
-                number >>= 7;
-            }
-            bytes.push(number as u8);
+            put(&mut bytes, number);
             bytes
         };
         // One block of a client, deleted already, and nothing deleted beside it.
@@ -251,6 +354,26 @@ mod tests {
         {
             assert!(!is_plain_text(&with(client, clock, length)), "{client} {clock} {length}");
         }
+    }
+
+    #[test]
+    fn what_was_read_is_written_as_it_was() {
+        let doc = Doc::with_client_id(7);
+        let text = doc.get_or_insert_text("text");
+        text.insert(&mut doc.transact_mut(), 0, "Hello, Ada 😀");
+        text.remove_range(&mut doc.transact_mut(), 2, 3);
+        text.insert(&mut doc.transact_mut(), 1, "é");
+        let bytes = update(&doc);
+        let (mut blocks, mut deleted) = (Vec::new(), BTreeMap::<_, Vec<_>>::new());
+        for part in parts(&bytes).expect("plain text") {
+            match part {
+                Part::Block(block) => blocks.push(block),
+                Part::Deleted { client, from, to } => {
+                    deleted.entry(client).or_default().push((from, to - from))
+                }
+            }
+        }
+        assert_eq!(write(&blocks, &deleted), bytes);
     }
 
     proptest! {

@@ -42,6 +42,8 @@ pub enum Weighed {
 pub fn written_cell(op: &Op) -> Option<Cell> {
     match op {
         Op::SettleConflict { conflict, .. } => Some(choice_cell(conflict)),
+        // Nobody wrote what a compaction puts there.
+        Op::EditText { compacted: Some(_), .. } => None,
         op => op.cell(),
     }
 }
@@ -168,7 +170,7 @@ impl Scales<'_> {
         let ops = edits.iter().filter_map(|(field, write)| {
             let op = match field.as_str() {
                 // The tombstone's text has the edits already; an empty update marks that there were some.
-                TEXT => Op::EditText { id: id.clone(), update: Update::empty() },
+                TEXT => Op::edit_text(id, Update::empty()),
                 field => {
                     let value = self.written_by(id, field, write).unwrap_or_else(|| widget.value(field));
                     Op::Set { id: id.clone(), field: field.to_owned(), value }

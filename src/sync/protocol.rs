@@ -78,6 +78,11 @@ impl Commit {
         let Self { at, written_at, revision, .. } = *self;
         Stamp { by: self.by.clone(), at, written_at, revision }
     }
+
+    /// True where nobody made it: a compaction of a note.
+    pub fn is_compaction(&self) -> bool {
+        matches!(self.ops[..], [Op::EditText { compacted: Some(_), .. }])
+    }
 }
 
 /// An op without effect.
@@ -114,6 +119,9 @@ pub enum ClientMessage {
         dashboard: DashboardId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<Resume>,
+        /// True where the client follows compactions of notes, and goes on from them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        compactions: bool,
     },
     Push {
         dashboard: DashboardId,

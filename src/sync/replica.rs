@@ -6,6 +6,7 @@
 //! nothing and is known not to have changed.
 
 mod changes;
+mod compaction;
 mod queue;
 mod saved;
 mod steps;
@@ -231,7 +232,9 @@ impl Replica {
                 if same_log && self.epoch.is_some() {
                     self.met_meanwhile(&snapshot, &mut changes);
                 }
-                self.confirmed = snapshot;
+                let last = if same_log { joined.last_seq.min(self.offered) } else { 0 };
+                let before = std::mem::replace(&mut self.confirmed, snapshot);
+                self.say_anew(&before, last);
                 self.foreign.forget();
             }
             (None, Some(commits)) if same_log => {
@@ -397,7 +400,10 @@ impl Replica {
             }
             let stamp = commit.stamp();
             for op in &commit.ops {
-                self.confirmed.apply(op, &stamp);
+                match op {
+                    Op::EditText { id, compacted: Some(_), .. } => self.compacted(id, op, &stamp),
+                    op => self.confirmed.apply(op, &stamp),
+                }
             }
             for conflict in &commit.conflicts {
                 self.confirmed.conflicts.insert(conflict.id.clone(), conflict.clone());
@@ -410,7 +416,7 @@ impl Replica {
             }
             if mine {
                 self.acked(&commit, changes);
-            } else {
+            } else if !commit.is_compaction() {
                 self.foreign.note(&commit.ops);
                 changes.foreign.push(commit);
             }

@@ -3,6 +3,8 @@
 //! The room knows no socket and no disk. Who runs it appends a commit to the log before anybody hears
 //! of it (S3), and builds the room anew from the log if that fails.
 
+mod compaction;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 

@@ -107,6 +107,21 @@ impl UndoStack {
         }
     }
 
+    /// Notes the characters beside what was typed in a note, so that its text itself need not be kept.
+    pub fn seal(&mut self, id: &WidgetId) {
+        self.texts(id).for_each(TextStep::seal);
+    }
+
+    /// Takes up that a note was compacted: what was typed there is found by the characters that it has now.
+    pub fn compacted(&mut self, id: &WidgetId, text: &NoteText) {
+        text.rebase_bounds(self.texts(id).flat_map(TextStep::bounds_mut));
+    }
+
+    fn texts<'a>(&'a mut self, id: &'a WidgetId) -> impl Iterator<Item = &'a mut TextStep> {
+        let steps = self.undo.iter_mut().chain(&mut self.redo);
+        steps.flat_map(|step| &mut step.texts).filter(move |text| text.id == *id)
+    }
+
     pub fn take_undo(&mut self) -> Option<Step> {
         self.undo.pop_back()
     }

@@ -8,13 +8,15 @@ use lockstep::sync::protocol::{Change, Commit, Refused};
 use lockstep::sync::replica::{Changes, Notice};
 use lockstep::sync::room::{Author, Room};
 
-use super::model::{End, History, Judgement, Past, Shown};
+use super::model::{End, History, Judgement, Past, Shown, is_effect_of};
 use super::tab::{KEPT_WITHIN_MS, Tab};
 
 /// A change as the ledger counts them: in the order of making.
 pub type MadeId = usize;
 /// What a tab reads of an own change: the revision, its `seq`, and what was refused in it.
 pub type Verdict = (u64, u64, Vec<Refused>);
+/// What no tab made.
+const NOBODYS: MadeId = MadeId::MAX;
 
 /// What a person was told of an edit without effect, and still has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,8 @@ pub struct Report {
     /// Those that kept the log's name, and how many of these were noticed.
     pub silent_rollbacks: u64,
     pub noticed: u64,
+    /// Notes that were compacted.
+    pub compactions: u64,
     /// Changes that came again, and were answered.
     pub again: u64,
     /// Changes made, and what became of them.
@@ -95,6 +99,7 @@ impl Report {
         self.rollbacks += other.rollbacks;
         self.silent_rollbacks += other.silent_rollbacks;
         self.noticed += other.noticed;
+        self.compactions += other.compactions;
         self.again += other.again;
         self.changes += other.changes;
         self.set_aside += other.set_aside;
@@ -113,7 +118,7 @@ impl std::fmt::Display for Report {
             "{} changes made; {} commits whose ops were {applied} applied, {over} applied over, {kept} kept in \
              a conflict, {refused} refused; {} changes set aside, {} lost with their tab within the time to \
              write, {} rolled back with the log, {} in it twice after that; {} joins, {} of them with a \
-             snapshot; {} changes came again; {} crashes of the server, {} of tabs; {} syncs failed, {} \
+             snapshot; {} compactions; {} changes came again; {} crashes of the server, {} of tabs; {} syncs failed, {} \
              writes of them were there after a crash, {} reads failed, {} rooms could not go on; {} \
              rollbacks, {} of them without a word, {} of these noticed",
             self.changes,
@@ -124,6 +129,7 @@ impl std::fmt::Display for Report {
             self.twice_after_rollback,
             self.joins,
             self.snapshot_joins,
+            self.compactions,
             self.again,
             self.server_crashes,
             self.tab_crashes,
@@ -214,6 +220,9 @@ impl Ledger {
 
     /// The room has judged a change. Nobody has heard of it yet.
     pub fn judged(&mut self, room: &Room, author: &Author, change: &Change, id: MadeId, commit: &Commit) {
+        if self.failure.is_some() {
+            return;
+        }
         self.log.truncate(commit.revision as usize - 1);
         // A tab cannot know what a log has that took the place of the one that it pushed to.
         let again = self.rollbacks == 0 && self.log.iter().any(|past| past.id == id);
@@ -234,6 +243,29 @@ impl Ledger {
             ops: commit.ops.clone(),
             written_at: commit.written_at,
             after: after.clone(),
+        });
+    }
+
+    /// The room has compacted a note. Nobody has heard of it yet.
+    pub fn compacted(&mut self, room: &Room, commit: &Commit) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.log.truncate(commit.revision as usize - 1);
+        let before = self.history().at(commit.revision - 1);
+        let same = before.full_digest() == room.full_digest() && before.settings == room.dashboard().settings;
+        self.expect(same, || format!("S1: the compaction {commit:?} changed something"));
+        self.log.push(Past {
+            id: NOBODYS,
+            client: commit.client.clone(),
+            seq: commit.seq,
+            by: commit.by.clone(),
+            asked: Vec::new(),
+            ends: Vec::new(),
+            // Nobody wrote it.
+            ops: Vec::new(),
+            written_at: None,
+            after: room.dashboard().clone(),
         });
     }
 
@@ -268,7 +300,9 @@ impl Ledger {
     /// An older backup took the log's place: it ends earlier, and may have another name.
     pub fn rolled_back(&mut self, revision: u64, epoch: &str) {
         for entry in self.log.drain(revision as usize..) {
-            self.made[entry.id].rolled_back = true;
+            if let Some(made) = self.made.get_mut(entry.id) {
+                made.rolled_back = true;
+            }
         }
         self.epoch = epoch.to_owned();
         self.doubtful = Default::default();
@@ -368,7 +402,9 @@ impl Ledger {
             self.made[id].acked = Some(load);
             for Refused { index, .. } in refused {
                 let op = self.log.iter().find(|past| past.id == id).and_then(|past| past.asked.get(*index));
-                if let Some(at) = refused_ops.iter().position(|refused| Some(*refused) == op) {
+                if let Some(at) =
+                    refused_ops.iter().position(|refused| op.is_some_and(|op| is_effect_of(refused, op)))
+                {
                     refused_ops.remove(at);
                     told.push(Ended::Refused(id, *index));
                 }
@@ -394,6 +430,9 @@ impl Ledger {
         for at in 0..self.log.len() {
             let Past { id, ends, .. } = &self.log[at];
             let id = *id;
+            if id == NOBODYS {
+                continue;
+            }
             ends.iter().for_each(|end| report.ends[*end as usize] += 1);
             logged[id].push(at);
             let made = &self.made[id];

@@ -209,7 +209,7 @@ fn s4_it_is_noticed_when_a_choice_is_half_done() {
 
 #[test]
 fn s4_it_is_noticed_when_a_record_loses_the_value_that_waits() {
-    bites(Fault::LosesOtherValues, &["S4"]);
+    bites(Fault::LosesOtherValues, &["S4", "S6"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod restored;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use lockstep::dashboard::DashboardId;
+use lockstep::dashboard::{DashboardId, WidgetId};
 use lockstep::sync::protocol::{Change, Code, Commit, Joined, Peers, Resume, ServerMessage, close};
 use lockstep::sync::room::{Author, Room, Verdict};
 
@@ -17,6 +17,8 @@ use super::network::{ConnId, Down, Told, Up};
 use super::world::{Event, Fault, World};
 use restored::History;
 
+/// Of a hundred changes, after how many a note is compacted.
+const COMPACTIONS: u64 = 20;
 /// When clients come back to a room that failed.
 const FAILED_RETRY_MS: u64 = 500;
 /// How long a session may be silent.
@@ -234,6 +236,7 @@ impl World {
                     let body = serde_json::to_string(&*commit).expect("JSON").into();
                     self.node.judged.push(Judged { conn, commit: *commit, body });
                     self.knock(&author);
+                    self.compact(conn);
                 }
                 Verdict::Again if !self.node.judged.is_empty() => {
                     changes.push_front((change, id));
@@ -246,6 +249,24 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Compacts a note now and then: when its state has outgrown its text is a matter of time.
+    fn compact(&mut self, conn: ConnId) {
+        let Some(room) = self.node.room.as_mut().filter(|_| self.strangers.percent(COMPACTIONS)) else {
+            return;
+        };
+        let notes = room.dashboard().widgets.iter().filter(|(_, widget)| widget.text.is_some());
+        let notes: Vec<WidgetId> = notes.map(|(id, _)| id.clone()).collect();
+        let Some(commit) = self.strangers.pick(&notes).and_then(|id| room.compact_note(id, self.now)) else {
+            return;
+        };
+        self.report.compactions += 1;
+        if let Some(room) = &self.node.room {
+            self.ledger.compacted(room, &commit);
+        }
+        let body = serde_json::to_string(&commit).expect("JSON").into();
+        self.node.judged.push(Judged { conn, commit, body });
     }
 
     fn reject(

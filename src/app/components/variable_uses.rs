@@ -9,7 +9,7 @@ use crate::app::dashboard_store::DashboardStore;
 use crate::app::format;
 use crate::dashboard::settings::{self, CHOSEN, Settings, VARIABLE, Variable};
 use crate::dashboard::splice::{Splice, units};
-use crate::dashboard::text::MAX_NOTE_BYTES;
+use crate::dashboard::text::MAX_NOTE_CHARS;
 use crate::dashboard::widget::{MAX_QUERY_CHARS, check_value};
 use crate::dashboard::{Cell, Op, Widget, WidgetId};
 use crate::sync::protocol::MAX_OPS;
@@ -97,8 +97,8 @@ impl Uses {
 
     /// Writes the other name into a note: the places alone, so that whoever types there meets nothing.
     fn write_text(&mut self, id: &WidgetId, text: &str, splices: Vec<Splice>) {
-        let longer: usize = splices.iter().map(|splice| splice.inserted.len()).sum();
-        let fits = text.len() + longer < MAX_NOTE_BYTES / 2;
+        let longer: u32 = splices.iter().map(|splice| units(&splice.inserted)).sum();
+        let fits = units(text) + longer < MAX_NOTE_CHARS;
         if fits && self.has_room(splices.len() * PLACE_BYTES) {
             self.places += splices.len();
             if !splices.is_empty() {

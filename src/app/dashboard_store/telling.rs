@@ -202,7 +202,7 @@ mod tests {
         let title = Op::SetDashboard { field: "title".to_owned(), value: "Orders per day".into() };
         let typed = NoteText::default().splice(1, 0, 0, "a thought").0;
         store.not_taken(&[title], &reason);
-        store.not_taken(&[Op::EditText { id: widget, update: typed }], &reason);
+        store.not_taken(&[Op::edit_text(&widget, typed)], &reason);
         let kept = store.unsaved.get_untracked();
         let kept: Vec<_> = kept.iter().map(|one| (&*one.content, &*one.reason)).collect();
         assert_eq!(kept, [("Orders per day", &*reason), ("a thought", &*reason)]);

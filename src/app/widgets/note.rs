@@ -13,8 +13,9 @@ use web_sys::HtmlTextAreaElement;
 use super::markdown;
 use crate::app::components::people::People;
 use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetSignals};
+use crate::app::format::count;
 use crate::dashboard::line_ends::{from_normalized, normalized, splice_from_normalized, to_normalized};
-use crate::dashboard::text::{Anchor, Side};
+use crate::dashboard::text::{Anchor, MAX_NOTE_CHARS, Side};
 use crate::dashboard::{NoteText, User, WidgetId, op};
 use crate::sync::protocol::Editing;
 
@@ -112,6 +113,13 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
             markdown::draw_plain(&format!("{text}\u{200b}"), &users)
         })
     };
+    let room = memo(move || typing.get().then(|| room_left(&text.read())).flatten());
+    let room = move || {
+        room.get().map(|left| {
+            let says = count(left as usize, "character left", "characters left");
+            view! { <p class="room" role="status" data-testid="note-room">{says}</p> }
+        })
+    };
     let label = move || signals.widget.with(|widget| format!("Text of {}", widget.title));
     view! {
         <div class="note" class:typing=typing data-note="">
@@ -130,8 +138,18 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
                 on:keyup=move |_| announce()
                 on:pointerup=move |_| announce()
             ></textarea>
+            {room}
         </div>
     }
+}
+
+/// The characters that still fit into a note, where there are few.
+fn room_left(text: &NoteText) -> Option<u32> {
+    /// From this part of the most on it is said.
+    const FEW: u32 = 10;
+    // A note of an older version may have more than that.
+    let left = MAX_NOTE_CHARS.saturating_sub(text.len_utf16());
+    (left < MAX_NOTE_CHARS / FEW).then_some(left)
 }
 
 /// Where the others' carets are in the field, in UTF-16 units, and whose they are.
@@ -229,6 +247,14 @@ fn difference(before: &str, after: &str, caret: u32) -> Option<(u32, u32, String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_room_in_a_note_is_said_before_it_is_full() {
+        let of = |chars: usize| room_left(&NoteText::from_long_plain(&"x".repeat(chars), 1).0);
+        let most = MAX_NOTE_CHARS as usize;
+        assert_eq!((of(0), of(most * 8 / 10)), (None, None));
+        assert_eq!((of(most - 1_000), of(most)), (Some(1_000), Some(0)));
+    }
 
     #[test]
     fn what_was_typed_is_found_at_the_caret() {

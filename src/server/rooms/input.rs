@@ -21,6 +21,8 @@ pub struct Member {
     pub address: Option<IpAddr>,
     pub outbound: Arc<Outbound>,
     pub seat: Seat,
+    /// False for a client that takes a compaction of a note for an edit like any other.
+    pub follows_compactions: bool,
 }
 
 /// A place in a room, from the asking on. The room gives it up with its member, or at once where it

@@ -22,6 +22,7 @@ pub enum Decoded {
     Join {
         dashboard: DashboardId,
         resume: Option<Resume>,
+        compactions: bool,
     },
     Push {
         dashboard: DashboardId,
@@ -121,7 +122,9 @@ pub fn decode(text: &str, max_op_bytes: usize) -> Result<Decoded, DecodeError> {
         "hello" | "join" | "presence" | "leave" => {
             match serde_json::from_str(text).map_err(|error| invalid(&error))? {
                 ClientMessage::Hello { protocol: _, client, name } => Ok(Decoded::Hello { client, name }),
-                ClientMessage::Join { dashboard, resume } => Ok(Decoded::Join { dashboard, resume }),
+                ClientMessage::Join { dashboard, resume, compactions } => {
+                    Ok(Decoded::Join { dashboard, resume, compactions })
+                }
                 ClientMessage::Presence { dashboard, presence } => {
                     Ok(Decoded::Presence { dashboard, presence: presence.map(Box::new) })
                 }

@@ -259,7 +259,9 @@ impl Session {
                     Ok(())
                 }
             },
-            Decoded::Join { dashboard, resume } => self.join(dashboard, resume, now).await,
+            Decoded::Join { dashboard, resume, compactions } => {
+                self.join(dashboard, resume, compactions, now).await
+            }
             Decoded::Leave { dashboard } => {
                 let left = self.pass_on(&dashboard, Input::Leave);
                 self.joined.remove(&dashboard);
@@ -300,6 +302,7 @@ impl Session {
         &mut self,
         dashboard: DashboardId,
         resume: Option<Resume>,
+        follows_compactions: bool,
         now: Instant,
     ) -> Result<(), End> {
         if let Err(wait) = self.requests.take(JOIN_COST, now) {
@@ -344,6 +347,7 @@ impl Session {
             address: self.admission.address(),
             outbound: self.outbound.clone(),
             seat,
+            follows_compactions,
         };
         self.tell(&dashboard, |_| Input::Join { member, resume, unanswered });
         Ok(())

@@ -71,7 +71,7 @@ impl Scene {
                 let removed = || dashboard.removed.get(&id())?.widget.text.as_ref();
                 let text = dashboard.text(&id()).or_else(removed).expect("a text");
                 let author = 100 + who.len() as u64 + self.room.revision();
-                Op::EditText { id: id(), update: text.splice(author, 0, 0, who).0 }
+                Op::edit_text(&id(), text.splice(author, 0, 0, who).0)
             }
             "moves" => {
                 let x = if who == "Ada" { 6 } else { 12 };

@@ -230,7 +230,7 @@ fn typing(table: &Table, id: &WidgetId, author: u64, text: &str) -> Op {
     let dashboard = table.0.dashboard();
     let removed = || dashboard.removed.get(id)?.widget.text.as_ref();
     let now = dashboard.text(id).or_else(removed).expect("a note");
-    Op::EditText { id: id.clone(), update: now.splice(author, now.len_utf16(), 0, text).0 }
+    Op::edit_text(id, now.splice(author, now.len_utf16(), 0, text).0)
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn s4_a_choice_that_cannot_be_done_whole_changes_nothing() {
     let open = table.open();
     let mut state = serde_json::to_value(table.0.state()).expect("a state");
     let edits = &mut state["dashboard"]["conflicts"][open.id.as_str()]["other"]["value"];
-    let broken = Op::EditText { id: note.clone(), update: Update::new(*b"no update") };
+    let broken = Op::edit_text(&note, Update::new(*b"no update"));
     edits.as_array_mut().expect("edits").push(serde_json::to_value(broken).expect("an op"));
     table.0 = Room::from_state(serde_json::from_value(state).expect("a state")).replayed();
     let before = table.0.dashboard().clone();
@@ -413,7 +413,7 @@ fn s4_what_cannot_be_performed_is_refused_and_not_kept() {
     let mut typed = |length: usize| {
         let update = long.splice(90, long.len_utf16(), 0, &"x".repeat(length)).0;
         long = long.apply(&update).expect("own typing applies");
-        Op::EditText { id: note.clone(), update }
+        Op::edit_text(&note, update)
     };
     let [first, second, third] = [30_000, 30_000, 5].map(&mut typed);
     table.now("ada", Op::RemoveWidget { id: note.clone() });
@@ -427,10 +427,10 @@ fn s4_what_cannot_be_performed_is_refused_and_not_kept() {
         (&[], OpError::NotAnUpdate),
         (&[0, 0], OpError::EmptyUpdate),
     ] {
-        let op = Op::EditText { id: note.clone(), update: Update::new(update) };
+        let op = Op::edit_text(&note, Update::new(update));
         assert_eq!(reason(table.since(base, "grace", op)), Some(error.to_string()));
     }
-    let on_a_number = Op::EditText { id: id(), update: Update::new([0, 1, 5, 1, 0, 1]) };
+    let on_a_number = Op::edit_text(&id(), Update::new([0, 1, 5, 1, 0, 1]));
     table.now("ada", REMOVE());
     assert_eq!(reason(table.since(base, "grace", on_a_number)), Some(OpError::NoText.to_string()));
     table.now("grace", settle(&table.open(), Choice::Other));

@@ -12,16 +12,23 @@ pub fn with_edit(waiting: Option<&Value>, op: &Op, widget: &Widget) -> Result<Va
     let mut edits = waiting.map(ops).unwrap_or_default();
     let at = edits.iter().position(|edit| edit.cell() == op.cell());
     let edit = match (op, at.map(|at| &edits[at])) {
-        (Op::EditText { id, update }, Some(Op::EditText { update: before, .. })) => {
-            let update = if before.is_empty() { Some(update.clone()) } else { before.merged(update) };
-            Op::EditText { id: id.clone(), update: update.ok_or(OpError::NotAnUpdate)? }
+        (Op::EditText { id, update, .. }, before) => {
+            let text = widget.text.as_ref().ok_or(OpError::NoText)?;
+            let before = match before {
+                Some(Op::EditText { update, .. }) if !update.is_empty() => Some(update),
+                _ => None,
+            };
+            let update = match before {
+                Some(before) => {
+                    let (_, update) = text.apply(before)?.take(update)?;
+                    before.merged(&update).ok_or(OpError::NotAnUpdate)?
+                }
+                None => text.take(update)?.1,
+            };
+            Op::edit_text(id, update)
         }
         _ => op.clone(),
     };
-    if let Op::EditText { update, .. } = &edit {
-        update.typed().ok_or(OpError::NotAnUpdate)?;
-        widget.text.as_ref().ok_or(OpError::NoText)?.apply(update)?;
-    }
     match at {
         Some(at) => edits[at] = edit,
         None => edits.push(edit),

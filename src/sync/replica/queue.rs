@@ -231,8 +231,8 @@ impl Replica {
 /// Adds typing to the typing before it, where both are in one note and small. Returns how many bytes
 /// that added.
 pub(super) fn gather(last: &mut [Op], next: &[Op]) -> Option<usize> {
-    if let [Op::EditText { id, update }] = next
-        && let [Op::EditText { id: last_id, update: gathered }] = last
+    if let [Op::EditText { id, update, .. }] = next
+        && let [Op::EditText { id: last_id, update: gathered, .. }] = last
         && last_id == id
         && gathered.as_bytes().len() + update.as_bytes().len() < MAX_GATHERED_BYTES
     {

@@ -129,6 +129,7 @@ impl Replica {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dashboard::text::MAX_NOTE_CHARS;
     use crate::dashboard::{ClientId, Frame, Kind, NoteText, OpError, User, Widget};
     use crate::sync::protocol::Commit;
     use crate::sync::replica::MAX_PENDING;
@@ -220,7 +221,7 @@ mod tests {
         let (mut replica, id) = with_note(&text);
         let pending = replica.pending();
         let error = replica.type_text(&id, 6, 0, &text, 5_000).expect_err("two are too large for a note");
-        assert_eq!(error, OpError::TooLarge.into());
+        assert_eq!(error, OpError::TextTooLong(MAX_NOTE_CHARS).into());
         assert!(reads(&replica, &id) == text);
         assert_eq!(replica.pending(), pending, "nothing is queued");
 
@@ -255,7 +256,7 @@ mod tests {
     /// Somebody else types into the note.
     fn typed_by_another(replica: &mut Replica, id: &WidgetId, at: u32, insert: &str) {
         let (update, _) = replica.confirmed().text(id).expect("a note").splice(99, at, 0, insert);
-        written_by_another(replica, vec![Op::EditText { id: id.clone(), update }]);
+        written_by_another(replica, vec![Op::edit_text(id, update)]);
     }
 
     fn written_by_another(replica: &mut Replica, ops: Vec<Op>) {

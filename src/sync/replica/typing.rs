@@ -47,7 +47,7 @@ impl<'a> Typing<'a> {
             if splice.removed.is_empty() && splice.inserted.is_empty() {
                 return Ok(());
             }
-            let op = Op::EditText { id: id.clone(), update };
+            let op = Op::edit_text(id, update);
             self.edit.perform(&op)?;
             match self.typed.last_mut() {
                 Some((note, splices)) if note == id => splices.push(splice),

@@ -79,7 +79,7 @@ fn op(room: &Room, Doing { what, widget, value }: Doing) -> Op {
             let removed = || dashboard.removed.get(&id)?.widget.text.as_ref();
             let text = dashboard.text(&id).or_else(removed).cloned().unwrap_or_default();
             let author = 100 + u64::from(value) + room.revision() * 10;
-            Op::EditText { id, update: text.splice(author, u32::from(value), 1, "typed").0 }
+            Op::edit_text(&id, text.splice(author, u32::from(value), 1, "typed").0)
         }
         6 | 7 => Op::RemoveWidget { id },
         8 => Op::RestoreWidget { id },

@@ -59,6 +59,11 @@ impl TextStep {
         }
     }
 
+    /// The noted characters.
+    pub fn bounds_mut(&mut self) -> impl Iterator<Item = &mut Bounds> {
+        self.bounds.iter_mut()
+    }
+
     /// What takes the step back in a text, from the last place to the first. What others wrote into, or
     /// removed, is left out.
     pub fn back(&self, text: &NoteText) -> Vec<Splice> {

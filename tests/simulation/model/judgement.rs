@@ -145,10 +145,13 @@ impl Judgement<'_> {
             return must(applied || self.is_kept(cell), || "S4: a value has no end".to_owned())
                 .map(|()| if applied { End::Applied } else { End::Kept });
         }
-        let own = within.written.contains(cell);
         let there = within.read(self.before(), cell);
         let last = self.history.writes(cell, self.change.base).next_back();
-        let last = last.filter(|last| last.past.client != self.author.client && !own);
+        let last = last.filter(|last| last.past.client != self.author.client);
+        // Who writes what another has written agrees, and it stays that one's value.
+        let agrees = last.is_some_and(|last| written(last.op).is_some_and(|value| same(value, &there)));
+        let own = within.written.contains(cell) && !agrees;
+        let last = last.filter(|_| !own);
         let others = || {
             self.history.writes(cell, self.change.base).any(|write| write.past.client != self.author.client)
         };
@@ -415,10 +418,23 @@ impl Expected<'_> {
 }
 
 /// What took effect of an op: frames may be others, because widgets made room.
-pub(super) fn is_effect_of(effective: &Op, op: &Op) -> bool {
+/// The value that an op writes.
+fn written(op: &Op) -> Option<&Value> {
+    match op {
+        Op::Set { value, .. } | Op::SetDashboard { value, .. } => Some(value),
+        _ => None,
+    }
+}
+
+/// Whether an op is what another one that was asked for has become.
+pub fn is_effect_of(effective: &Op, op: &Op) -> bool {
     match (effective, op) {
         (Op::Place { id: a, .. }, Op::Place { id: b, .. }) => a == b,
         (Op::AddWidget { id: a, .. }, Op::AddWidget { id: b, .. }) => a == b,
+        // Made before a compaction, it is said anew.
+        (Op::EditText { id: a, update: said, .. }, Op::EditText { id: b, update, .. }) => {
+            a == b && (said == update || said.typed() == update.typed())
+        }
         (a, b) => a == b,
     }
 }
@@ -457,7 +473,7 @@ pub(super) fn edits_of(side: &Value) -> Vec<Op> {
 pub(super) fn has(side: &Value, edit: &Op) -> bool {
     let typed = |update: &Update| update.typed().unwrap_or_default();
     edits_of(side).iter().any(|waiting| match (waiting, edit) {
-        (Op::EditText { id: a, update: all }, Op::EditText { id: b, update }) => {
+        (Op::EditText { id: a, update: all, .. }, Op::EditText { id: b, update, .. }) => {
             a == b && (all == update || typed(all).contains(&typed(update)))
         }
         (a, b) => a == b,

@@ -10,7 +10,7 @@ mod records;
 mod undo;
 
 pub use self::history::{History, Past};
-pub use self::judgement::{End, Judgement};
+pub use self::judgement::{End, Judgement, is_effect_of};
 pub use self::undo::{Shown, letter_of};
 
 /// What breaks a rule, with its number first.

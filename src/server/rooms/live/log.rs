@@ -36,7 +36,8 @@ const DIGEST_EVERY: Duration = Duration::from_secs(1);
 
 /// A commit on its way into the log.
 pub(super) struct Judged {
-    pub(super) session: SessionId,
+    /// Who pushed it; `None` for a compaction.
+    pub(super) session: Option<SessionId>,
     pub(super) commit: Box<Commit>,
     body: Arc<str>,
 }
@@ -72,18 +73,28 @@ impl Live {
         let Some(member) = self.members.get(session) else { return Ok(()) };
         let author = &member.author;
         let room = &mut self.room;
+        let members = &self.members;
+        let judge = || {
+            let verdict = room.judge(author, change, now_ms);
+            let typed = |op: &Op| matches!(op, Op::EditText { .. });
+            let grew = matches!(&verdict, Verdict::Committed(commit) if commit.ops.iter().any(typed));
+            let all_follow = || members.values().all(|member| member.follows_compactions);
+            let compaction = if grew { room.compact(all_follow(), now_ms) } else { None };
+            (verdict, compaction)
+        };
         // Bytes of a stranger go through a library here. Should it panic, the room is built anew from
         // the log, so it does not matter in what state this left it.
-        let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| room.judge(author, change, now_ms))) else {
+        let Ok((verdict, compaction)) = catch_unwind(AssertUnwindSafe(judge)) else {
             let client = author.client.clone();
             return self.survive(session.clone(), &client, change.seq).await;
         };
         match verdict {
             Verdict::Committed(commit) => {
-                let body: Arc<str> = frames::json(&*commit).into();
-                self.judged_bytes += body.len();
                 self.list(&commit.ops);
-                self.judged.push(Judged { session: session.clone(), commit, body });
+                self.judged(Some(session.clone()), commit);
+                if let Some(compaction) = compaction {
+                    self.judged(None, Box::new(compaction));
+                }
                 if self.judged_bytes >= self.batch_bytes() {
                     self.flush().await?;
                 }
@@ -99,6 +110,12 @@ impl Live {
             }
         }
         Ok(())
+    }
+
+    fn judged(&mut self, session: Option<SessionId>, commit: Box<Commit>) {
+        let body: Arc<str> = frames::json(&*commit).into();
+        self.judged_bytes += body.len();
+        self.judged.push(Judged { session, commit, body });
     }
 
     /// Follows what the list of dashboards shows.
@@ -186,7 +203,8 @@ impl Live {
     /// Makes judged commits durable.
     pub(super) async fn append(&mut self, judged: &[Judged]) -> Result<(), StoreError> {
         let bytes = std::mem::take(&mut self.judged_bytes);
-        let Some(last) = judged.last() else { return Ok(()) };
+        // What somebody did: a compaction follows in the same batch.
+        let Some(last) = judged.iter().rfind(|judged| judged.session.is_some()) else { return Ok(()) };
         let (changed_at, changed_by) = (last.commit.at, Some(last.commit.by.clone()));
         let listing = Listing { changed_at, changed_by, ..self.listing.clone() };
         let commits = judged.iter().map(|Judged { commit, body, .. }| Appended {

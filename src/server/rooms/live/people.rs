@@ -47,6 +47,9 @@ impl Live {
             member.outbound.send(frames::error(Code::Full, reason, None));
             return;
         }
+        // Who takes a compaction for an edit could not go on from it.
+        let compacted_at = self.room.compacted_at();
+        let resume = resume.filter(|at| member.follows_compactions || at.revision >= compacted_at);
         let Ok(content) = self.content_for(resume).await else {
             self.rooms.metrics().rejected(Code::Full);
             let reason = "More waits to be sent on this server than it has room for. What you wrote is \

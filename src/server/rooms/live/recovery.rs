@@ -43,9 +43,10 @@ impl Live {
         let (reason, retry_after_ms) = not_saved(&error);
         // What else was to be said counted on commits that are not there.
         let mut replies = std::mem::take(&mut self.replies);
-        replies.retain(|(session, _)| judged.iter().all(|judged| judged.session != *session));
+        replies.retain(|(session, _)| judged.iter().all(|judged| judged.session.as_ref() != Some(session)));
         let mut told: Vec<SessionId> = Vec::new();
         for Judged { session, commit, .. } in &judged {
+            let Some(session) = session else { continue };
             let last = self.room.last_seq(&commit.client);
             // It may have been appended in spite of the error; then the tail told everybody.
             if commit.seq <= last || told.contains(session) {
@@ -163,6 +164,7 @@ mod tests {
             address: None,
             outbound: outbound.clone(),
             seat,
+            follows_compactions: true,
         };
         live.join(member, None, Unanswered::default(), 1).await;
         while outbound.try_next_frame().is_some() {}
