@@ -1,7 +1,7 @@
 //! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
 //!
 //! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
-//! cursors,idle,idle-connections,unread-joins,join,log,resume,ingest,fanout,upstream,list,backup` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! cursors,idle,idle-connections,unread-joins,join,log,resume,ingest,fanout,upstream,list,notes,backup` picks scenes. The figures hold for the machine that they were taken on; ratios
 //! within one run are what can be compared.
 
 mod backup;
@@ -11,6 +11,7 @@ mod connections;
 mod figures;
 mod list;
 mod load;
+mod notes;
 mod process;
 mod resume;
 mod scenes;
@@ -120,6 +121,9 @@ async fn measure() {
     }
     if wanted("list") {
         list::list(10_000).await.expect("the list");
+    }
+    if wanted("notes") {
+        notes::notes().await.expect("notes");
     }
     if wanted("backup") {
         backup::backup().await.expect("a backup");
