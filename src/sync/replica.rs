@@ -13,10 +13,12 @@ mod steps;
 mod stored;
 mod typing;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::dashboard::{ClientId, Conflict, Dashboard, Edit, Effect, Op, OpError, Stamp, User, WidgetId};
+use crate::dashboard::{
+    ClientId, Conflict, Dashboard, Edit, Effect, NoteText, Op, OpError, Stamp, User, WidgetId,
+};
 
 use super::protocol::{Commit, Joined, Resume, Role};
 use super::undo::{Foreign, Step, UndoStack};
@@ -70,6 +72,9 @@ pub struct Replica {
     /// The `expected` that an `out_of_order` was answered for; a second one is the same story.
     resent_from: Option<u64>,
     saved: Saved,
+    /// Texts on which pending typing was made and that are not the confirmed ones: of the tab that left its
+    /// queue, or from before a snapshot. Until the room has said what it has of it.
+    texts: BTreeMap<WidgetId, NoteText>,
     undo: UndoStack,
     foreign: Foreign,
     /// The time by the tab's own clock, as it was told last.
@@ -140,6 +145,7 @@ impl Replica {
             next_seq: 1,
             resent_from: None,
             saved: Saved::default(),
+            texts: BTreeMap::new(),
             undo: UndoStack::default(),
             foreign: Foreign::default(),
             now_ms: 0,
@@ -232,9 +238,8 @@ impl Replica {
                 if same_log && self.epoch.is_some() {
                     self.met_meanwhile(&snapshot, &mut changes);
                 }
-                let last = if same_log { joined.last_seq.min(self.offered) } else { 0 };
-                let before = std::mem::replace(&mut self.confirmed, snapshot);
-                self.say_anew(&before, last);
+                self.texts = self.typed_on(usize::MAX);
+                self.confirmed = snapshot;
                 self.foreign.forget();
             }
             (None, Some(commits)) if same_log => {
@@ -261,6 +266,7 @@ impl Replica {
         // Of another log it has nothing: `offered` is 0 by now.
         self.logged = joined.last_seq.min(self.offered);
         self.heard = self.logged;
+        self.say_anew();
         self.settle_numbers(joined.last_seq + 1);
         self.type_anew();
         self.rebase(&mut changes);

@@ -128,7 +128,7 @@ impl Services {
     ) -> Result<(Vec<Write>, u64), serde_json::Error> {
         let changes = as_new(self.replica.view(), title);
         let next_seq = changes.len() as u64 + 1;
-        let queue = StoredQueue { epoch: None, changes, next_seq, offered: 0 };
+        let queue = StoredQueue { changes, next_seq, ..StoredQueue::default() };
         // The unsaved edits go along; what waited is in what shows.
         let record = QueueRecord {
             user: self.user.clone(),

@@ -40,7 +40,8 @@ impl NoteText {
         self.state_bytes() > URGENT_BYTES
     }
 
-    pub(super) fn state_bytes(&self) -> usize {
+    /// Bytes of its Yjs state.
+    pub fn state_bytes(&self) -> usize {
         self.state.as_ref().map_or(0, |state| state.as_bytes().len())
     }
 

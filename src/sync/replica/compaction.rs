@@ -1,8 +1,10 @@
 //! Compactions of notes as a tab meets them: what waits for the log, and what takes own steps back, was made on
 //! the text before.
 
+use std::collections::BTreeMap;
+
 use crate::dashboard::text::Update;
-use crate::dashboard::{Dashboard, Op, Stamp, WidgetId};
+use crate::dashboard::{NoteText, Op, Stamp, WidgetId};
 
 use super::Replica;
 
@@ -36,21 +38,32 @@ impl Replica {
         }
     }
 
-    /// Says typing anew that waits for the log and was made on another generation of a note's text, of which
-    /// `before` has the last that was known. Up to `last` the log has it already.
-    pub(super) fn say_anew(&mut self, before: &Dashboard, last: u64) {
-        for (id, widget) in &self.confirmed.widgets {
-            let (Some(now), Some(mut text)) = (&widget.text, before.text(id).cloned()) else { continue };
-            if now.generation() == text.generation() {
+    /// The notes in which pending typing is, each as it was when it was typed there; but for those that are
+    /// larger.
+    pub(super) fn typed_on(&self, most_bytes: usize) -> BTreeMap<WidgetId, NoteText> {
+        let ops = self.pending.iter().flat_map(|pending| &pending.change.ops);
+        let notes = ops.filter_map(|op| if let Op::EditText { id, .. } = op { Some(id) } else { None });
+        let text = |id| self.texts.get(id).or_else(|| self.confirmed.text(id));
+        let texts = notes.filter_map(|id| Some((id.clone(), text(id)?.clone())));
+        texts.filter(|(_, text)| text.state_bytes() <= most_bytes).collect()
+    }
+
+    /// Says typing anew that waits for the log and was made on another generation of a note's text. What the
+    /// log has already up to `logged` is in the text by now.
+    pub(super) fn say_anew(&mut self) {
+        let mut changed = false;
+        for (id, mut text) in std::mem::take(&mut self.texts) {
+            let Some(now) = self.confirmed.text(&id).filter(|now| now.generation() != text.generation())
+            else {
                 continue;
-            }
+            };
             let mut typed: Vec<&mut Update> = Vec::new();
             for change in self.pending.iter_mut().map(|pending| &mut pending.change) {
                 for op in &mut change.ops {
                     match op {
-                        Op::EditText { id: note, update, .. } if note != id => {}
-                        // What it does is in the text by now; what follows builds on it.
-                        Op::EditText { update, .. } if change.seq <= last => {
+                        Op::EditText { id: note, .. } if *note != id => {}
+                        // What follows builds on it.
+                        Op::EditText { update, .. } if change.seq <= self.logged => {
                             text = text.apply(update).unwrap_or(text);
                         }
                         Op::EditText { update, .. } => typed.push(update),
@@ -61,8 +74,11 @@ impl Replica {
             if !typed.is_empty() {
                 // What cannot be said anew will be refused by the room, and goes back to its author.
                 text.rebase_updates(now, typed);
-                self.numbering.changed();
+                changed = true;
             }
+        }
+        if changed {
+            self.numbering.changed();
         }
     }
 }
@@ -71,7 +87,7 @@ impl Replica {
 mod tests {
     use super::*;
     use crate::dashboard::text::Side;
-    use crate::dashboard::{ClientId, DashboardId, Frame, Kind, NoteText, User, Widget};
+    use crate::dashboard::{ClientId, Dashboard, DashboardId, Frame, Kind, NoteText, User, Widget};
     use crate::sync::protocol::{Change, Commit, Joined, Role};
     use crate::sync::replica::{StoredQueue, Undone};
     use crate::sync::room::{Author, Room, Verdict};
@@ -221,6 +237,31 @@ mod tests {
             scene.join(&mut replica, with_tail);
             assert_eq!(scene.push(&mut replica), 0);
             assert_eq!(reads(scene.room.dashboard()), "Page the person on duty now, please");
+        }
+    }
+
+    #[test]
+    fn s8_what_a_closed_tab_left_goes_in_where_it_was_meant() {
+        for heard in [true, false] {
+            let mut scene = Scene::new();
+            let mut replica = scene.load(StoredQueue::default());
+            scene.join(&mut replica, true);
+            replica.type_text(&note(), 23, 0, " now", 0).expect("typed");
+            assert_eq!(scene.push(&mut replica), 0);
+            if heard {
+                scene.hear(&mut replica);
+            }
+            replica.type_text(&note(), 27, 0, ", please", 9_000).expect("typed");
+            let left = serde_json::to_string(&replica.stored_queue()).expect("JSON");
+            scene.others(0, 4, "Page");
+            scene.others(0, 4, "Wake");
+            // The page as it is opened later has nothing of how it was.
+            let revision = scene.room.revision();
+            let mut again = scene.load(StoredQueue::default()).at("e1".to_owned(), revision, None);
+            again = again.with_queue(serde_json::from_str(&left).expect("a queue"));
+            scene.join(&mut again, true);
+            assert_eq!(scene.push(&mut again), 0, "heard: {heard}");
+            assert_eq!(reads(scene.room.dashboard()), "Wake the person on duty now, please");
         }
     }
 

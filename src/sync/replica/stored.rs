@@ -10,14 +10,20 @@
 //! all that says which changes the log has, and it counts in the numbers under which they were pushed.
 //! So `to_push` holds back until [`Replica::stored`] tells of the new numbers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::dashboard::Dashboard;
+use crate::dashboard::{Dashboard, NoteText, WidgetId};
 use crate::sync::protocol::Change;
 
 use super::queue::{Pending, weight};
 use super::saved::Saved;
 use super::{Changes, Replica};
+
+/// Bytes of the state of a note that is kept beside what was typed in it, with each edit: a long one that was
+/// compacted not long ago.
+const MAX_STORED_TEXT: usize = 64 * 1024;
 
 /// A dashboard as the log had it at a revision.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,12 +46,15 @@ pub struct StoredQueue {
     pub next_seq: u64,
     /// Up to this `seq`, the log may have them under these numbers. Later ones it has not.
     pub offered: u64,
+    /// The notes that they type in, as the log had them: after a compaction only these tell what was meant.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<WidgetId, NoteText>,
 }
 
 /// The queue of a client that never made a change.
 impl Default for StoredQueue {
     fn default() -> Self {
-        Self { epoch: None, changes: Vec::new(), next_seq: 1, offered: 0 }
+        Self { epoch: None, changes: Vec::new(), next_seq: 1, offered: 0, texts: BTreeMap::new() }
     }
 }
 
@@ -101,7 +110,8 @@ impl Replica {
     }
 
     fn take_up(&mut self, queue: StoredQueue) -> Changes {
-        let StoredQueue { epoch, changes, next_seq, offered } = queue;
+        let StoredQueue { epoch, changes, next_seq, offered, texts } = queue;
+        self.texts = texts;
         self.pending_bytes = changes.iter().map(weight).sum();
         let since = self.now_ms;
         self.pending = changes.into_iter().map(|change| Pending { change, since }).collect();
@@ -133,7 +143,8 @@ impl Replica {
     pub fn stored_queue(&self) -> StoredQueue {
         let offered = if self.numbering.guessed { self.offered } else { self.next_seq - 1 };
         let changes = self.pending.iter().map(|one| one.at(self.now_ms)).collect();
-        StoredQueue { epoch: self.epoch.clone(), changes, next_seq: self.next_seq, offered }
+        let (epoch, next_seq, texts) = (self.epoch.clone(), self.next_seq, self.typed_on(MAX_STORED_TEXT));
+        StoredQueue { epoch, changes, next_seq, offered, texts }
     }
 
     /// Which numbering [`Replica::stored_queue`] has now.
