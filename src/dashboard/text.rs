@@ -353,12 +353,12 @@ fn sticky<T: ReadTxn>(text: &TextRef, txn: &T, at: u32, assoc: Assoc) -> Option<
 /// Checks that an update goes on where each of its authors stands. The library needs only the neighbours of
 /// what is inserted; other peers wait for what is left out.
 fn check_clocks(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {
-    if !is_plain_text(bytes) {
-        return Err(OpError::NotAnUpdate);
-    }
     let known = doc.transact().state_vector();
-    let known = |client| u64::from(known.get(&ClientID::new(client)));
-    if yjs::follows(bytes, known) { Ok(()) } else { Err(OpError::TextUnknownBase) }
+    match yjs::follows(bytes, |client| u64::from(known.get(&ClientID::new(client)))) {
+        None => Err(OpError::NotAnUpdate),
+        Some(true) => Ok(()),
+        Some(false) => Err(OpError::TextUnknownBase),
+    }
 }
 
 fn merge(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {

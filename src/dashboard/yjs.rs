@@ -178,11 +178,12 @@ pub fn is_empty(update: &[u8]) -> Option<bool> {
 }
 
 /// True where an update leaves no clock of any client out, and deletes only what is there, given how many
-/// clocks of a client are known. A peer that waits for the clocks in between would wait for ever.
-pub fn follows(update: &[u8], known: impl Fn(u64) -> u64) -> bool {
+/// clocks of a client are known; `None` where it is no plain text. A peer that waits for the clocks in between
+/// would wait for ever.
+pub fn follows(update: &[u8], known: impl Fn(u64) -> u64) -> Option<bool> {
     let mut ends: BTreeMap<u64, u64> = BTreeMap::new();
     let mut follows = true;
-    let read = Reader { rest: update }.update(|part| match part {
+    Reader { rest: update }.update(|part| match part {
         Part::Block(block) if block.is_here() => {
             let end = ends.entry(block.client).or_insert_with(|| known(block.client));
             follows &= block.clock <= *end;
@@ -192,8 +193,8 @@ pub fn follows(update: &[u8], known: impl Fn(u64) -> u64) -> bool {
         Part::Deleted { client, to, .. } => {
             follows &= to <= ends.get(&client).copied().unwrap_or_else(|| known(client));
         }
-    });
-    read.is_some() && follows
+    })?;
+    Some(follows)
 }
 
 struct Reader<'a> {

@@ -180,7 +180,7 @@ impl Rebase {
             return self.own(id).map(Some);
         }
         let at = self.index(id, Assoc::Before)?;
-        let run = self.runs.iter().rev().find(|run| run.older < at && run.length > 0);
+        let run = self.runs.iter().rev().find(|run| run.older < at);
         let at = run.map_or(0, |run| run.newer + (at - run.older).min(run.length));
         if at == 0 { Some(None) } else { self.unit(at - 1).map(Some) }
     }
@@ -226,7 +226,7 @@ impl Rebase {
 }
 
 fn index<T: ReadTxn>(txn: &T, id: Id, assoc: Assoc) -> Option<u32> {
-    StickyIndex::from_id(yrs_id(id)?, assoc).get_offset(txn).map(|offset| offset.index)
+    Anchor(StickyIndex::from_id(yrs_id(id)?, assoc)).index(txn)
 }
 
 fn yrs_id((client, clock): Id) -> Option<ID> {
