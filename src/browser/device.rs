@@ -1,4 +1,4 @@
-//! What this device keeps of a dashboard, as records of the storage: a copy of it, and for each tab the
+//! Records of a dashboard in the storage of this device: a copy of it, and for each tab the
 //! changes that wait for the log. A tab owns its queue by a lock; the queue of a tab that ended goes to
 //! the one that gets the lock next.
 

@@ -1,4 +1,4 @@
-//! What the page asks of its services: edits, typing, presence, undo, another name.
+//! Requests of the page to its services: edits, typing, presence, undo, another name.
 
 use std::time::Duration;
 

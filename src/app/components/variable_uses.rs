@@ -1,4 +1,4 @@
-//! Where a dashboard names a variable, and what is written there when the variable gets another name.
+//! Uses of a variable in a dashboard, and their edits when the variable gets another name.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the person at the page is told: toasts, the activity, and own edits that are not saved.
+//! Notifications for the person at the page: toasts, the activity, and own edits that are not saved.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What this tab sends: messages, own changes, presence; each no faster than the other side takes it.
+//! Outgoing messages, own changes and presence of a tab, each no faster than the other side takes it.
 
 use std::time::Duration;
 

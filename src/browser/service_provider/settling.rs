@@ -1,4 +1,4 @@
-//! What becomes of edits that wait and cannot be sent as they are: the dashboard is gone, or they are
+//! Resolution of pending edits that cannot be sent as they are: the dashboard is gone, or they are
 //! somebody else's. They stay until a person decides.
 
 use js_sys::Array;

@@ -1,4 +1,4 @@
-//! What a room is told: a closed list, taken in order from one bounded inbox.
+//! Inputs of a room: a closed list, taken in order from one bounded inbox.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a tab keeps on its device, so that closing it loses no edit (S4) and opening it again makes
+//! State of a tab that its device keeps, so that closing it loses no edit (S4) and opening it again makes
 //! none twice (S2).
 //!
 //! The IO around a replica writes [`Replica::stored_queue`] after each edit, and
