@@ -7,28 +7,25 @@
 
 mod compaction;
 mod rebase;
+mod state;
 mod update;
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Serialize};
-use yrs::block::ClientID;
+use serde::{Deserialize, Serialize, Serializer};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
-use yrs::{
-    Assoc, Doc, GetString, IndexedSequence, OffsetKind, Options, ReadTxn, StateVector, StickyIndex, Text,
-    TextRef, Transact,
-};
+use yrs::{Assoc, Doc, IndexedSequence, ReadTxn, StickyIndex, Text, TextRef};
 
 use super::edit::OpError;
-use super::splice::{Splice, cut};
+use super::splice::{Splice, cut, units};
 use super::widget::escaped_bytes;
-use super::yjs::{self, is_plain_text};
 
 use self::compaction::author_in;
 use self::rebase::Rebase;
+use self::state::{Reading, State};
 pub use self::update::{MAX_UPDATE_BYTES, Update};
 
 /// Characters of a note, in UTF-16 units: a long runbook.
@@ -43,19 +40,44 @@ pub const AUTHOR_MASK: u64 = (1 << 53) - 1;
 const ROOT: &str = "text";
 
 /// A note's text: its Yjs state, and how it reads.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
+#[serde(from = "Stored")]
 pub struct NoteText {
-    state: Option<Update>,
+    state: Option<State>,
     plain: Arc<str>,
+    /// The length of the text in UTF-16 units.
+    units: u32,
+    /// Bytes of the text as JSON.
+    escaped: usize,
     /// The Yjs client id under which the last compaction wrote the text; `None` where there was none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     generation: Option<u64>,
     /// The text before the last compaction, where it is known.
-    #[serde(skip)]
     older: Option<Arc<NoteText>>,
     /// True where the last edit was made before the last compaction: more of the kind may be on their way.
-    #[serde(skip)]
     is_behind: bool,
+}
+
+/// A text as it is stored and sent.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    state: Option<Update>,
+    plain: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
+}
+
+impl From<Stored> for NoteText {
+    fn from(Stored { state, plain, generation }: Stored) -> Self {
+        let reading = Reading { units: units(&plain), plain };
+        Self { generation, ..Self::default() }.reading(state.map(State::from), reading)
+    }
+}
+
+impl Serialize for NoteText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let state = self.state.as_ref().map(|state| state.bytes().clone());
+        Stored { state, plain: self.plain.clone(), generation: self.generation }.serialize(serializer)
+    }
 }
 
 impl std::fmt::Debug for NoteText {
@@ -148,21 +170,19 @@ impl NoteText {
         &self.plain
     }
 
-    /// Bytes as JSON, but for what is the same of every text.
+    /// Bytes as JSON at most, but for what is the same of every text.
     pub(super) fn json_bytes(&self) -> usize {
-        let state =
-            self.state.as_ref().map_or("null".len(), |state| state.as_bytes().len().div_ceil(3) * 4 + 2);
-        state + escaped_bytes(&self.plain)
+        self.state.as_ref().map_or("null".len(), |state| state.size().div_ceil(3) * 4 + 2) + self.escaped
     }
 
     /// The same, about, at a glance.
     pub(super) fn weight(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| state.as_bytes().len() / 3 * 4) + self.plain.len()
+        self.state.as_ref().map_or(0, |state| state.size() / 3 * 4) + self.plain.len()
     }
 
     /// The length of the text in UTF-16 units.
     pub fn len_utf16(&self) -> u32 {
-        self.plain.encode_utf16().count() as u32
+        self.units
     }
 
     /// The text after somebody's edit. Errors where the update is none, builds on edits that this text does
@@ -199,12 +219,8 @@ impl NoteText {
     }
 
     fn take_as_it_is(&self, update: &Update) -> Result<Self, OpError> {
-        let (doc, text) = self.open(0);
-        check_clocks(&doc, update.as_bytes())?;
-        merge(&doc, update.as_bytes())?;
-        let after = self.close(&doc, &text)?;
-        let length = after.len_utf16();
-        if length > MAX_NOTE_CHARS && length > self.len_utf16() {
+        let after = self.after(update, true)?;
+        if after.units > MAX_NOTE_CHARS && after.units > self.units {
             return Err(OpError::TextTooLong(MAX_NOTE_CHARS));
         }
         Ok(Self { is_behind: false, ..after })
@@ -212,9 +228,22 @@ impl NoteText {
 
     /// The text after an update of the log, as it is: whoever let it in has judged it.
     pub fn repeat(&self, update: &Update) -> Result<Self, OpError> {
-        let (doc, text) = self.open(0);
-        merge(&doc, update.as_bytes())?;
-        self.close(&doc, &text)
+        self.after(update, false)
+    }
+
+    fn after(&self, update: &Update, whole: bool) -> Result<Self, OpError> {
+        let state = self.state.clone().unwrap_or_default();
+        let (state, reading) = state.after(update, whole)?;
+        if state.size() > MAX_NOTE_BYTES && state.bytes().as_bytes().len() > MAX_NOTE_BYTES {
+            return Err(OpError::TooLarge);
+        }
+        Ok(self.clone().reading(Some(state), reading))
+    }
+
+    /// This text with another state, which reads so.
+    fn reading(self, state: Option<State>, reading: Reading) -> Self {
+        let Reading { plain, units } = reading;
+        Self { state, escaped: escaped_bytes(&plain), plain, units, ..self }
     }
 
     /// The update that replaces `remove` units from `at` on with `insert`, and what it does here.
@@ -224,107 +253,78 @@ impl NoteText {
     pub fn splice(&self, author: u64, at: u32, remove: u32, insert: &str) -> (Update, Splice) {
         let (at, end) = self.char_bounds(at, at.saturating_add(remove));
         let removed = cut(&self.plain, at, end);
-        let (doc, text) = self.open(author_in(self.generation, author));
-        let before = doc.transact().state_vector();
-        let update = {
-            let mut txn = doc.transact_mut();
+        let state = self.state.clone().unwrap_or_default();
+        let update = state.edit(author_in(self.generation, author), |txn, text| {
             if end > at {
-                text.remove_range(&mut txn, at, end - at);
+                text.remove_range(txn, at, end - at);
             }
             if !insert.is_empty() {
-                text.insert(&mut txn, at, insert);
+                text.insert(txn, at, insert);
             }
-            txn.commit();
-            txn.encode_update_v1()
-        };
-        debug_assert!(doc.transact().state_vector() >= before);
-        (Update::new(update), Splice { at, removed, inserted: insert.to_owned() })
+        });
+        (update, Splice { at, removed, inserted: insert.to_owned() })
     }
 
     /// The characters beside splices of which this is the text after all.
     pub fn bounds(&self, splices: &[Splice]) -> Vec<Bounds> {
-        let (doc, text) = self.open(0);
-        let txn = doc.transact();
-        let of = |one: &Splice| {
-            let side = if one.inserted.is_empty() { Assoc::Before } else { Assoc::After };
-            let end = (!one.inserted.is_empty()).then(|| sticky(&text, &txn, one.end(), Assoc::Before));
-            Bounds { start: sticky(&text, &txn, one.at, side), end: end.flatten() }
+        let Some(state) = &self.state else {
+            return vec![Bounds { start: None, end: None }; splices.len()];
         };
-        splices.iter().map(of).collect()
+        state.read(|txn, text| {
+            let of = |one: &Splice| {
+                let side = if one.inserted.is_empty() { Assoc::Before } else { Assoc::After };
+                let end = (!one.inserted.is_empty()).then(|| sticky(text, txn, one.end(), Assoc::Before));
+                Bounds { start: sticky(text, txn, one.at, side), end: end.flatten() }
+            };
+            splices.iter().map(of).collect()
+        })
     }
 
     /// Where these are now, as the first position and the one behind the last; `None` for what is not
     /// known here.
     pub fn find(&self, bounds: &[Bounds]) -> Vec<Option<(u32, u32)>> {
-        let (doc, _text) = self.open(0);
-        let txn = doc.transact();
-        let place = |anchor: &Anchor| anchor.index(&txn);
-        let of = |one: &Bounds| {
-            let start = one.start.as_ref().map_or(Some(0), place)?;
-            let end = one.end.as_ref().map_or(Some(start), place)?;
-            (start <= end).then_some((start, end))
+        let places = |place: &dyn Fn(&Anchor) -> Option<u32>| {
+            let of = |one: &Bounds| {
+                let start = one.start.as_ref().map_or(Some(0), place)?;
+                let end = one.end.as_ref().map_or(Some(start), place)?;
+                (start <= end).then_some((start, end))
+            };
+            bounds.iter().map(of).collect()
         };
-        bounds.iter().map(of).collect()
+        match &self.state {
+            Some(state) => state.read(|txn, _| places(&|anchor| anchor.index(txn))),
+            None => places(&|_| None),
+        }
     }
 
     /// An anchor at a position in UTF-16 units; `None` in an empty text.
     pub fn anchor(&self, at: u32, side: Side) -> Option<Anchor> {
-        let (doc, text) = self.open(0);
         let assoc = if side == Side::Before { Assoc::Before } else { Assoc::After };
-        sticky(&text, &doc.transact(), at.min(self.len_utf16()), assoc)
+        self.state.as_ref()?.read(|txn, text| sticky(text, txn, at.min(self.units), assoc))
     }
 
     /// Where an anchor is now, in UTF-16 units; `None` where its character is not known here.
     pub fn index_of(&self, anchor: &Anchor) -> Option<u32> {
-        let (doc, _text) = self.open(0);
-        let txn = doc.transact();
+        let index = |anchor: &Anchor| self.state.as_ref()?.read(|txn, _| anchor.index(txn));
         let said_anew = || {
             let say = |rebase: &Rebase, anchor: &Anchor| rebase.anchor(anchor);
-            self.said_anew(say, anchor, |anchor| anchor.index(&txn)).map(|(_, index)| index)
+            self.said_anew(say, anchor, index).map(|(_, index)| index)
         };
-        anchor.index(&txn).or_else(said_anew)
+        index(anchor).or_else(said_anew)
     }
 
     /// Takes a text as somebody sent it: only its state counts, and must be whole.
     pub(super) fn accepted(self) -> Result<Self, OpError> {
         match &self.state {
             None => Ok(Self::default()),
-            Some(state) if state.as_bytes().len() > MAX_NOTE_BYTES => Err(OpError::TooLarge),
-            Some(state) => {
-                let (doc, text) = Self::default().open(0);
-                check_clocks(&doc, state.as_bytes())?;
-                merge(&doc, state.as_bytes())?;
-                Self::default().close(&doc, &text)
-            }
+            Some(state) if state.size() > MAX_NOTE_BYTES => Err(OpError::TooLarge),
+            Some(state) => Self::default().after(state.bytes(), true),
         }
     }
 
-    /// The text that a document holds, of the same generation as this.
-    fn close(&self, doc: &Doc, text: &TextRef) -> Result<Self, OpError> {
-        let txn = doc.transact();
-        if txn.has_missing_updates() {
-            return Err(OpError::TextUnknownBase);
-        }
-        let state = txn.encode_state_as_update_v1(&StateVector::default());
-        if state.len() > MAX_NOTE_BYTES {
-            return Err(OpError::TooLarge);
-        }
-        let state = Some(Update::new(state));
-        Ok(Self { state, plain: text.get_string(&txn).into(), ..self.clone() })
-    }
-
-    fn open(&self, author: u64) -> (Doc, TextRef) {
-        let mut options =
-            Options::with_guid_and_client_id("note".into(), ClientID::new(author & AUTHOR_MASK));
-        options.offset_kind = OffsetKind::Utf16;
-        let doc = Doc::with_options(options);
-        let text = doc.get_or_insert_text(ROOT);
-        if let Some(state) = &self.state {
-            // The state was encoded by `close`; a copy that a disk or a peer has spoilt reads as empty
-            // and is found by its digest (S11).
-            let _ = merge(&doc, state.as_bytes());
-        }
-        (doc, text)
+    /// A document of its own, with this text.
+    fn document(&self, author: u64) -> (Doc, TextRef) {
+        self.state.clone().unwrap_or_default().document(author)
     }
 
     /// Brings a range to the bounds of characters within the text.
@@ -348,25 +348,6 @@ impl NoteText {
 
 fn sticky<T: ReadTxn>(text: &TextRef, txn: &T, at: u32, assoc: Assoc) -> Option<Anchor> {
     text.sticky_index(txn, at, assoc).map(Anchor)
-}
-
-/// Checks that an update goes on where each of its authors stands. The library needs only the neighbours of
-/// what is inserted; other peers wait for what is left out.
-fn check_clocks(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {
-    let known = doc.transact().state_vector();
-    match yjs::follows(bytes, |client| u64::from(known.get(&ClientID::new(client)))) {
-        None => Err(OpError::NotAnUpdate),
-        Some(true) => Ok(()),
-        Some(false) => Err(OpError::TextUnknownBase),
-    }
-}
-
-fn merge(doc: &Doc, bytes: &[u8]) -> Result<(), OpError> {
-    if !is_plain_text(bytes) {
-        return Err(OpError::NotAnUpdate);
-    }
-    let update = yrs::Update::decode_v1(bytes).map_err(|_| OpError::NotAnUpdate)?;
-    doc.transact_mut().apply_update(update).map_err(|_| OpError::NotAnUpdate)
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use yrs::{ReadTxn, StateVector, Text, Transact};
+use yrs::{Text, Transact};
 
 use super::rebase::Rebase;
+use super::state::State;
 use super::{AUTHOR_MASK, Bounds, MAX_NOTE_BYTES, NoteText, Update};
 
 /// Bytes of a Yjs state from which on it is compacted without waiting for anybody, below the largest with room
@@ -27,7 +28,8 @@ impl NoteText {
         const BLOCK: usize = 32;
         let least = self.plain.len() + BLOCK;
         // A third of the state at least goes with it, so that the next one is far.
-        self.state_bytes() > (least * 3).min(URGENT_BYTES).max(least + least / 2).max(floor)
+        let most = (least * 3).min(URGENT_BYTES).max(least + least / 2).max(floor);
+        self.is_larger_than(most)
     }
 
     /// True where the last edit was made before the last compaction.
@@ -37,17 +39,22 @@ impl NoteText {
 
     /// True where there is little room left for edits before the state is too large.
     pub fn is_urgent(&self) -> bool {
-        self.state_bytes() > URGENT_BYTES
+        self.is_larger_than(URGENT_BYTES)
     }
 
     /// Bytes of its Yjs state.
     pub fn state_bytes(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| state.as_bytes().len())
+        self.state.as_ref().map_or(0, |state| state.bytes().as_bytes().len())
+    }
+
+    fn is_larger_than(&self, most: usize) -> bool {
+        // Measured only where it may be.
+        self.state.as_ref().is_some_and(|state| state.size() > most) && self.state_bytes() > most
     }
 
     /// The update that puts the text anew in the place of all that was ever typed, as the client `generation`.
     pub fn compaction(&self, generation: u64) -> Update {
-        let (doc, text) = self.open(generation);
+        let (doc, text) = self.document(generation);
         let mut txn = doc.transact_mut();
         let length = text.len(&txn);
         text.remove_range(&mut txn, 0, length);
@@ -60,17 +67,15 @@ impl NoteText {
 
     /// The text after that compaction.
     pub fn compacted(&self, generation: u64) -> Self {
-        let (doc, text) = Self::default().open(generation);
-        if !self.plain.is_empty() {
-            text.insert(&mut doc.transact_mut(), 0, &self.plain);
-        }
-        let state = doc.transact().encode_state_as_update_v1(&StateVector::default());
+        let state = || State::written(generation, |txn, text| text.insert(txn, 0, &self.plain));
+        let older =
+            Self { state: self.state.as_ref().map(State::at_rest), ..self.remembering(MAX_OLDER - 1) };
         Self {
-            state: (!self.plain.is_empty()).then(|| Update::new(state)),
-            plain: self.plain.clone(),
+            state: (!self.plain.is_empty()).then(state),
             generation: Some(generation & AUTHOR_MASK),
-            older: Some(Arc::new(self.remembering(MAX_OLDER - 1))),
+            older: Some(Arc::new(older)),
             is_behind: false,
+            ..self.clone()
         }
     }
 

@@ -63,7 +63,7 @@ impl Rebase {
 
     /// From a text to a later one of which only the texts tell what both have in common.
     pub(super) fn between(older: &NoteText, newer: &NoteText) -> Option<Self> {
-        let (doc, _text) = newer.open(0);
+        let (doc, _text) = newer.document(0);
         let txn = doc.transact();
         let blocks = there(newer)?;
         if blocks.values().map(Vec::len).sum::<usize>() > MAX_BLOCKS {
@@ -90,7 +90,7 @@ impl Rebase {
         length: u32,
     ) -> Option<Self> {
         let there = there(older)?;
-        let (doc, _text) = older.open(0);
+        let (doc, _text) = older.document(0);
         let known = doc.transact().state_vector();
         let budget = MAX_PLACES.into();
         Some(Self { older: doc, known, there, ahead, runs, places, length, generation, budget })
@@ -238,7 +238,7 @@ fn there(text: &NoteText) -> Option<BTreeMap<u64, Vec<(u64, u64)>>> {
     let mut there: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
     let Some(state) = &text.state else { return Some(there) };
     let mut deleted: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
-    for part in yjs::parts(state.as_bytes())? {
+    for part in yjs::parts(state.bytes().as_bytes())? {
         match part {
             Part::Block(block) if matches!(block.content, Content::Text(_)) => {
                 there.entry(block.client).or_default().push((block.clock, block.end()));
