@@ -30,12 +30,15 @@ pub fn ago(then_ms: u64, now_ms: u64) -> String {
 
 /// When something will be, against now: `in 29 days`, `in 3 h`, `any moment`.
 pub fn in_time(then_ms: u64, now_ms: u64) -> String {
-    const HOUR: u64 = 3_600_000;
+    const MINUTE: u64 = 60_000;
+    const HOUR: u64 = 60 * MINUTE;
+    // A page's clock may be a little behind: 30 days from now are not 31.
+    let up = |left: u64, unit: u64| left.saturating_sub(MINUTE).div_ceil(unit);
     match then_ms.saturating_sub(now_ms) {
-        0..60_000 => "any moment".to_owned(),
-        left @ ..HOUR => format!("in {} min", left / 60_000),
-        left if left <= 48 * HOUR => format!("in {} h", left.div_ceil(HOUR)),
-        left => format!("in {} days", left.div_ceil(24 * HOUR)),
+        ..MINUTE => "any moment".to_owned(),
+        left @ ..HOUR => format!("in {} min", left / MINUTE),
+        left if left <= 48 * HOUR => format!("in {} h", up(left, HOUR).max(1)),
+        left => format!("in {} days", up(left, 24 * HOUR)),
     }
 }
 
@@ -92,6 +95,9 @@ mod tests {
         assert_eq!(span(86_400_000 * 3), "3 d");
         const DAY: u64 = 86_400_000;
         assert_eq!(in_time(DAY * 30, 1), "in 30 days");
+        assert_eq!(in_time(DAY * 30 + 1, 0), "in 30 days");
+        assert_eq!(in_time(DAY * 29 + 90_000, 0), "in 30 days");
+        assert_eq!(in_time(DAY / 24, 0), "in 1 h");
         assert_eq!(in_time(DAY, 0), "in 24 h");
         assert_eq!(in_time(90_000, 0), "in 1 min");
         assert_eq!(in_time(0, 90_000), "any moment");

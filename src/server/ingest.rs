@@ -34,7 +34,7 @@ use super::store::StoreError;
 const AT_ONCE: usize = 64 * 1024 * 1024;
 /// How long a request waits for room.
 const WAIT: Duration = Duration::from_secs(10);
-/// How long a body may take to come, and what is too large of it.
+/// How long a body may take to come.
 const BODY_WAIT: Duration = Duration::from_secs(30);
 /// Bytes of a body that has not come yet for which there is a place: most are smaller.
 const EXPECTED: usize = 64 * 1024;
@@ -156,13 +156,13 @@ impl Ingest {
         let peer = request.extensions().get().copied().unwrap_or(PeerAddr(Ipv6Addr::LOCALHOST.into()));
         let mut body = request.into_body().into_data_stream();
         if length.is_some_and(|length: usize| length > most) {
-            return Err(too_large(body, most).await);
+            return Err(IngestError::TooLarge(most));
         }
         let mut share = self.0.budget.share(peer.network());
         let gathered = gather(&mut body, &mut share, length.unwrap_or(0), most);
         let gathered = tokio::time::timeout(BODY_WAIT, gathered).await;
         let Some(gathered) = gathered.unwrap_or(Err(IngestError::Cut))? else {
-            return Err(too_large(body, most).await);
+            return Err(IngestError::TooLarge(most));
         };
         if gzip {
             // What came packed may need all the room that there is for one beside it.
@@ -256,21 +256,6 @@ async fn gather(
         gathered.extend(part);
     }
     Ok(Some(gathered))
-}
-
-/// Lets the rest of a body come, within reason: who is cut off while sending does not read why.
-async fn too_large(mut body: BodyDataStream, most: usize) -> IngestError {
-    let mut left = most.saturating_mul(4);
-    let rest = async {
-        while let Some(Ok(part)) = body.next().await
-            && part.len() <= left
-        {
-            left -= part.len();
-        }
-    };
-    // What is slow or longer still is cut off.
-    let _ = tokio::time::timeout(BODY_WAIT, rest).await;
-    IngestError::TooLarge(most)
 }
 
 /// Unpacks as far as the bound, and not further.

@@ -35,4 +35,5 @@ pub mod socket;
 pub mod state;
 pub mod static_files;
 pub mod store;
+pub mod unread_body;
 pub mod unsent;

@@ -22,8 +22,11 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
     });
     let words = memo(move || {
         let wait_s = due.get().map(|due| due.saturating_sub(clock.now()).div_ceil(1000));
-        let kept = store.safety.read().kept;
-        words(&store.sync.read(), store.pending.get(), kept, store.conflicts.read().len(), wait_s)
+        let safety = store.safety.read();
+        match &*store.sync.read() {
+            SyncState::Error { .. } if safety.in_bin => "In the bin".to_owned(),
+            sync => words(sync, store.pending.get(), safety.kept, store.conflicts.read().len(), wait_s),
+        }
     });
     view! {
         <div
