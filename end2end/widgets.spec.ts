@@ -134,7 +134,7 @@ test("thousands of rows are a screen of rows", async ({ server, arrive }) => {
   await paste(ada, "n,square\n" + Array.from({ length: 3000 }, (_, n) => `${n},${n * n}`).join("\n"));
   const view = ada.widget(widget).locator(".sheet-view");
   const rows = view.locator("tbody tr:not(.space)");
-  await expect(view).toHaveAttribute("aria-label", "Table, 3000 rows");
+  await expect(view).toHaveAttribute("aria-label", "Table, 3,000 rows");
   expect(await rows.count()).toBeLessThan(80);
   await view.evaluate((element) => element.scrollTo(0, element.scrollHeight));
   await expect(view.getByText("2,999", { exact: true })).toBeVisible();

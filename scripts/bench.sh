@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the project promises, and prints it with the machine and the command beside it.
 # The server has the first core, the generator the second. LOCKSTEP_BENCH_ONLY picks scenes:
-# edits, saturation, cursors, idle, idle-connections, unread-joins, join, log, resume, ingest, fanout, upstream, list, notes, backup, weight, frames, offline.
+# edits, saturation, cursors, idle, idle-connections, unread-joins, join, log, resume, ingest, fanout, upstream, list, notes, backup, weight, frames, typing, offline.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
@@ -70,6 +70,11 @@ fi
 if wanted frames; then
   printf '\nframe times in this machine'\''s Chromium\n'
   LOCKSTEP_BENCH=1 npx playwright test --config end2end/playwright.config.ts --reporter=line /bench.spec
+fi
+
+if wanted typing; then
+  printf '\ntyping into an old note, in this machine'\''s Chromium\n'
+  LOCKSTEP_BENCH=1 npx playwright test --config end2end/playwright.config.ts --reporter=line /bench-typing.spec
 fi
 
 if wanted offline; then

@@ -17,8 +17,9 @@ const KEYS: u64 = 2_000;
 /// Words that were replaced in the old note, and the pages in which that was done.
 const REPLACED: u64 = 10_000;
 const PAGES: u64 = 300;
-/// Single characters typed into one note, by one page.
+/// Single characters typed into one note, by one page, and how many of them are on their way at once.
 const TYPED: u64 = 10_000;
+const AHEAD: u64 = 64;
 
 /// Somebody who types, one key after the other.
 struct Typist {
@@ -46,17 +47,26 @@ impl Typist {
 
     /// Pushes an op and waits until it is durable.
     async fn push(&mut self, op: &Op) -> Result<()> {
+        self.send(op).await?;
+        self.wait_for(self.seq).await
+    }
+
+    async fn send(&mut self, op: &Op) -> Result<()> {
         self.seq += 1;
         let change = json!({ "seq": self.seq, "base": self.revision, "ops": [op] });
         let push = json!({ "type": "push", "dashboard": self.dashboard, "changes": [change] });
-        self.writer.text(push.to_string().as_bytes()).await?;
+        self.writer.text(push.to_string().as_bytes()).await
+    }
+
+    /// Waits until a change is durable.
+    async fn wait_for(&mut self, seq: u64) -> Result<()> {
         let mut landed = false;
         while !landed {
             let frame = self.reader.text_with("\"type\":\"commits\"").await?;
             let ServerMessage::Commits { commits, .. } = read(frame)? else { continue };
             for commit in commits {
                 assert!(commit.refused.is_empty(), "{:?}", commit.refused);
-                landed |= commit.seq == self.seq && commit.ops.iter().all(|op| !is_compaction(op));
+                landed |= commit.seq == seq && commit.ops.iter().all(|op| !is_compaction(op));
                 self.follow(&commit);
             }
         }
@@ -78,6 +88,20 @@ impl Typist {
     async fn replace(&mut self, id: &WidgetId, page: u64, at: u32, remove: u32, insert: &str) -> Result<()> {
         let (update, _) = self.text(id).splice(page, at, remove, insert);
         self.push(&Op::edit_text(id, update)).await
+    }
+
+    /// Types so many characters at the end without waiting for each.
+    async fn append(&mut self, id: &WidgetId, page: u64, characters: u64) -> Result<()> {
+        let mut ahead = self.text(id).clone();
+        for n in 0..characters {
+            let (update, _) = ahead.splice(page, ahead.len_utf16(), 0, "x");
+            ahead = ahead.apply(&update).map_err(Error::other)?;
+            self.send(&Op::edit_text(id, update)).await?;
+            if n % AHEAD == AHEAD - 1 {
+                self.wait_for(self.seq).await?;
+            }
+        }
+        self.wait_for(self.seq).await
     }
 
     /// Adds a note with this text.
@@ -142,14 +166,12 @@ pub async fn notes() -> Result<()> {
     at_most("bytes of its state to those of its text", state as f64 / text.len() as f64, Some(4.0));
     drop(server);
 
-    println!("\n{TYPED} characters typed into one note, each by itself");
+    println!("\n{TYPED} characters typed into one note, each an edit, {AHEAD} of them on their way at once");
     let server = Process::lockstep();
     let mut typist = Typist::join(&server).await?;
     typist.note(&id("long"), "#").await?;
     let before = server.cpu();
-    for n in 0..TYPED {
-        typist.replace(&id("long"), 7, n as u32 + 1, 0, "x").await?;
-    }
+    typist.append(&id("long"), 7, TYPED).await?;
     if let Some((before, after)) = before.zip(server.cpu()) {
         at_most("server CPU, s", after - before, None);
     }

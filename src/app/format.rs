@@ -5,6 +5,7 @@ pub mod locale;
 mod numbers;
 
 use crate::dashboard::Kind;
+use crate::dashboard::number::grouped;
 
 pub use numbers::{Figure, NO_VALUE, UNITS, axis, axis_steps, figure, in_words};
 
@@ -58,9 +59,9 @@ fn is_letter(c: char) -> bool {
     !c.is_whitespace() && !c.is_ascii_punctuation() && !c.is_control()
 }
 
-/// `1 widget`, `2 widgets`.
+/// `1 widget`, `2 widgets`, `1,000 widgets`.
 pub fn count(n: usize, one: &str, many: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+    if n == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(n as u64)) }
 }
 
 /// A widget's title in a sentence.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::layout::{Came, Frame, settle};
+use super::number::grouped;
 use super::op::{Cell, Op};
 use super::settings::{check_setting, has_room_for};
 use super::size::{Size, entry_bytes, field_bytes, json_bytes};
@@ -45,7 +46,7 @@ pub enum OpError {
     TextUnknownBase,
     #[error("The text is too large.")]
     TooLarge,
-    #[error("A note takes {0} characters, and these would be more.")]
+    #[error("A note takes {} characters, and these would be more.", grouped((*.0).into()))]
     TextTooLong(u32),
     #[error("There are too many open conflicts here; settle some first.")]
     TooManyConflicts,

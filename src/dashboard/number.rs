@@ -5,6 +5,19 @@
 
 use serde_json::{Number, Value};
 
+/// A whole number in words of English, its digits in threes: `250,000`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// True where two values are the same as values, whichever way their numbers are written: 100 is 100.0.
 pub fn same_value(one: &Value, other: &Value) -> bool {
     match (one, other) {
@@ -54,6 +67,15 @@ pub fn read(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_stand_in_threes() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (250_000, "250,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
 
     #[test]
     fn values_are_compared_as_values() {

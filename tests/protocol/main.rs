@@ -5,6 +5,7 @@
 mod bin;
 mod bounds;
 mod broken;
+mod compaction;
 mod conflicts;
 mod restored;
 #[path = "../support/mod.rs"]

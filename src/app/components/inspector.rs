@@ -269,7 +269,7 @@ fn Pasted(signals: WidgetSignals) -> impl IntoView {
         Own::Series(series) => Some((false, format!("{}.", format::count(series.len(), "series", "series")))),
     });
     view! {
-        <p class="reads" aria-live="polite" data-testid="data-reads">
+        <p class="data-reads" aria-live="polite" data-testid="data-reads">
             {live(move || says.get().map(|(broken, says)| view! {
                 <span class=if broken { "problem" } else { "quiet" }>{says}</span>
             }))}

@@ -10,6 +10,7 @@ use sysinfo::System;
 
 use super::{bytes, service};
 use crate::app::ServerService;
+use crate::dashboard::number::grouped;
 use crate::server::backup::FILES;
 use crate::server::clock::now_ms;
 use crate::server::data::series::key::selectors;
@@ -178,20 +179,6 @@ async fn in_words(state: &AppState) -> (String, bool) {
     (says, !near.is_empty())
 }
 
-/// `10,000`
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let first = digits.len() % 3;
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && at % 3 == first {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,13 +201,6 @@ mod tests {
         assert!(!used.is_near());
         used.limit = None;
         assert_eq!((used.in_words().as_str(), used.is_near()), ("9,000 dashboards", false));
-    }
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        for (n, says) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
-            assert_eq!(grouped(n), says);
-        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::SEARCH;
 use super::state::ListState;
 use crate::app::components::{Glyph, Icon};
 use crate::app::dynamic::{attr, each, effect, live, memo};
-use crate::app::{ListFilter, ListOrder, TagCount, dom};
+use crate::app::{ListFilter, ListOrder, TagCount, dom, format};
 
 /// Tags that show before somebody asks for all.
 const MAX_TAGS: usize = 12;
@@ -143,13 +143,8 @@ fn shown_tags(tags: &[TagCount], asked: &str, all: bool) -> Vec<TagCount> {
 /// What shows, in words: `12 dashboards with “ord” in the title, tagged ops`.
 pub fn in_words(filter: &ListFilter, total: usize) -> String {
     let ListFilter { search, tag, favourites, .. } = filter;
-    let what = match (favourites, total) {
-        (false, 1) => "dashboard",
-        (false, _) => "dashboards",
-        (true, 1) => "favourite",
-        (true, _) => "favourites",
-    };
-    let mut says = if total == 0 { format!("No {what}") } else { format!("{} {what}", grouped(total)) };
+    let (one, many) = if *favourites { ("favourite", "favourites") } else { ("dashboard", "dashboards") };
+    let mut says = if total == 0 { format!("No {many}") } else { format::count(total, one, many) };
     let search = search.trim();
     if !search.is_empty() {
         says.push_str(&format!(" with “{search}” in the title"));
@@ -158,19 +153,6 @@ pub fn in_words(filter: &ListFilter, total: usize) -> String {
         says.push_str(&format!(" tagged “{tag}”"));
     }
     says
-}
-
-/// A number with its thousands apart.
-fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
