@@ -166,14 +166,23 @@ pub async fn notes() -> Result<()> {
     at_most("bytes of its state to those of its text", state as f64 / text.len() as f64, Some(4.0));
     drop(server);
 
-    println!("\n{TYPED} characters typed into one note, each an edit, {AHEAD} of them on their way at once");
+    println!("\n{TYPED} characters typed into one note, each an edit");
     let server = Process::lockstep();
     let mut typist = Typist::join(&server).await?;
+    typist.note(&id("spread"), "#").await?;
+    let before = server.cpu();
+    for n in 0..TYPED {
+        let at = (n * 7_919 % (n + 1)) as u32;
+        typist.replace(&id("spread"), 7, at, 0, "x").await?;
+    }
+    if let Some((before, after)) = before.zip(server.cpu()) {
+        at_most("server CPU, here and there, one after the other, s", after - before, None);
+    }
     typist.note(&id("long"), "#").await?;
     let before = server.cpu();
     typist.append(&id("long"), 7, TYPED).await?;
     if let Some((before, after)) = before.zip(server.cpu()) {
-        at_most("server CPU, s", after - before, None);
+        at_most("server CPU, at its end, many on their way at once, s", after - before, None);
     }
     Ok(())
 }
