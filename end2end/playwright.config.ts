@@ -17,7 +17,9 @@ export default defineConfig({
   reporter: "list",
   use: {
     actionTimeout: 10_000,
-    trace: "retain-on-failure",
+    // Pictures of every frame took two fifths of the time; of a failure there is one at its end.
+    trace: { mode: "retain-on-failure", screenshots: false },
+    screenshot: "only-on-failure",
     launchOptions: {
       executablePath: chromiumPath(),
       args: [
