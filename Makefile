@@ -46,4 +46,4 @@ bench: ## Measure: deliveries, cursors, idle sessions, joins, live figures, page
 
 clean: ## Remove what was built and installed here; your dashboards in ./data stay
 	@cargo clean
-	@rm -rf node_modules public/vendor end2end/test-results
+	@rm -rf node_modules .venv public/vendor end2end/test-results

@@ -77,10 +77,11 @@ export class Server {
     return this.log.join("\n");
   }
 
-  async stop() {
-    if (this.child.exitCode === null) {
+  /** Ends it, in good order or, with SIGKILL, as a crash does. */
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM") {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
       const ended = new Promise((done) => this.child.once("exit", done));
-      this.child.kill("SIGTERM");
+      this.child.kill(signal);
       const late = setTimeout(() => this.child.kill("SIGKILL"), 12_000);
       await ended;
       clearTimeout(late);

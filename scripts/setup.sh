@@ -117,3 +117,35 @@ if $with_tests && [ "$(uname)" = Linux ] && ! has faketime; then
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime >/dev/null
 fi
+
+# The peer on pycrdt, which edits notes together with pages, has its Python packages to itself.
+python_for_tests() {
+  local python
+  for python in python3 python3.11 python3.12 python3.13 python3.14; do
+    if "$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$python"
+      return
+    fi
+  done
+  return 1
+}
+if $with_tests; then
+  wanted=$(cksum <end2end/peers/requirements.txt)
+  # A Python that was replaced since leaves an environment that does not start.
+  if [ "$(cat .venv/.lockstep 2>/dev/null || true)" != "$wanted" ] || ! .venv/bin/python -c 'import pycrdt, websockets' 2>/dev/null; then
+    for packages in "python3 python3-venv" "python3.11 python3.11-venv"; do
+      if python_for_tests >/dev/null || ! can_apt; then break; fi
+      say "installing $packages with apt-get (seconds)"
+      as_root apt-get update -qq
+      # shellcheck disable=SC2086 # Two of them.
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $packages >/dev/null || true
+    done
+    python=$(python_for_tests) ||
+      fail "Python 3.11 or later with venv is missing. Install it (Debian, Ubuntu: python3.11 and python3.11-venv)."
+    say "installing pycrdt and websockets into .venv (seconds)"
+    "$python" -m venv --clear .venv || fail "$python could not make .venv, which the tests need."
+    .venv/bin/pip install --quiet --disable-pip-version-check --requirement end2end/peers/requirements.txt ||
+      fail "pip could not install end2end/peers/requirements.txt, which the tests need."
+    echo "$wanted" >.venv/.lockstep
+  fi
+fi
