@@ -103,6 +103,11 @@ impl Op {
         Self::EditText { id: id.clone(), update, compacted: None }
     }
 
+    /// True for typing that inserts and removes nothing.
+    pub fn is_empty_typing(&self) -> bool {
+        matches!(self, Self::EditText { update, .. } if update.is_empty())
+    }
+
     /// The cell that this op writes; `None` for `settle_conflict`, which writes its conflict's.
     pub fn cell(&self) -> Option<Cell> {
         Some(match self {

@@ -267,6 +267,7 @@ impl Replica {
         self.logged = joined.last_seq.min(self.offered);
         self.heard = self.logged;
         self.say_anew();
+        self.drop_empty_typing(&mut changes);
         self.settle_numbers(joined.last_seq + 1);
         self.type_anew();
         self.rebase(&mut changes);

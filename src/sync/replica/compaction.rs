@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use crate::dashboard::text::Update;
 use crate::dashboard::{NoteText, Op, Stamp, WidgetId};
 
-use super::Replica;
+use super::queue::{Pending, weight};
+use super::{Changes, Replica};
 
 impl Replica {
     /// Performs a compaction, and says anew what builds on the text before it: own typing that waits, and what
@@ -81,6 +82,28 @@ impl Replica {
             self.numbering.changed();
         }
     }
+
+    /// Takes out typing that is no edit any more: others have removed the same, and a compaction came since. For
+    /// a moment at which nothing is on its way; numbers are to be given anew.
+    pub(super) fn drop_empty_typing(&mut self, changes: &mut Changes) {
+        let mut index = 0;
+        while let Some(Pending { change, .. }) = self.pending.get_mut(index) {
+            if change.seq > self.logged && change.ops.iter().any(Op::is_empty_typing) {
+                let before = weight(change);
+                change.ops.retain(|op| !op.is_empty_typing());
+                let gone = before.saturating_sub(weight(change));
+                let is_done = change.ops.is_empty();
+                self.pending_bytes = self.pending_bytes.saturating_sub(gone);
+                self.numbering.changed();
+                if is_done {
+                    self.take_out(index);
+                    changes.landed.saved += 1;
+                    continue;
+                }
+            }
+            index += 1;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +111,7 @@ mod tests {
     use super::*;
     use crate::dashboard::text::Side;
     use crate::dashboard::{ClientId, Dashboard, DashboardId, Frame, Kind, NoteText, User, Widget};
-    use crate::sync::protocol::{Change, Commit, Joined, Role};
+    use crate::sync::protocol::{Change, Code, Commit, Joined, Role};
     use crate::sync::replica::{StoredQueue, Undone};
     use crate::sync::room::{Author, Room, Verdict};
 
@@ -104,6 +127,10 @@ mod tests {
 
     fn note() -> WidgetId {
         WidgetId::new("note").expect("an id")
+    }
+
+    fn title(text: &str) -> Op {
+        Op::SetDashboard { field: "title".to_owned(), value: text.into() }
     }
 
     fn reads(dashboard: &Dashboard) -> &str {
@@ -221,6 +248,47 @@ mod tests {
             assert_eq!(scene.push(&mut replica), 0);
             assert_eq!(reads(scene.room.dashboard()), "Text the people on duty!");
         }
+    }
+
+    #[test]
+    fn s8_removing_what_others_have_removed_meanwhile_is_no_edit_any_more() {
+        for (with_tail, pushed) in [(true, false), (false, false), (true, true), (false, true)] {
+            let mut scene = Scene::new();
+            let mut replica = scene.load(StoredQueue::default());
+            scene.join(&mut replica, true);
+            replica.type_text(&note(), 0, 5, "", 0).expect("typed");
+            if pushed {
+                assert_eq!(replica.to_push().len(), 1, "and never arrives");
+            }
+            replica.disconnected();
+            replica.edit(vec![title("After it")]).expect("an edit");
+            scene.others(0, 5, "");
+            scene.join(&mut replica, with_tail);
+            assert_eq!(replica.pending(), 1, "with the tail: {with_tail}, pushed: {pushed}");
+            assert_eq!(scene.push(&mut replica), 0);
+            scene.hear(&mut replica);
+            assert_eq!(replica.pending(), 0);
+            assert_eq!(scene.room.dashboard().title, "After it");
+            assert_eq!(reads(scene.room.dashboard()), "the person on duty");
+        }
+    }
+
+    #[test]
+    fn s4_typing_that_became_none_while_connected_is_not_handed_back() {
+        let mut scene = Scene::new();
+        let mut replica = scene.load(StoredQueue::default());
+        scene.join(&mut replica, true);
+        replica.type_text(&note(), 0, 5, "", 0).expect("typed");
+        let on_its_way = replica.to_push();
+        // The server has no time for it just now.
+        replica.rejected(on_its_way[0].seq, Code::RateLimited, String::new(), 1);
+        scene.others(0, 5, "");
+        scene.hear(&mut replica);
+        scene.push(&mut replica);
+        let commits = scene.tail[replica.revision() as usize..].to_vec();
+        let changes = replica.commits(commits, None, None).changes;
+        assert_eq!((changes.notices.len(), changes.landed.returned), (0, 0), "{:?}", changes.notices);
+        assert_eq!(replica.pending(), 0);
     }
 
     #[test]

@@ -172,22 +172,26 @@ impl Replica {
             // What this commit wrote over in passing, others have met.
             !settled && (made_in(&conflict.id, commit.revision) || conflict.other.client.as_ref() == own)
         };
-        match (commit.refused.is_empty(), commit.conflicts.iter().any(met)) {
+        // Typing that has become none on its way was refused for that, and nothing is missing of it.
+        let refused = || {
+            let ops =
+                commit.refused.iter().filter_map(|refused| Some((refused, change.ops.get(refused.index)?)));
+            ops.filter(|(_, op)| !op.is_empty_typing())
+        };
+        match (refused().next().is_none(), commit.conflicts.iter().any(met)) {
             (false, _) => changes.landed.returned += 1,
             (_, true) => changes.landed.met += 1,
             _ => changes.landed.saved += 1,
         }
-        for refused in &commit.refused {
-            if let Some(op) = change.ops.get(refused.index) {
-                if matches!(op, Op::EditText { .. }) {
-                    self.new_author();
-                }
-                changes.notices.push(Notice::Refused { op: op.clone(), reason: refused.reason.clone() });
+        for (refused, op) in refused() {
+            if matches!(op, Op::EditText { .. }) {
+                self.new_author();
             }
+            changes.notices.push(Notice::Refused { op: op.clone(), reason: refused.reason.clone() });
         }
     }
 
-    fn take_out(&mut self, index: usize) -> Option<Change> {
+    pub(super) fn take_out(&mut self, index: usize) -> Option<Change> {
         if index < self.sent {
             self.sent -= 1;
         }
