@@ -131,7 +131,7 @@ fn requests_that_come_together_are_all_answered() {
 
 #[test]
 fn a_body_that_nobody_read_is_no_request() {
-    let server = start(&[HEAD]);
+    let server = start(&[HEAD, KEEP_ALIVE]);
     for body in [HEALTH.to_owned(), HEALTH.repeat(3_000)] {
         let length = body.len();
         let mut stream = connect(&server);

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use lockstep::dashboard::{NoteText, Update};
+use lockstep::dashboard::NoteText;
+use lockstep::dashboard::text::Update;
 use lockstep::server::limits::Limits;
 use serde_json::{Value, json};
 use yrs::updates::decoder::Decode as _;
@@ -11,6 +12,11 @@ use yrs::{Doc, GetString as _, OffsetKind, Options, ReadTxn as _, Text as _, Tex
 use super::support::{Client, PATIENCE, Server};
 
 const AUTHOR: u64 = 0x1f_edcb_a987_6543;
+
+/// A server that lets somebody type as fast as they can.
+async fn server() -> Server {
+    Server::start(Limits { changes_per_s: 100_000, changes_burst: 100_000, ..Limits::default() }).await
+}
 
 async fn dashboard_with_note(server: &Server, text: &NoteText) -> String {
     let note =
@@ -68,7 +74,7 @@ async fn sessions(server: &Server, wanted: usize) {
 
 #[tokio::test]
 async fn a_note_is_compacted_once_everybody_in_the_room_follows() {
-    let server = Server::start(Limits::default()).await;
+    let server = server().await;
     let mut text = NoteText::from_plain("call the person on duty", 1);
     let id = dashboard_with_note(&server, &text).await;
     let (mut ada, _) = follower(&server, &id).await;
@@ -156,7 +162,7 @@ impl Outsider {
 async fn who_does_not_follow_takes_a_compaction_as_an_edit_where_it_cannot_wait() {
     // Each character by itself takes some 14 bytes of state; an update of so many is not too large.
     const PIECE: u32 = 2_500;
-    let server = Server::start(Limits::default()).await;
+    let server = server().await;
     let mut text = NoteText::from_plain("#", 1);
     let id = dashboard_with_note(&server, &text).await;
     let (mut ada, joined) = follower(&server, &id).await;

@@ -27,13 +27,19 @@ pub enum Ended {
     Unknown(MadeId),
     /// It was saved, and an older backup does not have it.
     Restored(MadeId),
+    /// Nothing was left of it to save.
+    Void(MadeId),
 }
 
 impl Ended {
     /// The change that it is about.
     pub fn id(&self) -> MadeId {
         match self {
-            Self::Refused(id, _) | Self::SetAside(id) | Self::Unknown(id) | Self::Restored(id) => *id,
+            Self::Refused(id, _)
+            | Self::SetAside(id)
+            | Self::Unknown(id)
+            | Self::Restored(id)
+            | Self::Void(id) => *id,
         }
     }
 }
@@ -43,6 +49,8 @@ struct Made {
     made_at: u64,
     /// When it was made, or typed on.
     touched: u64,
+    /// It is more than the removal of text.
+    writes: bool,
     /// The tab died with it before the device had it.
     lost: bool,
     /// The load of its tab's page that heard that the log has it.
@@ -59,6 +67,8 @@ pub struct Report {
     pub commits: u64,
     pub joins: u64,
     pub snapshot_joins: u64,
+    /// Changes of which nothing was left to save.
+    pub void: u64,
     pub server_crashes: u64,
     pub tab_crashes: u64,
     pub syncs_failed: u64,
@@ -105,6 +115,7 @@ impl Report {
         self.set_aside += other.set_aside;
         self.lost_with_tab += other.lost_with_tab;
         self.rolled_back += other.rolled_back;
+        self.void += other.void;
         self.twice_after_rollback += other.twice_after_rollback;
         self.ends.iter_mut().zip(other.ends).for_each(|(sum, more)| *sum += more);
     }
@@ -117,7 +128,7 @@ impl std::fmt::Display for Report {
             f,
             "{} changes made; {} commits whose ops were {applied} applied, {over} applied over, {kept} kept in \
              a conflict, {refused} refused; {} changes set aside, {} lost with their tab within the time to \
-             write, {} rolled back with the log, {} in it twice after that; {} joins, {} of them with a \
+             write, {} rolled back with the log, {} in it twice after that, {} of which nothing was left; {} joins, {} of them with a \
              snapshot; {} compactions; {} changes came again; {} crashes of the server, {} of tabs; {} syncs failed, {} \
              writes of them were there after a crash, {} reads failed, {} rooms could not go on; {} \
              rollbacks, {} of them without a word, {} of these noticed",
@@ -127,6 +138,7 @@ impl std::fmt::Display for Report {
             self.lost_with_tab,
             self.rolled_back,
             self.twice_after_rollback,
+            self.void,
             self.joins,
             self.snapshot_joins,
             self.compactions,
@@ -189,12 +201,19 @@ impl Ledger {
             tab,
             made_at: now,
             touched: now,
+            writes: false,
             lost: false,
             acked: None,
             rolled_back: false,
             after: self.rollbacks,
         });
         self.made.len() - 1
+    }
+
+    /// Notes what a change asks for.
+    pub fn asks(&mut self, id: MadeId, change: &Change) {
+        let removes = |op: &Op| matches!(op, Op::EditText { update, .. } if update.typed().is_some_and(|typed| typed.is_empty()));
+        self.made[id].writes |= !change.ops.iter().all(removes);
     }
 
     pub fn touched(&mut self, id: MadeId, now: u64) {
@@ -397,6 +416,11 @@ impl Ledger {
                 Notice::Conflict { .. } => {}
             }
         }
+        let mut void = Vec::new();
+        for change in &changes.void {
+            void.extend(leave(change.seq));
+        }
+        told.extend(void.iter().copied().map(Ended::Void));
         for (_, seq, refused) in verdicts {
             let Some(id) = leave(*seq) else { continue };
             self.made[id].acked = Some(load);
@@ -409,6 +433,12 @@ impl Ledger {
                     told.push(Ended::Refused(id, *index));
                 }
             }
+        }
+        for id in void {
+            let nothing = !self.made[id].writes;
+            self.expect(nothing, || {
+                format!("S4: change {id} of tab {tab} was dropped, and it writes something")
+            });
         }
         let right = ids.len() == left;
         self.expect(right, || format!("S4: {left} changes wait where {} should", ids.len()));
@@ -455,6 +485,7 @@ impl Ledger {
         match logged {
             [] if aside => report.set_aside += 1,
             [] if lost => report.lost_with_tab += 1,
+            [] if told.contains(&Ended::Void(id)) => report.void += 1,
             [] if rolled_back && acked.is_some() => {
                 report.rolled_back += 1;
                 // A page that is loaded again has forgotten what was saved.
@@ -467,8 +498,11 @@ impl Ledger {
             [] if rolled_back && told.contains(&Ended::Unknown(id)) => report.rolled_back += 1,
             [] => self.fails(format!("S4: change {id} of tab {tab} is nowhere")),
             [once] if !aside => {
-                let ends = self.log[*once].ends.iter().enumerate();
-                let mut refused = ends.filter(|(_, end)| **end == End::Refused).map(|(index, _)| index);
+                let Past { ends, asked, .. } = &self.log[*once];
+                let ends = ends.iter().zip(asked).enumerate();
+                // Of what is no edit nothing is missing.
+                let refused = ends.filter(|(_, (end, op))| **end == End::Refused && !op.is_empty_typing());
+                let mut refused = refused.map(|(index, _)| index);
                 let silent = refused.find(|index| !told.contains(&Ended::Refused(id, *index)));
                 let excused = lost || told.contains(&Ended::Unknown(id));
                 if let Some(index) = silent.filter(|_| !excused) {

@@ -379,6 +379,9 @@ impl World {
             let id = self.ledger.made(n, now);
             life.ids.push_back((change.seq, id));
         }
+        for ((_, id), change) in life.ids.iter().zip(&queue) {
+            self.ledger.asks(*id, change);
+        }
         if let Some((_, id)) = life.ids.back() {
             self.ledger.touched(*id, now);
         }

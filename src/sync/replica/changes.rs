@@ -20,6 +20,8 @@ pub struct Changes {
     pub notices: Vec<Notice>,
     /// Own changes that the log has now.
     pub landed: Landed,
+    /// Own changes of which nothing was left to save: others have removed the same. They count as saved.
+    pub void: Vec<Change>,
 }
 
 /// How many own changes came to which end.

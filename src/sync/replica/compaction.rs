@@ -96,7 +96,7 @@ impl Replica {
                 self.pending_bytes = self.pending_bytes.saturating_sub(gone);
                 self.numbering.changed();
                 if is_done {
-                    self.take_out(index);
+                    changes.void.extend(self.take_out(index));
                     changes.landed.saved += 1;
                     continue;
                 }
