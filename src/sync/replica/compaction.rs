@@ -14,9 +14,15 @@ impl Replica {
     /// takes own steps back.
     pub(super) fn compacted(&mut self, id: &WidgetId, op: &Op, stamp: &Stamp) {
         self.undo.seal(id);
+        let generation = self.confirmed.text(id).and_then(NoteText::generation);
         self.confirmed.apply(op, stamp);
         let Some(text) = self.confirmed.text(id) else { return };
         self.undo.compacted(id, text);
+        if self.texts.get(id).is_some_and(|typed_on| typed_on.generation() != generation) {
+            // What waits was typed on another text still, from which it is said anew once.
+            return;
+        }
+        self.texts.remove(id);
         let mut text = text.clone();
         let logged = self.logged;
         let mut changed = false;
@@ -289,6 +295,28 @@ mod tests {
         let changes = replica.commits(commits, None, None).changes;
         assert_eq!((changes.notices.len(), changes.landed.returned), (0, 0), "{:?}", changes.notices);
         assert_eq!(replica.pending(), 0);
+    }
+
+    #[test]
+    fn s8_typing_of_a_tab_that_ended_is_said_anew_once() {
+        for with_tail in [true, false] {
+            let mut scene = Scene::new();
+            let mut replica = scene.load(StoredQueue::default());
+            scene.join(&mut replica, true);
+            scene.others(0, 4, "Page");
+            scene.hear(&mut replica);
+            replica.disconnected();
+            replica.type_text(&note(), 9, 6, "people", 0).expect("typed");
+            let (queue, at) = (replica.stored_queue(), replica.revision());
+            // Loaded again with the dashboard that was beside it on the device.
+            let user = User::default();
+            let device = scene.room.dashboard().clone();
+            let mut replica = Replica::new(8, device, user).at("e1".to_owned(), at, None).with_queue(queue);
+            scene.others(0, 4, "Wake");
+            scene.join(&mut replica, with_tail);
+            assert_eq!(scene.push(&mut replica), 0, "with the tail: {with_tail}");
+            assert_eq!(reads(scene.room.dashboard()), "Wake the people on duty");
+        }
     }
 
     #[test]
