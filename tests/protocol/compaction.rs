@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use yrs::updates::decoder::Decode as _;
 use yrs::{Doc, GetString as _, OffsetKind, Options, ReadTxn as _, Text as _, TextRef, Transact as _};
 
-use super::support::{Client, PATIENCE, Server};
+use super::support::{Client, Server};
+use super::until;
 
 const AUTHOR: u64 = 0x1f_edcb_a987_6543;
 
@@ -62,16 +63,6 @@ async fn note(server: &Server, dashboard: &str) -> Value {
     serde_json::to_value(&*read.dashboard).expect("JSON")["widgets"]["n1"]["text"].clone()
 }
 
-/// Waits until so many sessions are here.
-async fn sessions(server: &Server, wanted: usize) {
-    let waiting = async {
-        while server.rooms.here().values().flatten().count() != wanted {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.expect("sessions come and go");
-}
-
 #[tokio::test]
 async fn a_note_is_compacted_once_everybody_in_the_room_follows() {
     let server = server().await;
@@ -97,7 +88,7 @@ async fn a_note_is_compacted_once_everybody_in_the_room_follows() {
         base = commits[0]["revision"].as_u64().expect("a revision");
     }
     drop(bob);
-    sessions(&server, 1).await;
+    until("bob has left", || server.rooms.here().values().flatten().count() == 1).await;
     let (update, _) = text.splice(AUTHOR, 0, 0, "Please ");
     ada.push(&id, json!([edit(seq + 1, base, &update)])).await;
     let mut heard = ada.commits().await;

@@ -14,10 +14,20 @@ mod unread;
 
 use lockstep::server::limits::Limits;
 use serde_json::{Value, json};
-use support::{Client, Got, Server, change, stat};
+use support::{Client, Got, PATIENCE, Server, change, stat};
 
 async fn server() -> Server {
     Server::start(Limits::default()).await
+}
+
+/// Waits until the server has heard and said all that it has to.
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
 fn title(commit: &Value) -> &str {

@@ -3,7 +3,8 @@
 use lockstep::server::limits::Limits;
 use serde_json::{Value, json};
 
-use super::support::{Client, Got, PATIENCE, Server};
+use super::support::{Client, Got, Server};
+use super::until;
 
 const MIB: usize = 1024 * 1024;
 /// More than the buffers of a connection take.
@@ -11,16 +12,6 @@ const LARGE: usize = 15 * MIB / 2;
 
 async fn join(client: &mut Client, dashboard: &str) {
     client.send(json!({"type": "join", "dashboard": dashboard})).await;
-}
-
-/// Waits until the server has heard and said all that it has to.
-async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let waiting = async {
-        while !done() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
 #[tokio::test]

@@ -499,9 +499,10 @@ impl Ledger {
             [] => self.fails(format!("S4: change {id} of tab {tab} is nowhere")),
             [once] if !aside => {
                 let Past { ends, asked, .. } = &self.log[*once];
-                let ends = ends.iter().zip(asked).enumerate();
                 // Of what is no edit nothing is missing.
-                let refused = ends.filter(|(_, (end, op))| **end == End::Refused && !op.is_empty_typing());
+                let is_edit = |index: usize| asked.get(index).is_none_or(|op| !op.is_empty_typing());
+                let ends = ends.iter().enumerate();
+                let refused = ends.filter(|(index, end)| **end == End::Refused && is_edit(*index));
                 let mut refused = refused.map(|(index, _)| index);
                 let silent = refused.find(|index| !told.contains(&Ended::Refused(id, *index)));
                 let excused = lost || told.contains(&Ended::Unknown(id));

@@ -375,11 +375,13 @@ impl World {
         let Some(life) = &mut self.tabs[n].life else { return };
         let queue = life.replica.stored_queue().changes;
         life.unwritten = true;
+        // What is typed may be gathered into the one before it.
+        let from = life.ids.len().saturating_sub(1);
         for change in queue.iter().skip(life.ids.len()) {
             let id = self.ledger.made(n, now);
             life.ids.push_back((change.seq, id));
         }
-        for ((_, id), change) in life.ids.iter().zip(&queue) {
+        for ((_, id), change) in life.ids.iter().zip(&queue).skip(from) {
             self.ledger.asks(*id, change);
         }
         if let Some((_, id)) = life.ids.back() {

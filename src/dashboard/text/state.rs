@@ -121,9 +121,7 @@ impl State {
     /// The update of an edit that `author` makes here. The state stays as it is.
     pub fn edit(&self, author: u64, edit: impl FnOnce(&mut TransactionMut, &TextRef)) -> Update {
         let mut live = self.live();
-        if live.as_ref().is_none_or(|live| live.ahead.is_some() || live.author != author) {
-            *live = Some(self.open(author));
-        }
+        live.take_if(|live| live.ahead.is_some() || live.author != author);
         let live = live.get_or_insert_with(|| self.open(author));
         let mut txn = live.doc.transact_mut();
         edit(&mut txn, &live.text);
@@ -169,8 +167,7 @@ impl State {
 
     fn next(&self, update: &Update, live: Live) -> Self {
         let size = self.0.size + update.as_bytes().len();
-        let since: usize = self.0.since.iter().chain([update]).map(|update| update.as_bytes().len()).sum();
-        let next = if since > MAX_SINCE_BYTES {
+        let next = if size - self.0.origin.as_bytes().len() > MAX_SINCE_BYTES {
             Self::from(live.encode())
         } else {
             let since = self.0.since.iter().chain([update]).cloned().collect();

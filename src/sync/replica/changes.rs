@@ -1,4 +1,4 @@
-//! What a step of a replica changed, for those who show it and tell people of it.
+//! Changes that a step of a replica makes, for those who show it and tell people of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -309,9 +309,8 @@ mod tests {
             replica.type_text(&note(), 9, 6, "people", 0).expect("typed");
             let (queue, at) = (replica.stored_queue(), replica.revision());
             // Loaded again with the dashboard that was beside it on the device.
-            let user = User::default();
-            let device = scene.room.dashboard().clone();
-            let mut replica = Replica::new(8, device, user).at("e1".to_owned(), at, None).with_queue(queue);
+            let mut replica =
+                scene.load(StoredQueue::default()).at("e1".to_owned(), at, None).with_queue(queue);
             scene.others(0, 4, "Wake");
             scene.join(&mut replica, with_tail);
             assert_eq!(scene.push(&mut replica), 0, "with the tail: {with_tail}");

@@ -1,4 +1,4 @@
-//! What the list of dashboards is searched, sorted and filtered by.
+//! Filters of the list of dashboards: search, order, tags and favourites.
 
 use leptos::html::Input;
 use leptos::prelude::*;
