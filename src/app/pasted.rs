@@ -53,7 +53,7 @@ fn series(kind: Kind, table: &Table, columns: &str) -> Vec<Series> {
         .filter(|column| wanted.is_empty() || wanted.contains(&table.columns[*column].as_str()))
         .filter_map(|column| Some((table.columns[column].as_str(), table.numbers(column)?)))
         .collect();
-    let named = |name: String, points| Series { name, points, tags: Vec::new() };
+    let named = |name: String, points| Series { name, points, ..Series::default() };
     if let Some((_, times)) = times {
         let over_time = |(name, values): (&str, Vec<Option<f64>>)| {
             let points: Vec<(u64, Option<f64>)> = times.iter().copied().zip(values).collect();

@@ -23,8 +23,8 @@ use self::environment::Environment;
 pub use self::prometheus::{Access, Prometheus};
 pub use self::secret::Secret;
 use self::settings::{
-    INGEST_TOKEN, INGEST_TOKEN_FILE, LIMITS, OPEN, PROMETHEUS, PROMETHEUS_FILE, SECRET, command, kebab,
-    names, nearest, set_limit, variable,
+    INGEST_TOKEN, INGEST_TOKEN_FILE, LIMITS, OPEN, PROMETHEUS, PROMETHEUS_FILE, PROMETHEUS_OVERLAP, SECRET,
+    command, kebab, names, nearest, set_limit, variable,
 };
 use self::values::{address, networks, origin, origins, plain, truth};
 use super::backup::command::Command as Task;
@@ -304,11 +304,12 @@ impl Found {
     fn prometheus(&mut self) -> Result<Vec<Prometheus>, ConfigError> {
         const WANTS: &str = "servers such as main=http://127.0.0.1:9090, separated by commas; a name has up to \
                              64 letters, digits, _ and -, and is not one of this server's own sources";
+        let overlap = self.parse(PROMETHEUS_OVERLAP, "seconds, up to 86400", prometheus::read_overlap)?;
         let elsewhere = self.get(PROMETHEUS).filter(|(place, _)| !matches!(place, Place::File { .. }));
         if let Some(toml::Value::Table(servers)) = self.file.get(PROMETHEUS).filter(|_| elsewhere.is_none())
             && self.get(PROMETHEUS_FILE).is_none()
         {
-            let read = prometheus::read_tables(servers, &self.dir);
+            let read = prometheus::read_tables(servers, &self.dir, overlap);
             let (servers, warnings) = read.map_err(|wants| {
                 let place = Place::File { name: PROMETHEUS, path: self.path.clone() };
                 misfit(PROMETHEUS, place, "", &wants)
@@ -318,7 +319,12 @@ impl Found {
         }
         let Some((place, text)) = self.secret(PROMETHEUS, PROMETHEUS_FILE)? else { return Ok(Vec::new()) };
         let list = text.replace(['\n', '\r'], ",");
-        prometheus::read_list(&list).ok_or_else(|| misfit(PROMETHEUS, place, &text, WANTS))
+        let mut servers =
+            prometheus::read_list(&list).ok_or_else(|| misfit(PROMETHEUS, place, &text, WANTS))?;
+        for server in &mut servers {
+            server.overlap = overlap.unwrap_or(server.overlap);
+        }
+        Ok(servers)
     }
 
     fn get(&self, name: &'static str) -> Option<(Place, String)> {

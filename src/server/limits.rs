@@ -159,7 +159,7 @@ impl Default for Limits {
             points: 50_000_000,
             queries: 5_000,
             query_idle_ms: 30_000,
-            answer_bytes: 16 * 1024 * 1024,
+            answer_bytes: 64 * 1024 * 1024,
         }
     }
 }

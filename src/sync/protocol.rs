@@ -349,13 +349,14 @@ pub struct DataFrame {
     /// themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_ms: Option<u64>,
-    /// A word about what is not here, such as series beyond those that are shown.
+    /// A word about what is not here, such as series beyond those that are shown, and what the source says of
+    /// its answer. Without `reset` an empty one says that there is none any more, and none that nothing changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
 /// A named run of points.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     pub name: String,
     /// `[Unix milliseconds, value]`, in time order; `null` for a gap.
@@ -363,4 +364,8 @@ pub struct Series {
     /// Labels and their values, in the order of the labels; a table has a column for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<(String, String)>,
+    /// Points that came before are gone from this time on, Unix milliseconds, and these stand in their place:
+    /// the source has corrected them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces_from: Option<u64>,
 }

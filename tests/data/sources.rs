@@ -87,6 +87,7 @@ async fn two_hundred_viewers_are_one_query_an_interval() {
     assert_eq!(server.metric("lockstep_standing_queries").await, 1.0);
     let news = frame(&mut viewers[0], "w0").await;
     assert_eq!((&news["reset"], points(&news).len()), (&json!(false), 1), "only what is new: {news}");
+    assert!(news["note"].is_null() && news["series"][0]["replaces_from"].is_null(), "{news}");
     // Somebody who comes late has the window at once, without another query.
     let mut late = join(&server, "late", &first).await;
     let window = frame(&mut late, "w0").await;
@@ -133,6 +134,9 @@ async fn errors_reach_the_widget_in_words_and_the_points_stay() {
         (Mode::Redirect, "points to another address"),
         (Mode::Large, "larger than 1 MiB"),
         (Mode::NotJson, "not Prometheus' JSON"),
+        (Mode::Starting, "main is not ready (503 Service Unavailable): Service Unavailable"),
+        (Mode::TimedOut, "main gave the query up: query timed out in expression evaluation"),
+        (Mode::Empty, "main answers without data."),
     ] {
         fake.set(mode);
         let said = loop {
@@ -201,7 +205,7 @@ async fn more_series_than_fit_have_a_word_and_tables_have_more_rows() {
     let mut ada = join(&server, "ada", &id).await;
     let window = frame(&mut ada, "w0").await;
     assert_eq!(window["series"].as_array().map(Vec::len), Some(20));
-    assert_eq!(window["note"], "Only the first 20 of 1500 series are shown.");
+    assert_eq!(window["note"], "Showing the first 20 of 1500 series.");
     let table = json!({"kind": "table", "frame": {"x": 0, "y": 9, "w": 6, "h": 4}, "options": {"source": "main", "query": "up"}});
     ada.push(&id, json!([{"seq": 1, "base": 1, "ops": [{"op": "add_widget", "id": "t", "widget": table}]}]))
         .await;
@@ -303,4 +307,149 @@ async fn another_time_or_variable_brings_other_points() {
         }
     };
     assert_eq!(window["series"], json!([]));
+}
+
+/// What a client has of a widget's first series over five minutes, as the protocol says.
+#[derive(Default)]
+struct Copy(Vec<(u64, Option<f64>)>);
+
+impl Copy {
+    fn take(&mut self, frame: &Value) {
+        let Some(series) = frame["series"].get(0) else { return };
+        if frame["reset"] == true {
+            self.0.clear();
+        }
+        if let Some(from) = series["replaces_from"].as_u64() {
+            self.0.retain(|(at, _)| *at < from);
+        }
+        let points = series["points"].as_array().expect("points");
+        self.0.extend(points.iter().map(|point| (point[0].as_u64().expect("a time"), point[1].as_f64())));
+        let newest = self.0.last().map_or(0, |(at, _)| *at);
+        let left = self.0.partition_point(|(at, _)| at + 300_000 < newest);
+        self.0.drain(..left.saturating_sub(1));
+    }
+}
+
+#[tokio::test]
+async fn what_the_source_corrects_is_corrected_for_those_who_watch_and_those_who_join() {
+    let fake = Fake::start().await;
+    fake.set(Mode::Late(6_000));
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    let mut copy = Copy::default();
+    let begun = now_ms();
+    let mut corrected = false;
+    // Until all that came at first, late as it was, is older than what is late.
+    while now_ms() < begun + 12_000 {
+        let frame = frame(&mut ada, "w0").await;
+        corrected |= !frame["series"][0]["replaces_from"].is_null();
+        copy.take(&frame);
+    }
+    assert!(corrected);
+    let wrong = |copy: &Copy| -> Vec<(u64, Option<f64>)> {
+        let (end, _) = *copy.0.last().expect("points");
+        let true_at = |at: u64| at.min(end - 6_000) as f64 / 1_000.0;
+        copy.0.iter().filter(|(at, value)| *value != Some(true_at(*at))).copied().collect()
+    };
+    assert_eq!(wrong(&copy), []);
+    let mut grace = join(&server, "grace", &id).await;
+    let mut late = Copy::default();
+    late.take(&frame(&mut grace, "w0").await);
+    assert_eq!(wrong(&late), []);
+    let newest = late.0.last().expect("points").0;
+    while copy.0.last().is_none_or(|(at, _)| *at < newest) {
+        copy.take(&frame(&mut ada, "w0").await);
+    }
+    let from = copy.0[0].0.max(late.0[0].0);
+    let since = |copy: &Copy| -> Vec<u64> {
+        copy.0.iter().map(|(at, _)| *at).filter(|at| (from..=newest).contains(at)).collect()
+    };
+    assert_eq!(since(&copy), since(&late));
+    assert!(late.0[0].0 + 302_000 > newest, "no more than the time that is shown");
+    assert_eq!(server.metric("lockstep_standing_queries").await, 1.0);
+    let seconds = (now_ms() - begun) / 1_000;
+    assert!(fake.queries() <= seconds + 3, "no more queries than before: {} in {seconds} s", fake.queries());
+}
+
+#[tokio::test]
+async fn a_bad_line_names_itself_and_spares_the_others() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[("range", json!("5m"))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    frame(&mut ada, "w0").await;
+    let text = "# what is up\nsum(\n  up\n) by (job)\n\nbad(\n)\nup # all";
+    let op = json!({"op": "set", "id": "w0", "field": "query", "value": text});
+    ada.push(&id, json!([{"seq": 1, "base": 1, "ops": [op]}])).await;
+    let window = loop {
+        let frame = frame(&mut ada, "w0").await;
+        if !frame["note"].is_null() {
+            break frame;
+        }
+    };
+    assert!(window["error"].is_null(), "{window}");
+    assert_eq!(window["series"].as_array().map(Vec::len), Some(2), "{window}");
+    assert_eq!(window["note"], "Line 6: main does not take the query: 1:2: parse error: no");
+    assert_eq!(fake.last_queries(3), ["bad(\n)", "sum(\n  up\n) by (job)", "up"]);
+}
+
+#[tokio::test]
+async fn a_large_answer_is_read_while_it_comes_and_asked_for_packed() {
+    let fake = Fake::start().await;
+    fake.set(Mode::Many(1_000));
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[("range", json!("15m"))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    let window = frame(&mut ada, "w0").await;
+    assert!(window["error"].is_null(), "{window}");
+    assert_eq!(window["note"], "Showing the first 20 of 1000 series.");
+    assert!(points(&window).len() >= 90);
+    let (packed, bytes) = fake.largest();
+    assert!(bytes > 2 << 20 && packed < bytes / 4, "{packed} of {bytes}");
+}
+
+#[tokio::test]
+async fn series_that_have_values_now_come_before_those_that_ended() {
+    let fake = Fake::start().await;
+    fake.set(Mode::Ended(30));
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    let window = frame(&mut ada, "w0").await;
+    let names: Vec<&str> =
+        window["series"].as_array().expect("series").iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names.len(), 20);
+    for n in 20..30 {
+        assert!(names.contains(&format!("j{n:04}").as_str()), "{names:?}");
+    }
+    assert_eq!(window["note"], "Showing 20 of 30 series, first those 10 that have values now.");
+}
+
+#[tokio::test]
+async fn what_the_source_says_of_its_answer_reaches_the_widget_and_goes_again() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    frame(&mut ada, "w0").await;
+    for (mode, note) in [(Mode::Warns, "shard 2 is away"), (Mode::Good, "")] {
+        fake.set(mode);
+        loop {
+            let frame = frame(&mut ada, "w0").await;
+            if frame["note"] == note {
+                break;
+            }
+        }
+    }
 }

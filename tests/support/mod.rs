@@ -201,7 +201,7 @@ impl Source for Points {
         let known = ask.known.get(&ask.text).map_or(0, |known| known - self.begin);
         let points = (known + 1..=*self.count.borrow()).map(|n| (self.begin + n, Some(n as f64))).collect();
         let curve = Curve { name: ask.text.clone(), points, ..Curve::default() };
-        Ok(Answer { curves: vec![curve], count: 1, stamp: 0 })
+        Ok(Answer { curves: vec![curve], count: 1, living: 1, ..Answer::default() })
     }
 
     async fn values(&self, _: &str, _: &str) -> Result<Vec<String>, SourceError> {

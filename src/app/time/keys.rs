@@ -200,7 +200,7 @@ mod tests {
         let series = |points: &[(u64, Option<f64>)]| Series {
             name: String::new(),
             points: points.to_vec(),
-            tags: Vec::new(),
+            ..Series::default()
         };
         let a = series(&[(5, Some(1.0)), (10, Some(1.0)), (20, None), (30, Some(1.0)), (99, Some(1.0))]);
         let b = series(&[(15, Some(1.0)), (30, Some(1.0)), (40, Some(1.0))]);

@@ -228,7 +228,7 @@ mod tests {
         let frame = |at: u64| DataFrame {
             widget: widget.clone(),
             reset: false,
-            series: vec![Series { name: "a".to_owned(), points: vec![(at, Some(1.0))], tags: Vec::new() }],
+            series: vec![Series { name: "a".to_owned(), points: vec![(at, Some(1.0))], ..Series::default() }],
             error: None,
             every_ms: None,
             note: None,

@@ -24,27 +24,40 @@ impl WidgetData {
             self.note = frame.note;
             self.series = frame.series;
         } else {
+            if let Some(note) = frame.note {
+                self.note = Some(note).filter(|note| !note.is_empty());
+            }
             for new in frame.series {
                 match self.series.iter_mut().find(|old| old.name == new.name) {
-                    Some(old) => append(old, new.points, range),
-                    None => self.series.push(new),
+                    Some(old) => append(old, new, range),
+                    None => self.series.push(Series { replaces_from: None, ..new }),
                 }
             }
+            self.leave_behind(range);
         }
         self.series.truncate(MAX_SERIES);
     }
+
+    /// Removes what the shown time has left behind, of series too that have nothing new.
+    fn leave_behind(&mut self, range: TimeRange) {
+        let newest = self.series.iter().filter_map(|series| series.points.last()).map(|(at, _)| *at).max();
+        let Some(newest) = newest.filter(|_| range.moves()) else { return };
+        for Series { points, .. } in &mut self.series {
+            // One before the edge stays: the line comes in from there.
+            let left = points.partition_point(|(at, _)| at + range.length() < newest);
+            points.drain(..left.saturating_sub(1));
+        }
+    }
 }
 
-fn append(series: &mut Series, new: Vec<Point>, range: TimeRange) {
+/// Puts points after those that are there, or in their place where the source has corrected them.
+fn append(series: &mut Series, new: Series, range: TimeRange) {
     let points = &mut series.points;
-    let last = points.last().map_or(0, |(at, _)| *at);
-    points.extend(new.into_iter().filter(|(at, _)| *at > last));
-    let newest = points.last().map_or(0, |(at, _)| *at);
-    if range.moves() {
-        // One before the edge stays: the line comes in from there.
-        let stale = points.partition_point(|(at, _)| at + range.length() < newest);
-        points.drain(..stale.saturating_sub(1));
+    if let Some(from) = new.replaces_from {
+        points.truncate(points.partition_point(|(at, _)| *at < from));
     }
+    let last = points.last().map_or(0, |(at, _)| *at);
+    points.extend(new.points.into_iter().filter(|(at, _)| *at > last));
     if points.len() > MAX_POINTS {
         *points = thinned(points, (range.length() / STRETCHES).max(1));
     }
@@ -92,7 +105,7 @@ mod tests {
     use crate::dashboard::WidgetId;
 
     fn frame(reset: bool, points: Vec<Point>) -> DataFrame {
-        let series = vec![Series { name: "a".to_owned(), points, tags: Vec::new() }];
+        let series = vec![Series { name: "a".to_owned(), points, ..Series::default() }];
         let widget = WidgetId::new("w").expect("an id");
         DataFrame { widget, reset, series, error: None, every_ms: None, note: None }
     }
@@ -113,6 +126,46 @@ mod tests {
         data.take(frame(false, vec![(500_000, None)]), TimeRange::Fixed(0, 60_000), 9);
         assert_eq!(times(&data).len(), 4, "a fixed time leaves nothing behind");
         assert_eq!(data.received_at, 9);
+    }
+
+    #[test]
+    fn what_is_corrected_stands_in_the_place_of_what_was_there() {
+        let mut data = WidgetData::default();
+        let range = TimeRange::Last(60_000);
+        data.take(frame(true, (1..=5).map(|n| (n * 1_000, Some(1.0))).collect()), range, 7);
+        let mut corrected = frame(false, vec![(3_500, Some(2.0)), (6_000, None)]);
+        corrected.series[0].replaces_from = Some(3_500);
+        data.take(corrected, range, 8);
+        assert_eq!(times(&data), [1_000, 2_000, 3_000, 3_500, 6_000]);
+        assert_eq!(data.series[0].points[3].1, Some(2.0));
+        let mut withdrawn = frame(false, Vec::new());
+        withdrawn.series[0].replaces_from = Some(3_000);
+        data.take(withdrawn, range, 9);
+        assert_eq!(times(&data), [1_000, 2_000]);
+    }
+
+    #[test]
+    fn a_note_changes_where_a_frame_has_one() {
+        let mut data = WidgetData::default();
+        let range = TimeRange::Last(60_000);
+        let noted =
+            |note: Option<&str>| DataFrame { note: note.map(str::to_owned), ..frame(false, Vec::new()) };
+        data.take(noted(Some("partial")), range, 1);
+        data.take(noted(None), range, 2);
+        assert_eq!(data.note.as_deref(), Some("partial"));
+        data.take(noted(Some("")), range, 3);
+        assert_eq!(data.note, None);
+    }
+
+    #[test]
+    fn a_series_that_ended_leaves_with_the_time_too() {
+        let mut data = WidgetData::default();
+        let range = TimeRange::Last(60_000);
+        data.take(frame(true, vec![(1_000, Some(1.0)), (2_000, Some(1.0)), (3_000, Some(1.0))]), range, 1);
+        let mut other = frame(false, vec![(62_500, Some(1.0))]);
+        other.series[0].name = "b".to_owned();
+        data.take(other, range, 2);
+        assert_eq!(times(&data), [2_000, 3_000]);
     }
 
     #[test]

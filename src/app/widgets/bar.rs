@@ -79,8 +79,11 @@ mod tests {
 
     #[test]
     fn bars_begin_at_zero_of_their_common_scale() {
-        let series =
-            |name: &str, value| Series { name: name.to_owned(), points: vec![(0, value)], tags: Vec::new() };
+        let series = |name: &str, value| Series {
+            name: name.to_owned(),
+            points: vec![(0, value)],
+            ..Series::default()
+        };
         let all = [series("a", Some(-25.0)), series("b", Some(75.0)), series("c", None)];
         let mut widget = Widget::new(Kind::Bar, "", Frame::default());
         widget.options.insert("warn_at".to_owned(), 50.into());

@@ -219,7 +219,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn series(points: &[(u64, Option<f64>)]) -> Series {
-        Series { name: String::new(), points: points.to_vec(), tags: Vec::new() }
+        Series { name: String::new(), points: points.to_vec(), ..Series::default() }
     }
 
     #[test]

@@ -30,7 +30,9 @@ fn sheet(kind: Kind, signals: WidgetSignals) -> Sheet {
             let shows = widget.text_option("shows");
             let down = |one: &Series| Series {
                 points: vec![(0, values::value(&one.points, shows))],
-                ..Series { name: one.name.clone(), points: Vec::new(), tags: one.tags.clone() }
+                name: one.name.clone(),
+                tags: one.tags.clone(),
+                ..Series::default()
             };
             signals.series(|series| Sheet::of_series(&series.iter().map(down).collect::<Vec<_>>(), widget))
         }

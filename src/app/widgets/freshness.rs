@@ -142,7 +142,7 @@ mod tests {
 
     fn data(times: &[u64]) -> WidgetData {
         let points = times.iter().map(|at| (*at, Some(1.0))).collect();
-        let series = vec![Series { name: String::new(), points, tags: Vec::new() }];
+        let series = vec![Series { name: String::new(), points, ..Series::default() }];
         WidgetData { series, received_at: 1, ..WidgetData::default() }
     }
 

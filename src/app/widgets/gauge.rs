@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_value_fills_its_part_of_the_arc() {
-        let series = Series { name: "a".to_owned(), points: vec![(0, Some(50.0))], tags: Vec::new() };
+        let series = Series { name: "a".to_owned(), points: vec![(0, Some(50.0))], ..Series::default() };
         let mut widget = Widget::new(Kind::Gauge, "", Frame::default());
         widget.options.insert("max".to_owned(), 200.into());
         let all = gauges(std::slice::from_ref(&series), &widget);

@@ -288,6 +288,7 @@ mod tests {
             name: name.to_owned(),
             points: vec![(1, Some(value))],
             tags: tags.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect(),
+            ..Series::default()
         };
         let widget = Widget::new(Kind::Table, "", Frame::default());
         let all = [series("a", &[("host", "x")], 1.0), series("b", &[("host", "y"), ("env", "prod")], 2.0)];
@@ -306,7 +307,7 @@ mod tests {
         let series = |name: &str, points: &[(u64, Option<f64>)]| Series {
             name: name.to_owned(),
             points: points.to_vec(),
-            tags: Vec::new(),
+            ..Series::default()
         };
         let widget = Widget::new(Kind::Timeseries, "", Frame::default());
         let all = [series("a", &[(0, Some(1.0)), (1_000, None)]), series("b, c", &[(1_000, Some(2.5))])];

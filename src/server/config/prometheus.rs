@@ -1,6 +1,7 @@
 //! The settings of Prometheus servers: the only ones that can be asked, whatever a dashboard says.
 
 use std::path::Path;
+use std::time::Duration;
 
 use axum::http::Uri;
 use base64::Engine as _;
@@ -26,6 +27,19 @@ pub struct Prometheus {
     /// Without a slash at its end, and without what lets us in.
     pub url: String,
     pub access: Access,
+    /// How long it may still correct or complete what it answered.
+    pub overlap: Duration,
+}
+
+/// How long a server may correct what it answered, where the settings do not say: a scrape each minute, the
+/// answer of a slow target, and what a server holds back of the newest points.
+const DEFAULT_OVERLAP: Duration = Duration::from_secs(120);
+/// The longest that can be set: a day.
+const MAX_OVERLAP_S: u64 = 24 * 60 * 60;
+
+/// Reads seconds.
+pub(super) fn read_overlap(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().filter(|seconds| *seconds <= MAX_OVERLAP_S).map(Duration::from_secs)
 }
 
 impl Prometheus {
@@ -56,7 +70,8 @@ impl Prometheus {
                 "an address such as http://127.0.0.1:9090 or https://metrics.example.com/prometheus",
             );
         }
-        Ok(Self { name: name.to_owned(), url: url.trim_end_matches('/').to_owned(), access })
+        let (name, url) = (name.to_owned(), url.trim_end_matches('/').to_owned());
+        Ok(Self { name, url, access, overlap: DEFAULT_OVERLAP })
     }
 }
 
@@ -101,16 +116,18 @@ pub(super) fn read_list(text: &str) -> Option<Vec<Prometheus>> {
 
 /// Reads the tables of `[lockstep.prometheus.main]`: `url`, and `user` with `password` or `token` where the
 /// server asks for them; both may stand in files, `password_file` and `token_file`, whose paths begin at
-/// `dir`. With the servers come warnings. Errors say what would fit.
+/// `dir`; and `overlap` in seconds, without which that of all servers counts. With the servers come warnings.
+/// Errors say what would fit.
 pub(super) fn read_tables(
     tables: &toml::Table,
     dir: &Path,
+    overlap: Option<Duration>,
 ) -> Result<(Vec<Prometheus>, Vec<String>), String> {
     let mut warnings = Vec::new();
     let mut read = |(name, table): (&String, &toml::Value)| {
         let wants = |what: &str| format!("{what} in [lockstep.prometheus.{name}]");
         let table = table.as_table().ok_or_else(|| wants("a table with `url`"))?;
-        let known = ["url", "user", "password", "password_file", "token", "token_file"];
+        let known = ["url", "user", "password", "password_file", "token", "token_file", "overlap"];
         if let Some(other) = table.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(wants(&format!("{}, and not {other:?},", known.join(", "))));
         }
@@ -138,6 +155,10 @@ pub(super) fn read_tables(
         };
         let url = text("url")?.ok_or_else(|| wants("`url`"))?;
         let mut server = Prometheus::new(name, &url)?;
+        server.overlap = overlap.unwrap_or(server.overlap);
+        if let Some(own) = table.get("overlap") {
+            server.overlap = read_overlap(&own.to_string()).ok_or_else(|| wants("seconds for `overlap`"))?;
+        }
         match (text("user")?, secret("password")?, secret("token")?) {
             (None, None, None) => {}
             (Some(user), password, None) => {
@@ -173,10 +194,18 @@ mod tests {
         assert_eq!(servers[1].url, "https://metrics.example.com/prometheus");
         assert_eq!(header(&servers[1]), "Basic YWRhOnBAc3M=");
         let file = "[main]\nurl = 'http://a:1'\n[other]\nurl = 'https://b'\ntoken = 'xyz'\n[third]\nurl = 'http://c'\nuser = 'u'\npassword = 'p'";
-        let (servers, _) = read_tables(&file.parse().expect("TOML"), Path::new("")).expect("reads");
+        let (servers, _) = read_tables(&file.parse().expect("TOML"), Path::new(""), None).expect("reads");
         let said: Vec<&str> = servers.iter().map(header).collect();
         assert_eq!(said, ["", "Bearer xyz", "Basic dTpw"]);
         assert!(!format!("{servers:?}").contains("xyz"));
+        let file =
+            "[main]\nurl = 'http://a:1'\noverlap = 30\n[other]\nurl = 'http://b'".parse().expect("TOML");
+        let overlaps = |all| -> Vec<u64> {
+            let (servers, _) = read_tables(&file, Path::new(""), all).expect("reads");
+            servers.iter().map(|server| server.overlap.as_secs()).collect()
+        };
+        assert_eq!(overlaps(None), [30, 120]);
+        assert_eq!(overlaps(Some(Duration::ZERO)), [30, 0]);
     }
 
     #[test]
@@ -199,10 +228,12 @@ mod tests {
             "[a]\nurl='http://b'\ntoken='t'\nuser='u'",
             "a = 'http://b'",
             "[a]\nurl='http://b'\ntoken=''",
+            "[a]\nurl='http://b'\noverlap='long'",
+            "[a]\nurl='http://b'\noverlap=-1",
             "[a]\nurl='http://b'\ntoken='t'\ntoken_file='f'",
             "[a]\nurl='http://b'\ntoken_file='none'",
         ] {
-            assert!(read_tables(&file.parse().expect("TOML"), Path::new("")).is_err(), "{file}");
+            assert!(read_tables(&file.parse().expect("TOML"), Path::new(""), None).is_err(), "{file}");
         }
     }
 }

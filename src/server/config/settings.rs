@@ -14,7 +14,7 @@ pub(super) struct Setting {
     pub(super) default: &'static str,
 }
 
-const SETTINGS: [Setting; 19] = [
+const SETTINGS: [Setting; 20] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -97,6 +97,12 @@ const SETTINGS: [Setting; 19] = [
         default: "none",
     },
     Setting {
+        name: PROMETHEUS_OVERLAP,
+        value: "SECONDS",
+        help: "How long such a server may still correct or complete what it answered; so much is asked for again",
+        default: "120",
+    },
+    Setting {
         name: "backup_dir",
         value: "PATH",
         help: "Where the server keeps backups that it makes by itself",
@@ -116,6 +122,7 @@ pub(super) const INGEST_TOKEN: &str = "ingest_token";
 pub(super) const INGEST_TOKEN_FILE: &str = "ingest_token_file";
 pub(super) const PROMETHEUS: &str = "prometheus";
 pub(super) const PROMETHEUS_FILE: &str = "prometheus_file";
+pub(super) const PROMETHEUS_OVERLAP: &str = "prometheus_overlap";
 /// Settings whose values are never shown.
 pub(super) const SECRET: [&str; 2] = [INGEST_TOKEN, PROMETHEUS];
 /// What the environment's names of settings begin with.

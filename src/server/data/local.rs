@@ -128,6 +128,7 @@ fn gather(memory: &Memory, ask: &Ask) -> Result<(Vec<(usize, Found)>, Answer), S
             }
         }
     }
+    answer.living = answer.count;
     Ok((all, answer))
 }
 

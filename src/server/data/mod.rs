@@ -44,6 +44,13 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// For how long it may still correct what it answered, in milliseconds: that much of the end is asked for
+    /// again, and its answers are complete from [`Answer::complete_from`] on. `None` where points only come
+    /// after those before.
+    fn overlap_ms(&self) -> Option<u64> {
+        None
+    }
+
     /// The shortest time between two points that is worth asking for, in milliseconds; and how often it is
     /// asked where a dashboard does not say.
     fn every_ms(&self) -> u64;
@@ -72,8 +79,11 @@ pub struct Ask {
     pub latest: bool,
     /// Asked once for somebody, not again and again for all who look.
     pub single: bool,
-    /// By series, the time of the last point that is known already: earlier ones are not wanted again.
+    /// By series, the time of the last point that is known already: earlier ones are not wanted again, but
+    /// from `since` on.
     pub known: BTreeMap<String, u64>,
+    /// What was before is known and does not change any more, Unix milliseconds; `None` where all is wanted.
+    pub since: Option<u64>,
 }
 
 /// What a source answers.
@@ -81,8 +91,16 @@ pub struct Ask {
 pub struct Answer {
     /// In the source's order, as many as fit.
     pub curves: Vec<Curve>,
-    /// How many series there are.
+    /// How many series there are, and how many of them have a value at the end of the time asked for.
     pub count: usize,
+    pub living: usize,
+    /// From when on all that there is is here, Unix milliseconds: what was told of that time and is not, is
+    /// gone. `None` where points only come after those before.
+    pub complete_from: Option<u64>,
+    /// Lines of the query that got no answer; a note says why.
+    pub failed: Vec<usize>,
+    /// What the source says of its answer, in words for people: warnings, and why a line has none.
+    pub notes: Vec<String>,
     /// Another value than before tells that points have changed which were told already.
     pub stamp: u64,
 }
@@ -100,6 +118,30 @@ pub struct Curve {
     pub line: usize,
     /// In time order.
     pub points: Vec<Point>,
+}
+
+impl Curve {
+    /// True for the same series of the same line.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.line, &self.name) == (other.line, &other.name)
+    }
+
+    /// True where it has a value at the end of the time asked for, or in the step before.
+    pub fn is_living(&self, end: u64, step: u64) -> bool {
+        let last = self.points.iter().rev().find(|(_, value)| value.is_some());
+        last.is_some_and(|(last, _)| last + 2 * step > end)
+    }
+}
+
+impl Answer {
+    /// Keeps as many curves as fit, first those that have values now.
+    pub fn keep(&mut self, most: usize, ask: &Ask) {
+        if self.curves.len() > most {
+            let end = ask.to / ask.step.max(1) * ask.step.max(1);
+            self.curves.sort_by_key(|curve| !ask.latest && !curve.is_living(end, ask.step));
+            self.curves.truncate(most);
+        }
+    }
 }
 
 /// Why there is no answer, in words for people. It never says where a source is or what lets us in.

@@ -1,21 +1,23 @@
 //! A Prometheus server as a source: its HTTP API, asked by this server and by nobody else.
 
 mod answer;
+mod promql;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures::future::try_join_all;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use futures::future::join_all;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use serde::de::IgnoredAny;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use self::answer::{Latest, Matrix, Reply};
-use super::{Answer, Ask, Curve, MOST_VALUES, Source, SourceError, SourceState};
+use self::answer::{Reply, Response, Wanted};
+use super::{Answer, Ask, MOST_ROWS, MOST_SERIES, MOST_VALUES, Source, SourceError, SourceState};
 use crate::server::clock::now_ms;
 use crate::server::config::{self, Access};
 
@@ -28,14 +30,18 @@ const AT_ONCE: usize = 8;
 const SINGLE_AT_ONCE: usize = 4;
 /// Such questions that wait for their turn; one more is told that there are too many.
 const SINGLE_WAITING: usize = 256;
-/// Lines of one query, and so queries for one widget.
-const MOST_LINES: usize = 20;
+/// Queries for one widget.
+const MAX_QUERIES: usize = 20;
+/// Bytes of an answer up to which it is read at once.
+const SMALL_BYTES: usize = 256 * 1024;
+/// Parts of a larger answer that wait to be read.
+const MAX_PARTS: usize = 8;
+/// Bytes of an answer that is an error: no more of it is read.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// How often it is asked where a dashboard does not say, and its shortest step.
 const EVERY_MS: u64 = 10_000;
 /// How often such servers look at what they watch, mostly.
 const SCRAPE_MS: u64 = 15_000;
-/// Characters of what a server says of an error.
-const MOST_SAID: usize = 300;
 
 /// One server that the settings name.
 pub struct Prometheus {
@@ -43,6 +49,7 @@ pub struct Prometheus {
     url: String,
     client: reqwest::Client,
     most_bytes: usize,
+    overlap: Duration,
     at_once: Semaphore,
     single: Semaphore,
     /// Places of single questions, those that wait among them.
@@ -59,6 +66,21 @@ struct Seen {
     /// The last error, and since when there was no answer; `None` after a success.
     down: Option<(String, u64)>,
     last_error: Option<String>,
+}
+
+/// Why there is no answer, in words.
+enum Failure {
+    /// It does not answer as it should.
+    Down(String),
+    /// It is there, and does not answer this.
+    Refused(String),
+}
+
+impl Seen {
+    fn answered(&mut self, begun: Instant) {
+        (self.last_success, self.latency) = (Some(now_ms()), Some(begun.elapsed()));
+        self.down = None;
+    }
 }
 
 impl Prometheus {
@@ -86,6 +108,7 @@ impl Prometheus {
             url: server.url.clone(),
             client,
             most_bytes,
+            overlap: server.overlap,
             at_once: Semaphore::new(AT_ONCE),
             single: Semaphore::new(SINGLE_AT_ONCE),
             places: Semaphore::new(SINGLE_AT_ONCE + SINGLE_WAITING),
@@ -95,11 +118,11 @@ impl Prometheus {
         })
     }
 
-    /// Asks an address of the API, once.
-    async fn fetch<T: DeserializeOwned>(
+    /// Waits for a turn, asks, and keeps what there is to know of how it went.
+    async fn in_turn<T>(
         &self,
-        request: reqwest::RequestBuilder,
         single: bool,
+        ask: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, SourceError> {
         let busy = || SourceError(format!("{} is busy with other questions; try again.", self.name));
         let _place = if single { Some(self.places.try_acquire().map_err(|_| busy())?) } else { None };
@@ -108,90 +131,172 @@ impl Prometheus {
         let _turn = turn.expect("it is never closed");
         self.asked.fetch_add(1, Relaxed);
         let begun = Instant::now();
-        let answer = self.read(request).await;
+        let answer = ask.await;
         let mut seen = self.seen();
-        match answer {
-            Ok(text) => {
-                let reply: Result<Reply<T>, _> = serde_json::from_slice(&text);
+        let error = match answer {
+            Ok(answer) => {
+                seen.answered(begun);
+                return Ok(answer);
+            }
+            Err(Failure::Refused(error)) => {
                 // It answers, whatever it says.
-                (seen.last_success, seen.latency) = (Some(now_ms()), Some(begun.elapsed()));
-                seen.down = None;
-                let answer = match reply {
-                    Ok(Reply { data: Some(data), status, .. }) if status == "success" => return Ok(data),
-                    Ok(Reply { error, .. }) => {
-                        let said: String = error.unwrap_or_default().chars().take(MOST_SAID).collect();
-                        SourceError(format!("{} does not take the query: {said}", self.name))
-                    }
-                    Err(_) => SourceError(format!("What {} answers is not Prometheus' JSON.", self.name)),
-                };
-                self.failed.fetch_add(1, Relaxed);
-                seen.last_error = Some(answer.to_string());
-                Err(answer)
+                seen.answered(begun);
+                error
             }
-            Err(error) => {
-                self.failed.fetch_add(1, Relaxed);
-                seen.last_error = Some(error.to_string());
+            Err(Failure::Down(error)) => {
                 let since = seen.down.take().map_or_else(now_ms, |(_, since)| since);
-                seen.down = Some((error.to_string(), since));
-                Err(error)
+                seen.down = Some((error.clone(), since));
+                error
             }
-        }
+        };
+        self.failed.fetch_add(1, Relaxed);
+        seen.last_error = Some(error.clone());
+        Err(SourceError(error))
     }
 
-    async fn read(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, SourceError> {
+    /// Sends a request; what comes is an answer to it.
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
         let name = &self.name;
-        // Never the error's own words: they may hold the address.
-        let failed = |error: reqwest::Error| {
-            SourceError(if error.is_timeout() {
-                format!("{name} did not answer within {} s.", WAIT.as_secs())
-            } else if error.is_connect() {
-                format!("{name} cannot be reached.")
-            } else {
-                format!("The answer of {name} was cut off.")
-            })
-        };
-        let mut answer = request.send().await.map_err(failed)?;
+        let answer = request.send().await.map_err(|error| self.cut(&error))?;
         let status = answer.status();
         match status.as_u16() {
-            401 | 403 => return Err(SourceError(format!("{name} does not let this server in ({status})."))),
-            300..=399 => {
-                return Err(SourceError(format!("{name} points to another address, which is not asked.")));
+            200..=299 => return Ok(answer),
+            401 | 403 => {
+                return Err(Failure::Down(format!("{name} does not let this server in ({status}).")));
             }
-            // An error of the query comes with JSON that says what is wrong.
-            200 | 400 | 422 => {}
-            503 => {}
-            _ => return Err(SourceError(format!("{name} answers {status}."))),
+            300..=399 => {
+                let reason = format!("{name} points to another address, which is not asked.");
+                return Err(Failure::Down(reason));
+            }
+            _ => {}
         }
+        let is_text = answer
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(|kind| kind.starts_with("text/plain"));
+        let body = self.gather(answer, MAX_ERROR_BYTES).await.unwrap_or_default();
+        if let Ok(Reply::<IgnoredAny> { error: Some(error), .. }) = serde_json::from_slice(&body) {
+            let error = answer::said(&error);
+            return Err(Failure::Refused(match status.as_u16() {
+                400 | 422 => format!("{name} does not take the query: {error}"),
+                _ => format!("{name} gave the query up: {error}"),
+            }));
+        }
+        let said = answer::said(&String::from_utf8_lossy(&body));
+        // A text may name the address that was asked, which nobody is told.
+        let said =
+            if is_text && !said.is_empty() && !said.contains('/') { format!(": {said}") } else { ".".into() };
+        Err(Failure::Down(match status.as_u16() {
+            503 => format!("{name} is not ready ({status}){said}"),
+            _ => format!("{name} answers {status}{said}"),
+        }))
+    }
+
+    /// Never the error's own words: they may hold the address.
+    fn cut(&self, error: &reqwest::Error) -> Failure {
+        let name = &self.name;
+        Failure::Down(if error.is_timeout() {
+            format!("{name} did not answer within {} s.", WAIT.as_secs())
+        } else if error.is_connect() {
+            format!("{name} cannot be reached.")
+        } else {
+            format!("The answer of {name} was cut off.")
+        })
+    }
+
+    fn too_large(&self, most: usize) -> Failure {
+        let most = most / (1024 * 1024);
+        Failure::Down(format!("The answer of {} is larger than {most} MiB; ask for less.", self.name))
+    }
+
+    /// Reads a whole body of at most so many bytes.
+    async fn gather(&self, mut answer: reqwest::Response, most: usize) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(failed)? {
-            if body.len() + part.len() > self.most_bytes {
-                let most = self.most_bytes / (1024 * 1024);
-                return Err(SourceError(format!(
-                    "The answer of {name} is larger than {most} MiB; ask for less."
-                )));
+        while let Some(part) = answer.chunk().await.map_err(|error| self.cut(&error))? {
+            if body.len() + part.len() > most {
+                return Err(self.too_large(most));
             }
             body.extend_from_slice(&part);
         }
         Ok(body)
     }
 
-    async fn range(
-        &self,
-        text: &str,
-        (start, end): (u64, u64),
-        step: u64,
-        single: bool,
-    ) -> Result<Matrix, SourceError> {
-        let (start, end, step) = (seconds(start), seconds(end), seconds(step));
-        let form = [("query", text), ("start", &start), ("end", &end), ("step", &step), ("timeout", "10s")];
-        let request = self.client.post(format!("{}/api/v1/query_range", self.url)).form(&form);
-        self.fetch(request, single).await
+    /// Reads the answer to a query: a small one whole, a large one while it comes, beside the server's tasks.
+    async fn read(&self, mut answer: reqwest::Response, wanted: Wanted) -> Result<Response, Failure> {
+        let mut body = Vec::new();
+        while body.len() <= SMALL_BYTES {
+            match answer.chunk().await.map_err(|error| self.cut(&error))? {
+                Some(part) => body.extend_from_slice(&part),
+                None => return self.check(answer::read_slice(&body, &wanted), &wanted),
+            }
+        }
+        let mut bytes = body.len();
+        let (parts, coming) = mpsc::channel(MAX_PARTS);
+        let reading = spawn_blocking(move || {
+            let response = answer::read_parts(body.into(), coming, &wanted);
+            (response, wanted)
+        });
+        let fed = async {
+            while let Some(part) = answer.chunk().await.map_err(|error| self.cut(&error))? {
+                bytes += part.len();
+                if bytes > self.most_bytes {
+                    return Err(self.too_large(self.most_bytes));
+                }
+                if parts.send(part).await.is_err() {
+                    // It is read to its end, or does not read.
+                    break;
+                }
+            }
+            Ok(())
+        }
+        .await;
+        drop(parts);
+        let read = reading.await;
+        fed?;
+        let (response, wanted) = read.map_err(|_| self.unreadable())?;
+        self.check(response, &wanted)
     }
 
-    async fn instant(&self, text: &str, at: u64, single: bool) -> Result<Latest, SourceError> {
-        let at = seconds(at);
-        let form = [("query", text), ("time", &at), ("timeout", "10s")];
-        self.fetch(self.client.post(format!("{}/api/v1/query", self.url)).form(&form), single).await
+    fn unreadable(&self) -> Failure {
+        Failure::Refused(format!("What {} answers is not Prometheus' JSON.", self.name))
+    }
+
+    fn check(
+        &self,
+        response: Result<Response, serde_json::Error>,
+        wanted: &Wanted,
+    ) -> Result<Response, Failure> {
+        let name = &self.name;
+        let response = response.map_err(|_| self.unreadable())?;
+        if let Some(error) = &response.error {
+            return Err(Failure::Refused(format!("{name} does not take the query: {error}")));
+        }
+        if !response.is_success || !response.has_data {
+            return Err(Failure::Refused(format!("{name} answers without data.")));
+        }
+        if response.is_unfit {
+            return Err(Failure::Refused(if wanted.latest {
+                "This query has a range of values for each series, where a table takes one.".to_owned()
+            } else {
+                "This query has no series of numbers.".to_owned()
+            }));
+        }
+        Ok(response)
+    }
+
+    /// Asks one query for a time, or for the values at its end.
+    async fn query(&self, ask: &Ask, start: u64, wanted: Wanted) -> Result<Response, SourceError> {
+        let (path, times) = if ask.latest {
+            ("query", vec![("time", seconds(ask.to))])
+        } else {
+            let times = [("start", start), ("end", wanted.end), ("step", wanted.step)];
+            ("query_range", times.map(|(name, time)| (name, seconds(time))).to_vec())
+        };
+        let mut form = vec![("query", wanted.query.clone()), ("timeout", format!("{}s", WAIT.as_secs()))];
+        form.extend(times);
+        let request = self.client.post(format!("{}/api/v1/{path}", self.url)).form(&form);
+        self.in_turn(ask.single, async { self.read(self.send(request).await?, wanted).await }).await
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -213,40 +318,59 @@ impl Source for Prometheus {
         EVERY_MS
     }
 
+    fn overlap_ms(&self) -> Option<u64> {
+        Some(self.overlap.as_millis() as u64)
+    }
+
     async fn ask(&self, ask: &Ask) -> Result<Answer, SourceError> {
         let step = ask.step.max(1);
-        let lines: Vec<(usize, String)> = ask
-            .text
-            .lines()
-            .map(str::trim)
-            .enumerate()
-            .filter(|(_, line)| !line.is_empty())
-            .map(|(number, line)| (number, with_intervals(line, step, ask.to.saturating_sub(ask.from))))
-            .collect();
-        if lines.len() > MOST_LINES {
-            return Err(SourceError(format!(
-                "A widget asks at most {MOST_LINES} queries, one on each line."
-            )));
+        let expressions = promql::expressions(&ask.text);
+        if expressions.len() > MAX_QUERIES {
+            return Err(SourceError(format!("A widget asks at most {MAX_QUERIES} queries.")));
         }
-        // Points lie at whole steps, so that those of one asking follow those of another.
+        // Points lie at whole steps, so that those of one asking are those of another.
         let end = ask.to / step * step;
-        let known = ask.known.values().max().copied();
-        let start = start(ask.from, known, step);
+        let is_whole = expressions.iter().any(|one| promql::depends_on_window(&one.text));
+        let start = start(ask.from, ask.since.filter(|_| !is_whole), step);
         if !ask.latest && start > end {
-            // Nothing can have come since.
             return Ok(Answer::default());
         }
-        let answers = try_join_all(lines.iter().map(async |(number, line)| {
-            let curves = if ask.latest {
-                self.instant(line, ask.to, ask.single).await?.curves(*number, line)
-            } else {
-                self.range(line, (start, end), step, ask.single).await?.curves(*number, line, step, known)
-            };
-            Ok::<Vec<Curve>, SourceError>(curves)
-        }));
-        let curves: Vec<Curve> = answers.await?.into_iter().flatten().collect();
-        let count = curves.len();
-        Ok(Answer { curves, count, stamp: 0 })
+        let asked = expressions.iter().map(async |one| {
+            let query = with_intervals(&one.text, step, ask.to.saturating_sub(ask.from));
+            let (most, known) = (if ask.latest { MOST_ROWS } else { MOST_SERIES }, ask.known.clone());
+            let (line, latest) = (one.line, ask.latest);
+            let step = if latest { 0 } else { step };
+            self.query(ask, start, Wanted { line, query, step, end, most, known, latest }).await
+        });
+        let mut answer = Answer { complete_from: (!ask.latest).then_some(start), ..Answer::default() };
+        let mut errors: Vec<(usize, SourceError)> = Vec::new();
+        for (one, response) in expressions.iter().zip(join_all(asked).await) {
+            match response {
+                Ok(response) => {
+                    answer.curves.extend(response.curves);
+                    answer.count += response.count;
+                    answer.living += response.living;
+                    answer.notes.extend(response.notes);
+                }
+                Err(error) => {
+                    answer.failed.push(one.line);
+                    errors.push((one.first_line, error));
+                }
+            }
+        }
+        let same = errors.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        let said = |(line, error): &(usize, SourceError)| match expressions.len() {
+            1 => error.to_string(),
+            _ => format!("Line {line}: {error}"),
+        };
+        match &errors[..] {
+            [] => {}
+            [(_, first), ..] if errors.len() == expressions.len() && same => return Err(first.clone()),
+            [first, ..] if errors.len() == expressions.len() => return Err(SourceError(said(first))),
+            some => answer.notes.extend(some.iter().map(said)),
+        }
+        answer.notes.dedup();
+        Ok(answer)
     }
 
     async fn values(&self, label: &str, of: &str) -> Result<Vec<String>, SourceError> {
@@ -258,7 +382,14 @@ impl Source for Prometheus {
         if !of.trim().is_empty() {
             request = request.query(&[("match[]", of.trim())]);
         }
-        let mut values: Vec<String> = self.fetch(request, true).await?;
+        let ask = async {
+            let answer = self.send(request).await?;
+            let body = self.gather(answer, self.most_bytes).await?;
+            let reply: Reply<Vec<String>> = serde_json::from_slice(&body).map_err(|_| self.unreadable())?;
+            let no_data = || Failure::Refused(format!("{} answers without data.", self.name));
+            reply.data.filter(|_| reply.status == "success").ok_or_else(no_data)
+        };
+        let mut values = self.in_turn(true, ask).await?;
         values.sort();
         values.truncate(MOST_VALUES);
         Ok(values)
@@ -282,10 +413,11 @@ impl Source for Prometheus {
     }
 }
 
-/// The first step that is asked for: after what is known, and never before what is shown.
-fn start(from: u64, known: Option<u64>, step: u64) -> u64 {
+/// The first step that is asked for: the one at which what is known for good ends, and never before what is
+/// shown.
+fn start(from: u64, since: Option<u64>, step: u64) -> u64 {
     let first = from.div_ceil(step).saturating_mul(step);
-    known.map_or(first, |last| (last / step + 1).saturating_mul(step).max(first))
+    since.map_or(first, |since| (since / step * step).max(first))
 }
 
 /// Milliseconds as the API takes them.
@@ -323,7 +455,7 @@ mod tests {
     #[test]
     fn what_is_older_than_what_is_shown_is_never_asked_for() {
         assert_eq!(start(12_345, None, 1_000), 13_000);
-        assert_eq!(start(12_345, Some(20_000), 1_000), 21_000);
+        assert_eq!(start(12_345, Some(20_900), 1_000), 20_000);
         assert_eq!(start(12_345, Some(3_000), 1_000), 13_000, "after a long time without an answer");
     }
 
@@ -333,6 +465,7 @@ mod tests {
             name: "main".to_owned(),
             url: "http://127.0.0.1:9".to_owned(),
             access: Access::Open,
+            overlap: Duration::ZERO,
         };
         let source = Prometheus::new(&server, 1_000).expect("a client");
         let _all = source.single.acquire_many(SINGLE_AT_ONCE as u32).await.expect("free");

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::standing::{Following, Key, Snapshot, Standing, note};
+use super::standing::{Following, Key, Snapshot, Standing, count_note, join_notes};
 use super::{Answer, Ask, MOST_ROWS, MOST_SERIES, Source, SourceError, WANTED_POINTS, round_step};
 use crate::server::clock::now_ms;
 use crate::server::limits::Limits;
@@ -132,13 +132,14 @@ impl Sources {
         let key = Once::Ask { source: source.to_owned(), text: text.to_owned(), from, to, latest };
         let past = to.saturating_add(step.saturating_mul(2)) < now_ms();
         let fresh = Duration::from_millis(step).clamp(KEPT_AT_LEAST, KEPT_AT_MOST);
-        let (text, known, single) = (text.to_owned(), BTreeMap::new(), true);
-        let ask = Ask { text, from, to: to.min(now_ms()), step, latest, single, known };
+        let (text, single) = (text.to_owned(), true);
+        let ask = Ask { text, from, to: to.min(now_ms()), step, latest, single, ..Ask::default() };
         let every_ms = asked.news().is_none().then_some(step);
         let found = self.kept(key, if past { VALUES_KEPT } else { fresh }, async move {
             let mut answer: Answer = asked.ask(&ask).await?;
-            answer.curves.truncate(if latest { MOST_ROWS } else { MOST_SERIES });
-            let note = note(answer.curves.len(), answer.count);
+            answer.keep(if latest { MOST_ROWS } else { MOST_SERIES }, &ask);
+            let note = count_note(answer.curves.len(), answer.count, answer.living);
+            let note = join_notes(note, &answer.notes);
             Ok(Found::Answer(Arc::new(Snapshot { curves: answer.curves, error: None, note, every_ms })))
         });
         match found.await? {

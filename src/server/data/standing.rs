@@ -1,6 +1,7 @@
 //! One query that stands while somebody looks at its answer: asked once for all of them, however many.
 
-use std::collections::{BTreeMap, VecDeque};
+mod window;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -9,18 +10,18 @@ use futures::FutureExt as _;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    Answer, Ask, Curve, MOST_ROWS, MOST_SERIES, Point, Source, SourceError, WANTED_POINTS, round_step,
-};
+use self::window::Window;
+use super::{Answer, Ask, Curve, MOST_ROWS, MOST_SERIES, Source, SourceError, WANTED_POINTS, round_step};
 use crate::dashboard::range::TimeRange;
 use crate::server::clock::now_ms;
 
-/// News kept for those who did not look yet; who is further behind gets everything.
-const NEWS: usize = 32;
-/// Points of a curve above which it is asked for whole again: thinner, and with the same course.
-const TOO_MANY: usize = WANTED_POINTS as usize * 3 / 2;
+pub use self::window::{Delta, count_note, join_notes};
+
 /// The shortest time between two whole answers because points were changed.
 const WHOLE_AGAIN: Duration = Duration::from_secs(5);
+/// From one whole answer to the next of a source that may correct what it told: what it corrects later than
+/// within its overlap shows by then.
+const WHOLE_EVERY: Duration = Duration::from_secs(5 * 60);
 /// The shortest time between two tellings of what came: far shorter than the time between points that people
 /// push, or each would wait for the one before.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -44,7 +45,7 @@ pub struct Key {
 pub struct Standing {
     key: Key,
     step: u64,
-    state: Mutex<State>,
+    window: Mutex<Window>,
     followers: Mutex<Vec<Weak<Follower>>>,
     /// Told when somebody begins or ends to follow.
     changed: Notify,
@@ -54,34 +55,6 @@ pub struct Standing {
 struct Follower {
     notify: Arc<Notify>,
     standing: Weak<Standing>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Counts the whole answers; 0 before the first answer.
-    generation: u64,
-    /// Counts what came, over all generations.
-    seq: u64,
-    curves: Vec<Curve>,
-    count: usize,
-    stamp: u64,
-    error: Option<String>,
-    news: VecDeque<(u64, Arc<Vec<Fresh>>)>,
-    snapshot: Option<Arc<Snapshot>>,
-    /// Points that were told have changed, or are too many; or a curve without its beginning has a place now.
-    stale: bool,
-    /// There were more curves than places.
-    crowded: bool,
-    whole_at: Option<Instant>,
-    /// When there was something to tell last.
-    told_at: Option<Instant>,
-}
-
-/// New points of the curve at a place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fresh {
-    pub curve: usize,
-    pub points: Vec<Point>,
 }
 
 /// All that is known of an answer.
@@ -101,8 +74,8 @@ pub enum Change {
     Nothing,
     /// Everything is anew.
     Whole,
-    /// Points after those before, or another error.
-    News(Vec<Arc<Vec<Fresh>>>),
+    /// Points after those before or in their place, another error or another note.
+    News(Vec<Arc<Vec<Delta>>>),
 }
 
 /// A follower's place: what it has been told.
@@ -112,6 +85,9 @@ pub struct Following {
     generation: u64,
     seq: u64,
     error: Option<String>,
+    note: Option<String>,
+    /// True where the last look found another note than the one before.
+    has_new_note: bool,
 }
 
 impl Key {
@@ -128,15 +104,23 @@ impl Key {
 impl Standing {
     pub(super) fn new(key: Key, source: &dyn Source) -> Arc<Self> {
         let step = key.step(source);
-        let (state, followers) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { key, step, state, followers, changed: Notify::new() })
+        let (window, followers) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { key, step, window, followers, changed: Notify::new() })
     }
 
     pub(super) fn follow(self: &Arc<Self>, notify: &Arc<Notify>) -> Following {
         let follower = Arc::new(Follower { notify: notify.clone(), standing: Arc::downgrade(self) });
         self.followers().push(Arc::downgrade(&follower));
         self.changed.notify_one();
-        Following { standing: self.clone(), _follower: follower, generation: 0, seq: 0, error: None }
+        Following {
+            standing: self.clone(),
+            _follower: follower,
+            generation: 0,
+            seq: 0,
+            error: None,
+            note: None,
+            has_new_note: false,
+        }
     }
 
     pub(super) fn is_followed(&self) -> bool {
@@ -205,11 +189,11 @@ impl Standing {
             return Next { at: None, after: None, told: false };
         }
         if tells {
-            let state = self.state();
-            let whole = state.whole_at.filter(|_| state.stale).map(|at| at + WHOLE_AGAIN);
+            let window = self.window();
+            let whole = window.whole_at.filter(|_| window.stale).map(|at| at + WHOLE_AGAIN);
             // A source tells of every point of every series. What is news to those who look here goes out at
             // once, and then not again too soon.
-            let after = state.told_at.map_or(now, |told| told + TELL_EVERY).max(now + LOOK_EVERY);
+            let after = window.told_at.map_or(now, |told| told + TELL_EVERY).max(now + LOOK_EVERY);
             return Next { at: whole, after: Some(after), told: true };
         }
         // Just after the moment at which there is a new point, and never before it.
@@ -233,16 +217,18 @@ impl Standing {
             to: to.min(now),
             step: self.step,
             latest: self.key.latest,
-            single: false,
-            known: BTreeMap::new(),
+            ..Ask::default()
         };
         let mut whole = {
-            let state = self.state();
-            let again = state.stale && state.whole_at.is_none_or(|at| at.elapsed() >= WHOLE_AGAIN);
-            let whole = state.generation == 0 || self.key.latest || again;
+            let window = self.window();
+            let since = window.whole_at.map_or(Duration::MAX, |at| at.elapsed());
+            let corrects = source.overlap_ms().is_some();
+            let again = (window.stale && since >= WHOLE_AGAIN) || (corrects && since >= WHOLE_EVERY);
+            let whole = window.generation == 0 || self.key.latest || again;
             if !whole {
+                ask.since = source.overlap_ms().map(|overlap| window.asked_to.saturating_sub(overlap));
                 let last = |curve: &Curve| Some((curve.name.clone(), curve.points.last()?.0));
-                ask.known = state.curves.iter().filter_map(last).collect();
+                ask.known = window.curves.iter().filter_map(last).collect();
             }
             whole
         };
@@ -251,7 +237,7 @@ impl Standing {
         if let Ok(news) = &answer
             && !whole
             && source.is_here()
-            && !self.has_all(news)
+            && !self.window().has_all(news)
         {
             ask.known.clear();
             whole = true;
@@ -259,7 +245,7 @@ impl Standing {
         }
         match answer {
             Ok(answer) => {
-                self.accept(answer, whole, from);
+                self.accept(answer, &ask, whole);
                 true
             }
             Err(error) => {
@@ -269,52 +255,51 @@ impl Standing {
         }
     }
 
-    fn has_all(&self, answer: &Answer) -> bool {
-        let state = self.state();
-        let same = |(old, new): (&Curve, &Curve)| (old.line, &old.name) == (new.line, &new.name);
-        state.curves.len() == answer.curves.len() && state.curves.iter().zip(&answer.curves).all(same)
-    }
-
-    fn accept(&self, mut answer: Answer, whole: bool, from: u64) {
+    fn accept(&self, mut answer: Answer, ask: &Ask, whole: bool) {
         let most = if self.key.latest { MOST_ROWS } else { MOST_SERIES };
-        let mut state = self.state();
-        if whole || self.key.latest {
-            state.crowded = answer.curves.len().max(answer.count) > most;
-            answer.curves.truncate(most);
+        let mut window = self.window();
+        if whole {
+            window.crowded = answer.curves.len().max(answer.count) > most;
+            answer.keep(most, ask);
         }
-        let had_error = state.error.take().is_some();
-        let same = state.generation > 0
-            && state.curves.len() == answer.curves.len()
-            && state
-                .curves
-                .iter()
-                .zip(&answer.curves)
-                .all(|(old, new)| (old.line, &old.name) == (new.line, &new.name));
-        let changed = if whole && !(self.key.latest && same) {
-            state.whole(answer)
+        let had_error = window.error.take().is_some();
+        let other_notes = window.notes != answer.notes;
+        window.notes.clone_from(&answer.notes);
+        window.asked_to = ask.to;
+        let noted = (window.count, window.living);
+        let changed = if whole && !(window.generation > 0 && window.has_all(&answer)) {
+            window.reset(answer)
         } else if self.key.latest {
-            state.latest(answer)
+            window.update_latest(answer)
+        } else if let Some(complete_from) = answer.complete_from {
+            if whole {
+                (window.stale, window.whole_at) = (false, Some(Instant::now()));
+                (window.count, window.living) = (answer.count, answer.living);
+            }
+            window.revise(answer, complete_from, self.step, ask.from)
+        } else if whole {
+            window.reset(answer)
         } else {
-            state.append(answer, from)
+            window.append(answer, ask.from)
         };
-        if changed || had_error {
-            state.snapshot = None;
-            state.told_at = Some(Instant::now());
-            drop(state);
+        if changed || had_error || other_notes || noted != (window.count, window.living) {
+            window.snapshot = None;
+            window.told_at = Some(Instant::now());
+            drop(window);
             self.tell();
         }
     }
 
     fn accept_error(&self, error: SourceError) {
-        let mut state = self.state();
-        if state.error.as_ref() == Some(&error.0) {
+        let mut window = self.window();
+        if window.error.as_ref() == Some(&error.0) {
             return;
         }
-        state.error = Some(error.0);
-        state.snapshot = None;
+        window.error = Some(error.0);
+        window.snapshot = None;
         // Who waits for the first answer gets the error in its place.
-        state.generation = state.generation.max(1);
-        drop(state);
+        window.generation = window.generation.max(1);
+        drop(window);
         self.tell();
     }
 
@@ -324,8 +309,8 @@ impl Standing {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn followers(&self) -> MutexGuard<'_, Vec<Weak<Follower>>> {
@@ -360,100 +345,6 @@ async fn told(news: &mut Option<watch::Receiver<u64>>) {
     }
 }
 
-impl State {
-    /// Everything anew.
-    fn whole(&mut self, answer: Answer) -> bool {
-        self.generation += 1;
-        self.seq += 1;
-        self.news.clear();
-        (self.curves, self.count, self.stamp) = (answer.curves, answer.count, answer.stamp);
-        self.stale = false;
-        self.whole_at = Some(Instant::now());
-        true
-    }
-
-    /// The same series with their latest points.
-    fn latest(&mut self, answer: Answer) -> bool {
-        let mut fresh = Vec::new();
-        for (at, (old, new)) in self.curves.iter_mut().zip(answer.curves).enumerate() {
-            if old.points != new.points {
-                old.points.clone_from(&new.points);
-                fresh.push(Fresh { curve: at, points: new.points });
-            }
-        }
-        self.count = answer.count;
-        self.push(fresh)
-    }
-
-    /// Points after those that are known; true where there is something to tell.
-    fn append(&mut self, answer: Answer, from: u64) -> bool {
-        let (mut fresh, mut anew) = (Vec::new(), self.let_go(&answer, from));
-        for mut new in answer.curves {
-            let same = |old: &Curve| (old.line, &old.name) == (new.line, &new.name);
-            match self.curves.iter().position(same) {
-                Some(at) => {
-                    let old = &mut self.curves[at];
-                    let last = old.points.last().map_or(0, |(at, _)| *at);
-                    new.points.retain(|(at, _)| *at > last);
-                    if !new.points.is_empty() {
-                        old.points.extend(&new.points);
-                        fresh.push(Fresh { curve: at, points: new.points });
-                    }
-                }
-                None if self.curves.len() < MOST_SERIES => {
-                    self.curves.push(new);
-                    anew = true;
-                }
-                None => self.crowded = true,
-            }
-        }
-        for curve in &mut self.curves {
-            let old = curve.points.partition_point(|(at, _)| *at < from);
-            // Not at each point: moving the others up costs more than the few that are too old.
-            if old > curve.points.len() / 8 {
-                curve.points.drain(..old);
-            }
-            self.stale |= curve.points.len() > TOO_MANY;
-        }
-        self.count = self.count.max(answer.count);
-        self.stale |= self.stamp != answer.stamp;
-        if anew {
-            self.generation += 1;
-            self.seq += 1;
-            self.news.clear();
-            return true;
-        }
-        self.push(fresh)
-    }
-
-    /// Lets go of curves that have ended: their places are for others. True where there were any.
-    fn let_go(&mut self, answer: &Answer, from: u64) -> bool {
-        let before = self.curves.len();
-        self.curves.retain(|old| {
-            // One without points is a name that is waited for.
-            let ended = old.points.last().is_some_and(|(last, _)| *last < from);
-            !ended || answer.curves.iter().any(|new| (old.line, &old.name) == (new.line, &new.name))
-        });
-        let ended = before - self.curves.len();
-        self.count = self.count.saturating_sub(ended);
-        // Whoever had no place is asked for whole: what came by itself would begin in the middle.
-        self.stale |= ended > 0 && std::mem::take(&mut self.crowded);
-        ended > 0
-    }
-
-    fn push(&mut self, fresh: Vec<Fresh>) -> bool {
-        if fresh.is_empty() {
-            return false;
-        }
-        self.seq += 1;
-        self.news.push_back((self.seq, Arc::new(fresh)));
-        if self.news.len() > NEWS {
-            self.news.pop_front();
-        }
-        true
-    }
-}
-
 impl Following {
     pub fn key(&self) -> &Key {
         &self.standing.key
@@ -462,24 +353,33 @@ impl Following {
     /// What came since the last look, and all that there is as of the same moment where that is wanted or
     /// everything changed. `None` before there is an answer.
     pub fn look(&mut self, wanted: bool) -> Option<(Change, Option<Arc<Snapshot>>)> {
-        let mut state = self.standing.state();
-        if state.generation == 0 {
+        let mut window = self.standing.window();
+        if window.generation == 0 {
             return None;
         }
-        let behind = state.seq - self.seq;
-        let missed = state.news.iter().filter(|(seq, _)| *seq > self.seq);
-        let change = if self.generation != state.generation || behind > missed.clone().count() as u64 {
+        let note = window.note();
+        self.has_new_note = self.note != note;
+        let behind = window.seq - self.seq;
+        let missed = window.deltas.iter().filter(|(seq, _)| *seq > self.seq);
+        let change = if self.generation != window.generation || behind > missed.clone().count() as u64 {
             Change::Whole
-        } else if behind > 0 || self.error != state.error {
-            Change::News(missed.map(|(_, fresh)| fresh.clone()).collect())
+        } else if behind > 0 || self.error != window.error || self.has_new_note {
+            Change::News(missed.map(|(_, deltas)| deltas.clone()).collect())
         } else {
             Change::Nothing
         };
-        (self.generation, self.seq) = (state.generation, state.seq);
-        self.error.clone_from(&state.error);
+        (self.generation, self.seq) = (window.generation, window.seq);
+        self.error.clone_from(&window.error);
+        self.note = note;
         let wanted = wanted || matches!(change, Change::Whole);
-        let snapshot = wanted.then(|| self.standing.snapshot(&mut state));
+        let snapshot = wanted.then(|| self.standing.snapshot(&mut window));
         Some((change, snapshot))
+    }
+
+    /// The note of the answer, where the last look found another one than before; empty where there is none
+    /// any more.
+    pub fn new_note(&self) -> Option<&str> {
+        self.has_new_note.then(|| self.note.as_deref().unwrap_or_default())
     }
 
     pub fn error(&self) -> Option<&str> {
@@ -497,24 +397,19 @@ impl Standing {
         (self.key.every_ms > 0).then(|| self.every_ms())
     }
 
-    fn snapshot(&self, state: &mut State) -> Arc<Snapshot> {
-        if let Some(snapshot) = &state.snapshot {
+    fn snapshot(&self, window: &mut Window) -> Arc<Snapshot> {
+        if let Some(snapshot) = &window.snapshot {
             return snapshot.clone();
         }
         let snapshot = Arc::new(Snapshot {
-            curves: state.curves.clone(),
-            error: state.error.clone(),
-            note: note(state.curves.len(), state.count),
+            curves: window.shown(self.key.range),
+            error: window.error.clone(),
+            note: window.note(),
             every_ms: self.shown_every(),
         });
-        state.snapshot = Some(snapshot.clone());
+        window.snapshot = Some(snapshot.clone());
         snapshot
     }
-}
-
-/// A word where there are more series than are shown.
-pub fn note(shown: usize, count: usize) -> Option<String> {
-    (count > shown).then(|| format!("Only the first {shown} of {count} series are shown."))
 }
 
 impl Drop for Follower {
@@ -522,40 +417,5 @@ impl Drop for Follower {
         if let Some(standing) = self.standing.upgrade() {
             standing.changed.notify_one();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(names: impl IntoIterator<Item = usize>, at: u64) -> Answer {
-        let curve = |n| Curve { name: format!("s{n}"), points: vec![(at, Some(1.0))], ..Curve::default() };
-        let curves: Vec<Curve> = names.into_iter().map(curve).collect();
-        Answer { count: curves.len(), curves, stamp: 0 }
-    }
-
-    #[test]
-    fn a_series_that_ended_gives_its_place_to_another() {
-        let mut state = State::default();
-        state.whole(answer(0..MOST_SERIES, 1_000));
-        assert!(!state.append(answer([MOST_SERIES], 2_000), 1_000), "there is no place yet");
-        assert!(state.crowded && !state.stale && state.curves.len() == MOST_SERIES);
-        assert!(!state.append(answer([], 0), 1_000), "the first moment is still shown");
-        let before = state.generation;
-        assert!(state.append(answer(5..=MOST_SERIES, 3_000), 2_000), "those are told anew");
-        let names: Vec<&str> = state.curves.iter().map(|curve| curve.name.as_str()).collect();
-        assert_eq!((names.len(), names[0], names[15]), (16, "s5", "s20"));
-        assert!(state.generation > before && state.count == 16, "{}", state.count);
-        assert!(state.stale && !state.crowded, "the new one is asked for from its beginning");
-    }
-
-    #[test]
-    fn a_name_that_is_waited_for_stays() {
-        let mut state = State::default();
-        let waited = Curve { name: "nobody".to_owned(), ..Curve::default() };
-        state.whole(Answer { curves: vec![waited.clone()], count: 1, stamp: 0 });
-        assert!(!state.append(Answer { curves: vec![waited], count: 1, stamp: 0 }, 9_000));
-        assert_eq!((state.curves.len(), state.count), (1, 1));
     }
 }

@@ -13,7 +13,7 @@ use crate::dashboard::settings::{CHOSEN, RANGE, REFRESH, VARIABLE, range};
 use crate::dashboard::{Dashboard, DashboardId, Kind, Op, WidgetId};
 use crate::server::data::legend;
 use crate::server::data::sources::Sources;
-use crate::server::data::standing::{Change, Following, Key, Snapshot};
+use crate::server::data::standing::{Change, Delta, Following, Key, Snapshot};
 use crate::server::unsent::{Charge, Unsent};
 use crate::sync::protocol::{DataFrame, Series};
 
@@ -191,12 +191,12 @@ impl Feed {
     /// What changed since the last look; and, where that is wanted, all that there is.
     fn look(&mut self, all: bool) -> (Vec<DataFrame>, Vec<DataFrame>) {
         type Looked = (Change, Option<Arc<Snapshot>>);
-        let looked: HashMap<&Key, (Looked, Option<String>, Option<u64>)> = self
+        let looked: HashMap<&Key, (Looked, &Following)> = self
             .following
             .iter_mut()
             .filter_map(|(key, following)| {
                 let looked = following.look(all)?;
-                Some((key, (looked, following.error().map(str::to_owned), following.every_ms())))
+                Some((key, (looked, &*following)))
             })
             .collect();
         let (mut news, mut windows) = (Vec::new(), Vec::new());
@@ -208,23 +208,27 @@ impl Feed {
                 continue;
             };
             // What has no answer yet comes with the news.
-            let Some(((change, snapshot), error, every_ms)) = looked.get(key) else { continue };
+            let Some(((change, snapshot), following)) = looked.get(key) else { continue };
             let window = snapshot.as_ref().map(|snapshot| {
                 wanted.names = legend::names(&snapshot.curves, &wanted.legend);
                 data_frame(id, snapshot, &wanted.names)
             });
             match change {
                 Change::Whole => news.extend(window.clone()),
-                Change::News(fresh) => {
+                Change::News(deltas) => {
                     let mut series: BTreeMap<usize, Series> = BTreeMap::new();
-                    for one in fresh.iter().flat_map(|fresh| fresh.iter()) {
-                        let name = wanted.names.get(one.curve).cloned().unwrap_or_default();
-                        let new = || Series { name, points: Vec::new(), tags: Vec::new() };
-                        series.entry(one.curve).or_insert_with(new).points.extend(&one.points);
+                    for delta in deltas.iter().flat_map(|deltas| deltas.iter()) {
+                        let name = || wanted.names.get(delta.curve).cloned().unwrap_or_default();
+                        let new = || Series { name: name(), ..Series::default() };
+                        add(series.entry(delta.curve).or_insert_with(new), delta);
                     }
-                    let series = series.into_values().collect();
-                    let (error, every_ms) = (error.clone(), *every_ms);
-                    news.push(DataFrame { series, error, every_ms, ..frame(id, false) });
+                    news.push(DataFrame {
+                        series: series.into_values().collect(),
+                        error: following.error().map(str::to_owned),
+                        every_ms: following.every_ms(),
+                        note: following.new_note().map(str::to_owned),
+                        ..frame(id, false)
+                    });
                 }
                 Change::Nothing => {}
             }
@@ -249,6 +253,15 @@ impl Windows {
             None => self.frame.clone(),
         }
     }
+}
+
+/// Puts the change of a curve behind those that are to be told already.
+fn add(series: &mut Series, delta: &Delta) {
+    if let Some(from) = delta.replaces_from {
+        series.points.truncate(series.points.partition_point(|(at, _)| *at < from));
+        series.replaces_from = Some(series.replaces_from.map_or(from, |before| before.min(from)));
+    }
+    series.points.extend(&delta.points);
 }
 
 /// True for an op after which a widget may ask for something else.
@@ -277,6 +290,7 @@ pub fn data_frame(id: &WidgetId, snapshot: &Snapshot, names: &[String]) -> DataF
         name: name.clone(),
         points: curve.points.clone(),
         tags: curve.tags.clone(),
+        ..Series::default()
     });
     DataFrame {
         series: series.collect(),
