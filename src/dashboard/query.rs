@@ -1,6 +1,8 @@
-//! What a widget asks for, with the dashboard's variables in it.
+//! What a widget asks for, and what is chosen of the variables in it.
 
-use super::settings::{in_words, with_variables};
+use std::collections::BTreeMap;
+
+use super::settings::{Chosen, chosen_in, in_words};
 use super::{Dashboard, Widget};
 
 /// The source that is the widget's own pasted data.
@@ -11,8 +13,11 @@ pub const TABLE: &str = "table";
 pub struct Query {
     /// The source's name; empty for series by name.
     pub source: String,
-    /// Series by name, with commas between them; or what the source speaks, a query on each line.
+    /// Series by name, with commas between them; or what the source speaks. Variables stand in it by their
+    /// names: each source writes their values as its language needs them.
     pub text: String,
+    /// What is chosen of the variables in the text, by name.
+    pub variables: BTreeMap<String, Chosen>,
     /// How the series are called, as `{{host}}`; a line for each line of the query, or one for all. Empty
     /// for the source's own names.
     pub legend: String,
@@ -26,7 +31,8 @@ impl Dashboard {
         let asks = widget.kind.asks() && source != TABLE && !text.trim().is_empty();
         asks.then(|| Query {
             source: source.to_owned(),
-            text: with_variables(&self.settings, text),
+            text: text.to_owned(),
+            variables: chosen_in(&self.settings, text),
             legend: in_words(&self.settings, widget.text_option("legend")),
         })
     }
@@ -39,22 +45,32 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_query_matches_what_is_chosen_and_a_legend_names_it() {
+    fn a_query_has_what_is_chosen_and_a_legend_names_it() {
         let mut dashboard = Dashboard::new("d");
         for (field, value) in [
             ("variable.host", json!({ "choices": ["a.b", "c"], "multi": true })),
             ("value.host", json!(r"(a\\.b|c)")),
+            ("variable.zone", json!({ "choices": ["eu|us"] })),
+            ("variable.other", json!({ "choices": ["x"] })),
         ] {
             dashboard.settings.insert(field.to_owned(), value);
         }
         let mut widget = Widget::new(Kind::Timeseries, "", Frame::default());
-        for (option, value) in
-            [("source", "main"), ("query", "up{h=~\"$host\"}"), ("legend", "{{job}} of $host")]
-        {
+        for (option, value) in [
+            ("source", "main"),
+            ("query", "up{h=~\"$host\",z=~\"${zone}\"} + $none"),
+            ("legend", "{{job}} of $host"),
+        ] {
             widget.options.insert(option.to_owned(), value.into());
         }
         let query = dashboard.query(&widget).expect("it asks");
-        assert_eq!(query.text, r#"up{h=~"(a\\.b|c)"}"#);
+        assert_eq!(query.text, "up{h=~\"$host\",z=~\"${zone}\"} + $none");
+        let chosen = |values: &[&str], is_literal| Chosen {
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            is_literal,
+        };
+        let expected = [("host", chosen(&["a.b", "c"], true)), ("zone", chosen(&["eu|us"], false))];
+        assert_eq!(query.variables, expected.map(|(name, one)| (name.to_owned(), one)).into());
         assert_eq!(query.legend, "{{job}} of a.b, c");
     }
 }

@@ -250,6 +250,32 @@ pub fn variable_value(settings: &Settings, name: &str) -> Option<String> {
     variable.chosen(&values)
 }
 
+/// The values that a variable stands for in a query.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Chosen {
+    /// At least one.
+    pub values: Vec<String>,
+    /// True for values of which each means itself: a source knows them, or several can be chosen. One that
+    /// somebody wrote as the only choice may be a pattern.
+    pub is_literal: bool,
+}
+
+/// What is chosen of the variables that a text names, by name.
+pub fn chosen_in(settings: &Settings, text: &str) -> BTreeMap<String, Chosen> {
+    let names = mentions(text, |name| settings.contains_key(&format!("{VARIABLE}{name}")));
+    let chosen = |name: &str| {
+        let (variable, values) = chosen_of(settings, name)?;
+        Some((name.to_owned(), Chosen { values, is_literal: variable.multi || variable.values_of.is_some() }))
+    };
+    let mut all = BTreeMap::new();
+    for Mention { name, .. } in names {
+        if !all.contains_key(name) {
+            all.extend(chosen(name));
+        }
+    }
+    all
+}
+
 /// A variable, and the values that it stands for.
 fn chosen_of(settings: &Settings, name: &str) -> Option<(Variable, Vec<String>)> {
     let variable = Variable::deserialize(settings.get(&format!("{VARIABLE}{name}"))?).unwrap_or_default();
@@ -314,20 +340,25 @@ pub fn uses<'a>(settings: &'a Settings, text: &'a str, name: &'a str) -> impl It
 }
 
 /// A variable where a text names it, in bytes.
-struct Mention<'a> {
-    at: usize,
-    name: &'a str,
-    long: usize,
+pub struct Mention<'a> {
+    pub at: usize,
+    pub name: &'a str,
+    pub long: usize,
 }
 
 /// The variables that a text names and that there are, in its order.
 fn meant<'a>(settings: &'a Settings, text: &'a str) -> impl Iterator<Item = Mention<'a>> {
+    mentions(text, |name| settings.contains_key(&format!("{VARIABLE}{name}")))
+}
+
+/// Where a text names what is known, in its order.
+pub fn mentions<'a>(text: &'a str, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = Mention<'a>> {
     let mut from = 0;
     std::iter::from_fn(move || {
         while let Some(next) = text[from..].find(['$', '[']) {
             let at = from + next;
             if let Some((name, long)) = mention(&text[at..])
-                && settings.contains_key(&format!("{VARIABLE}{name}"))
+                && is_known(name)
             {
                 from = at + long;
                 return Some(Mention { at, name, long });

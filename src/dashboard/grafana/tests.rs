@@ -75,7 +75,7 @@ fn a_shared_dashboard_comes_over() {
     assert_eq!(json!(errors.options), expected);
     assert_eq!(errors.frame, Frame::new(0, 0, 6, 4));
     let asked = dashboard.query(errors).expect("it asks");
-    assert_eq!(asked.text, "sum(rate(errors{job=\"shop\"}[$__rate_interval]))");
+    assert_eq!(asked.variables["job"].values, ["shop"]);
 
     let requests = titled(&imported, "Requests of $job");
     let expected = json!({ "source": "main", "query": "a\nb", "legend": "{{code}}\nall", "unit": "req/s", "style": "area", "stacked": true });

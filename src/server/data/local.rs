@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::series::key::{Selector, selectors};
 use super::series::memory::{Found, Memory};
 use super::series::points::View;
+use super::series::variables;
 use super::{
     Answer, Ask, Curve, MOST_ROWS, MOST_SERIES, MOST_VALUES, Point, Source, SourceError, SourceState,
     WANTED_POINTS,
@@ -104,7 +105,8 @@ fn gather(memory: &Memory, ask: &Ask) -> Result<(Vec<(usize, Found)>, Answer), S
     let most = if ask.latest { MOST_ROWS } else { MOST_SERIES };
     let (mut all, mut answer) = (Vec::new(), Answer::default());
     let mut seen = BTreeSet::new();
-    for (line, selector) in names(&ask.text)? {
+    let text = variables::fill(&ask.text, &ask.variables).map_err(SourceError)?;
+    for (line, selector) in names(&text)? {
         let from = |name: &str| ask.known.get(name).map_or(ask.from, |last| ask.from.max(last + 1));
         let (found, count) = memory.find(&selector, most, from, ask.to);
         if found.is_empty() && seen.insert((line, selector.text.clone())) && answer.curves.len() < most {

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use crate::dashboard::settings::Chosen;
+
 /// Points of a chart's line: more than it has pixels for tell nobody more.
 pub const WANTED_POINTS: u64 = 1_000;
 /// Series of an answer that is drawn over time: more lines nobody tells apart.
@@ -68,8 +70,10 @@ pub trait Source: Send + Sync {
 /// What a source is asked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ask {
-    /// In the source's own language; a query on each line.
+    /// In the source's own language, with variables by their names.
     pub text: String,
+    /// What is chosen of the variables in the text, by name.
+    pub variables: BTreeMap<String, Chosen>,
     /// Unix milliseconds, both included.
     pub from: u64,
     pub to: u64,

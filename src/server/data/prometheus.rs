@@ -2,6 +2,7 @@
 
 mod answer;
 mod promql;
+mod variables;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -324,7 +325,8 @@ impl Source for Prometheus {
 
     async fn ask(&self, ask: &Ask) -> Result<Answer, SourceError> {
         let step = ask.step.max(1);
-        let expressions = promql::expressions(&ask.text);
+        let text = variables::fill(&ask.text, &ask.variables).map_err(SourceError)?;
+        let expressions = promql::expressions(&text);
         if expressions.len() > MAX_QUERIES {
             return Err(SourceError(format!("A widget asks at most {MAX_QUERIES} queries.")));
         }

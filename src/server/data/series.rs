@@ -7,6 +7,7 @@ pub mod matching;
 pub mod memory;
 pub mod points;
 pub mod retention;
+pub mod variables;
 
 mod writer;
 

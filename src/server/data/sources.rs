@@ -11,6 +11,8 @@ use tokio::time::Instant;
 
 use super::standing::{Following, Key, Snapshot, Standing, count_note, join_notes};
 use super::{Answer, Ask, MOST_ROWS, MOST_SERIES, Source, SourceError, WANTED_POINTS, round_step};
+use crate::dashboard::query::Query;
+use crate::dashboard::settings::Chosen;
 use crate::server::clock::now_ms;
 use crate::server::limits::Limits;
 
@@ -38,7 +40,7 @@ struct Shared {
 /// What makes two single questions the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Once {
-    Ask { source: String, text: String, from: u64, to: u64, latest: bool },
+    Ask { source: String, text: String, variables: BTreeMap<String, Chosen>, times: (u64, u64), latest: bool },
     Values { source: String, label: String, of: String },
 }
 
@@ -120,20 +122,28 @@ impl Sources {
     /// Answers once, for whoever asks the same at about the same time. Times are rounded to the step.
     pub async fn once(
         &self,
-        source: &str,
-        text: &str,
+        query: &Query,
         (from, to): (u64, u64),
         latest: bool,
     ) -> Result<Arc<Snapshot>, SourceError> {
-        let asked = self.get(source)?.clone();
+        let asked = self.get(&query.source)?.clone();
         let step = round_step((to.saturating_sub(from) / WANTED_POINTS).max(asked.every_ms()));
         // Up to now in any case: rounded down, a long time would miss what came last.
         let (from, to) = (from / step * step, to.div_ceil(step).saturating_mul(step));
-        let key = Once::Ask { source: source.to_owned(), text: text.to_owned(), from, to, latest };
+        let Query { source, text, variables, .. } = query.clone();
+        let ask = Ask {
+            text: text.clone(),
+            variables: variables.clone(),
+            from,
+            to: to.min(now_ms()),
+            step,
+            latest,
+            single: true,
+            ..Ask::default()
+        };
+        let key = Once::Ask { source, text, variables, times: (from, to), latest };
         let past = to.saturating_add(step.saturating_mul(2)) < now_ms();
         let fresh = Duration::from_millis(step).clamp(KEPT_AT_LEAST, KEPT_AT_MOST);
-        let (text, single) = (text.to_owned(), true);
-        let ask = Ask { text, from, to: to.min(now_ms()), step, latest, single, ..Ask::default() };
         let every_ms = asked.news().is_none().then_some(step);
         let found = self.kept(key, if past { VALUES_KEPT } else { fresh }, async move {
             let mut answer: Answer = asked.ask(&ask).await?;

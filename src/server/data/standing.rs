@@ -2,6 +2,7 @@
 
 mod window;
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use self::window::Window;
 use super::{Answer, Ask, Curve, MOST_ROWS, MOST_SERIES, Source, SourceError, WANTED_POINTS, round_step};
 use crate::dashboard::range::TimeRange;
+use crate::dashboard::settings::Chosen;
 use crate::server::clock::now_ms;
 
 pub use self::window::{Delta, count_note, join_notes};
@@ -35,6 +37,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 pub struct Key {
     pub source: String,
     pub text: String,
+    /// What is chosen of the variables in the text, by name.
+    pub variables: BTreeMap<String, Chosen>,
     pub range: TimeRange,
     /// Milliseconds from one asking to the next; 0 for a source that tells of its news.
     pub every_ms: u64,
@@ -213,6 +217,7 @@ impl Standing {
         let (from, to) = self.key.range.at(now);
         let mut ask = Ask {
             text: self.key.text.clone(),
+            variables: self.key.variables.clone(),
             from,
             to: to.min(now),
             step: self.step,

@@ -103,7 +103,7 @@ pub async fn data(
     let mut frame = data_frame(&widget, &Default::default(), &[]);
     let Some(query) = read.dashboard.query(shown) else { return Ok(Json(frame)) };
     let latest = shown.kind == Kind::Table;
-    match state.rooms.sources().once(&query.source, &query.text, (from, to), latest).await {
+    match state.rooms.sources().once(&query, (from, to), latest).await {
         Ok(answer) => {
             let names = legend::names(&answer.curves, &query.legend);
             frame = data_frame(&widget, &answer, &names);

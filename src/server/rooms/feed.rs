@@ -168,6 +168,7 @@ impl Feed {
             let key = Key {
                 source: query.source,
                 text: query.text,
+                variables: query.variables,
                 range,
                 every_ms: refresh.unwrap_or(0) * 1000,
                 latest: widget.kind == Kind::Table,

@@ -191,7 +191,8 @@ fn plain(text: &str) -> String {
     out
 }
 
-fn escaped(text: &str) -> String {
+/// A part of a name, in which nothing means anything else.
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, ',' | '{' | '}' | '=' | '"' | '\\') {

@@ -1,0 +1,82 @@
+//! Values of variables in queries of series by name, escaped so that each means itself.
+
+use std::collections::BTreeMap;
+
+use super::key::escaped;
+use crate::dashboard::settings::{Chosen, MAX_FILLED_BYTES, mentions};
+
+/// A query with the values of the variables that it names: one as it is, several as `(a|b)`. Errors say why
+/// that cannot be.
+pub fn fill(text: &str, variables: &BTreeMap<String, Chosen>) -> Result<String, String> {
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for mention in mentions(text, |name| variables.contains_key(name)) {
+        let Some(chosen) = variables.get(mention.name) else { continue };
+        out.push_str(&text[done..mention.at]);
+        out.push_str(&written(chosen));
+        done = mention.at + mention.long;
+        if out.len() > MAX_FILLED_BYTES {
+            return Err(format!("With its variables the query has more than {MAX_FILLED_BYTES} bytes."));
+        }
+    }
+    out.push_str(&text[done..]);
+    Ok(out)
+}
+
+fn written(chosen: &Chosen) -> String {
+    match &chosen.values[..] {
+        // All of them, as people write it.
+        [only] if matches!(only.as_str(), "*" | ".*") => only.clone(),
+        // What was written as the only choice may be several.
+        [only] if !chosen.is_literal || !only.starts_with('(') => escaped(only),
+        values => {
+            let one = |value: &String| {
+                let mut out = String::with_capacity(value.len());
+                for c in value.chars() {
+                    if matches!(c, '\\' | '|') {
+                        out.push('\\');
+                    }
+                    out.push(c);
+                }
+                out
+            };
+            let all: Vec<String> = values.iter().map(one).collect();
+            escaped(&format!("({})", all.join("|")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::data::series::key::{Key, selectors};
+    use proptest::prelude::*;
+
+    fn filled(text: &str, values: &[&str], is_literal: bool) -> String {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        fill(text, &[("x".to_owned(), Chosen { values, is_literal })].into()).expect("it fits")
+    }
+
+    #[test]
+    fn values_stand_where_a_query_names_them() {
+        assert_eq!(filled("orders{host=$x}", &["web-1"], true), "orders{host=web-1}");
+        assert_eq!(filled("orders{host=$x}", &["a", "b|c"], true), r"orders{host=(a|b\\|c)}");
+        assert_eq!(filled("orders{host=$x}", &["*"], true), "orders{host=*}");
+        assert_eq!(filled("orders{host=$x}", &["(a|b)"], false), "orders{host=(a|b)}");
+        assert_eq!(filled("$x.total", &["shop"], true), "shop.total");
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_means_itself(value in "[a-c\"\\\\,={}|()é]{1,8}", other in "[d-f]{1,3}") {
+            let key = Key::new("orders", vec![("host".to_owned(), value.clone())]).expect("a key");
+            for values in [&[value.as_str()][..], &[other.as_str(), &value]] {
+                let text = filled("orders{host=$x}", values, true);
+                let found = selectors(&text);
+                prop_assert_eq!(found.len(), 1);
+                prop_assert!(found[0].matches(&key), "{}", text);
+            }
+            let text = filled("orders{host=$x}", &[&other], true);
+            prop_assert!(!selectors(&text)[0].matches(&key));
+        }
+    }
+}
