@@ -87,10 +87,6 @@ pub enum ImportError {
     NoDashboard,
     #[error("This export has the format {0}; this server reads {FORMAT}. Import it into a newer server.")]
     Format(String),
-    #[error(
-        "This is a Grafana dashboard in the new resource format. Export it once more with the model “Classic”."
-    )]
-    NewGrafana,
     #[error("“{0}” has to be {1}.")]
     Shape(&'static str, &'static str),
 }
@@ -426,10 +422,7 @@ mod tests {
             (json!({ "lockstep": "one", "widgets": [] }), "format one"),
             (json!({ "lockstep": 1 }), "“widgets” has to be a list"),
             (json!({ "lockstep": 1, "widgets": [], "settings": 1 }), "“settings” has to be an object"),
-            (
-                json!({ "apiVersion": "dashboard.grafana.app/v2beta1", "spec": { "elements": {}, "layout": {} } }),
-                "Classic",
-            ),
+            (json!({ "apiVersion": "dashboard.grafana.app/v2", "spec": { "elements": {} } }), "neither"),
         ] {
             let error = import(&document, &choices()).expect_err("no dashboard").to_string();
             assert!(error.contains(says), "{error}");

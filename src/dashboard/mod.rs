@@ -8,6 +8,7 @@ pub mod grafana;
 pub mod id;
 pub mod layout;
 pub mod line_ends;
+pub mod mapping;
 pub mod number;
 pub mod op;
 pub mod order;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::settings::{Chosen, chosen_in, in_words};
 use super::{Dashboard, Widget};
 
@@ -21,6 +23,8 @@ pub struct Query {
     /// How the series are called, as `{{host}}`; a line for each line of the query, or one for all. Empty
     /// for the source's own names.
     pub legend: String,
+    /// Seconds from one scrape of the servers to the next, as far as the widget says so; 0 where it does not.
+    pub min_step_s: u64,
 }
 
 impl Dashboard {
@@ -34,6 +38,7 @@ impl Dashboard {
             text: text.to_owned(),
             variables: chosen_in(&self.settings, text),
             legend: in_words(&self.settings, widget.text_option("legend")),
+            min_step_s: widget.options.get("min_step").and_then(Value::as_u64).unwrap_or(0),
         })
     }
 }
@@ -63,6 +68,7 @@ mod tests {
         ] {
             widget.options.insert(option.to_owned(), value.into());
         }
+        widget.options.insert("min_step".to_owned(), 60.into());
         let query = dashboard.query(&widget).expect("it asks");
         assert_eq!(query.text, "up{h=~\"$host\",z=~\"${zone}\"} + $none");
         let chosen = |values: &[&str], is_literal| Chosen {
@@ -72,5 +78,6 @@ mod tests {
         let expected = [("host", chosen(&["a.b", "c"], true)), ("zone", chosen(&["eu|us"], false))];
         assert_eq!(query.variables, expected.map(|(name, one)| (name.to_owned(), one)).into());
         assert_eq!(query.legend, "{{job}} of a.b, c");
+        assert_eq!(query.min_step_s, 60);
     }
 }

@@ -64,6 +64,9 @@ pub struct Variable {
     /// True where several values can be chosen at once, as [`several`](super::several) writes them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub multi: bool,
+    /// True where its choice does not stand in the header: in settings and queries it is as any other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// The values that a label has in a source.

@@ -84,6 +84,12 @@ pub const MAX_SOURCE_CHARS: usize = 64;
 pub const MAX_DATA_BYTES: usize = 60 * 1024;
 /// Characters in a checklist's item: a sentence or two.
 pub const MAX_ITEM_CHARS: usize = 500;
+/// Characters of words for values: some twenty values with a few words each.
+pub const MAX_MAPPINGS_CHARS: usize = 2_000;
+/// Characters of what stands where there is no value: a few words.
+pub const MAX_NO_VALUE_CHARS: usize = 80;
+/// Seconds from one scrape to the next: nothing is scraped less than once a day.
+pub const MAX_MIN_STEP_S: i64 = 86_400;
 /// Options of one family in one widget, and so items of a checklist and columns with a unit of their own.
 pub const MAX_FAMILY: usize = 200;
 /// Characters of an option's name after its family: a column's name.
@@ -107,6 +113,26 @@ const MIN: Field = Field { name: "min", label: "Scale from", takes: Takes::Numbe
 const MAX: Field = Field { name: "max", label: "Scale to", takes: Takes::Number };
 const WARN_AT: Field = Field { name: "warn_at", label: "Warn from", takes: Takes::Number };
 const ALERT_AT: Field = Field { name: "alert_at", label: "Alert from", takes: Takes::Number };
+/// Below which value a widget warns. With [`WARN_AT`] below it, values between the two warn.
+const WARN_BELOW: Field = Field { name: "warn_below", label: "Warn below", takes: Takes::Number };
+const ALERT_BELOW: Field = Field { name: "alert_below", label: "Alert below", takes: Takes::Number };
+/// Words for values, as [`mapping`](super::mapping) reads them: `0 = [alert] Down`, a line for each.
+const MAPPINGS: Field =
+    Field { name: "mappings", label: "Words for values", takes: Takes::Text(MAX_MAPPINGS_CHARS) };
+/// What stands where there is no value.
+const NO_VALUE: Field =
+    Field { name: "no_value", label: "Without a value", takes: Takes::Text(MAX_NO_VALUE_CHARS) };
+/// A number for each series, rather than for the first alone.
+const EACH: Field = Field { name: "each", label: "A number for each series", takes: Takes::Flag };
+/// Whether a number's value shows, its name, or both; with `auto` the name where there are several.
+const TEXT_MODE: Field = Field {
+    name: "text_mode",
+    label: "Text",
+    takes: Takes::OneOf(&["auto", "value", "name", "value_and_name"]),
+};
+/// Seconds from one scrape of the servers that are asked to the next, for `$__rate_interval`.
+const MIN_STEP: Field =
+    Field { name: "min_step", label: "Scraped every, in seconds", takes: Takes::Whole(1, MAX_MIN_STEP_S) };
 const STYLE: Field =
     Field { name: "style", label: "Drawn as", takes: Takes::OneOf(&["area", "line", "bars"]) };
 const STACKED: Field = Field { name: "stacked", label: "Stacked", takes: Takes::Flag };
@@ -170,16 +196,50 @@ impl Kind {
     /// The options that widgets of this kind have, beside `title`.
     pub const fn fields(self) -> &'static [Field] {
         match self {
-            Self::Stat => {
-                &[SOURCE, QUERY, LEGEND, DATA, SHOWS, DELTA, UNIT, DECIMALS, MIN, MAX, WARN_AT, ALERT_AT]
-            }
-            Self::Timeseries => {
-                &[SOURCE, QUERY, LEGEND, DATA, STYLE, STACKED, UNIT, DECIMALS, MIN, MAX, WARN_AT, ALERT_AT]
-            }
-            Self::Bar | Self::Gauge => {
-                &[SOURCE, QUERY, LEGEND, DATA, SHOWS, UNIT, DECIMALS, MIN, MAX, WARN_AT, ALERT_AT]
-            }
-            Self::Table => &[SOURCE, QUERY, LEGEND, DATA, SORT, UNIT, DECIMALS, UNIT_OF],
+            Self::Stat => &[
+                SOURCE,
+                QUERY,
+                LEGEND,
+                MIN_STEP,
+                DATA,
+                SHOWS,
+                EACH,
+                TEXT_MODE,
+                DELTA,
+                UNIT,
+                DECIMALS,
+                NO_VALUE,
+                MAPPINGS,
+                MIN,
+                MAX,
+                WARN_AT,
+                ALERT_AT,
+                WARN_BELOW,
+                ALERT_BELOW,
+            ],
+            Self::Timeseries => &[
+                SOURCE, QUERY, LEGEND, MIN_STEP, DATA, STYLE, STACKED, UNIT, DECIMALS, MIN, MAX, WARN_AT,
+                ALERT_AT,
+            ],
+            Self::Bar | Self::Gauge => &[
+                SOURCE,
+                QUERY,
+                LEGEND,
+                MIN_STEP,
+                DATA,
+                SHOWS,
+                UNIT,
+                DECIMALS,
+                NO_VALUE,
+                MAPPINGS,
+                MIN,
+                MAX,
+                WARN_AT,
+                ALERT_AT,
+                WARN_BELOW,
+                ALERT_BELOW,
+            ],
+            Self::Table => &[SOURCE, QUERY, LEGEND, MIN_STEP, DATA, SORT, UNIT, DECIMALS, UNIT_OF],
             Self::Note => &[],
             Self::Checklist => &[ITEM, DONE, AT],
         }

@@ -162,6 +162,7 @@ fn Fields(
                 "query" if own => Control::Line(None),
                 "query" => Control::Line(Some(QUERIES)),
                 "legend" if asks => Control::Lines,
+                "min_step" if asks => Control::Line(None),
                 _ => continue,
             };
             let label = match known.name {
@@ -234,7 +235,8 @@ fn Fields(
             </fieldset>
             <fieldset class="fields two">
                 <legend>"Shows"</legend>
-                {plain(&["shows", "style", "delta", "stacked", "unit", "decimals"])}
+                {plain(&["shows", "style", "text_mode", "each", "delta", "stacked", "unit", "decimals", "no_value"])}
+                {plain(&["mappings"])}
                 {live(table)}
             </fieldset>
         })}
@@ -245,7 +247,7 @@ fn Fields(
             </fieldset>
             <fieldset class="fields two">
                 <legend>"Thresholds"</legend>
-                {plain(&["warn_at", "alert_at"])}
+                {plain(&["warn_at", "alert_at", "warn_below", "alert_below"])}
             </fieldset>
         })}
     }
@@ -287,6 +289,7 @@ fn plain_field(known: &Field) -> Shown {
             Control::Choice(all.iter().map(|one| ((*one).to_owned(), choice_words(one).to_owned())).collect())
         }
         Takes::Flag => Control::Switch,
+        _ if known.name == "mappings" => Control::Lines,
         _ if known.name.starts_with("unit") => Control::Line(Some(UNITS)),
         _ => Control::Line(None),
     };
@@ -307,6 +310,10 @@ fn choice_words(one: &'static str) -> &'static str {
         "area" => "Areas",
         "line" => "Lines",
         "bars" => "Bars",
+        "auto" => "Names where there are several",
+        "value" => "Value",
+        "name" => "Name",
+        "value_and_name" => "Value and name",
         other => other,
     }
 }
@@ -318,7 +325,10 @@ fn placeholder(field: &str) -> &'static str {
         "unit" => "%, ms, bytes, /s …",
         "unit." => "as the others",
         "decimals" | "min" | "max" => "automatic",
-        "warn_at" | "alert_at" => "never",
+        "warn_at" | "alert_at" | "warn_below" | "alert_below" => "never",
+        "no_value" => format::NO_VALUE,
+        "mappings" => "0 = [alert] Down\n1 = Up\n2..5 = Busy",
+        "min_step" => "15",
         "data" => "day,orders\n2026-11-22,1284",
         _ => "",
     }

@@ -30,7 +30,7 @@ type Shown = (String, String, String);
 fn choosable(settings: &Settings) -> Vec<Shown> {
     let all = settings::variables_in_turn(settings)
         .into_iter()
-        .filter(|(_, one)| one.values_of.is_some() || one.choices.len() > 1);
+        .filter(|(_, one)| !one.hidden && (one.values_of.is_some() || one.choices.len() > 1));
     let shown = |(name, one): (&str, Variable)| {
         let value = variable_value(settings, name).unwrap_or_default();
         let reads = reads_chosen(&one.values(&value));
@@ -303,11 +303,12 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_there_is_to_choose_shows_and_a_constant_does_not() {
+    fn what_there_is_to_choose_shows_and_neither_a_constant_nor_what_is_hidden_does() {
         let settings: Settings = [
             ("variable.env", json!({ "choices": ["prod"] })),
             ("variable.host", json!({ "label": "Host", "choices": ["a", "b"] })),
             ("value.host", json!("b")),
+            ("variable.unseen", json!({ "choices": ["a", "b"], "hidden": true })),
             ("variable.job", json!({ "values_of": { "source": "main", "label": "job" } })),
         ]
         .map(|(field, value)| (field.to_owned(), value))

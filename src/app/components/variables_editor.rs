@@ -151,7 +151,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
         name.as_ref().map(|name| variable(&store.settings.read_untracked(), name)).unwrap_or_default();
     let key = StoredValue::new((name.clone(), began));
     let asks = RwSignal::new(before.values_of.is_some());
-    let multi = NodeRef::<Input>::new();
+    let (multi, hidden) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let wrong = RwSignal::new(None::<String>);
     let (called, label) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let choices = NodeRef::<Textarea>::new();
@@ -170,6 +170,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
             label: read(label),
             choices: choices.get_untracked().map(|area| area.value()).unwrap_or_default(),
             multi: multi.get_untracked().is_some_and(|multi| multi.checked()),
+            hidden: hidden.get_untracked().is_some_and(|hidden| hidden.checked()),
             values: asks.get_untracked().then(|| [read(source), read(of_label), read(of)]),
         };
         let (old, began) = key.get_value();
@@ -249,6 +250,10 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
                 <input type="checkbox" node_ref=multi data-testid="variable-multi" checked=before.multi/>
                 <span>"Several can be chosen at once, for matchers such as " <code>{"{host=~\"$host\"}"}</code></span>
             </label>
+            <label class="check">
+                <input type="checkbox" node_ref=hidden data-testid="variable-hidden" checked=before.hidden/>
+                <span>"Not in the header"</span>
+            </label>
             {live(move || {
                 let used = used.get();
                 let says = format!("Used in {}: another name is written there too.", format::count(used, "place", "places"));
@@ -271,6 +276,7 @@ struct Written {
     label: String,
     choices: String,
     multi: bool,
+    hidden: bool,
     /// Source, label and series, where a source is asked.
     values: Option<[String; 3]>,
 }
@@ -311,7 +317,8 @@ impl Written {
             None if choices.is_empty() => return Err("Say at least one value.".to_owned()),
             None => None,
         };
-        let variable = Variable { label: self.label, choices, values_of, multi: self.multi };
+        let variable =
+            Variable { label: self.label, choices, values_of, multi: self.multi, hidden: self.hidden };
         let value = serde_json::to_value(&variable).map_err(|error| error.to_string())?;
         let set = |field: String, value: Value| Op::SetDashboard { field, value };
         let mut ops = Vec::new();
@@ -384,6 +391,8 @@ mod tests {
             field("value.node", json!("b")),
         ];
         assert_eq!(renamed, expected);
+        let hidden = fields(Written { hidden: true, ..written("job", "a") }, None);
+        assert_eq!(hidden[0].1, json!({ "choices": ["a"], "hidden": true }));
         let values = Some(["main".to_owned(), "job".to_owned(), String::new()]);
         let asks = fields(Written { values, ..written("job", "") }, None);
         assert_eq!(asks[0].1, json!({ "values_of": { "source": "main", "label": "job" } }));

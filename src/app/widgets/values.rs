@@ -1,6 +1,7 @@
 //! The one value that a series comes down to, and what it means to a widget.
 
 use crate::dashboard::Widget;
+use crate::dashboard::mapping::mapped;
 
 /// Points of a series.
 pub type Points = [(u64, Option<f64>)];
@@ -51,16 +52,28 @@ pub fn decimals(widget: &Widget) -> Option<usize> {
     widget.options.get("decimals").and_then(serde_json::Value::as_u64).map(|decimals| decimals as usize)
 }
 
-/// `ok`, `warn` or `alert`, by the widget's thresholds.
+/// `ok`, `warn` or `alert`, by the words that a widget has for the value, else by its thresholds.
 pub fn level(value: Option<f64>, widget: &Widget) -> &'static str {
-    let past =
-        |field: &str| matches!((value, widget.number_option(field)), (Some(value), Some(at)) if value >= at);
-    if past("alert_at") {
+    if let Some(level) = mapped(widget.text_option("mappings"), value).and_then(|mapped| mapped.level) {
+        return level;
+    }
+    let past = |from: &str, below: &str| {
+        value.is_some_and(|value| is_past(value, widget.number_option(from), widget.number_option(below)))
+    };
+    if past("alert_at", "alert_below") {
         "alert"
-    } else if past("warn_at") {
+    } else if past("warn_at", "warn_below") {
         "warn"
     } else {
         "ok"
+    }
+}
+
+/// True from one threshold on, and below the other. Where the first is the smaller, true between the two.
+fn is_past(value: f64, from: Option<f64>, below: Option<f64>) -> bool {
+    match (from, below) {
+        (Some(from), Some(below)) if from < below => (from..below).contains(&value),
+        (from, below) => from.is_some_and(|from| value >= from) || below.is_some_and(|below| value < below),
     }
 }
 
@@ -130,6 +143,25 @@ mod tests {
         assert_eq!(level(Some(5.0), &widget), "warn");
         assert_eq!(level(Some(9.0), &widget), "alert");
         assert_eq!(level(None, &widget), "ok");
+        widget.options.insert("mappings".to_owned(), "7 = [ok] Lucky\nnone = [alert]".into());
+        assert_eq!((level(Some(7.0), &widget), level(None, &widget)), ("ok", "alert"));
+    }
+
+    #[test]
+    fn thresholds_below_and_between_count_too() {
+        let of = |options: &[(&str, f64)], values: &[f64]| {
+            let mut widget = Widget::new(Kind::Stat, "", Frame::default());
+            widget.options.extend(options.iter().map(|(name, at)| ((*name).to_owned(), (*at).into())));
+            values.iter().map(|value| level(Some(*value), &widget)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[("alert_below", 1.0)], &[0.0, 0.9, 1.0]), ["alert", "alert", "ok"]);
+        // From 0 to below 1, and fine again from there on.
+        assert_eq!(
+            of(&[("alert_at", 0.0), ("alert_below", 1.0)], &[-1.0, 0.0, 0.9, 1.0]),
+            ["ok", "alert", "alert", "ok"]
+        );
+        let both = [("alert_below", 1.0), ("warn_below", 2.0), ("warn_at", 8.0), ("alert_at", 9.0)];
+        assert_eq!(of(&both, &[0.0, 1.0, 2.0, 8.0, 9.0]), ["alert", "warn", "ok", "warn", "alert"]);
     }
 
     #[test]

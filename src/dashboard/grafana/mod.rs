@@ -1,10 +1,14 @@
 //! Grafana's dashboards as dashboards here: places, titles, queries, units, thresholds and variables. What has
 //! no counterpart is left out with a remark. `docs/export.md` says what comes over.
 
+mod inputs;
+mod look;
+mod mappings;
 mod overrides;
 mod panel;
 mod places;
 mod query;
+mod resource;
 mod thresholds;
 mod unit;
 mod variable;
@@ -20,18 +24,16 @@ use self::query::Sources;
 
 /// Reads a dashboard as Grafana exports, shares or stores it.
 pub fn import(document: &Value, choices: &Choices) -> Result<Imported, ImportError> {
-    let dashboard = unwrapped(document)?;
+    let found = inputs::with_constants(unwrapped(document)?);
     let mut report = Report::default();
+    let classic = resource::is_one(&found).then(|| resource::classic(&found, &mut report));
+    let dashboard = classic.as_ref().unwrap_or(&found);
+    let sources = Sources::of(dashboard);
     let title = title_of(dashboard.get("title"), "The dashboard", &mut report);
     let title = if title.is_empty() { "Imported dashboard".to_owned() } else { title };
-    let settings = settings(dashboard, &choices.source, &mut report);
+    let settings = settings(dashboard, &choices.source, &sources, &mut report);
     let known: Settings = settings.iter().cloned().collect();
-    let reading = panel::Reading {
-        dashboard,
-        source: &choices.source,
-        sources: Sources::of(dashboard),
-        settings: &known,
-    };
+    let reading = panel::Reading { dashboard, source: &choices.source, sources, settings: &known };
     let mut widgets: Vec<Widget> = Vec::new();
     let mut described = 0;
     for place in places::read(dashboard) {
@@ -48,19 +50,16 @@ pub fn import(document: &Value, choices: &Choices) -> Result<Imported, ImportErr
 
 /// The dashboard itself, out of what the API and newer exports put around it.
 fn unwrapped(document: &Value) -> Result<&Value, ImportError> {
-    let is_one = |value: &&Value| value.get("panels").or(value.get("rows")).is_some_and(Value::is_array);
-    let within = ["dashboard", "spec", "model"].into_iter().filter_map(|name| document.get(name));
-    let mut all = std::iter::once(document).chain(within);
-    if let Some(found) = all.clone().find(is_one) {
-        return Ok(found);
-    }
-    match all.any(|value| value.get("elements").is_some() && value.get("layout").is_some()) {
-        true => Err(ImportError::NewGrafana),
-        false => Err(ImportError::NoDashboard),
-    }
+    let is_one = |value: &&Value| {
+        value.get("panels").or(value.get("rows")).is_some_and(Value::is_array) || resource::is_one(value)
+    };
+    let within =
+        |value| ["dashboard", "spec", "model"].into_iter().filter_map(move |name| Value::get(value, name));
+    let mut all = std::iter::once(document).chain(within(document)).chain(within(document).flat_map(within));
+    all.find(is_one).ok_or(ImportError::NoDashboard)
 }
 
-fn settings(dashboard: &Value, source: &str, report: &mut Report) -> Vec<(String, Value)> {
+fn settings(dashboard: &Value, source: &str, sources: &Sources, report: &mut Report) -> Vec<(String, Value)> {
     let mut settings = Vec::new();
     match (dashboard.pointer("/time/from").and_then(Value::as_str), dashboard.pointer("/time/to")) {
         (None, _) => {}
@@ -83,7 +82,7 @@ fn settings(dashboard: &Value, source: &str, report: &mut Report) -> Vec<(String
     settings.extend(tags(dashboard, report).map(|tags| (TAGS.to_owned(), tags)));
     let list = dashboard.pointer("/templating/list").and_then(Value::as_array);
     for one in list.into_iter().flatten() {
-        settings.extend(variable::read(one, source, report));
+        settings.extend(variable::read(one, source, sources, report));
     }
     settings
 }

@@ -9,6 +9,16 @@ use super::super::widget::MAX_QUERY_CHARS;
 use super::overrides::{self, Named};
 use super::{Lost, text_of};
 
+/// The plugins whose sources are asked in PromQL.
+const PROMQL: [&str; 6] = [
+    "prometheus",
+    "victoriametrics-metrics-datasource",
+    "victoriametrics-datasource",
+    "grafana-amazonprometheus-datasource",
+    "grafana-azureprometheus-datasource",
+    "grafana-googlemanagedprometheus-datasource",
+];
+
 /// What the data sources of a dashboard are, by the names that it has for them.
 #[derive(Clone, Debug, Default)]
 pub struct Sources(BTreeMap<String, String>);
@@ -20,6 +30,8 @@ pub struct Asked {
     pub legend: String,
     /// The queries as overrides name them.
     pub queries: Vec<Named>,
+    /// The least steps that the queries and the panel name, as `1m` or `$interval`.
+    pub steps: Vec<String>,
 }
 
 impl Sources {
@@ -51,16 +63,18 @@ impl Sources {
         }
     }
 
-    /// True for what is no source of Prometheus.
-    fn is_other(&self, source: Option<&Value>) -> Option<String> {
+    /// The kind of a source that is not asked in PromQL.
+    pub fn is_other(&self, source: Option<&Value>) -> Option<String> {
         let kind = self.kind(source);
-        (!matches!(kind.as_str(), "" | "prometheus" | "mixed" | "datasource" | "grafana")).then_some(kind)
+        let of_all = matches!(kind.as_str(), "" | "mixed" | "datasource" | "grafana");
+        (!of_all && !PROMQL.contains(&kind.as_str())).then_some(kind)
     }
 }
 
 /// Reads the queries of a panel.
 pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
     let mut queries: Vec<(String, String, Named)> = Vec::new();
+    let mut steps = vec![text_of(panel, "interval")];
     let (mut hidden, mut without) = (0, 0);
     for target in panel.get("targets").and_then(Value::as_array).into_iter().flatten() {
         let source = target.get("datasource").filter(|source| !source.is_null()).or(panel.get("datasource"));
@@ -77,6 +91,7 @@ pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
             without += 1;
             continue;
         }
+        steps.push(text_of(target, "interval"));
         let legend = one_line(&text_of(target, "legendFormat"));
         let legend = if legend == "__auto" { String::new() } else { legend };
         let named = Named { letter: text_of(target, "refId"), legend };
@@ -116,7 +131,8 @@ pub fn read(panel: &Value, sources: &Sources, lost: &mut Lost) -> Asked {
         _ => lines(|one| &one.1),
     };
     let query = lines(|one| &one.0);
-    Asked { query, legend, queries: queries.into_iter().map(|one| one.2).collect() }
+    steps.retain(|step| !step.trim().is_empty());
+    Asked { query, legend, queries: queries.into_iter().map(|one| one.2).collect(), steps }
 }
 
 /// Says which names in a text mean nothing here.

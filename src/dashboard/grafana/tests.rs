@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::super::export::{Choices, Imported, import};
 use super::super::{Frame, Kind, Widget};
 
+mod documents;
+
 fn read(document: &Value) -> (Imported, Vec<String>) {
     let choices = Choices { source: "main".to_owned(), max_widgets: 500 };
     let imported = import(document, &choices).expect("a dashboard");
@@ -71,7 +73,7 @@ fn a_shared_dashboard_comes_over() {
 
     let errors = titled(&imported, "Errors");
     let expected = json!({ "source": "main", "query": "sum(rate(errors{job=\"$job\"}[$__rate_interval]))",
-        "unit": "0-1", "decimals": 2, "min": 0, "max": 1, "warn_at": 0.01, "alert_at": 0.05, "shows": "mean" });
+        "unit": "0-1", "decimals": 2, "min": 0, "max": 1, "warn_at": 0.01, "alert_at": 0.05, "shows": "mean", "each": true });
     assert_eq!(json!(errors.options), expected);
     assert_eq!(errors.frame, Frame::new(0, 0, 6, 4));
     let asked = dashboard.query(errors).expect("it asks");
@@ -135,7 +137,7 @@ fn a_dashboard_of_old_comes_over() {
     let cpu = titled(&imported, "CPU");
     assert_eq!(
         json!(cpu.options),
-        json!({ "source": "main", "query": "cpu", "unit": "%", "warn_at": 70, "alert_at": 90 })
+        json!({ "source": "main", "query": "cpu", "unit": "%", "warn_at": 70, "alert_at": 90, "each": true })
     );
     let root = titled(&imported, "Root");
     assert_eq!(root.kind, Kind::Gauge);

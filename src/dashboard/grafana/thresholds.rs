@@ -1,4 +1,4 @@
-//! Where a Grafana panel warns: its coloured steps as the two thresholds that widgets have here.
+//! Where a Grafana panel warns: its coloured steps as the thresholds that widgets have here.
 
 use serde_json::Value;
 
@@ -6,18 +6,24 @@ use super::Lost;
 
 /// How bad a colour says that things are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
+pub enum Level {
     Fine,
     Warn,
     Alert,
 }
 
-/// From which values a widget warns and alerts.
+/// The values for which a widget warns and alerts: from a value on, below one, or between the two where the
+/// first is the smaller. What alerts does not warn as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Thresholds {
     pub warn_at: Option<f64>,
     pub alert_at: Option<f64>,
+    pub warn_below: Option<f64>,
+    pub alert_below: Option<f64>,
 }
+
+/// Values from one on, and up to another, that have one level.
+type Stretch = (f64, f64, Level);
 
 /// Reads `{"mode", "steps": [{"value", "color"}]}`. Steps in percent count between `min` and `max`.
 pub fn read(thresholds: &Value, min: Option<f64>, max: Option<f64>, lost: &mut Lost) -> Thresholds {
@@ -45,31 +51,66 @@ pub fn read_pair(values: &str, colors: Option<&Value>, lost: &mut Lost) -> Thres
     pick(std::iter::once((None, color(0))).chain(values).collect(), lost)
 }
 
-/// The first step that warns and the first that alerts, of steps that grow worse with the value.
+/// The thresholds that colour as these steps do. The first holds for all values below the second, whatever
+/// number it has.
 fn pick(steps: Vec<(Option<f64>, Level)>, lost: &mut Lost) -> Thresholds {
-    let base = steps.iter().find(|(value, _)| value.is_none()).map_or(Level::Fine, |(_, level)| *level);
-    let mut rising: Vec<(f64, Level)> =
-        steps.iter().filter_map(|(value, level)| Some((value.filter(|v| v.is_finite())?, *level))).collect();
+    let Some((_, base)) = steps.first().copied() else { return Thresholds::default() };
+    let mut rising: Vec<(f64, Level)> = steps[1..]
+        .iter()
+        .filter_map(|(value, level)| Some((value.filter(|v| v.is_finite())?, *level)))
+        .collect();
     rising.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    if rising.is_empty() {
+    let mut stretches: Vec<Stretch> = vec![(f64::NEG_INFINITY, f64::INFINITY, base)];
+    for (from, level) in rising {
+        let last = stretches.last_mut().filter(|last| last.2 != level);
+        if let Some(last) = last {
+            last.1 = from;
+            stretches.push((from, f64::INFINITY, level));
+        }
+    }
+    // One colour for everything says nothing of any value.
+    if stretches.len() == 1 {
         return Thresholds::default();
     }
-    if rising.iter().any(|(_, level)| *level < base) {
-        lost.say("thresholds below which it warns");
-        return Thresholds::default();
+    let alert = bounds(&stretches, |level| level == Level::Alert);
+    // What alerts may warn too, since the alert is what shows.
+    let warn = match stretches.iter().any(|stretch| stretch.2 == Level::Warn) {
+        true => bounds(&stretches, |level| level >= Level::Warn)
+            .or(bounds(&stretches, |level| level == Level::Warn)),
+        false => Some((None, None)),
+    };
+    match (warn, alert) {
+        (Some((warn_at, warn_below)), Some((alert_at, alert_below))) => {
+            Thresholds { warn_at, alert_at, warn_below, alert_below }
+        }
+        _ => {
+            lost.say("its thresholds, which change more often than warnings can here");
+            Thresholds::default()
+        }
     }
-    let first = |wanted: Level| rising.iter().find(|(_, level)| *level == wanted).map(|(at, _)| *at);
-    let found = Thresholds { warn_at: first(Level::Warn), alert_at: first(Level::Alert) };
-    let taken = usize::from(found.warn_at.is_some()) + usize::from(found.alert_at.is_some());
-    if taken < rising.len() {
-        let left = rising.len() - taken;
-        lost.count(left, "threshold", "thresholds");
+}
+
+/// The values of some levels, as “from” and “below”; `None` where two such bounds cannot tell them.
+fn bounds(stretches: &[Stretch], of: impl Fn(Level) -> bool) -> Option<(Option<f64>, Option<f64>)> {
+    let mut parts: Vec<(f64, f64)> = Vec::new();
+    for (from, to, level) in stretches {
+        match parts.last_mut() {
+            _ if !of(*level) || from >= to => {}
+            Some(last) if last.1 == *from => last.1 = *to,
+            _ => parts.push((*from, *to)),
+        }
     }
-    found
+    let end = |value: f64| value.is_finite().then_some(value);
+    match parts[..] {
+        [] => Some((None, None)),
+        [(from, to)] => Some((end(from), end(to))),
+        [(f64::NEG_INFINITY, below), (from, f64::INFINITY)] => Some((Some(from), Some(below))),
+        _ => None,
+    }
 }
 
 /// What a colour means: reds alert, yellows and oranges warn, all others are for the eye.
-fn level(color: &str) -> Level {
+pub fn level(color: &str) -> Level {
     let color = color.to_lowercase();
     if color.contains("red") {
         return Level::Alert;
@@ -100,36 +141,74 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of(steps: &[(Option<f64>, &str)], mode: &str, max: Option<f64>) -> (Option<f64>, Option<f64>, String) {
+    type Steps<'a> = &'a [(Option<f64>, &'a str)];
+
+    fn of(steps: Steps<'_>, mode: &str, max: Option<f64>) -> (Thresholds, String) {
         let steps: Vec<Value> =
             steps.iter().map(|(value, color)| json!({ "value": value, "color": color })).collect();
         let mut lost = Lost::default();
         let found = read(&json!({ "mode": mode, "steps": steps }), None, max, &mut lost);
-        (found.warn_at, found.alert_at, lost.words())
+        (found, lost.words())
+    }
+
+    fn at(warn_at: Option<f64>, alert_at: Option<f64>) -> Thresholds {
+        Thresholds { warn_at, alert_at, ..Thresholds::default() }
     }
 
     #[test]
-    fn steps_become_warn_and_alert_where_they_fit() {
-        let none = String::new;
+    fn steps_become_warn_and_alert() {
         let rising = [(None, "green"), (Some(70.0), "#EAB839"), (Some(90.0), "red")];
-        assert_eq!(of(&rising, "absolute", None), (Some(70.0), Some(90.0), none()));
         let rgba = [(None, "rgba(50, 172, 45, 0.97)"), (Some(0.5), "rgba(245, 54, 54, 0.9)")];
-        assert_eq!(of(&rgba, "absolute", None), (None, Some(0.5), none()));
-        assert_eq!(of(&rising, "percentage", Some(10.0)), (Some(7.0), Some(9.0), none()));
-        assert_eq!(of(&[(None, "green")], "absolute", None), (None, None, none()));
-        let below = [(None, "red"), (Some(20.0), "green")];
-        assert!(of(&below, "absolute", None).2.contains("below which"));
-        let more = [(None, "green"), (Some(1.0), "blue"), (Some(2.0), "orange"), (Some(3.0), "orange")];
-        assert_eq!(of(&more, "absolute", None), (Some(2.0), None, "2 thresholds".to_owned()));
+        let more = [(None, "green"), (Some(1.0), "blue"), (Some(2.0), "orange"), (Some(3.0), "yellow")];
+        let written = [(Some(0.0), "green"), (Some(80.0), "red")];
+        for (steps, mode, max, expected) in [
+            (&rising[..], "absolute", None, at(Some(70.0), Some(90.0))),
+            (&rgba[..], "absolute", None, at(None, Some(0.5))),
+            (&rising[..], "percentage", Some(10.0), at(Some(7.0), Some(9.0))),
+            (&[(None, "green")][..], "absolute", None, at(None, None)),
+            (&[(None, "red"), (Some(3.0), "dark-red")][..], "absolute", None, at(None, None)),
+            (&more[..], "absolute", None, at(Some(2.0), None)),
+            (&written[..], "absolute", None, at(None, Some(80.0))),
+        ] {
+            assert_eq!(of(steps, mode, max), (expected, String::new()), "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_bad_below_or_between_says_so() {
+        let of = |steps: Steps<'_>| of(steps, "absolute", None);
+        // The first step is the base, whatever number it has.
+        let first = of(&[(Some(0.0), "red"), (Some(1.0), "green")]).0;
+        assert_eq!(first, Thresholds { alert_below: Some(1.0), ..at(None, None) });
+        let again = of(&[(None, "green"), (Some(0.0), "red"), (Some(1.0), "green")]).0;
+        assert_eq!(again, Thresholds { alert_below: Some(1.0), ..at(None, Some(0.0)) });
+        let below = of(&[(None, "red"), (Some(20.0), "yellow"), (Some(80.0), "green")]).0;
+        assert_eq!(below, Thresholds { alert_below: Some(20.0), warn_below: Some(80.0), ..at(None, None) });
+        let both = [
+            (None, "red"),
+            (Some(1.0), "orange"),
+            (Some(2.0), "green"),
+            (Some(8.0), "orange"),
+            (Some(9.0), "red"),
+        ];
+        assert_eq!(
+            of(&both).0,
+            Thresholds { alert_below: Some(1.0), warn_below: Some(2.0), ..at(Some(8.0), Some(9.0)) }
+        );
+        let often = [(None, "green"), (Some(1.0), "red"), (Some(2.0), "green"), (Some(3.0), "red")];
+        let (found, lost) = of(&often);
+        assert_eq!(found, Thresholds::default());
+        assert!(lost.contains("more often"), "{lost}");
     }
 
     #[test]
     fn an_old_pair_reads_with_its_colours() {
         let mut lost = Lost::default();
-        let found = read_pair("80, 90", None, &mut lost);
-        assert_eq!(found, Thresholds { warn_at: Some(80.0), alert_at: Some(90.0) });
+        assert_eq!(read_pair("80, 90", None, &mut lost), at(Some(80.0), Some(90.0)));
         let reversed = json!(["#d44a3a", "rgba(237, 129, 40, 0.89)", "#299c46"]);
-        assert_eq!(read_pair("10,20", Some(&reversed), &mut lost), Thresholds::default());
+        let found = read_pair("10,20", Some(&reversed), &mut lost);
+        assert_eq!(found, Thresholds { alert_below: Some(10.0), warn_below: Some(20.0), ..at(None, None) });
         assert_eq!(read_pair("", None, &mut lost), Thresholds::default());
+        assert_eq!(lost.words(), "");
     }
 }

@@ -6,6 +6,7 @@ use super::super::export::Report;
 use super::super::settings::{
     CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, VARIABLE, ValuesOf, Variable, is_variable_name,
 };
+use super::query::Sources;
 use super::{Lost, text_of};
 
 /// What stands for every value, in a matcher of label values.
@@ -13,7 +14,7 @@ const ALL: &str = ".*";
 
 /// Reads one variable into its settings: what can be chosen, and what is. `source` is what its values, and
 /// a variable that stands for a source, come from.
-pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String, Value)> {
+pub fn read(document: &Value, source: &str, sources: &Sources, report: &mut Report) -> Vec<(String, Value)> {
     let text = |name: &str| text_of(document, name);
     let name = text("name");
     if !is_variable_name(&name) {
@@ -26,8 +27,11 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
     let what = format!("Variable ${name}");
     let mut lost = Lost::default();
     let mut variable = Variable { label: text("label").trim().to_owned(), ..Variable::default() };
+    // A variable that Grafana does not show either; with 1 it hides the label alone.
+    variable.hidden = document.get("hide").and_then(Value::as_f64) == Some(2.0);
     let kind = text("type");
     let query = query_of(document);
+    let flag = |name: &str| document.get(name).and_then(Value::as_bool).unwrap_or(false);
     match kind.as_str() {
         "constant" => variable.choices = vec![query.clone()],
         "textbox" => {
@@ -36,27 +40,39 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
         }
         "datasource" => variable.choices = vec![source.to_owned()],
         "custom" | "interval" => variable.choices = choices(&query, &mut lost),
-        "query" => match label_values(&query) {
-            Some((of, label)) => {
-                variable.values_of = Some(ValuesOf { source: source.to_owned(), label, of });
-            }
-            None => {
-                let why = match query.is_empty() {
-                    true => {
-                        "It has no query. Only label_values(…) is known here. It was left out.".to_owned()
+        "switch" => variable.choices = vec![text("enabledValue"), text("disabledValue")],
+        "query" => {
+            let other = sources.is_other(document.get("datasource"));
+            match values_of(&query).filter(|_| other.is_none()) {
+                Some((of, label)) => {
+                    variable.values_of = Some(ValuesOf { source: source.to_owned(), label, of });
+                }
+                // What the document has of them is better than the name itself in a query.
+                None => {
+                    variable.choices = kept(document);
+                    let asked = match other {
+                        Some(kind) => format!("a query of {kind}"),
+                        None if query.is_empty() => "an empty query".to_owned(),
+                        None => format!("“{query}”"),
+                    };
+                    if variable.choices.is_empty() && !flag("includeAll") {
+                        let why = format!(
+                            "Its values come from {asked}, which cannot be asked here. It was left out."
+                        );
+                        report.say(what, why);
+                        return Vec::new();
                     }
-                    false => format!("Only label_values(…) is known here, not “{query}”. It was left out."),
-                };
-                report.say(what, why);
-                return Vec::new();
+                    lost.say(format!(
+                        "asking for its values ({asked}); those that the document has can be chosen"
+                    ));
+                }
             }
-        },
+        }
         other => {
             report.say(what, format!("There are no variables of the type “{other}” here. It was left out."));
             return Vec::new();
         }
     }
-    let flag = |name: &str| document.get(name).and_then(Value::as_bool).unwrap_or(false);
     let all = text("allValue");
     let all = if all.is_empty() { ALL.to_owned() } else { all };
     if flag("includeAll") {
@@ -68,7 +84,7 @@ pub fn read(document: &Value, source: &str, report: &mut Report) -> Vec<(String,
     if flag("auto") {
         lost.say("the automatic interval");
     }
-    if !text("regex").is_empty() && kind == "query" {
+    if !text("regex").is_empty() && variable.values_of.is_some() {
         lost.say("the regex that picks from its values");
     }
     let long = |choice: &String| choice.chars().count() > MAX_CHOICE_CHARS;
@@ -113,6 +129,29 @@ fn query_of(document: &Value) -> String {
     }
 }
 
+/// The values that a document holds of a variable: those that could be chosen, and those that were.
+fn kept(document: &Value) -> Vec<String> {
+    let offered = document.get("options").and_then(Value::as_array).into_iter().flatten();
+    let offered = offered.filter_map(|option| option.get("value"));
+    let current = document.pointer("/current/value");
+    let each = |value: &Value| match value {
+        Value::Array(several) => several.clone(),
+        one => vec![one.clone()],
+    };
+    let mut all: Vec<String> = Vec::new();
+    for value in current.into_iter().chain(offered).flat_map(each) {
+        match value.as_str() {
+            Some(one)
+                if !one.is_empty() && !one.starts_with("$__") && !all.iter().any(|known| known == one) =>
+            {
+                all.push(one.to_owned());
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
 /// `a, b, Label : value` as its values; a comma after a backslash is part of a value.
 fn choices(query: &str, lost: &mut Lost) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
@@ -137,6 +176,20 @@ fn choices(query: &str, lost: &mut Lost) -> Vec<String> {
     all
 }
 
+/// What a query asks for that a label of a source answers, as `(of, label)`.
+fn values_of(query: &str) -> Option<(String, String)> {
+    let names = query.trim().strip_prefix("metrics(").and_then(|inner| inner.strip_suffix(')'));
+    match names.map(|names| names.trim().trim_matches(['"', '\''])) {
+        // The pattern is found anywhere in a name there.
+        Some(names) if !names.contains('"') => {
+            let of = format!("{{__name__=~\".*({}).*\"}}", names.replace('\\', "\\\\"));
+            Some((of, "__name__".to_owned()))
+        }
+        Some(_) => None,
+        None => label_values(query),
+    }
+}
+
 /// `label_values(of, label)` or `label_values(label)` as `(of, label)`.
 fn label_values(query: &str) -> Option<(String, String)> {
     let inner = query.trim().strip_prefix("label_values(")?.strip_suffix(')')?;
@@ -149,7 +202,9 @@ fn label_values(query: &str) -> Option<(String, String)> {
 
 /// What was chosen, as one text: several values as what matches each of them.
 fn chosen(document: &Value, all: &str, variable: &Variable, lost: &mut Lost) -> Option<String> {
-    let value = document.pointer("/current/value")?;
+    // A switch has its value alone.
+    let current = document.get("current")?;
+    let value = current.get("value").unwrap_or(current);
     let one = match value {
         Value::String(one) => one.clone(),
         Value::Array(several) => {
@@ -182,7 +237,7 @@ mod tests {
 
     fn of(document: Value) -> (Vec<(String, Value)>, String) {
         let mut report = Report::default();
-        let settings = read(&document, "main", &mut report);
+        let settings = read(&document, "main", &Sources::default(), &mut report);
         let said: Vec<String> = report.done().into_iter().map(|one| one.why).collect();
         (settings, said.join(" "))
     }
@@ -241,12 +296,40 @@ mod tests {
     }
 
     #[test]
+    fn values_that_cannot_be_asked_for_are_those_of_the_document() {
+        for query in ["query_result(up)", "label_names()", "up", ""] {
+            let (settings, said) = of(json!({ "name": "v", "type": "query", "query": query, "regex": "/a/",
+                "options": [{ "value": "$__all" }, { "value": "a" }, { "value": "b" }],
+                "current": { "text": "b", "value": "b" } }));
+            let expected = [("variable.v", json!({ "choices": ["b", "a"] })), ("value.v", json!("b"))];
+            assert_eq!(settings, expected.map(|(field, value)| (field.to_owned(), value)), "{query}");
+            assert!(
+                said.starts_with("Not taken over: asking for its values") && !said.contains("regex"),
+                "{said}"
+            );
+        }
+        let (settings, _) =
+            of(json!({ "name": "v", "type": "query", "query": "query_result(up)", "multi": true,
+            "includeAll": true, "current": { "value": ["$__all"] } }));
+        assert_eq!(settings[0].1, json!({ "choices": [".*"], "multi": true }));
+        assert_eq!(settings[1].1, json!(".*"));
+        let (settings, said) = of(json!({ "name": "v", "type": "query", "query": "metrics(node_.*)" }));
+        let expected =
+            json!({ "source": "main", "label": "__name__", "of": "{__name__=~\".*(node_.*).*\"}" });
+        assert_eq!((&settings[0].1["values_of"], &*said), (&expected, ""));
+        let (settings, _) = of(json!({ "name": "v", "type": "query", "query": "label_values(job)",
+            "datasource": { "type": "loki" }, "current": { "value": "a" } }));
+        assert_eq!(settings[0].1, json!({ "choices": ["a"] }), "another source has other values");
+    }
+
+    #[test]
     fn what_is_not_known_is_said() {
         for document in [
             json!({ "name": "a b", "type": "custom", "query": "a" }),
             json!({ "name": "a", "type": "adhoc" }),
             json!({ "name": "a", "type": "query", "query": "query_result(up)" }),
             json!({ "name": "a", "type": "query" }),
+            json!({ "name": "a", "type": "query", "query": "x", "current": { "value": "" } }),
             json!(7),
         ] {
             let (settings, said) = of(document);

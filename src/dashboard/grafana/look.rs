@@ -1,0 +1,343 @@
+//! How a panel of Grafana looks, as options: units, scales, thresholds, styles, and which value shows.
+
+use serde_json::{Value, json};
+
+use super::super::Kind;
+use super::mappings;
+use super::overrides;
+use super::panel::Draft;
+use super::text_of;
+use super::thresholds::{self, Thresholds};
+use super::unit::{self, Unit};
+
+impl Draft<'_> {
+    /// Units, scales, thresholds and styles.
+    pub fn look(&mut self, kind: &str) {
+        match kind {
+            "graph" => self.look_of_a_graph(),
+            "singlestat" => self.look_of_a_singlestat(),
+            _ => self.look_of_now(kind),
+        }
+    }
+
+    /// Panels with a `fieldConfig`, or with the `fieldOptions` before it.
+    fn look_of_now(&mut self, kind: &str) {
+        let defaults = self.at("/fieldConfig/defaults").or(self.at("/options/fieldOptions/defaults"));
+        let defaults = defaults.cloned().unwrap_or_else(|| json!({}));
+        let defaults = overrides::of_all(self.panel, &defaults, &self.queries, self.widget.kind);
+        let field = |name: &str| defaults.get(name).filter(|value| !value.is_null());
+        let number = |name: &str| field(name).and_then(as_number);
+        self.unit(field("unit").and_then(Value::as_str).unwrap_or_default());
+        self.decimals(number("decimals"));
+        let (min, max) = (number("min"), number("max"));
+        self.number("min", min);
+        self.number("max", max);
+        let custom = |name: &str| defaults.pointer(&format!("/custom/{name}"));
+        let shown = match self.widget.kind {
+            Kind::Timeseries => {
+                custom("thresholdsStyle/mode").and_then(Value::as_str).is_some_and(|mode| mode != "off")
+            }
+            Kind::Stat => self.text_at("/options/colorMode") != "none",
+            _ => true,
+        };
+        let by_threshold = matches!(
+            field("color").map(|color| text_of(color, "mode")).as_deref(),
+            None | Some("thresholds")
+        );
+        if self.widget.kind.field("warn_at").is_some()
+            && shown
+            && (by_threshold || self.widget.kind == Kind::Timeseries)
+            && let Some(found) = field("thresholds")
+        {
+            let found = thresholds::read(found, min, max, &mut self.lost);
+            self.thresholds(found);
+        }
+        if self.widget.kind == Kind::Timeseries {
+            let text = |name: &str| custom(name).and_then(Value::as_str).unwrap_or_default();
+            let filled = custom("fillOpacity").and_then(Value::as_f64).is_some_and(|fill| fill > 0.0);
+            let style = match text("drawStyle") {
+                "bars" => "bars",
+                _ if filled => "area",
+                _ => "line",
+            };
+            self.set("style", json!(style));
+            match text("stacking/mode") {
+                "normal" => self.set("stacked", json!(true)),
+                "percent" => {
+                    self.set("stacked", json!(true));
+                    self.lost.say("stacking to 100 %");
+                }
+                _ => {}
+            }
+            if text("drawStyle") == "points" {
+                self.lost.say("points (lines are drawn)");
+            }
+            if text("scaleDistribution/type") == "log" {
+                self.lost.say("a logarithmic scale");
+            }
+            if kind != "timeseries" {
+                self.lost.say(format!("the form of a “{kind}” (lines are drawn)"));
+            }
+        }
+        let calc = self.at("/options/reduceOptions/calcs").or(self.at("/options/fieldOptions/calcs"));
+        let calc = calc.and_then(|calcs| calcs.get(0)?.as_str()).unwrap_or_default().to_owned();
+        self.shows(&calc);
+        if self.is("/options/reduceOptions/values") {
+            self.lost.say("a value for each row");
+        }
+        let name = field("displayName").and_then(Value::as_str).unwrap_or_default().trim();
+        if !name.is_empty() {
+            match overrides::name(name).filter(|_| self.widget.text_option("legend").is_empty()) {
+                Some(name) => self.set("legend", json!(name)),
+                None => self.lost.say("its display name"),
+            }
+        }
+        if kind.contains("pie") {
+            self.lost.say("the form of a pie (bars are drawn)");
+        }
+        let mappings = field("mappings").and_then(Value::as_array).into_iter().flatten().collect();
+        self.mappings(mappings);
+        self.text_shown(field("noValue"));
+        if field("links").is_some_and(|all| all.as_array().is_some_and(|all| !all.is_empty())) {
+            self.lost.say("links on its values");
+        }
+        self.overrides();
+    }
+
+    /// What is said of single series.
+    fn overrides(&mut self) {
+        let mut left = 0;
+        for one in overrides::of(self.panel) {
+            let kind = self.widget.kind;
+            if let Some((column, unit)) = one.unit_of_column(kind) {
+                self.set(&format!("unit.{column}"), json!(unit));
+            }
+            let came = |id: &str| is_look(id) || one.came_over(id, &self.queries, kind);
+            left += usize::from(!one.properties().all(|(id, _)| came(&id)));
+        }
+        self.lost.count(left, "override of single series", "overrides of single series");
+    }
+
+    /// The graphs before time series panels.
+    fn look_of_a_graph(&mut self) {
+        let axis = |name: &str| format!("/yaxes/0/{name}");
+        let unit = match self.text_at(&axis("format")) {
+            unit if unit.is_empty() => self.text_at("/y_formats/0"),
+            unit => unit,
+        };
+        self.unit(&unit);
+        let decimals = self.at("/decimals").and_then(as_number);
+        self.decimals(decimals);
+        for (name, old) in [("min", "/grid/leftMin"), ("max", "/grid/leftMax")] {
+            let value = self.at(&axis(name)).or(self.at(old)).and_then(as_number);
+            self.number(name, value);
+        }
+        let filled = self.at("/fill").and_then(Value::as_f64).is_none_or(|fill| fill > 0.0);
+        let lines = self.at("/lines").and_then(Value::as_bool).unwrap_or(true);
+        let style = match (self.is("/bars"), lines) {
+            (true, _) => "bars",
+            (false, true) if filled => "area",
+            _ => "line",
+        };
+        self.set("style", json!(style));
+        if !lines && !self.is("/bars") {
+            self.lost.say("points (lines are drawn)");
+        }
+        if self.is("/stack") {
+            self.set("stacked", json!(true));
+        }
+        if self.is("/percentage") {
+            self.lost.say("stacking to 100 %");
+        }
+        if self.at(&axis("logBase")).and_then(as_number).is_some_and(|base| base > 1.0) {
+            self.lost.say("a logarithmic scale");
+        }
+        self.thresholds_of_a_graph();
+        let all = self.at("/seriesOverrides").and_then(Value::as_array);
+        let matters = |one: &&Value| !one.as_object().is_some_and(|one| one.keys().all(|name| is_look(name)));
+        let overrides = all.map_or(0, |all| all.iter().filter(matters).count());
+        self.lost.count(overrides, "override of single series", "overrides of single series");
+    }
+
+    fn thresholds_of_a_graph(&mut self) {
+        let mut found = Thresholds::default();
+        let all = self.at("/thresholds").and_then(Value::as_array).cloned().unwrap_or_default();
+        let mut left = 0;
+        for one in &all {
+            let at = one.get("value").and_then(as_number);
+            let place = match text_of(one, "colorMode").as_str() {
+                "warning" => &mut found.warn_at,
+                _ => &mut found.alert_at,
+            };
+            if text_of(one, "op") == "lt" || place.is_some() {
+                left += 1;
+            } else {
+                *place = at;
+            }
+        }
+        self.lost.count(left, "threshold", "thresholds");
+        if all.is_empty() {
+            let at = |n: u8| self.at(&format!("/grid/threshold{n}")).and_then(as_number);
+            found = Thresholds { warn_at: at(1), alert_at: at(2), ..Thresholds::default() };
+        }
+        self.thresholds(found);
+    }
+
+    /// The numbers before stat panels.
+    fn look_of_a_singlestat(&mut self) {
+        let (format, postfix) = (self.text_at("/format"), self.text_at("/postfix"));
+        let plain = matches!(format.as_str(), "" | "none" | "short");
+        match plain && !postfix.trim().is_empty() {
+            true => self.unit(&format!("suffix:{}", postfix.trim())),
+            false => {
+                self.unit(&format);
+                if !postfix.trim().is_empty() {
+                    self.lost.say(format!("“{}” after the number", postfix.trim()));
+                }
+            }
+        }
+        let prefix = self.text_at("/prefix");
+        if !prefix.trim().is_empty() {
+            self.lost.say(format!("“{}” before the number", prefix.trim()));
+        }
+        let decimals = self.at("/decimals").and_then(as_number);
+        self.decimals(decimals);
+        if self.widget.kind == Kind::Gauge {
+            for (name, pointer) in [("min", "/gauge/minValue"), ("max", "/gauge/maxValue")] {
+                let value = self.at(pointer).and_then(as_number);
+                self.number(name, value);
+            }
+        }
+        let coloured =
+            self.is("/colorValue") || self.is("/colorBackground") || self.widget.kind == Kind::Gauge;
+        if coloured {
+            let values = self.text_at("/thresholds");
+            let found = thresholds::read_pair(&values, self.panel.get("colors"), &mut self.lost);
+            self.thresholds(found);
+        }
+        let calc = match self.text_at("/valueName").as_str() {
+            "" | "avg" => "mean".to_owned(),
+            "current" => "last".to_owned(),
+            "total" => "sum".to_owned(),
+            "name" => String::new(),
+            other => other.to_owned(),
+        };
+        self.shows(&calc);
+        let maps =
+            ["/valueMaps", "/rangeMaps"].into_iter().filter_map(|maps| self.panel.pointer(maps)?.as_array());
+        self.mappings(maps.flatten().collect());
+        let none = json!(self.text_at("/nullText"));
+        self.text_shown(Some(&none));
+        if self.text_at("/valueName") == "name" {
+            self.set("text_mode", json!("name"));
+        }
+    }
+
+    fn unit(&mut self, id: &str) {
+        match unit::read(id) {
+            Unit::Plain(unit) if unit.is_empty() => {}
+            Unit::Plain(unit) => self.set("unit", json!(unit)),
+            Unit::Unknown => self.lost.say(format!("the unit “{id}”")),
+        }
+    }
+
+    fn decimals(&mut self, decimals: Option<f64>) {
+        match decimals {
+            Some(decimals) if (0.0..=6.0).contains(&decimals) => self.set("decimals", json!(decimals as u8)),
+            Some(decimals) => self.lost.say(format!("{decimals} decimals")),
+            None => {}
+        }
+    }
+
+    fn thresholds(&mut self, found: Thresholds) {
+        let below = found.warn_below.is_some() || found.alert_below.is_some();
+        if below && self.widget.kind.field("warn_below").is_none() {
+            self.lost.say("thresholds below which it warns");
+            return;
+        }
+        self.number("warn_below", found.warn_below);
+        self.number("alert_below", found.alert_below);
+        self.number("warn_at", found.warn_at);
+        self.number("alert_at", found.alert_at);
+    }
+
+    /// Words for single values.
+    fn mappings(&mut self, all: Vec<&Value>) {
+        let lines = mappings::read(&all, &mut self.lost);
+        match lines.is_empty() {
+            true => {}
+            false if self.widget.kind.field("mappings").is_none() => self.lost.say("words for values"),
+            false => self.set("mappings", json!(lines)),
+        }
+    }
+
+    /// What stands where there is no value, and whether the name or the value of a series shows.
+    fn text_shown(&mut self, no_value: Option<&Value>) {
+        let no_value = match no_value {
+            Some(Value::String(text)) => text.trim().to_owned(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        match no_value.is_empty() {
+            true => {}
+            false if self.widget.kind.field("no_value").is_none() => {
+                self.lost.say(format!("“{no_value}” where there is no value"));
+            }
+            false => self.set("no_value", json!(no_value)),
+        }
+        match self.text_at("/options/textMode").as_str() {
+            mode @ ("name" | "value" | "value_and_name") => self.set("text_mode", json!(mode)),
+            "none" => self.lost.say("neither names nor values (both show)"),
+            _ => {}
+        }
+    }
+
+    /// Which value of a course shows, by Grafana's name for it.
+    fn shows(&mut self, calc: &str) {
+        if self.widget.kind.field("shows").is_none() {
+            return;
+        }
+        match calc {
+            "" | "last" | "lastNotNull" | "current" => {}
+            "mean" | "min" | "max" | "sum" => self.set("shows", json!(calc)),
+            other => self.lost.say(format!("the value “{other}” (the last shows)")),
+        }
+    }
+}
+
+/// True for what is set of single series and only for the eye, and for the name that it is set by.
+fn is_look(property: &str) -> bool {
+    let now = property.strip_prefix("custom.").is_some_and(|name| {
+        !matches!(name, "axisPlacement" | "transform" | "stacking" | "drawStyle" | "scaleDistribution")
+            && !name.starts_with("axisSoft")
+    });
+    let old = [
+        "alias",
+        "color",
+        "dashes",
+        "dashLength",
+        "spaceLength",
+        "fill",
+        "fillBelowTo",
+        "fillGradient",
+        "hiddenSeries",
+        "hideTooltip",
+        "legend",
+        "linewidth",
+        "nullPointMode",
+        "pointradius",
+        "points",
+        "steppedLine",
+        "zindex",
+    ];
+    now || old.contains(&property)
+}
+
+/// A number, or a text that is one, as old forms keep it.
+fn as_number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::String(text) => text.trim().parse::<f64>().ok()?,
+        other => other.as_f64()?,
+    };
+    number.is_finite().then_some(number)
+}
