@@ -3,11 +3,13 @@
 
 pub mod locale;
 mod numbers;
+mod units;
 
 use crate::dashboard::Kind;
 use crate::dashboard::number::grouped;
 
-pub use numbers::{Figure, NO_VALUE, UNITS, axis, axis_steps, figure, in_words};
+pub use numbers::{Figure, NO_VALUE, axis, axis_steps, figure, in_words};
+pub use units::UNITS;
 
 /// How long ago something was: `now`, `40 s`, `5 min`, `3 h`, `12 d`.
 pub fn span(ms: u64) -> String {

@@ -1,6 +1,10 @@
-//! Values in their units: bytes, bits, durations, percent, rates, and plain numbers with a prefix.
+//! Values in their units, as people read them: never a zero, a whole or the next unit that they are not.
+
+use std::collections::HashSet;
 
 use super::locale;
+use super::units::{DAY, HOUR, MINUTE, Measure, SECOND, Scale};
+use crate::app::time::words;
 
 /// A number and the unit that stands beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,144 +15,35 @@ pub struct Figure {
 
 /// What shows where there is no value.
 pub const NO_VALUE: &str = "–";
-
-/// Units that are offered, with what they do. Any other word is a unit too.
-pub const UNITS: [(&str, &str); 18] = [
-    ("%", "percent, 0 to 100"),
-    ("0-1", "percent, 0 to 1"),
-    ("bytes", "KiB, MiB, GiB"),
-    ("decbytes", "kB, MB, GB"),
-    ("bits", "kbit, Mbit, Gbit"),
-    ("bytes/s", "KiB/s, MiB/s"),
-    ("decbytes/s", "kB/s, MB/s"),
-    ("bits/s", "kbit/s, Mbit/s"),
-    ("ns", "a duration, in nanoseconds"),
-    ("us", "a duration, in microseconds"),
-    ("ms", "a duration, in milliseconds"),
-    ("s", "a duration, in seconds"),
-    ("min", "a duration, in minutes"),
-    ("h", "a duration, in hours"),
-    ("/s", "a rate"),
-    ("req/s", "requests per second"),
-    ("W", "with prefixes: mW, kW, MW"),
-    ("Hz", "with prefixes: kHz, MHz"),
-];
-
-const IEC: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-const DECIMAL: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-const BITS: [&str; 6] = ["bit", "kbit", "Mbit", "Gbit", "Tbit", "Pbit"];
-const PREFIXES: [&str; 6] = ["", "k", "M", "G", "T", "P"];
-/// Units that take prefixes in both directions, tight at their front.
-const SI: [&str; 9] = ["V", "A", "W", "Wh", "J", "Hz", "Pa", "g", "m"];
-/// Steps of durations, in milliseconds.
-const MS: f64 = 1.0;
-const SECOND: f64 = 1000.0;
-const MINUTE: f64 = 60.0 * SECOND;
-const HOUR: f64 = 60.0 * MINUTE;
-const DAY: f64 = 24.0 * HOUR;
 /// Digits after the point that anybody reads.
-const MOST_PLACES: usize = 6;
+const MOST_PLACES: usize = 8;
+/// Digits after the point that tell labels of an axis apart, at most: a number has no more.
+const MOST_AXIS_PLACES: usize = 15;
+/// Below this a number has an exponent, as `1e-7`, and from the other one on.
+const TINY: f64 = 1e-6;
+const HUGE: f64 = 1e21;
+/// What counting leaves of a whole: a number this near is one.
+const NOISE: f64 = 1e-12;
 
-/// How values of a unit are written.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Measure<'a> {
-    /// With a factor, and `%`.
-    Percent(f64),
-    /// In steps of a base, each with a name.
-    Steps(f64, [&'static str; 6]),
-    /// So many milliseconds each.
-    Duration(f64),
-    /// With prefixes from `n` to `P`.
-    Si(&'a str),
-    /// Anything that is counted, with `k` and `M` from ten thousand on.
-    Counted(&'a str),
-}
-
-impl<'a> Measure<'a> {
-    /// What a unit means, and `/s` or the like where it is a rate.
-    fn of(unit: &'a str) -> (Self, &'a str) {
-        let unit = match unit {
-            "percent" => "%",
-            "percentunit" => "0-1",
-            "Bps" => "bytes/s",
-            "bps" => "bits/s",
-            "ops" => "ops/s",
-            "rps" | "reqps" => "req/s",
-            "hertz" => "Hz",
-            "short" | "none" => "",
-            unit => unit,
-        };
-        let (base, rate) = match unit.rfind('/') {
-            Some(at) if at > 0 => unit.split_at(at),
-            _ => (unit, ""),
-        };
-        let measure = match base {
-            "%" => Self::Percent(1.0),
-            "0-1" => Self::Percent(100.0),
-            "bytes" | "B" => Self::Steps(1024.0, IEC),
-            "decbytes" => Self::Steps(1000.0, DECIMAL),
-            "bits" | "bit" => Self::Steps(1000.0, BITS),
-            "ns" => Self::Duration(MS / 1e6),
-            "us" | "µs" => Self::Duration(MS / 1e3),
-            "ms" => Self::Duration(MS),
-            "s" => Self::Duration(SECOND),
-            "min" => Self::Duration(MINUTE),
-            "h" => Self::Duration(HOUR),
-            "d" => Self::Duration(DAY),
-            si if SI.contains(&si) => Self::Si(si),
-            _ => return (Self::Counted(unit), ""),
-        };
-        (measure, rate)
-    }
-}
-
-/// What values of about one size are multiplied with, and what stands beside them.
-#[derive(Clone, Debug, PartialEq)]
-struct Scale {
-    factor: f64,
-    unit: String,
-}
-
-impl Scale {
-    /// The scale in which a value of this size reads well.
-    fn of(size: f64, unit: &str) -> Self {
-        let size = size.abs();
-        let (measure, rate) = Measure::of(unit);
-        let (factor, name) = match measure {
-            Measure::Percent(factor) => (factor, "%".to_owned()),
-            Measure::Steps(base, names) => {
-                let (factor, name) = step(size, base, &names);
-                (factor, name.to_owned())
-            }
-            Measure::Duration(ms) => {
-                let (of, name) = duration(size * ms, unit);
-                (ms / of, name.to_owned())
-            }
-            Measure::Si(name) => {
-                let (factor, prefix) = prefix(size);
-                (factor, format!("{prefix}{name}"))
-            }
-            Measure::Counted(name) if size < 10_000.0 => (1.0, name.to_owned()),
-            Measure::Counted(name) => {
-                let (factor, prefix) = step(size, 1000.0, &PREFIXES);
-                let tight = name.is_empty() || name.starts_with('/');
-                (factor, if tight { format!("{prefix}{name}") } else { format!("{prefix} {name}") })
-            }
-        };
-        Self { factor, unit: format!("{name}{rate}") }
-    }
-}
-
-/// Formats a value in a unit, one of [`UNITS`] or any other word.
+/// Formats a value in a unit, one of [`UNITS`](super::UNITS) or any other word.
 ///
 /// `decimals` fixes the digits after the point; without it there are about three significant ones.
 pub fn figure(value: f64, unit: &str, decimals: Option<usize>) -> Figure {
     if !value.is_finite() {
         return Figure { number: NO_VALUE.to_owned(), unit: String::new() };
     }
-    let Scale { factor, unit } = Scale::of(value, unit);
-    let scaled = value * factor;
-    Figure { number: digits(scaled, decimals.unwrap_or_else(|| places(scaled))), unit }
+    let scale = Scale::of(value, unit);
+    let number = match Measure::of(unit).0 {
+        Measure::Date => moment(value),
+        _ => {
+            let scaled = without_noise(scale.scaled(value));
+            match decimals {
+                Some(places) => digits(below(scaled, places, scale.limit), places),
+                None => written(scaled, scale.limit),
+            }
+        }
+    };
+    Figure { number, unit: scale.unit }
 }
 
 /// The figure as one string, for labels and tables.
@@ -160,30 +55,49 @@ pub fn in_words(value: Option<f64>, unit: &str, decimals: Option<usize>) -> Stri
 
 /// Labels for the values of an axis: all in one scale, with as many digits as tell them apart.
 pub fn axis(values: &[f64], unit: &str) -> Vec<String> {
+    if Measure::of(unit).0 == Measure::Date {
+        return values.iter().map(|value| in_words(Some(*value), unit, None)).collect();
+    }
     let most = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-    let Scale { factor, unit } = Scale::of(most, unit);
-    let step = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(f64::INFINITY, f64::min) * factor;
+    let scale = Scale::of(most, unit);
+    let scaled: Vec<f64> = values.iter().map(|value| scale.scaled(*value)).collect();
+    let step = scaled.windows(2).map(|pair| (pair[1] - pair[0]).abs()).filter(|step| *step > 0.0);
+    let step = step.fold(f64::INFINITY, f64::min);
+    let label = |number: String| joined(&number, &scale.unit);
+    if step < TINY && scaled.iter().all(|value| value.abs() < TINY) {
+        return scaled.iter().map(|value| label(written(*value, scale.limit))).collect();
+    }
     let enough = |places: &usize| {
         let fine = step * 10f64.powi(*places as i32);
         fine >= 1.0 && (fine - fine.round()).abs() < fine * 1e-3
     };
-    let places = if step.is_finite() { (0..MOST_PLACES).find(enough).unwrap_or(MOST_PLACES) } else { 2 };
-    values.iter().map(|value| joined(&digits(value * factor, places), &unit)).collect()
+    let places = if step.is_finite() { (0..6).find(enough).unwrap_or(6) } else { 2 };
+    let different: HashSet<u64> = values.iter().map(|value| value.to_bits()).collect();
+    // Steps that are no round numbers may need more digits.
+    for places in places..=MOST_AXIS_PLACES {
+        let labels: Vec<String> = scaled.iter().map(|value| label(digits(*value, places))).collect();
+        if labels.iter().collect::<HashSet<_>>().len() >= different.len() {
+            return labels;
+        }
+    }
+    scaled.iter().map(|value| label(value.to_string())).collect()
 }
 
 /// What an axis of a unit steps by: halves of its names rather than of tens; `None` where tens are right.
 pub fn axis_steps(unit: &str) -> Option<Vec<f64>> {
+    let times = |ms: f64| {
+        let tens = (-6..3).flat_map(|n| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(n)));
+        let seconds = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0].map(|n| n * SECOND);
+        let minutes = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0].map(|n| n * MINUTE);
+        let hours = [1.0, 2.0, 4.0, 6.0, 12.0].map(|n| n * HOUR);
+        let days = (0..5).flat_map(|n| [1.0, 2.0, 5.0].map(|digit| digit * DAY * 10f64.powi(n)));
+        let all = tens.chain(seconds).chain(minutes).chain(hours).chain(days);
+        Some(all.map(|step| step / ms).collect())
+    };
     match Measure::of(unit).0 {
-        Measure::Steps(1024.0, _) => Some((0..56).map(|n| 2f64.powi(n)).collect()),
-        Measure::Duration(ms) => {
-            let tens = (-6..3).flat_map(|n| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(n)));
-            let seconds = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0].map(|n| n * SECOND);
-            let minutes = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0].map(|n| n * MINUTE);
-            let hours = [1.0, 2.0, 4.0, 6.0, 12.0].map(|n| n * HOUR);
-            let days = (0..5).flat_map(|n| [1.0, 2.0, 5.0].map(|digit| digit * DAY * 10f64.powi(n)));
-            let all = tens.chain(seconds).chain(minutes).chain(hours).chain(days);
-            Some(all.map(|step| step / ms).collect())
-        }
+        Measure::Steps { base: 1024.0, .. } => Some((0..56).map(|n| 2f64.powi(n)).collect()),
+        Measure::Duration(ms) => times(ms),
+        Measure::Date => times(1.0),
         _ => None,
     }
 }
@@ -193,59 +107,94 @@ fn joined(number: &str, unit: &str) -> String {
     if tight { format!("{number}{unit}") } else { format!("{number} {unit}") }
 }
 
-fn step<'a>(size: f64, base: f64, names: &[&'a str]) -> (f64, &'a str) {
-    let (mut factor, mut step) = (1.0, 0);
-    while size * factor >= base && step + 1 < names.len() {
-        factor /= base;
-        step += 1;
+/// A number with about three significant digits, and more where fewer would round it up to a whole or to the
+/// limit, or would make it zero.
+fn written(value: f64, limit: f64) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(TINY..HUGE).contains(&size) {
+        return with_exponent(value);
     }
-    (factor, names[step])
+    let least = places(size);
+    let falsely_whole = |places: usize| {
+        let shown = rounded(size, places);
+        let more_digits = || shown.log10().floor() > size.log10().floor();
+        shown > size && shown.fract() == 0.0 && (least > 0 || shown >= limit || more_digits())
+    };
+    match (least..=MOST_PLACES).find(|places| !falsely_whole(*places)) {
+        Some(places) => digits(value, places),
+        None => digits(cut(value, MOST_PLACES), MOST_PLACES),
+    }
 }
 
-fn prefix(size: f64) -> (f64, &'static str) {
-    match size {
-        0.0 => (1.0, ""),
-        size if size < 1e-6 => (1e9, "n"),
-        size if size < 1e-3 => (1e6, "µ"),
-        size if size < 1.0 => (1e3, "m"),
-        size => step(size, 1000.0, &PREFIXES),
-    }
-}
-
-/// The milliseconds of the unit in which a duration reads well, and its name. Nothing at all reads as it
-/// was given.
-fn duration(ms: f64, given: &str) -> (f64, &'static str) {
-    if ms == 0.0 {
-        return if matches!(given, "s" | "min" | "h" | "d") { (SECOND, "s") } else { (MS, "ms") };
-    }
-    match ms {
-        ms if ms < MS / 1e3 => (MS / 1e6, "ns"),
-        ms if ms < MS => (MS / 1e3, "µs"),
-        ms if ms < SECOND => (MS, "ms"),
-        ms if ms < 2.0 * MINUTE => (SECOND, "s"),
-        ms if ms < 2.0 * HOUR => (MINUTE, "min"),
-        ms if ms < 2.0 * DAY => (HOUR, "h"),
-        _ => (DAY, "d"),
-    }
+/// A value that these digits do not round up to the limit.
+fn below(value: f64, places: usize, limit: f64) -> f64 {
+    let reaches = value.abs() < limit && rounded(value.abs(), places) >= limit;
+    if reaches { cut(value, places) } else { value }
 }
 
 /// Digits after the point for about three significant ones in all.
-fn places(value: f64) -> usize {
-    match value.abs() {
-        size if size >= 100.0 || size.fract() < 1e-9 => 0,
+fn places(size: f64) -> usize {
+    match size {
+        size if size >= 100.0 || size.fract() == 0.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 0.1 => 2,
         size if size >= 0.01 => 3,
         size if size >= 0.001 => 4,
+        size if size >= 1e-4 => 6,
+        size if size >= 1e-5 => 7,
         _ => MOST_PLACES,
     }
 }
 
+/// A whole number instead of one that differs from it by what counting leaves.
+fn without_noise(value: f64) -> f64 {
+    let whole = value.round();
+    if (value - whole).abs() <= whole.abs() * NOISE { whole } else { value }
+}
+
+/// The nearest value with so many digits, halves away from zero.
+fn rounded(value: f64, places: usize) -> f64 {
+    let tens = 10f64.powi(places as i32);
+    let many = value * tens;
+    // A number this large has no digits after the point.
+    if many.abs() < 9e15 { many.round() / tens } else { value }
+}
+
+/// The nearest value to zero with so many digits.
+fn cut(value: f64, places: usize) -> f64 {
+    let tens = 10f64.powi(places as i32);
+    (value * tens).trunc() / tens
+}
+
 fn digits(value: f64, places: usize) -> String {
-    let places = places.min(MOST_PLACES);
+    let value = rounded(value, places);
     // What reads as zero has no sign.
-    let value = if (value.abs() * 10f64.powi(places as i32)).round() == 0.0 { 0.0 } else { value };
+    let value = if value == 0.0 { 0.0 } else { value };
+    if value.abs() >= HUGE {
+        return with_exponent(value);
+    }
     locale::digits(value, places).unwrap_or_else(|| plain(value, places))
+}
+
+/// Three significant digits and an exponent, as `1e-7` or `3.3e-8`.
+fn with_exponent(value: f64) -> String {
+    let text = format!("{value:.2e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) => {
+            format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
+        }
+        None => text,
+    }
+}
+
+/// Unix milliseconds as a date and a time of day, by the clock of whoever reads it.
+fn moment(ms: f64) -> String {
+    /// The end of the last year that has four digits.
+    const LAST_MS: f64 = 253_402_300_799_999.0;
+    match (0.0..=LAST_MS).contains(&ms) {
+        true => words::for_input(ms as u64).replace('T', " "),
+        false => digits(ms, 0),
+    }
 }
 
 /// As the server writes it, and a browser until the page is awake.
@@ -270,6 +219,7 @@ fn plain(value: f64, places: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::format::UNITS;
 
     #[test]
     fn figures_read_well_in_their_units() {
@@ -287,6 +237,7 @@ mod tests {
             (1_500_000.0, "decbytes", None, "1.50 MB"),
             (1_500_000.0, "bits/s", None, "1.50 Mbit/s"),
             (2_000.0, "bps", None, "2 kbit/s"),
+            (2_000.0, "Bps", None, "2 kB/s"),
             (182.4, "ms", None, "182 ms"),
             (0.42, "ms", None, "420 µs"),
             (250.0, "ns", None, "250 ns"),
@@ -301,10 +252,78 @@ mod tests {
             (2_300.0, "W", None, "2.30 kW"),
             (0.002, "A", None, "2 mA"),
             (f64::NAN, "ms", None, "–"),
+            // One prefix, never two: a unit may have one already.
+            (65_536.0, "MB", None, "65.5 GB"),
+            (1_234.5, "kB/s", None, "1.23 MB/s"),
+            (65_536.0, "MiB", None, "64 GiB"),
+            (10_000.0, "kbit/s", None, "10 Mbit/s"),
+            (65_536.0, "binbits", None, "64 Kibit"),
+            (0.000_42, "MB", None, "420 B"),
+            (0.0, "MB", None, "0 MB"),
+            (43_210.0, "kW", None, "43.2 MW"),
+            (0.5, "kW", None, "500 W"),
+            (1e12, "Hz", None, "1 THz"),
+            (1e-13, "V", None, "100 fV"),
+            (1_500.0, "MH/s", None, "1.50 GH/s"),
+            // Plain numbers keep their digits.
+            (43_210.0, "none", None, "43,210"),
+            (43_210.0, "°C", None, "43,210 °C"),
+            (43_210.0, "connections", None, "43,210 connections"),
+            (43_210.0, "km/h", None, "43,210 km/h"),
+            (1e15, "none", None, "1,000,000,000,000,000"),
+            (1e24, "none", None, "1e24"),
+            // What is not zero does not read as zero.
+            (1e-7, "none", None, "1e-7"),
+            (-3.3e-8, "", None, "-3.3e-8"),
+            (0.000_012, "%", None, "0.0000120 %"),
+            // What is not whole does not read as a whole above it.
+            (99.9996, "%", None, "99.9996 %"),
+            (0.999_999_999, "0-1", None, "99.9999999 %"),
+            (99.999_999_999, "%", None, "99.99999999 %"),
+            (99.97, "%", Some(1), "99.9 %"),
+            (99.7, "%", Some(0), "99 %"),
+            (100.0, "%", Some(1), "100.0 %"),
+            (100.04, "%", None, "100 %"),
+            (0.1 + 0.2 + 0.7, "", None, "1"),
+            (1.999, "s", None, "1.999 s"),
+            (999.96, "", None, "999.96"),
+            (9_999.7, "", None, "9,999.7"),
+            // Nor does it pass its prefix.
+            (1_048_576.0, "bytes", None, "1 MiB"),
+            (1_048_300.0, "bytes", None, "1,023.7 KiB"),
+            (1_048_300.0, "bytes", Some(0), "1,023 KiB"),
+            (999_999.0, "decbytes", None, "999.999 kB"),
+            (1_099_511_627_776.0, "bytes", None, "1 TiB"),
+            // Moments.
+            (1e12, "date", None, "2001-09-09 01:46:40"),
+            (1_709_164_800_000.0, "date", None, "2024-02-29 00:00:00"),
+            (-1.0, "date", None, "-1"),
         ] {
             assert_eq!(in_words(Some(value), unit, decimals), expected, "{value} {unit}");
         }
         assert_eq!(in_words(None, "ms", None), NO_VALUE);
+    }
+
+    #[test]
+    fn no_figure_is_rounded_to_what_it_is_not() {
+        for (unit, _) in UNITS {
+            if unit == "date" {
+                continue;
+            }
+            for exponent in -14..18 {
+                for digits in [1.0, 1.000_4, 1.023_999, 4.321, 9.994, 9.996, 9.999_96] {
+                    let value = digits * 10f64.powi(exponent);
+                    let Figure { number, .. } = figure(value, unit, None);
+                    let read: f64 = number.replace(',', "").parse().expect("a number");
+                    let scaled = without_noise(Scale::of(value, unit).scaled(value));
+                    assert!(read > 0.0, "{value} {unit} reads as {number}");
+                    assert!((read - scaled).abs() <= scaled * 0.05, "{value} {unit} reads as {number}");
+                    let crossed = read > scaled
+                        && (read >= Scale::of(value, unit).limit || scaled < 100.0 && read.fract() == 0.0);
+                    assert!(!crossed, "{value} {unit} reads as {number}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -317,11 +336,23 @@ mod tests {
         assert_eq!(axis(&[0.0, 1_800.0, 3_600.0, 7_200.0], "s"), ["0.0 h", "0.5 h", "1.0 h", "2.0 h"]);
         assert_eq!(axis(&[7.0], ""), ["7.00"]);
         assert_eq!(axis(&[], ""), Vec::<String>::new());
+        assert_eq!(axis(&[0.0, 1e-7, 2e-7], ""), ["0", "1e-7", "2e-7"]);
+        assert_eq!(axis(&[1e9, 1e9 + 1.0], ""), ["1.000000000 G", "1.000000001 G"]);
+        for (values, unit) in [
+            (vec![0.000_000_1, 0.000_1, 1.0], ""),
+            (vec![1e9, 1e9 + 0.25, 1e9 + 0.5], "bytes"),
+            (vec![99.999_999, 99.999_999_5, 100.0], "%"),
+            (vec![1e300, 1.000_000_1e300], "none"),
+            (vec![1e12, 1e12 + 1_000.0], "date"),
+        ] {
+            let labels = axis(&values, unit);
+            assert_eq!(labels.iter().collect::<HashSet<_>>().len(), values.len(), "{labels:?}");
+        }
     }
 
     #[test]
     fn steps_of_an_axis_are_those_of_its_unit_and_grow() {
-        for unit in ["bytes", "bytes/s", "s", "ms", "h"] {
+        for unit in ["bytes", "bytes/s", "MiB", "s", "ms", "h", "date"] {
             let steps = axis_steps(unit).expect("these units have steps of their own");
             assert!(steps.windows(2).all(|pair| pair[0] < pair[1]), "{unit}: {steps:?}");
         }

@@ -125,6 +125,7 @@ impl Draft<'_> {
             unit if unit.is_empty() => self.text_at("/y_formats/0"),
             unit => unit,
         };
+        let unit = if unit.is_empty() { "short".to_owned() } else { unit };
         self.unit(&unit);
         let decimals = self.at("/decimals").and_then(as_number);
         self.decimals(decimals);
@@ -237,7 +238,10 @@ impl Draft<'_> {
         match unit::read(id) {
             Unit::Plain(unit) if unit.is_empty() => {}
             Unit::Plain(unit) => self.set("unit", json!(unit)),
-            Unit::Unknown => self.lost.say(format!("the unit “{id}”")),
+            Unit::Words(words) if self.widget.kind.field("mappings").is_some() => {
+                self.set("mappings", json!(words));
+            }
+            Unit::Words(_) | Unit::Unknown => self.lost.say(format!("the unit “{id}”")),
         }
     }
 
@@ -263,7 +267,11 @@ impl Draft<'_> {
 
     /// Words for single values.
     fn mappings(&mut self, all: Vec<&Value>) {
-        let lines = mappings::read(&all, &mut self.lost);
+        let own = mappings::read(&all, &mut self.lost);
+        // Before those that the unit stands for: the first line that fits counts.
+        let of_unit = self.widget.text_option("mappings").to_owned();
+        let lines =
+            [own, of_unit].into_iter().filter(|lines| !lines.is_empty()).collect::<Vec<_>>().join("\n");
         match lines.is_empty() {
             true => {}
             false if self.widget.kind.field("mappings").is_none() => self.lost.say("words for values"),

@@ -256,6 +256,23 @@ fn what_stands_where_there_is_no_value_comes_over() {
 }
 
 #[test]
+fn units_and_words_as_units_come_over() {
+    let (imported, said) = imported(include_str!("units.json"));
+    for (title, unit) in
+        [("decmbytes", "MB"), ("mbytes", "MiB"), ("connections", "connections"), ("none", "none")]
+    {
+        assert_eq!(titled(&imported, title).text_option("unit"), unit, "{title}");
+    }
+    assert_eq!(said, Vec::<String>::new());
+    let (imported, said) =
+        read(&json!({ "panels": [{ "type": "stat", "title": "On", "targets": [{ "expr": "up" }],
+        "fieldConfig": { "defaults": { "unit": "bool_on_off", "mappings": [
+            { "type": "value", "options": { "2": { "text": "Half" } } } ] } } }] }));
+    assert_eq!(titled(&imported, "On").text_option("mappings"), "2 = Half\n0 = Off\n.. = On");
+    assert_eq!(said, Vec::<String>::new());
+}
+
+#[test]
 fn a_number_that_shows_a_name_says_so() {
     let (imported, said) = imported(include_str!("name.json"));
     assert_eq!(titled(&imported, "Version").options["text_mode"], json!("name"));
