@@ -85,6 +85,30 @@ test("two people tick, write and order the items of a checklist at once", async 
   expect((await server.read((await ada.page.url()).split("/d/")[1])).dashboard.widgets[widget].kind).toBe("checklist");
 });
 
+test("a number shows each series, and words for values while they are typed", async ({ server, arrive }) => {
+  const { ada, grace, widget } = await both(server, arrive, "Each", "stat");
+  await options(ada, widget);
+  await paste(ada, ENDPOINTS);
+  const numbers = (person: Person) => person.widget(widget).getByTestId("stats").locator("li");
+  await expect(numbers(grace)).toHaveCount(0);
+  await ada.page.getByTestId("field-each").check();
+  await expect(numbers(grace)).toHaveCount(2);
+  await expect(numbers(grace).nth(0)).toContainText("p95");
+  await expect(numbers(grace).nth(0)).toContainText("90");
+
+  const words = ada.page.getByTestId("field-mappings");
+  await words.fill("90 = [alert] Slow");
+  await expect(numbers(grace).nth(0)).toContainText("Slow");
+  await expect(numbers(grace).nth(0)).toHaveAttribute("data-level", "alert");
+  await words.press("ControlOrMeta+Enter");
+  await ada.saved();
+
+  await ada.page.getByTestId("field-alert_below").fill("1");
+  await ada.page.getByTestId("field-alert_below").press("Enter");
+  await expect(numbers(grace).nth(1)).toHaveAttribute("data-level", "alert");
+  expect(await violations(grace.page)).toEqual([]);
+});
+
 test("an option shows on both pages while it is typed, and is there once it is saved", async ({ server, arrive }) => {
   const { ada, grace, widget } = await both(server, arrive, "Options", "stat");
   const unit = (person: Person) => person.widget(widget).locator(".unit");

@@ -484,6 +484,26 @@ mod tests {
             "content",
             "mode",
             "html",
+            "elements",
+            "layout",
+            "spec",
+            "items",
+            "tabs",
+            "element",
+            "GridLayout",
+            "GridLayoutRow",
+            "AutoGridLayout",
+            "RowsLayout",
+            "TabsLayout",
+            "Panel",
+            "vizConfig",
+            "group",
+            "data",
+            "queries",
+            "variables",
+            "mappings",
+            "options",
+            "interval",
         ]);
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -504,11 +524,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_document_reads_or_says_why_not(inner in any_json(), shape in 0..4) {
+        fn any_document_reads_or_says_why_not(inner in any_json(), shape in 0..6) {
             let document = match shape {
                 0 => inner,
                 1 => json!({ "lockstep": 1, "title": inner, "settings": inner, "widgets": [inner, { "kind": "note", "frame": inner, "text": inner, "options": inner }] }),
                 2 => json!({ "panels": [inner, { "type": "timeseries", "gridPos": inner, "targets": [inner, { "expr": inner }], "fieldConfig": inner }], "templating": { "list": [inner, { "name": "a", "type": "custom", "query": inner }] }, "time": inner }),
+                3 => json!({ "elements": { "x": inner, "y": { "kind": "Panel", "spec": { "vizConfig": { "kind": "stat", "spec": inner }, "data": { "spec": { "queries": [{ "spec": inner }] } } } } }, "layout": { "kind": "AutoGridLayout", "spec": { "maxColumnCount": inner, "items": [inner, { "kind": "a", "spec": { "element": { "name": "y" } } }] } }, "variables": [{ "kind": "QueryVariable", "spec": inner }], "timeSettings": inner }),
+                4 => json!({ "elements": inner, "layout": { "kind": "TabsLayout", "spec": { "tabs": [{ "kind": "TabsLayoutTab", "spec": { "title": "x", "layout": inner } }, { "kind": "t", "spec": inner }] } }, "annotations": inner }),
                 _ => json!({ "rows": [inner, { "panels": [inner, { "type": "graph", "span": inner, "targets": [inner] }] }], "refresh": inner }),
             };
             if let Ok(Imported { dashboard, .. }) = import(&document, &choices()) {

@@ -106,6 +106,13 @@ impl WidgetSignals {
         }
     }
 
+    /// True where it is known what there is, tracked: the source has answered and did not fail, or the data are
+    /// the widget's own.
+    pub fn answered(self) -> bool {
+        let data = self.data.read();
+        *self.pasted.read() != Pasted::No || (data.received_at > 0 && data.error.is_none())
+    }
+
     /// As [`Self::series`], without waking the reader when there are others.
     pub fn series_untracked<T>(self, read: impl FnOnce(&[Series]) -> T) -> T {
         untrack(|| self.series(read))

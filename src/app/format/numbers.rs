@@ -1,6 +1,7 @@
 //! Values in their units, as people read them: never a zero, a whole or the next unit that they are not.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use super::locale;
 use super::units::{DAY, HOUR, MINUTE, Measure, SECOND, Scale};
@@ -49,8 +50,13 @@ pub fn figure(value: f64, unit: &str, decimals: Option<usize>) -> Figure {
 /// The figure as one string, for labels and tables.
 pub fn in_words(value: Option<f64>, unit: &str, decimals: Option<usize>) -> String {
     let Some(value) = value else { return NO_VALUE.to_owned() };
-    let Figure { number, unit } = figure(value, unit, decimals);
-    joined(&number, &unit)
+    figure(value, unit, decimals).to_string()
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&joined(&self.number, &self.unit))
+    }
 }
 
 /// Labels for the values of an axis: all in one scale, with as many digits as tell them apart.

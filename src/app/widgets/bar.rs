@@ -6,7 +6,6 @@ use leptos::prelude::*;
 use super::empty::Empty;
 use super::values;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
-use crate::app::format;
 use crate::dashboard::Widget;
 use crate::sync::protocol::Series;
 
@@ -34,7 +33,7 @@ fn bars(series: &[Series], widget: &Widget) -> Vec<Bar> {
         Bar {
             name: one.name.clone(),
             short,
-            words: format::in_words(*value, widget.text_option("unit"), values::decimals(widget)),
+            words: values::words(*value, widget),
             from,
             long: to - from,
             level: values::level(*value, widget),

@@ -22,11 +22,13 @@ struct Hint {
     feed: Option<String>,
 }
 
-/// What a widget without a value says; `query` is its query with the dashboard's variables in it.
-fn hint(widget: &Widget, query: &str, pasted: &Pasted) -> Hint {
+/// What a widget without a value says; `query` is its query with the dashboard's variables in it. What it has to
+/// say of no value is true only where the source has answered.
+fn hint(widget: &Widget, query: &str, pasted: &Pasted, answered: bool) -> Hint {
     let only = |says: &str| Hint { says: says.to_owned(), feed: None };
     match (widget.text_option("source"), pasted) {
         (_, Pasted::Broken(why)) => only(why),
+        _ if answered && !widget.text_option("no_value").is_empty() => only(widget.text_option("no_value")),
         (TABLE, _) if widget.text_option("data").trim().is_empty() => {
             only("Paste a table into the options: CSV with a header, or a JSON array of objects.")
         }
@@ -82,7 +84,7 @@ pub fn Empty(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
         bare.get().then(|| {
             signals.shown.with(|widget| {
                 let query = with_variables(&store.settings.read(), widget.text_option("query"));
-                hint(widget, &query, &signals.pasted.read())
+                hint(widget, &query, &signals.pasted.read(), signals.answered())
             })
         })
     });
@@ -118,16 +120,23 @@ mod tests {
     #[test]
     fn an_empty_widget_says_what_to_do() {
         let mut widget = Widget::new(Kind::Stat, "", Frame::default());
-        let feed = |widget: &Widget| hint(widget, widget.text_option("query"), &Pasted::No).feed;
+        let feed = |widget: &Widget| hint(widget, widget.text_option("query"), &Pasted::No, true).feed;
         assert_eq!(feed(&widget).as_deref(), Some("orders"));
         widget.options.insert("query".to_owned(), "sales, server.cpu".into());
         assert_eq!(feed(&widget).as_deref(), Some("sales"));
         widget.options.insert("query".to_owned(), "server.cpu".into());
         assert_eq!(feed(&widget), None);
         widget.options.insert("source".to_owned(), "main".into());
-        assert!(hint(&widget, "up", &Pasted::No).says.starts_with("The query gave"));
+        assert!(hint(&widget, "up", &Pasted::No, true).says.starts_with("The query gave"));
+        widget.options.insert("no_value".to_owned(), "All is well".into());
+        assert!(hint(&widget, "up", &Pasted::No, false).says.starts_with("The query gave"));
+        assert_eq!(
+            hint(&widget, "up", &Pasted::No, true),
+            Hint { says: "All is well".to_owned(), feed: None }
+        );
+        widget.options.remove("no_value");
         widget.options.insert("source".to_owned(), TABLE.into());
-        assert!(hint(&widget, "", &Pasted::No).says.starts_with("Paste a table"));
+        assert!(hint(&widget, "", &Pasted::No, true).says.starts_with("Paste a table"));
     }
 
     #[test]

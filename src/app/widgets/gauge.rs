@@ -21,6 +21,9 @@ const MIDDLE: (f64, f64) = (100.0, 96.0);
 const ARC: f64 = 76.0;
 const BANDS: f64 = 90.0;
 
+/// The options where one level ends and another begins.
+const THRESHOLDS: [&str; 4] = ["warn_at", "alert_at", "warn_below", "alert_below"];
+
 /// One gauge, as it is drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Gauge {
@@ -49,20 +52,20 @@ struct Band {
 
 fn gauges(series: &[Series], widget: &Widget) -> Vec<Gauge> {
     let shows = widget.text_option("shows");
-    let (unit, decimals) = (widget.text_option("unit"), values::decimals(widget));
+    let unit = widget.text_option("unit");
     let values: Vec<Option<f64>> =
         series.iter().take(MAX_GAUGES).map(|one| values::value(&one.points, shows)).collect();
-    let thresholds = [widget.number_option("warn_at"), widget.number_option("alert_at")];
+    let thresholds = THRESHOLDS.map(|name| widget.number_option(name));
     let reach = values.iter().chain(&thresholds).flatten().copied();
     let (min, max) = values::scale(reach, widget);
     let at = |value: f64| ((value - min) / (max - min) * 100.0).clamp(0.0, 100.0);
     let ends = (format::in_words(Some(min), unit, None), format::in_words(Some(max), unit, None));
-    let bands = bands(thresholds.map(|at_value| at_value.map(at)));
+    let bands = bands(&thresholds, (min, max), |value| values::level_by_thresholds(value, widget));
     let short = values::told_apart(&series.iter().map(|one| &*one.name).collect::<Vec<_>>());
     let gauge = |((one, value), short): ((&Series, &Option<f64>), String)| Gauge {
         name: one.name.clone(),
         short,
-        figure: format::figure(value.unwrap_or(f64::NAN), unit, decimals),
+        figure: values::figure(*value, widget),
         full: value.map_or(0.0, at),
         value: *value,
         min,
@@ -75,15 +78,29 @@ fn gauges(series: &[Series], widget: &Widget) -> Vec<Gauge> {
 }
 
 /// The bands between thresholds in percent of the scale; none where there are no thresholds.
-fn bands([warn, alert]: [Option<f64>; 2]) -> Vec<Band> {
-    if warn.is_none() && alert.is_none() {
+fn bands(
+    thresholds: &[Option<f64>],
+    (min, max): (f64, f64),
+    level: impl Fn(f64) -> &'static str,
+) -> Vec<Band> {
+    let mut edges: Vec<f64> =
+        thresholds.iter().flatten().copied().filter(|at| (min..max).contains(at)).collect();
+    if thresholds.iter().all(Option::is_none) {
         return Vec::new();
     }
-    let alert_at = alert.unwrap_or(100.0);
-    let warn_at = warn.unwrap_or(alert_at).min(alert_at);
-    let all = [(0.0, warn_at, "ok"), (warn_at, alert_at, "warn"), (alert_at, 100.0, "alert")];
-    let band = |(from, to, level)| (to > from).then_some(Band { from, to, level });
-    all.into_iter().filter_map(band).collect()
+    edges.push(min);
+    edges.sort_by(f64::total_cmp);
+    edges.dedup();
+    let at = |value: f64| (value - min) / (max - min) * 100.0;
+    let mut bands: Vec<Band> = Vec::new();
+    for (n, from) in edges.iter().enumerate() {
+        let (to, level) = (edges.get(n + 1).map_or(100.0, |next| at(*next)), level(*from));
+        match bands.last_mut() {
+            Some(last) if last.level == level => last.to = to,
+            _ => bands.push(Band { from: at(*from), to, level }),
+        }
+    }
+    bands
 }
 
 /// An SVG path along the arc, between two percents of the scale.
@@ -180,14 +197,33 @@ mod tests {
     #[test]
     fn the_bands_of_thresholds_fill_the_scale() {
         let band = |from, to, level| Band { from, to, level };
-        assert_eq!(bands([None, None]), []);
+        let of = |options: &[(&str, f64)]| {
+            let mut widget = Widget::new(Kind::Gauge, "", Frame::default());
+            widget.options.extend(options.iter().map(|(name, at)| ((*name).to_owned(), (*at).into())));
+            let thresholds = THRESHOLDS.map(|name| widget.number_option(name));
+            bands(&thresholds, (0.0, 100.0), |value| values::level_by_thresholds(value, &widget))
+        };
+        assert_eq!(of(&[]), []);
         assert_eq!(
-            bands([Some(70.0), Some(90.0)]),
+            of(&[("warn_at", 70.0), ("alert_at", 90.0)]),
             [band(0.0, 70.0, "ok"), band(70.0, 90.0, "warn"), band(90.0, 100.0, "alert")]
         );
-        assert_eq!(bands([None, Some(50.0)]), [band(0.0, 50.0, "ok"), band(50.0, 100.0, "alert")]);
-        assert_eq!(bands([Some(0.0), None]), [band(0.0, 100.0, "warn")]);
-        assert_eq!(bands([Some(90.0), Some(50.0)]), [band(0.0, 50.0, "ok"), band(50.0, 100.0, "alert")]);
+        assert_eq!(of(&[("alert_at", 50.0)]), [band(0.0, 50.0, "ok"), band(50.0, 100.0, "alert")]);
+        assert_eq!(of(&[("warn_at", 0.0)]), [band(0.0, 100.0, "warn")]);
+        assert_eq!(
+            of(&[("warn_at", 90.0), ("alert_at", 50.0)]),
+            [band(0.0, 50.0, "ok"), band(50.0, 100.0, "alert")]
+        );
+        assert_eq!(
+            of(&[("alert_below", 10.0), ("warn_below", 20.0), ("alert_at", 95.0)]),
+            [
+                band(0.0, 10.0, "alert"),
+                band(10.0, 20.0, "warn"),
+                band(20.0, 95.0, "ok"),
+                band(95.0, 100.0, "alert")
+            ]
+        );
+        assert_eq!(of(&[("alert_below", 200.0)]), [band(0.0, 100.0, "alert")], "beyond the scale");
     }
 
     #[test]

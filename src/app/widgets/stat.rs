@@ -1,6 +1,6 @@
-//! One number, big, with its recent course below and a colour past its thresholds.
+//! One number, big, with its recent course below and a colour past its thresholds; or one for each series.
 
-use crate::app::dynamic::{attr, live, memo};
+use crate::app::dynamic::{attr, each, live, memo};
 use leptos::html::Div;
 use leptos::prelude::*;
 
@@ -11,6 +11,8 @@ use crate::app::dom;
 use crate::app::format::{self, Figure};
 use crate::app::pasted::Pasted;
 use crate::app::time::words;
+use crate::dashboard::Widget;
+use crate::sync::protocol::Series;
 
 /// Points of the sparkline; more than this many pixels are not there to draw them.
 const SPARK_POINTS: usize = 120;
@@ -18,19 +20,109 @@ const SPARK_POINTS: usize = 120;
 /// quick to write and read.
 const SPARK: (f64, f64) = (3000.0, 380.0);
 
+/// Numbers of one widget: more of them nobody reads at a glance.
+const MAX_NUMBERS: usize = 60;
+
+/// One number, as it is written.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Number {
+    /// The name of its series as it is told from the others; empty where it does not show.
+    name: String,
+    figure: Figure,
+    level: &'static str,
+    /// True where there is a value.
+    has_value: bool,
+}
+
+/// The numbers of a widget: of its first series, or of each. Before the source has answered there is nothing to
+/// say of no value.
+fn numbers(series: &[Series], widget: &Widget, answered: bool) -> Vec<Number> {
+    let most = if widget.value("each") == true { MAX_NUMBERS } else { 1 };
+    let shown = &series[..series.len().min(most)];
+    let names = values::told_apart(&shown.iter().map(|one| &*one.name).collect::<Vec<_>>());
+    let mode = widget.text_option("text_mode");
+    let (shows, several) = (widget.text_option("shows"), shown.len() > 1);
+    let number = |(one, name): (&Series, String)| {
+        let value = values::value(&one.points, shows);
+        let figure = match mode {
+            // A value that is not there has no name to show for it.
+            "name" if value.is_some() => Figure { number: name.clone(), unit: String::new() },
+            _ => values::figure(value, widget),
+        };
+        let named = match mode {
+            "value" | "name" => false,
+            "value_and_name" => true,
+            _ => several,
+        };
+        let name = if named { name } else { String::new() };
+        Number { name, figure, level: values::level(value, widget), has_value: value.is_some() }
+    };
+    let unknown = || Figure { number: format::NO_VALUE.to_owned(), unit: String::new() };
+    let none = || Number {
+        figure: if answered { values::figure(None, widget) } else { unknown() },
+        level: if answered { values::level(None, widget) } else { "ok" },
+        ..Number::default()
+    };
+    match shown.is_empty() {
+        true => vec![none()],
+        false => shown.iter().zip(names).map(number).collect(),
+    }
+}
+
 #[component]
 pub fn Stat(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
-    let value = memo(move || {
-        let shows = signals.shown.with(|widget| widget.text_option("shows").to_owned());
-        signals.series(|series| values::value(&series.first()?.points, &shows))
+    let all = memo(move || {
+        let answered = signals.answered();
+        signals.shown.with(|widget| signals.series(|series| numbers(series, widget, answered)))
     });
-    let figure = memo(move || match value.get() {
-        Some(value) => signals
-            .shown
-            .with(|widget| format::figure(value, widget.text_option("unit"), values::decimals(widget))),
-        None => Figure { number: format::NO_VALUE.to_owned(), unit: String::new() },
-    });
-    let level = memo(move || signals.shown.with(|widget| values::level(value.get(), widget)));
+    let several = memo(move || all.read().len() > 1);
+    live(move || match several.get() {
+        true => view! { <Numbers all signals/> }.into_any(),
+        false => view! { <Only all signals store/> }.into_any(),
+    })
+}
+
+/// A number for each series.
+#[component]
+fn Numbers(all: Memo<Vec<Number>>, signals: WidgetSignals) -> impl IntoView {
+    let places = memo(move || (0..all.read().len()).collect::<Vec<usize>>());
+    let more = memo(move || signals.series(|series| series.len().saturating_sub(MAX_NUMBERS)));
+    let number = move |n: usize| {
+        let one = memo(move || all.read().get(n).cloned().unwrap_or_default());
+        view! {
+            <li class="stat" data-level=attr(move || one.read().level) title=attr(move || one.read().name.clone())>
+                <span class="name">{live(move || one.read().name.clone())}</span>
+                <BigNumber number=one/>
+            </li>
+        }
+    };
+    view! {
+        <div class="stats" data-testid="stats" tabindex="0" role="group" aria-label="Numbers">
+            <ul>{each(move || places.get(), usize::to_string, number)}</ul>
+            {live(move || (more.get() > 0).then(|| {
+                let says = format!("and {} more", format::count(more.get(), "series", "series"));
+                view! { <p class="quiet">{says}</p> }
+            }))}
+        </div>
+    }
+}
+
+#[component]
+fn BigNumber(number: Memo<Number>) -> impl IntoView {
+    view! {
+        <p class="figure">
+            <span class="number">{live(move || number.read().figure.number.clone())}</span>
+            " "
+            <span class="unit">{live(move || number.read().figure.unit.clone())}</span>
+            <span class="sr-only">{live(move || values::level_words(number.read().level))}</span>
+        </p>
+    }
+}
+
+/// The one number of a widget, with its course.
+#[component]
+fn Only(all: Memo<Vec<Number>>, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
+    let number = memo(move || all.read().first().cloned().unwrap_or_default());
     let delta = memo(move || {
         let (wanted, unit) = signals
             .shown
@@ -53,16 +145,19 @@ pub fn Stat(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
             signals.shown.with(|widget| (widget.number_option("min"), widget.number_option("max")));
         signals.series(|series| spark_path(series.first().map_or(&[][..], |first| &first.points), min, max))
     });
-    let empty = memo(move || value.read().is_none());
+    // What stands there in place of a value says all that there is to say.
+    let empty = memo(move || {
+        let number = number.read();
+        !number.has_value && number.figure.number == format::NO_VALUE
+    });
     view! {
-        <div class="stat" node_ref=place data-level=level>
+        <div class="stat" node_ref=place data-level=attr(move || number.read().level)>
             {live(move || empty.get().then(|| view! { <Empty signals store/> }))}
-            <p class="figure">
-                <span class="number">{live(move || figure.read().number.clone())}</span>
-                " "
-                <span class="unit">{live(move || figure.read().unit.clone())}</span>
-                <span class="sr-only">{live(move || values::level_words(level.get()))}</span>
-            </p>
+            <BigNumber number/>
+            {live(move || {
+                let name = number.read().name.clone();
+                (!name.is_empty()).then(|| view! { <p class="name">{name}</p> })
+            })}
             {live(move || delta.get().map(|(change, over)| view! {
                 <p class="delta" data-testid="stat-delta">{change}" "<small>{over}</small></p>
             }))}
@@ -128,6 +223,39 @@ fn spark_path(points: &[(u64, Option<f64>)], min: Option<f64>, max: Option<f64>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dashboard::{Frame, Kind};
+
+    #[test]
+    fn numbers_are_of_the_first_series_or_of_each() {
+        let one = |name: &str, value| Series {
+            name: name.to_owned(),
+            points: vec![(0, value)],
+            ..Series::default()
+        };
+        let series = [one("a{code=200}", Some(5.0)), one("a{code=500}", Some(9.0)), one("a{code=404}", None)];
+        let mut widget = Widget::new(Kind::Stat, "", Frame::default());
+        let reads = |widget: &Widget, series: &[Series]| {
+            let read = |one: Number| (one.name, one.figure.to_string(), one.level);
+            numbers(series, widget, true).into_iter().map(read).collect::<Vec<_>>()
+        };
+        let row = |name: &str, text: &str, level| (name.to_owned(), text.to_owned(), level);
+        assert_eq!(reads(&widget, &series), [row("", "5", "ok")]);
+        widget.options.insert("each".to_owned(), true.into());
+        widget.options.insert("alert_at".to_owned(), 9.into());
+        let all = [row("code=200", "5", "ok"), row("code=500", "9", "alert"), row("code=404", "–", "ok")];
+        assert_eq!(reads(&widget, &series), all);
+        assert_eq!(reads(&widget, &series[..1]), [row("", "5", "ok")]);
+        widget.options.insert("text_mode".to_owned(), "name".into());
+        assert_eq!(reads(&widget, &series[..1]), [row("", "a{code=200}", "ok")]);
+        assert_eq!(reads(&widget, &[]), [row("", "–", "ok")]);
+        widget.options.insert("text_mode".to_owned(), "value_and_name".into());
+        widget.options.insert("no_value".to_owned(), "0".into());
+        assert_eq!(reads(&widget, &series[2..]), [row("a{code=404}", "0", "ok")]);
+        assert_eq!(reads(&widget, &[]), [row("", "0", "ok")]);
+        assert_eq!(numbers(&[], &widget, false)[0].figure.to_string(), "–", "nobody knows yet");
+        let many = vec![one("a", Some(1.0)); MAX_NUMBERS + 1];
+        assert_eq!(reads(&widget, &many).len(), MAX_NUMBERS);
+    }
 
     #[test]
     fn a_change_is_told_in_percent_where_that_says_something() {

@@ -1,5 +1,6 @@
 //! The one value that a series comes down to, and what it means to a widget.
 
+use crate::app::format::{self, Figure};
 use crate::dashboard::Widget;
 use crate::dashboard::mapping::mapped;
 
@@ -52,14 +53,36 @@ pub fn decimals(widget: &Widget) -> Option<usize> {
     widget.options.get("decimals").and_then(serde_json::Value::as_u64).map(|decimals| decimals as usize)
 }
 
+/// How a widget writes a value: the words that it has for it, else the number in its unit; and what it has where
+/// there is none.
+pub fn figure(value: Option<f64>, widget: &Widget) -> Figure {
+    let only = |text: &str| Figure { number: text.to_owned(), unit: String::new() };
+    let words = mapped(widget.text_option("mappings"), value).map_or("", |mapped| mapped.text);
+    match value {
+        _ if !words.is_empty() => only(words),
+        Some(value) => format::figure(value, widget.text_option("unit"), decimals(widget)),
+        None if !widget.text_option("no_value").is_empty() => only(widget.text_option("no_value")),
+        None => only(format::NO_VALUE),
+    }
+}
+
+/// The same as one string.
+pub fn words(value: Option<f64>, widget: &Widget) -> String {
+    figure(value, widget).to_string()
+}
+
 /// `ok`, `warn` or `alert`, by the words that a widget has for the value, else by its thresholds.
 pub fn level(value: Option<f64>, widget: &Widget) -> &'static str {
     if let Some(level) = mapped(widget.text_option("mappings"), value).and_then(|mapped| mapped.level) {
         return level;
     }
-    let past = |from: &str, below: &str| {
-        value.is_some_and(|value| is_past(value, widget.number_option(from), widget.number_option(below)))
-    };
+    value.map_or("ok", |value| level_by_thresholds(value, widget))
+}
+
+/// The level of a value by the widget's thresholds alone.
+pub fn level_by_thresholds(value: f64, widget: &Widget) -> &'static str {
+    let past =
+        |from: &str, below: &str| is_past(value, widget.number_option(from), widget.number_option(below));
     if past("alert_at", "alert_below") {
         "alert"
     } else if past("warn_at", "warn_below") {
@@ -131,6 +154,21 @@ mod tests {
         ] {
             assert_eq!(told_apart(names), expected);
         }
+    }
+
+    #[test]
+    fn words_stand_for_the_values_that_have_some() {
+        let mut widget = Widget::new(Kind::Stat, "", Frame::default());
+        widget.options.insert("unit".to_owned(), "ms".into());
+        assert_eq!((&*words(Some(5.0), &widget), &*words(None, &widget)), ("5 ms", format::NO_VALUE));
+        widget.options.insert("no_value".to_owned(), "0".into());
+        widget.options.insert("mappings".to_owned(), "5 = Five\n6 = [warn]".into());
+        for (value, expected) in [(Some(5.0), "Five"), (Some(6.0), "6 ms"), (Some(7.0), "7 ms"), (None, "0")]
+        {
+            assert_eq!(words(value, &widget), expected);
+        }
+        widget.options.insert("mappings".to_owned(), "none = Nothing".into());
+        assert_eq!(words(None, &widget), "Nothing");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Dashboards in Grafana's resource schema (v2alpha1, v2beta1 and v2), as the classic document that is read
 //! further. Elements stand apart from their layout there, and layouts nest in each other.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::super::export::Report;
@@ -22,8 +24,13 @@ pub fn is_one(value: &Value) -> bool {
 
 /// Writes such a dashboard as a classic one.
 pub fn classic(spec: &Value, report: &mut Report) -> Value {
-    let mut layout =
-        Layout { elements: &spec["elements"], panels: Vec::new(), variables: Vec::new(), report };
+    let mut layout = Layout {
+        elements: &spec["elements"],
+        placed: BTreeSet::new(),
+        panels: Vec::new(),
+        variables: Vec::new(),
+        report,
+    };
     layout.variables(spec);
     layout.place(&spec["layout"], 0.0);
     layout.tell_unplaced();
@@ -47,6 +54,8 @@ pub fn classic(spec: &Value, report: &mut Report) -> Value {
 /// The panels of a layout, with places on one grid.
 struct Layout<'a> {
     elements: &'a Value,
+    /// The elements that stand somewhere.
+    placed: BTreeSet<String>,
     panels: Vec<Value>,
     variables: Vec<Value>,
     report: &'a mut Report,
@@ -177,12 +186,16 @@ impl Layout<'_> {
             self.report.say(format!("“{name}”"), "The document holds no such element. It was left out.");
             return;
         };
+        if !self.placed.insert(name.to_owned()) {
+            self.report
+                .say(format!("“{name}”"), "The layout has this element more than once. It stands here once.");
+            return;
+        }
         let mut panel = panel(element);
         for (field, value) in [
             ("gridPos", place),
             ("repeat", json!(repeat(item))),
             ("conditional", item.get("conditionalRendering").cloned().unwrap_or_default()),
-            ("element", json!(name)),
         ] {
             panel.insert(field.to_owned(), value);
         }
@@ -206,16 +219,8 @@ impl Layout<'_> {
     }
 
     fn tell_unplaced(&mut self) {
-        fn names<'a>(panels: &'a [Value], all: &mut Vec<&'a str>) {
-            for panel in panels {
-                all.extend(panel.get("element").and_then(Value::as_str));
-                names(panel.get("panels").and_then(Value::as_array).map_or(&[], Vec::as_slice), all);
-            }
-        }
-        let mut placed = Vec::new();
-        names(&self.panels, &mut placed);
         let all = self.elements.as_object().into_iter().flat_map(Map::keys);
-        let left = all.filter(|name| !placed.contains(&name.as_str())).count();
+        let left = all.filter(|name| !self.placed.contains(name.as_str())).count();
         if left > 0 {
             let why = "The layout has no place for what they show. It was left out.";
             self.report.say(many(left, "element", "elements"), why);

@@ -39,7 +39,12 @@ pub fn read(document: &Value, source: &str, sources: &Sources, report: &mut Repo
             lost.say("free text is chosen from a list here, which can be edited");
         }
         "datasource" => variable.choices = vec![source.to_owned()],
-        "custom" | "interval" => variable.choices = choices(&query, &mut lost),
+        "custom" | "interval" => {
+            variable.choices = choices(&query, &mut lost);
+            if variable.choices.is_empty() {
+                variable.choices = kept(document);
+            }
+        }
         "switch" => variable.choices = vec![text("enabledValue"), text("disabledValue")],
         "query" => {
             let other = sources.is_other(document.get("datasource"));
@@ -258,6 +263,9 @@ mod tests {
             of(json!({ "name": "i", "type": "interval", "query": "auto,1m,5m", "auto": true }));
         assert_eq!(settings[0].1, json!({ "choices": ["1m", "5m"] }));
         assert!(said.contains("automatic interval"), "{said}");
+        let (settings, _) =
+            of(json!({ "name": "c", "type": "custom", "query": "", "options": [{ "value": "only" }] }));
+        assert_eq!(settings[0].1, json!({ "choices": ["only"] }));
         let (settings, _) = of(json!({ "name": "ds", "type": "datasource", "query": "prometheus" }));
         assert_eq!(settings[0].1, json!({ "choices": ["main"] }));
     }
