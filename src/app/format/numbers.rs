@@ -124,7 +124,9 @@ fn written(value: f64, limit: f64) -> String {
     let falsely_whole = |places: usize| {
         let shown = rounded(size, places);
         let more_digits = || shown.log10().floor() > size.log10().floor();
-        shown > size && shown.fract() == 0.0 && (least > 0 || shown >= limit || more_digits())
+        shown > size
+            && shown.fract() == 0.0
+            && (least > 0 || (size < limit && shown >= limit) || more_digits())
     };
     match (least..=MOST_PLACES).find(|places| !falsely_whole(*places)) {
         Some(places) => digits(value, places),
@@ -226,6 +228,7 @@ fn plain(value: f64, places: usize) -> String {
 mod tests {
     use super::*;
     use crate::app::format::UNITS;
+    use crate::dashboard::grafana::unit::{self, Unit};
 
     #[test]
     fn figures_read_well_in_their_units() {
@@ -290,6 +293,7 @@ mod tests {
             (99.7, "%", Some(0), "99 %"),
             (100.0, "%", Some(1), "100.0 %"),
             (100.04, "%", None, "100 %"),
+            (150.6, "%", None, "151 %"),
             (0.1 + 0.2 + 0.7, "", None, "1"),
             (1.999, "s", None, "1.999 s"),
             (999.96, "", None, "999.96"),
@@ -311,6 +315,45 @@ mod tests {
     }
 
     #[test]
+    fn units_of_grafana_read_as_there() {
+        for (id, value, expected) in [
+            ("decmbytes", 65_536.0, "65.5 GB"),
+            ("decbytes", 65_536.0, "65.5 kB"),
+            ("mbytes", 65_536.0, "64 GiB"),
+            ("kbytes", 10_000.0, "9.77 MiB"),
+            ("bytes", 65_536.0, "64 KiB"),
+            ("bits", 65_536.0, "64 Kibit"),
+            ("decbits", 65_536.0, "65.5 kbit"),
+            ("Bps", 65_536.0, "65.5 kB/s"),
+            ("bps", 65_536.0, "65.5 kbit/s"),
+            ("binBps", 65_536.0, "64 KiB/s"),
+            ("binbps", 65_536.0, "64 Kibit/s"),
+            ("KBs", 1_234.5, "1.23 MB/s"),
+            ("KiBs", 1_536.0, "1.50 MiB/s"),
+            ("Kbits", 10_000.0, "10 Mbit/s"),
+            ("none", 43_210.0, "43,210"),
+            ("", 43_210.0, "43,210"),
+            ("short", 43_210.0, "43.2 k"),
+            ("none", 1e-7, "1e-7"),
+            ("celsius", 43_210.0, "43,210 °C"),
+            ("velocitykmh", 43_210.0, "43,210 km/h"),
+            ("connections", 43_210.0, "43,210 connections"),
+            ("hertz", 1e12, "1 THz"),
+            ("kwatt", 43_210.0, "43.2 MW"),
+            ("mamp", 0.5, "500 µA"),
+            ("reqps", 43_210.0, "43.2 k req/s"),
+            ("percent", 99.9996, "99.9996 %"),
+            ("percentunit", 0.999_96, "99.996 %"),
+            ("s", 0.000_42, "420 µs"),
+            ("timeticks", 150.0, "1.50 s"),
+            ("dateTimeAsIso", 1e12, "2001-09-09 01:46:40"),
+        ] {
+            let Unit::Plain(unit) = unit::read(id) else { panic!("{id} is no unit here") };
+            assert_eq!(in_words(Some(value), &unit, None), expected, "{id}");
+        }
+    }
+
+    #[test]
     fn no_figure_is_rounded_to_what_it_is_not() {
         for (unit, _) in UNITS {
             if unit == "date" {
@@ -324,8 +367,9 @@ mod tests {
                     let scaled = without_noise(Scale::of(value, unit).scaled(value));
                     assert!(read > 0.0, "{value} {unit} reads as {number}");
                     assert!((read - scaled).abs() <= scaled * 0.05, "{value} {unit} reads as {number}");
-                    let crossed = read > scaled
-                        && (read >= Scale::of(value, unit).limit || scaled < 100.0 && read.fract() == 0.0);
+                    let limit = Scale::of(value, unit).limit;
+                    let passes = scaled < limit && read >= limit;
+                    let crossed = read > scaled && (passes || (scaled < 100.0 && read.fract() == 0.0));
                     assert!(!crossed, "{value} {unit} reads as {number}");
                 }
             }

@@ -10,8 +10,9 @@ mod places;
 mod query;
 mod resource;
 mod thresholds;
-mod unit;
 mod variable;
+
+pub mod unit;
 
 use serde_json::{Value, json};
 
