@@ -35,6 +35,19 @@ struct Shown {
     second: u32,
 }
 
+impl Shown {
+    /// Seconds from 1970 on by its own calendar and clock.
+    fn seconds(self) -> i64 {
+        let (year, month) = (i64::from(self.year), i64::from(self.month) + 1);
+        // The reverse of `greenwich`, with years that begin in March.
+        let year = year - i64::from(month <= 2);
+        let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(self.day) - 1;
+        let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+        days * 86_400 + i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second)
+    }
+}
+
 thread_local! {
     /// How moments are read here: as in Greenwich until the page is hydrated, so that the first render is the
     /// same everywhere.
@@ -81,6 +94,14 @@ fn greenwich(at_ms: u64) -> Shown {
         minute: (second / 60 % 60) as u32,
         second: (second % 60) as u32,
     }
+}
+
+/// How far the clock that moments are read by is ahead of universal time at a moment, in seconds; both as Unix
+/// time.
+pub fn ahead_s(at_s: f64) -> f64 {
+    let at = (at_s.max(0.0) * 1000.0) as u64;
+    let read = shown(at);
+    (read.seconds() - (at / 1000) as i64) as f64
 }
 
 /// The time of day: `10:02`.
@@ -175,6 +196,14 @@ mod tests {
         assert_eq!(for_input(1_798_761_599_000), "2026-12-31T23:59:59");
         assert_eq!(for_input(AT), "2026-11-22T10:02:33");
         assert_eq!((clock(AT), clock_s(AT), day(AT)), ("10:02".into(), "10:02:33".into(), "22 Nov".into()));
+    }
+
+    #[test]
+    fn a_calendar_leads_back_to_its_moment() {
+        for at in [0, 951_782_399, 951_782_400, 1_709_251_200, 1_798_761_599, 253_402_300_799] {
+            assert_eq!(greenwich(at * 1000).seconds(), at as i64);
+        }
+        assert_eq!(ahead_s(1_795_341_753.0), 0.0);
     }
 
     #[test]

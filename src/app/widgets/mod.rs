@@ -1,5 +1,6 @@
 //! What widgets show, one file per kind.
 
+mod axis;
 mod bar;
 mod checklist;
 mod columns;

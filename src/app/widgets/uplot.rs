@@ -1,5 +1,6 @@
 //! Bindings to uPlot, which the page loads as a script of its own.
 
+mod axes;
 mod bars;
 
 use std::cell::RefCell;
@@ -11,8 +12,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{CanvasRenderingContext2d, HtmlElement, ResizeObserver};
 
 use super::columns::{Column, Columns, Together};
-use crate::app::format;
-use crate::app::time::{ChartPlace, words};
+use crate::app::time::ChartPlace;
 use crate::dashboard::widget::Widget;
 
 #[wasm_bindgen]
@@ -150,16 +150,7 @@ impl Chart {
     ) -> Option<Self> {
         let OfTime { window, placed, chosen } = of_time;
         let mut callbacks: Vec<Box<dyn std::any::Any>> = Vec::new();
-        let times = Closure::<dyn Fn(JsValue, Array, JsValue, JsValue, JsValue) -> Array>::new(
-            |_, splits: Array, _, _, step: JsValue| time_labels(&splits, step.as_f64().unwrap_or(60.0)),
-        );
-        let unit = look.unit.clone();
-        let values = Closure::<dyn Fn(JsValue, Array) -> Array>::new(move |_, splits: Array| {
-            // Where two labels would touch, uPlot leaves the one out.
-            let splits: Vec<f64> = splits.iter().filter_map(|split| split.as_f64()).collect();
-            format::axis(&splits, &unit).into_iter().map(JsValue::from).collect()
-        });
-        let wide = Closure::<dyn Fn(JsValue, JsValue) -> f64>::new(|_, labels| width_of(&labels));
+        let axes = axes::of(look, colors, window, &mut callbacks);
         let lines = [(look.warn_at, colors.warn.clone()), (look.alert_at, colors.bad.clone())];
         let draw = Closure::<dyn Fn(JsValue)>::new(move |plot: JsValue| {
             if let Some(place) = place_of(&plot) {
@@ -176,33 +167,23 @@ impl Chart {
         let lonely = Closure::<dyn Fn(JsValue, usize) -> Array>::new(move |_, series: usize| {
             known.borrow().get(series.wrapping_sub(1)).cloned().unwrap_or_default()
         });
-        let range = Closure::<dyn Fn(JsValue, JsValue, JsValue) -> Array>::new(move |_, from, to| {
-            let edge = |at: JsValue| at.as_f64().unwrap_or(0.0);
-            let (from, to) = window((edge(from), edge(to)));
-            list(&[from.into(), to.into()])
-        });
         let choose = chosen.clone();
         let selected = Closure::<dyn Fn(UPlot)>::new(move |plot: UPlot| select(&plot, &choose));
         let pressed = Closure::<dyn Fn()>::new(move || chosen(None));
         let answer: JsValue = pressed.as_ref().clone();
         let reset = Closure::<dyn Fn() -> JsValue>::new(move || answer.clone());
         let calls = Calls {
-            times: times.as_ref(),
-            values: values.as_ref(),
-            wide: wide.as_ref(),
             draw: draw.as_ref(),
             alone: lonely.as_ref(),
             selected: selected.as_ref(),
             reset: reset.as_ref(),
-            range: range.as_ref(),
             bars: look.bars().and_then(|side_by_side| bars::paths(side_by_side, &mut callbacks)),
         };
-        let options = options(target, look, colors, &calls);
+        let options = options(target, look, colors, &axes, &calls);
         alone.replace(places(data));
         let plot = UPlot::new(&options, &columns(data), target).ok()?;
-        callbacks.push(Box::new((times, values, wide)));
         callbacks.push(Box::new((draw, lonely, selected)));
-        callbacks.push(Box::new((pressed, reset, range)));
+        callbacks.push(Box::new((pressed, reset)));
         let observer = observe(target, &plot, &mut callbacks);
         Some(Self { plot, observer, alone, _callbacks: callbacks })
     }
@@ -313,46 +294,22 @@ fn list(values: &[JsValue]) -> Array {
 
 /// What uPlot calls while it draws, and when somebody chooses a time.
 struct Calls<'a> {
-    times: &'a JsValue,
-    values: &'a JsValue,
-    wide: &'a JsValue,
     draw: &'a JsValue,
     alone: &'a JsValue,
     selected: &'a JsValue,
     reset: &'a JsValue,
-    range: &'a JsValue,
     /// What draws bars, where that is how values are drawn.
     bars: Option<JsValue>,
 }
 
-fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>) -> JsValue {
+fn options(
+    target: &HtmlElement,
+    look: &Look,
+    colors: &Colors,
+    axes: &axes::Axes,
+    calls: &Calls<'_>,
+) -> JsValue {
     let off = || object(&[("show", false.into())]);
-    let grid = || object(&[("stroke", colors.line.as_str().into()), ("width", 1.into())]);
-    let axis = |labels: &JsValue, size: JsValue, more: &[(&str, JsValue)]| {
-        let all = [
-            ("stroke", colors.text.as_str().into()),
-            // Whole pixels: uPlot enlarges the digits before "px" on a finer screen, and knows no fractions.
-            ("font", "11px ui-sans-serif, system-ui, sans-serif".into()),
-            ("grid", grid()),
-            ("ticks", off()),
-            ("values", labels.clone()),
-            ("size", size),
-            ("gap", 4.into()),
-        ];
-        object(&[&all, more].concat())
-    };
-    const DAY: u32 = 86_400;
-    // No label twice: they tell seconds, and are as wide as this.
-    let seconds =
-        [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, DAY, 2 * DAY, 7 * DAY];
-    let seconds = seconds.into_iter().chain([30 * DAY, 90 * DAY, 365 * DAY]);
-    let seconds: Array = seconds.map(JsValue::from).collect();
-    let times = axis(calls.times, 22.0.into(), &[("incrs", seconds.into()), ("space", 72.into())]);
-    let mut steps = vec![("space", 34.into())];
-    if let Some(own) = format::axis_steps(&look.unit) {
-        steps.push(("incrs", own.into_iter().map(JsValue::from).collect::<Array>().into()));
-    }
-    let values = axis(calls.values, calls.wide.clone(), &steps);
     let area = size(target);
     let side = |name: &str| get(&area, name).unwrap_or(JsValue::UNDEFINED);
     let drag =
@@ -369,8 +326,8 @@ fn options(target: &HtmlElement, look: &Look, colors: &Colors, calls: &Calls<'_>
         ("padding", list(&[6.into(), 8.into(), 0.into(), 0.into()]).into()),
         ("legend", off()),
         ("cursor", object(&cursor)),
-        ("scales", object(&[("x", object(&[("range", calls.range.clone())])), ("y", scale(look))])),
-        ("axes", list(&[times, values]).into()),
+        ("scales", axes.scales.clone()),
+        ("axes", axes.drawn.clone().into()),
         ("series", lines(look, colors, calls).into()),
         ("bands", bands(look).into()),
         (
@@ -423,49 +380,6 @@ fn bands(look: &Look) -> Array {
     let fills = look.stacked && look.style != Style::Bars;
     let pairs = if fills { 1..look.series.len().max(1) } else { 0..0 };
     pairs.map(|n| object(&[("series", list(&[(n as f64).into(), (n as f64 + 1.0).into()]).into())])).collect()
-}
-
-/// The vertical scale: what the widget says, else what holds the values; what stands on zero shows zero.
-fn scale(look: &Look) -> JsValue {
-    let grounded = look.stacked || look.style == Style::Bars;
-    if look.min.is_none() && look.max.is_none() && !grounded {
-        return object(&[]);
-    }
-    let edge = |limit: Option<f64>| match limit {
-        Some(at) => {
-            object(&[("pad", 0.into()), ("hard", at.into()), ("soft", at.into()), ("mode", 1.into())])
-        }
-        None => {
-            let mode = if grounded { 1 } else { 3 };
-            object(&[("pad", 0.1.into()), ("soft", 0.into()), ("mode", mode.into())])
-        }
-    };
-    object(&[("range", object(&[("min", edge(look.min)), ("max", edge(look.max))]))])
-}
-
-/// As wide as the longest label of an axis, in CSS pixels.
-fn width_of(labels: &JsValue) -> f64 {
-    /// A digit in the font of the axes.
-    const CHARACTER: f64 = 6.4;
-    // There are none before the scale is known.
-    let labels = labels.dyn_ref::<Array>().cloned().unwrap_or_default();
-    let longest = labels.iter().filter_map(|label| Some(label.as_string()?.chars().count())).max();
-    (longest.unwrap_or(0) as f64 * CHARACTER + 10.0).max(30.0)
-}
-
-/// Clock times of this browser's place: with seconds where the steps are that small, and days where they are
-/// that large.
-fn time_labels(splits: &Array, step_s: f64) -> Array {
-    let label = |at: JsValue| {
-        let at = (at.as_f64().unwrap_or(0.0).max(0.0) * 1000.0) as u64;
-        let time = words::clock(at);
-        JsValue::from(match step_s {
-            step if step < 60.0 => words::clock_s(at),
-            step if step >= 86_400.0 || (step >= 3_600.0 && time == "00:00") => words::day(at),
-            _ => time,
-        })
-    };
-    splits.iter().map(label).collect()
 }
 
 /// Draws a dashed line at a value, where it lies within the chart.
