@@ -239,7 +239,7 @@ impl Kind {
                 WARN_BELOW,
                 ALERT_BELOW,
             ],
-            Self::Table => &[SOURCE, QUERY, LEGEND, MIN_STEP, DATA, SORT, UNIT, DECIMALS, UNIT_OF],
+            Self::Table => &[SOURCE, QUERY, LEGEND, MIN_STEP, DATA, SHOWS, SORT, UNIT, DECIMALS, UNIT_OF],
             Self::Note => &[],
             Self::Checklist => &[ITEM, DONE, AT],
         }
@@ -346,6 +346,11 @@ impl Widget {
     /// An option as a number.
     pub fn number_option(&self, field: &str) -> Option<f64> {
         self.options.get(field).and_then(Value::as_f64)
+    }
+
+    /// True where of each series only the last point counts, so that many more series fit.
+    pub fn wants_latest(&self) -> bool {
+        self.kind == Kind::Table && matches!(self.text_option(SHOWS.name), "" | "last")
     }
 
     /// Writes `title` or an option. The value has passed [`check_value`].

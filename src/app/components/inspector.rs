@@ -189,13 +189,19 @@ fn Fields(
         let known = kind.field("source")?;
         Some(field(Shown { control: Control::Choice(sources.get()), ..plain_field(known) }))
     };
+    let pasted = memo(move || *signals.pasted.read() != Own::No);
     let plain = move |names: &'static [&'static str]| {
-        let known = names.iter().filter_map(|name| kind.field(name));
+        // A table of rows is one that was pasted, or one of series: only those come down to a value each.
+        let names = names.iter().filter(move |name| kind != Kind::Table || **name != "shows");
+        let known = names.filter_map(|name| kind.field(name));
         known.map(|known| field(plain_field(known))).collect_view()
     };
     let table = move || {
         let columns = columns.get();
         let mut all = Vec::new();
+        if let Some(known) = kind.field("shows").filter(|_| kind == Kind::Table && !pasted.get()) {
+            all.push(plain_field(known));
+        }
         if let Some(known) = kind.field("sort") {
             let mut choices = vec![(String::new(), "As it comes".to_owned())];
             for (name, numeric) in &columns {

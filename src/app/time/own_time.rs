@@ -1,6 +1,6 @@
 //! A time that one person looks at alone: a line that says so and leads back, and the points for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leptos::prelude::*;
@@ -87,6 +87,8 @@ fn fetch(store: DashboardStore, failed: RwSignal<Option<String>>) {
         _ => wants(store),
     });
     let asked = StoredValue::new(Asked::new());
+    // Those that show figures of this time; the others still show those of another.
+    let answered = StoredValue::new(BTreeSet::<WidgetId>::new());
     let under_way = StoredValue::new(0_usize);
     let ask = move || {
         let Some(range) = time.own.get_untracked() else { return };
@@ -113,10 +115,14 @@ fn fetch(store: DashboardStore, failed: RwSignal<Option<String>>) {
                     return;
                 }
                 let Some(signals) = store.widget(&id) else { return };
+                let first = answered.with_value(|answered| !answered.contains(&id));
                 match answer {
                     Ok(mut frame) => {
                         // What came before a source failed is what there is.
-                        frame.reset &= frame.error.is_none();
+                        frame.reset &= first || frame.error.is_none();
+                        answered.update_value(|answered| {
+                            answered.insert(id.clone());
+                        });
                         note(&id, &key, next(range, now, wanted.with_untracked(Vec::len)));
                         signals.data.update_untracked(|data| data.take(frame, range, dom::now_ms()));
                         draw_soon(signals);
@@ -124,6 +130,11 @@ fn fetch(store: DashboardStore, failed: RwSignal<Option<String>>) {
                     }
                     Err(why) => {
                         note(&id, &key, Some(now + AGAIN_MS));
+                        if first {
+                            // Nothing rather than the figures of another time.
+                            let error = Some(why.clone());
+                            signals.data.set(WidgetData { error, ..WidgetData::default() });
+                        }
                         failed.set(Some(why));
                     }
                 }
@@ -134,6 +145,7 @@ fn fetch(store: DashboardStore, failed: RwSignal<Option<String>>) {
         // Another time: all of it anew.
         time.own.track();
         asked.set_value(Asked::new());
+        answered.set_value(BTreeSet::new());
         ask();
     });
     effect(move || {
@@ -173,7 +185,9 @@ fn wants(store: DashboardStore) -> Vec<(WidgetId, String)> {
             let asks = widget.kind.asks() && source != TABLE && !query.trim().is_empty();
             asks.then(|| {
                 let query = with_variables(&settings, query);
-                format!("{source}\n{query}\n{}", widget.text_option("legend"))
+                // Of what shows its last values alone, no others are sent.
+                let latest = widget.wants_latest();
+                format!("{source}\n{query}\n{}\n{latest}", widget.text_option("legend"))
             })
         });
         wanted.extend(key.map(|key| (signals.seen.get_untracked(), (id, key))));

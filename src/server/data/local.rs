@@ -59,9 +59,9 @@ impl Source for SeriesByName {
         let many = !latest && found.iter().map(|(_, one)| one.view.at_most()).sum::<usize>() > MANY;
         let work = move || {
             for (at, one) in &found {
-                answer.curves[*at].points = match one.last.filter(|_| latest) {
-                    Some(last) => vec![shown(last)],
-                    None => thinned(&one.view, step, fresh),
+                answer.curves[*at].points = match latest {
+                    true => one.view.last().map(shown).into_iter().collect(),
+                    false => thinned(&one.view, step, fresh),
                 };
             }
             answer
@@ -222,8 +222,13 @@ mod tests {
         let known = [("server.a".to_owned(), 1_000)].into();
         let answer = source.ask(&Ask { known, ..ask("server.a") }).await.expect("answers");
         assert_eq!(answer.curves[0].points, [(2_000, Some(2.0))]);
-        let answer = source.ask(&Ask { latest: true, ..ask("server.a") }).await.expect("answers");
-        assert_eq!(answer.curves[0].points, [(2_000, Some(2.0))]);
+        let latest = async |from, to| {
+            let ask = Ask { latest: true, from, to, ..ask("server.a") };
+            source.ask(&ask).await.expect("answers").curves[0].points.clone()
+        };
+        assert_eq!(latest(0, 3_000).await, [(2_000, Some(2.0))]);
+        assert_eq!(latest(0, 1_500).await, [(1_000, Some(1.0))], "the last one of the time that shows");
+        assert_eq!(latest(2_500, 3_000).await, []);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::dashboard::range::{MAX_RANGE_MS, MAX_TIME_MS, MIN_RANGE_MS};
-use crate::dashboard::{DashboardId, Kind, WidgetId};
+use crate::dashboard::{DashboardId, WidgetId};
 use crate::server::data::series::key::NAME_LABEL;
 use crate::server::data::{MOST_VALUES, SourceError, legend};
 use crate::server::errors::ApiError;
@@ -102,7 +102,7 @@ pub async fn data(
     };
     let mut frame = data_frame(&widget, &Default::default(), &[]);
     let Some(query) = read.dashboard.query(shown) else { return Ok(Json(frame)) };
-    let latest = shown.kind == Kind::Table;
+    let latest = shown.wants_latest();
     match state.rooms.sources().once(&query, (from, to), latest).await {
         Ok(answer) => {
             let names = legend::names(&answer.curves, &query.legend);

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::frames::{self, Frame};
 use crate::dashboard::settings::{CHOSEN, RANGE, REFRESH, VARIABLE, range};
-use crate::dashboard::{Dashboard, DashboardId, Kind, Op, WidgetId};
+use crate::dashboard::{Dashboard, DashboardId, Op, WidgetId};
 use crate::server::data::legend;
 use crate::server::data::sources::Sources;
 use crate::server::data::standing::{Change, Delta, Following, Key, Snapshot};
@@ -171,7 +171,7 @@ impl Feed {
                 variables: query.variables,
                 range,
                 every_ms: refresh.unwrap_or(0) * 1000,
-                latest: widget.kind == Kind::Table,
+                latest: widget.wants_latest(),
             };
             let mut wanted =
                 Wanted { key: Some(key.clone()), legend: query.legend, error: None, names: Vec::new() };
@@ -268,7 +268,7 @@ fn add(series: &mut Series, delta: &Delta) {
 /// True for an op after which a widget may ask for something else.
 fn may_matter(op: &Op) -> bool {
     match op {
-        Op::Set { field, .. } => ["source", "query", "legend"].contains(&field.as_str()),
+        Op::Set { field, .. } => ["source", "query", "legend", "shows"].contains(&field.as_str()),
         Op::SetDashboard { field, .. } => {
             [RANGE, REFRESH].contains(&field.as_str())
                 || field.starts_with(VARIABLE)

@@ -180,6 +180,14 @@ impl View {
         (&self.blocks, &self.head)
     }
 
+    /// The last point.
+    pub fn last(&self) -> Option<Point> {
+        let within = |point: &Point| (self.from..=self.to).contains(&point.0);
+        let of_blocks =
+            || self.blocks.iter().rev().find_map(|block| decode(&block.bytes).filter(within).last());
+        self.head.last().copied().or_else(of_blocks)
+    }
+
     /// Each point, in time order.
     pub fn each(&self, mut each: impl FnMut(Point)) {
         for block in &self.blocks {
@@ -323,6 +331,7 @@ mod tests {
             prop_assert_eq!(points.last(), expected.last().copied());
             prop_assert_eq!(all(&points), expected.clone());
             let later: Vec<Point> = expected.into_iter().filter(|(at, _)| (from..=from + 500).contains(at)).collect();
+            prop_assert_eq!(points.view(from, from + 500).last(), later.last().copied());
             prop_assert_eq!(within(&points, from, from + 500), later);
         }
     }
