@@ -15,6 +15,7 @@ use super::components::{
 use super::dashboard_store::{DashboardStore, WidgetSignals};
 use super::dynamic::{effect, live};
 use super::time::{ChartMoments, MarkDialog, MarksList, Moments, OwnTime, RangePicker};
+use super::type_ahead::TypeAhead;
 use super::widgets::DataDialog;
 use crate::dashboard::{Dashboard, Kind, WidgetId};
 use crate::fetched;
@@ -68,9 +69,30 @@ pub enum Part {
     WidgetMenu,
 }
 
+impl Part {
+    /// True for a part that has the keyboard as soon as it shows. A side panel has it where it is entered only.
+    const fn takes_keys(self) -> bool {
+        matches!(
+            self,
+            Self::Commands
+                | Self::Data
+                | Self::Mark
+                | Self::VariablesEditor
+                | Self::TimeRange
+                | Self::AddWidget
+                | Self::Settings
+                | Self::SyncDetails
+                | Self::MyName
+                | Self::WidgetMenu
+        )
+    }
+}
+
 /// The code of all [`Part`]s.
 #[derive(Clone, Copy)]
 pub struct Parts {
+    /// Keys that wait for a part.
+    pub keys: TypeAhead,
     code: RwSignal<Option<ShowPart>>,
     failed: RwSignal<bool>,
     /// False in the first render, which is the same with the code and without.
@@ -81,7 +103,8 @@ impl Parts {
     pub fn new() -> Self {
         let awake = RwSignal::new(false);
         effect(move || awake.set(true));
-        Self { code: RwSignal::new(fetched::at_once()), failed: RwSignal::new(false), awake }
+        let code = RwSignal::new(fetched::at_once());
+        Self { keys: TypeAhead::new(), code, failed: RwSignal::new(false), awake }
     }
 
     pub fn here() -> Self {
@@ -90,25 +113,47 @@ impl Parts {
 
     /// Does something once the code is there: at once where it is, else after fetching it.
     pub fn when_there(self, then: impl FnOnce() + 'static) {
+        self.fetch(|there| {
+            if there {
+                then();
+            }
+        });
+    }
+
+    /// As [`Self::when_there`], and says whether the code could be fetched.
+    fn fetch(self, then: impl FnOnce(bool) + 'static) {
         if self.code.with_untracked(Option::is_some) {
-            return then();
+            return then(true);
         }
         self.failed.set(false);
         spawn_local(async move {
             let code = fetched::parts().await;
             // The page may be gone by then.
-            match code {
-                Some(_) if self.code.try_set(code).is_none() => then(),
-                _ => {
-                    self.failed.try_set(true);
-                }
+            let there = code.is_some() && self.code.try_set(code).is_none();
+            if !there {
+                self.failed.try_set(true);
             }
+            then(there);
         });
+    }
+
+    /// Keeps the keys that are pressed from now on for what takes the keyboard once the code is there. Answers
+    /// the number of this turn. For the browser only.
+    pub fn hold_keys(self) -> u32 {
+        let (keys, turn) = (self.keys, self.keys.hold());
+        self.fetch(move |there| if there { keys.expect(turn) } else { keys.give_up(turn) });
+        turn
     }
 
     /// The part, as soon as its code is there.
     pub fn show(self, part: Part) -> AnyView {
         self.when_there(|| ());
+        if part.takes_keys() {
+            effect(move || {
+                let turn = self.hold_keys();
+                on_cleanup(move || self.keys.give_up(turn));
+            });
+        }
         live(move || match (self.code.get(), self.failed.get()) {
             (Some(show), _) => show(part),
             (None, false) => view! { <div class="coming" aria-busy="true"></div> }.into_any(),

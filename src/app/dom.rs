@@ -191,6 +191,28 @@ pub fn focus_and_select(input: &HtmlInputElement) {
     input.select();
 }
 
+/// Gives the keyboard to what comes after an element, or before it, within what holds the keyboard together:
+/// round and round.
+pub fn focus_next(from: &Element, back: bool) {
+    const TAKES: &str = "a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), \
+        textarea:not(:disabled), [tabindex='0']";
+    let holder = from.closest("dialog[open], [data-popup] .panel, aside").ok().flatten();
+    let Some(holder) = holder.or_else(|| document().document_element()) else { return };
+    let Ok(all) = holder.query_selector_all(TAKES) else { return };
+    let all = (0..all.length()).filter_map(|n| all.get(n)?.dyn_into::<HtmlElement>().ok());
+    let all: Vec<HtmlElement> = all.filter(|one| one.offset_width() > 0).collect();
+    let here = all.iter().position(|one| one.is_same_node(Some(from)));
+    let next = match (here, back) {
+        (None, _) => 0,
+        (Some(at), false) => at + 1,
+        (Some(at), true) => at + all.len() - 1,
+    };
+    if let Some(next) = all.get(next % all.len().max(1)) {
+        // Focus fails only on what is not in the document any more.
+        let _ = next.focus();
+    }
+}
+
 /// Listens on the window for as long as the caller's owner lives; nothing on the server.
 pub fn on_window<E>(event: E, then: impl Fn(E::EventType) + 'static)
 where

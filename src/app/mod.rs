@@ -16,6 +16,7 @@ pub mod pages;
 pub mod pasted;
 pub mod shell;
 pub mod time;
+pub mod type_ahead;
 pub mod unread;
 pub mod unsaved;
 pub mod widgets;

@@ -45,7 +45,8 @@ impl Palette {
     pub fn toggle(self) {
         match self.dialog.get_untracked().filter(|dialog| dialog.open()) {
             Some(dialog) => dialog.close(),
-            None => self.open.set(true),
+            // One that is still on its way does not come then.
+            None => self.open.update(|open| *open = !*open),
         }
     }
 

@@ -60,6 +60,7 @@ impl Panels {
     /// Shows a panel and gives it the keyboard, where what was pressed for it goes.
     pub fn enter(self, panel: Panel) {
         self.show(panel);
+        self.parts.hold_keys();
         self.parts.when_there(|| dom::focus_soon(SIDE));
     }
 

@@ -5,6 +5,7 @@ use leptos::html::Input;
 use leptos::prelude::*;
 
 use super::people::{People, of};
+use crate::app::chunks::Parts;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
 use crate::dashboard::{MAX_TITLE_CHARS, Op, WidgetId};
@@ -39,7 +40,7 @@ pub fn EditableTitle(
     #[prop(optional)]
     one_click: bool,
 ) -> impl IntoView {
-    let people = People::here();
+    let (people, parts) = (People::here(), Parts::here());
     let key = StoredValue::new(id);
     let draft = RwSignal::new(String::new());
     // What the title was when editing began, and when that was: who leaves it as it was takes nobody's
@@ -67,6 +68,8 @@ pub fn EditableTitle(
             draft.set(title.clone());
             start.set_value((title.clone(), store.seen()));
             announce(Some(title));
+            // What is typed before the field is there is for it.
+            parts.hold_keys();
             dom::soon(move || {
                 if let Some(input) = input.get_untracked() {
                     dom::focus_and_select(&input);
