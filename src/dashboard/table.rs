@@ -1,6 +1,7 @@
 //! Table data as people paste it: CSV with a header (RFC 4180; commas, semicolons or tabs), or a JSON array
 //! of objects. Nothing is invented: what cannot be read is an error that names the line.
 
+mod numbers;
 mod time;
 
 use std::fmt;
@@ -32,6 +33,8 @@ pub struct Table {
 pub enum Entry {
     Empty,
     Number(f64),
+    /// A number that stands with a sign of its own, as `€ 5`, and how.
+    Written(f64, String),
     Text(String),
 }
 
@@ -71,9 +74,8 @@ impl Table {
     /// The numbers of a column; `None` where something else stands in it, or nothing at all.
     pub fn numbers(&self, column: usize) -> Option<Vec<Option<f64>>> {
         let number = |row: &Vec<Entry>| match row.get(column)? {
-            Entry::Number(number) => Some(Some(*number)),
             Entry::Empty => Some(None),
-            Entry::Text(_) => None,
+            entry => entry.number().map(Some),
         };
         let numbers: Vec<Option<f64>> = self.rows.iter().map(number).collect::<Option<_>>()?;
         numbers.iter().any(Option::is_some).then_some(numbers)
@@ -98,6 +100,14 @@ impl Table {
 }
 
 impl Entry {
+    /// Its value, where it is a number.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) | Self::Written(number, _) => Some(*number),
+            Self::Empty | Self::Text(_) => None,
+        }
+    }
+
     /// Reads what stands between two separators.
     fn read(text: &str, decimal_comma: bool) -> Self {
         let trimmed = text.trim();
@@ -116,7 +126,7 @@ impl fmt::Display for Entry {
         match self {
             Self::Empty => Ok(()),
             Self::Number(number) => write!(f, "{number}"),
-            Self::Text(text) => f.write_str(text),
+            Self::Written(_, text) | Self::Text(text) => f.write_str(text),
         }
     }
 }
@@ -166,11 +176,15 @@ fn csv(text: &str) -> Result<Table, TableError> {
         if (rows.len() + 1) * columns.len() > MAX_CELLS {
             return Err(TableError::TooManyCells);
         }
-        let mut row: Vec<Entry> = record.iter().map(|text| Entry::read(text, decimal_comma)).collect();
-        row.resize(columns.len(), Entry::Empty);
-        rows.push(row);
+        rows.push(record);
     }
-    Ok(Table { columns, rows })
+    let mut read: Vec<Vec<Entry>> = rows.iter().map(|_| Vec::with_capacity(columns.len())).collect();
+    for column in 0..columns.len() {
+        let values: Vec<&str> =
+            rows.iter().map(|record: &Vec<String>| record.get(column).map_or("", String::as_str)).collect();
+        read.iter_mut().zip(numbers::column(&values, decimal_comma)).for_each(|(row, entry)| row.push(entry));
+    }
+    Ok(Table { columns, rows: read })
 }
 
 /// What separates the values of the first line: what stands there most often outside of quotes.
@@ -328,7 +342,19 @@ fn json(text: &str) -> Result<Table, TableError> {
         }
         row
     });
-    let rows = rows.collect();
+    let mut rows: Vec<Vec<Entry>> = rows.collect();
+    for column in 0..names.len() {
+        // A word for what there is none of makes no words of a column of numbers.
+        let is_number = |row: &Vec<Entry>| matches!(row[column], Entry::Number(_));
+        let fits = |row: &Vec<Entry>| match &row[column] {
+            Entry::Text(text) => numbers::is_none(text),
+            _ => true,
+        };
+        if rows.iter().any(is_number) && rows.iter().all(fits) {
+            let words = rows.iter_mut().filter(|row| matches!(row[column], Entry::Text(_)));
+            words.for_each(|row| row[column] = Entry::Empty);
+        }
+    }
     Ok(Table { columns: named(names)?, rows })
 }
 
@@ -372,6 +398,8 @@ mod tests {
         assert_eq!(table.columns, ["stadt", "anteil"]);
         assert_eq!(table.rows[0], [text("Köln"), Entry::Number(0.5)]);
         assert_eq!(table.rows[1], [text("Ulm"), text("007")], "a code is no number");
+        let table = Table::read("land;umsatz\nDE;1.234,50 €\nFR;−7 €\nIT;-\n").expect("well formed");
+        assert_eq!(table.numbers(1), Some(vec![Some(1234.5), Some(-7.0), None]));
         let table = Table::read("a\tb, c\n1\t2").expect("well formed");
         assert_eq!(table.columns, ["a", "b, c"]);
         let table = Table::read("a,,a\n1,2,3").expect("well formed");
@@ -384,6 +412,8 @@ mod tests {
         assert_eq!(table.columns, ["z", "a", "b"]);
         assert_eq!(table.rows[0], [Entry::Number(1.0), text("x"), Entry::Empty]);
         assert_eq!(table.rows[1], [Entry::Empty, Entry::Empty, text("[1]")]);
+        let table = Table::read(r#"[{"n": 1, "w": "a"}, {"n": "NaN", "w": "-"}]"#).expect("well formed");
+        assert_eq!(table.rows[1], [Entry::Empty, text("-")]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::values;
 use crate::app::format;
-use crate::app::time::words;
+use crate::app::time::{words, zone};
 use crate::dashboard::Widget;
 use crate::dashboard::table::{Entry, Table};
 use crate::sync::protocol::Series;
@@ -71,7 +71,8 @@ impl Sheet {
         )
     }
 
-    /// A row for each series: a column for each of their labels, else their names, and their last value.
+    /// A row for each series: a column for each of their labels, else their names, and the value that the
+    /// widget `shows`.
     pub fn of_series(series: &[Series], widget: &Widget) -> Self {
         if series.is_empty() {
             return Self::default();
@@ -89,6 +90,7 @@ impl Sheet {
         }
         columns.extend(labels.iter().map(|label| ((*label).to_owned(), false)));
         columns.push(("Value".to_owned(), true));
+        let shows = widget.text_option("shows");
         let row = |one: &Series| {
             let text = |text: &str| if text.is_empty() { Entry::Empty } else { Entry::Text(text.to_owned()) };
             let mut row = Vec::with_capacity(columns.len());
@@ -99,7 +101,7 @@ impl Sheet {
                 let tag = one.tags.iter().find(|(name, _)| name == label);
                 row.push(tag.map_or(Entry::Empty, |(_, value)| text(value)));
             }
-            row.push(values::value(&one.points, "last").map_or(Entry::Empty, Entry::Number));
+            row.push(values::value(&one.points, shows).map_or(Entry::Empty, Entry::Number));
             row
         };
         let rows = series.iter().map(row).collect();
@@ -154,10 +156,18 @@ impl Sheet {
     pub fn csv(&self, sort: Option<&Sort>) -> String {
         let line =
             |cells: Vec<String>| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\r\n";
-        let mut csv = line(self.columns.iter().map(|column| column.name.clone()).collect());
+        let heading = |column: &Column| match column.time {
+            true => format!("{} ({})", column.name, zone::name()),
+            false => column.name.clone(),
+        };
+        let mut csv = line(self.columns.iter().map(heading).collect());
         for n in self.order(sort) {
             let row = &self.rows[n as usize];
-            let cell = |n: usize| if self.columns[n].time { self.words(row, n) } else { row[n].to_string() };
+            let cell = |n: usize| match &row[n] {
+                _ if self.columns[n].time => self.words(row, n),
+                Entry::Written(value, _) if self.columns[n].numeric => value.to_string(),
+                entry => entry.to_string(),
+            };
             csv.push_str(&line((0..self.columns.len()).map(cell).collect()));
         }
         csv
@@ -170,7 +180,11 @@ impl Sheet {
                 let at = *at as u64;
                 format!("{} {}", words::day(at), words::clock_s(at))
             }
-            Some(Entry::Number(value)) if *numeric => format::in_words(Some(*value), unit, *decimals),
+            // With a unit of the widget's, the number has no other beside it.
+            Some(Entry::Written(_, text)) if unit.is_empty() => text.clone(),
+            Some(Entry::Number(value) | Entry::Written(value, _)) if *numeric => {
+                format::in_words(Some(*value), unit, *decimals)
+            }
             Some(entry) => entry.to_string(),
             None => String::new(),
         }
@@ -220,7 +234,7 @@ enum Key {
 impl Key {
     fn of(entry: &Entry) -> Self {
         match entry {
-            Entry::Number(number) => Self::Number(*number),
+            Entry::Number(number) | Entry::Written(number, _) => Self::Number(*number),
             Entry::Text(text) => Self::Text(text.to_lowercase()),
             Entry::Empty => Self::Empty,
         }
@@ -272,6 +286,11 @@ mod tests {
         assert_eq!(firsts(&sheet, "n"), ["d", "b", "A", "c"]);
         assert_eq!(firsts(&sheet, "-n"), ["A", "b", "d", "c"]);
         assert_eq!(firsts(&sheet, "nowhere"), ["b", "A", "c", "d"]);
+        let sheet = super::tests::sheet("name;n\na;1.200,00 €\nb;−3 €\nc;NaN\nd;20,00 €", &[]);
+        assert_eq!(firsts(&sheet, "n"), ["b", "d", "a", "c"]);
+        assert_eq!(firsts(&sheet, "-n"), ["a", "d", "b", "c"]);
+        assert_eq!(sheet.row(0), ["a", "1.200,00 €"]);
+        assert_eq!(sheet.csv(None), "name,n\r\na,1200\r\nb,-3\r\nc,\r\nd,20\r\n");
     }
 
     #[test]
@@ -300,6 +319,13 @@ mod tests {
         assert_eq!(sheet.row(0), ["x", "", "1"]);
         let sheet = Sheet::of_series(&[series("a", &[], 1.0)], &widget);
         assert_eq!(sheet.row(0), ["a", "1"]);
+        let points = vec![(1, Some(4.0)), (2, Some(1.0)), (3, None)];
+        let course = Series { points, ..series("a", &[], 0.0) };
+        for (shows, expected) in [("", "1"), ("last", "1"), ("mean", "2.50"), ("max", "4"), ("sum", "5")] {
+            let mut widget = widget.clone();
+            widget.options.insert("shows".to_owned(), shows.into());
+            assert_eq!(Sheet::of_series(std::slice::from_ref(&course), &widget).row(0)[1], expected);
+        }
     }
 
     #[test]
@@ -314,7 +340,7 @@ mod tests {
         let sheet = Sheet::of_points(&all, &widget);
         assert_eq!(sheet.row(0), ["1 Jan 00:00:01", "", "2.50"]);
         assert_eq!(sheet.row(1), ["1 Jan 00:00:00", "1", ""]);
-        assert_eq!(sheet.csv(None), "Time,a,\"b, c\"\r\n1 Jan 00:00:01,,2.5\r\n1 Jan 00:00:00,1,\r\n");
+        assert_eq!(sheet.csv(None), "Time (UTC),a,\"b, c\"\r\n1 Jan 00:00:01,,2.5\r\n1 Jan 00:00:00,1,\r\n");
     }
 
     #[test]
