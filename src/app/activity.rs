@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::settings_in_words as settings;
 use super::{conflicts, format, widgets};
-use crate::dashboard::settings::{ANNOTATION, CHOSEN, RANGE, TAGS, VARIABLE};
+use crate::dashboard::settings::{ANNOTATION, CHOSEN, RANGE, TAGS, TIME_ZONE, VARIABLE};
 use crate::dashboard::{Conflict, ConflictId, Op, Settings, Strategy, User, UserId, Widget, WidgetId};
 
 /// Lines that are kept. More than anybody reads; the history has the rest.
@@ -142,6 +142,9 @@ impl<'a> Telling<'a> {
                 let words = format!("set the time to {}", settings::in_words(field, value));
                 self.settings.insert(field.clone(), value.clone());
                 words
+            }
+            Op::SetDashboard { field, value } if field == TIME_ZONE => {
+                format!("set the time zone to {}", settings::in_words(field, value))
             }
             Op::SetDashboard { field, value } if field == TAGS => {
                 format!("set the tags to “{}”", settings::in_words(field, value))

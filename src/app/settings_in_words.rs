@@ -8,13 +8,18 @@ use super::format::field_label;
 use super::time::words;
 use crate::dashboard::Strategy;
 use crate::dashboard::range::TimeRange;
-use crate::dashboard::settings::{ANNOTATION, Annotation, CHOSEN, RANGE, TAGS, VARIABLE, Variable};
+use crate::dashboard::settings::{
+    ANNOTATION, Annotation, CHOSEN, RANGE, TAGS, TIME_ZONE, TimeZone, VARIABLE, Variable,
+};
 use crate::dashboard::several::each_of;
 
 /// What a setting is called in a sentence, by one of the values that it has or had: `the mark at 10:02`.
 pub fn about<'a>(field: &str, values: impl IntoIterator<Item = &'a Value>) -> String {
     if field == RANGE {
         return "the time that is shown".to_owned();
+    }
+    if field == TIME_ZONE {
+        return "the time zone".to_owned();
     }
     if field == TAGS {
         return "the tags".to_owned();
@@ -41,7 +46,7 @@ pub fn reads(field: &str, value: &Value) -> Option<String> {
             let strategy = value.as_str().and_then(Strategy::parse).unwrap_or_default();
             Some(conflicts::label(strategy).to_owned())
         }
-        RANGE | TAGS => Some(in_words(field, value)),
+        RANGE | TAGS | TIME_ZONE => Some(in_words(field, value)),
         _ if field.starts_with(VARIABLE) => Some(in_words(field, value)),
         _ if field.starts_with(ANNOTATION) => {
             let mark = Annotation::deserialize(value).ok()?;
@@ -57,6 +62,11 @@ pub fn in_words(field: &str, value: &Value) -> String {
     match field {
         // Without the present at hand, a day stands with its year.
         RANGE => words::of(text.parse::<TimeRange>().unwrap_or_default(), 0),
+        TIME_ZONE => match TimeZone::parse(text).unwrap_or_default() {
+            TimeZone::Browser => "everybody's own".to_owned(),
+            TimeZone::Utc => "UTC".to_owned(),
+            TimeZone::Named(name) => name,
+        },
         TAGS => {
             let tags: Vec<&str> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             if tags.is_empty() { "none".to_owned() } else { tags.join(", ") }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format::locale;
+use crate::app::time::zone;
 use crate::app::unread::Unread;
 use crate::app::{App, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, chunks, json, pages};
 use crate::dashboard::DashboardId;
@@ -135,6 +136,7 @@ async fn show(mut data: PageData, found: Option<OnDevice>, made: Made) {
         make_room(data.theme);
     }
     locale::begin();
+    zone::begin();
     let app = move || {
         let tab =
             ThisTab { services: RwSignal::new(Vec::new()), waiting: RwSignal::new(Vec::new()), from_device };

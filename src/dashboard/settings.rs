@@ -18,6 +18,8 @@ pub const RANGE: &str = "range";
 pub const REFRESH: &str = "refresh";
 /// The setting that holds what the dashboard is sorted under: an array of texts.
 pub const TAGS: &str = "tags";
+/// The setting that holds the zone in which moments are read and written, as text.
+pub const TIME_ZONE: &str = "timezone";
 /// The settings that define variables, by name: a [`Variable`] each.
 pub const VARIABLE: &str = "variable.";
 /// The settings that hold what is chosen for variables, by name.
@@ -27,6 +29,8 @@ pub const ANNOTATION: &str = "annotation.";
 
 /// Tags of a dashboard: what one card can show.
 pub const MAX_TAGS: usize = 20;
+/// Characters of a zone's name: the longest of the IANA's has 32.
+const MAX_ZONE_CHARS: usize = 64;
 /// Characters of a tag: a few words.
 pub const MAX_TAG_CHARS: usize = 40;
 /// Variables of a dashboard: what one row of choices can hold.
@@ -89,6 +93,33 @@ pub struct Annotation {
     pub text: String,
 }
 
+/// The zone in which a dashboard's moments are read and written. Written as `browser`, `utc`, or a name of the
+/// IANA's time zone database; what names there are, each browser knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TimeZone {
+    /// That of whoever looks.
+    #[default]
+    Browser,
+    Utc,
+    Named(String),
+}
+
+impl TimeZone {
+    /// `None` for what cannot be a zone's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_name = |text: &str| {
+            (1..=MAX_ZONE_CHARS).contains(&text.len())
+                && text.starts_with(|first: char| first.is_ascii_alphabetic())
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-/".contains(&b))
+        };
+        match text {
+            "browser" => Some(Self::Browser),
+            _ if text.eq_ignore_ascii_case("utc") => Some(Self::Utc),
+            _ => is_name(text).then(|| Self::Named(text.to_owned())),
+        }
+    }
+}
+
 /// True for a variable's name: a letter or `_`, then also digits.
 pub fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
@@ -104,7 +135,7 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
         return check_title(value);
     }
     let known = match (field, family(field)) {
-        ("conflicts" | RANGE | REFRESH | TAGS, _) => true,
+        ("conflicts" | RANGE | REFRESH | TAGS | TIME_ZONE, _) => true,
         (_, Some((VARIABLE | CHOSEN, name, _))) => is_variable_name(name),
         (_, Some((_, name, _))) => Id::new(name).is_ok(),
         _ => false,
@@ -126,6 +157,9 @@ pub(super) fn check_setting(field: &str, value: &Value) -> Result<(), OpError> {
         },
         (REFRESH, _) if value.as_u64().is_none_or(|seconds| !(1..=3600).contains(&seconds)) => {
             wants("a whole number of seconds from 1 to 3600".to_owned())
+        }
+        (TIME_ZONE, _) if text.and_then(TimeZone::parse).is_none() => {
+            wants("browser, utc, or the name of a zone, as Europe/Berlin".to_owned())
         }
         (TAGS, _)
             if !value.as_array().is_some_and(|tags| {
@@ -211,6 +245,12 @@ pub type Settings = BTreeMap<String, Value>;
 pub fn range(settings: &Settings) -> TimeRange {
     let text = settings.get(RANGE).and_then(Value::as_str);
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// The zone in which a dashboard's moments are read.
+pub fn time_zone(settings: &Settings) -> TimeZone {
+    let text = settings.get(TIME_ZONE).and_then(Value::as_str);
+    text.and_then(TimeZone::parse).unwrap_or_default()
 }
 
 /// What a dashboard is sorted under, each tag once.
@@ -475,6 +515,29 @@ mod tests {
         let settings: Settings =
             [("variable.x".to_owned(), json!({ "choices": ["(a|b)", "c"], "multi": true }))].into();
         assert_eq!(with_variables(&settings, "$x"), r"(\\(a\\|b\\))");
+    }
+
+    #[test]
+    fn a_zone_is_the_browsers_universal_time_or_a_name() {
+        for (value, fits) in [
+            (json!("browser"), true),
+            (json!("utc"), true),
+            (json!("Europe/Berlin"), true),
+            (json!("America/Argentina/Buenos_Aires"), true),
+            (json!("Etc/GMT+5"), true),
+            (Value::Null, true),
+            (json!(""), false),
+            (json!("Europe/Berlin "), false),
+            (json!("../etc"), false),
+            (json!("x".repeat(MAX_ZONE_CHARS + 1)), false),
+            (json!(2), false),
+        ] {
+            assert_eq!(check_setting(TIME_ZONE, &value).is_ok(), fits, "{value}");
+        }
+        let zone = |text: &str| time_zone(&[(TIME_ZONE.to_owned(), json!(text))].into());
+        assert_eq!((zone("UTC"), zone("browser")), (TimeZone::Utc, TimeZone::Browser));
+        assert_eq!(zone("Asia/Tokyo"), TimeZone::Named("Asia/Tokyo".to_owned()));
+        assert_eq!(time_zone(&Settings::new()), TimeZone::Browser);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The settings of a dashboard, behind a button of its header: the same for everybody, at the same moment.
 
-use crate::app::dynamic::{attr, memo};
+use crate::app::dynamic::{attr, live, memo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde_json::{Value, json};
@@ -13,7 +13,9 @@ use super::tags::Tags;
 use crate::app::chunks::{Part, Parts};
 use crate::app::conflicts::{STRATEGIES, label, promise};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::time::zone;
 use crate::app::{dom, requests};
+use crate::dashboard::settings::{TIME_ZONE, TimeZone};
 use crate::dashboard::{MAX_TITLE_CHARS, Op};
 
 /// The name of the popup.
@@ -43,6 +45,7 @@ pub fn Settings(store: DashboardStore) -> impl IntoView {
     view! {
         <ThisDashboard store/>
         <Tags store/>
+        <ZoneChoice store/>
         <ConflictStrategies store/>
     }
 }
@@ -88,6 +91,49 @@ pub fn duplicate(store: DashboardStore) {
             Err(error) => store.toast(format!("No copy was made. {error}"), None),
         }
     });
+}
+
+/// The zone in which moments are read and written.
+#[component]
+fn ZoneChoice(store: DashboardStore) -> impl IntoView {
+    let value = memo(move || match &*store.time.zone.read() {
+        TimeZone::Browser => "browser".to_owned(),
+        TimeZone::Utc => "utc".to_owned(),
+        TimeZone::Named(name) => name.clone(),
+    });
+    let read_only = move || matches!(*store.sync.read(), SyncState::ReadOnly);
+    let known = zone::all();
+    let options = move || {
+        let now = value.get();
+        let given = [("browser", "Everybody's own"), ("utc", "UTC")];
+        let mut all = given.map(|(value, says)| (value.to_owned(), says.to_owned())).to_vec();
+        all.extend(known.iter().filter(|name| *name != "UTC").map(|name| (name.clone(), name.clone())));
+        if all.iter().all(|(value, _)| *value != now) {
+            all.push((now.clone(), now.clone()));
+        }
+        let option = |(value, says): (String, String)| {
+            let chosen = value == now;
+            view! { <option value=value selected=chosen>{says}</option> }
+        };
+        all.into_iter().map(option).collect_view()
+    };
+    let choose = move |text: String| {
+        let value = if text == "browser" { Value::Null } else { text.into() };
+        store.edit(vec![Op::SetDashboard { field: TIME_ZONE.to_owned(), value }]);
+    };
+    view! {
+        <label class="field zone-choice">
+            <span class="label">"Time zone"</span>
+            <select
+                data-testid="timezone"
+                disabled=attr(read_only)
+                prop:value=attr(move || value.get())
+                on:change:target=move |event| choose(event.target().value())
+            >
+                {live(options)}
+            </select>
+        </label>
+    }
 }
 
 /// Which value shows while a conflict is open.

@@ -148,6 +148,7 @@ pub(super) fn keep_moving(store: DashboardStore) {
     };
     effect(move || {
         time.range.track();
+        time.zone.track();
         draw(&|_, _| true);
     });
     effect(move || {

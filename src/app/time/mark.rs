@@ -3,7 +3,8 @@
 use leptos::html::{Dialog, Input};
 use leptos::prelude::*;
 
-use super::{Mark, mark_field, words};
+use super::moment_field::{MomentField, MomentInput};
+use super::{Mark, mark_field};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dom;
 use crate::app::dynamic::{attr, effect, live};
@@ -66,29 +67,20 @@ pub fn remove(store: DashboardStore, id: &str) {
 pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
     let marking = store.time.marking;
     let dialog = NodeRef::<Dialog>::new();
-    let (text, moment) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let text = NodeRef::<Input>::new();
     let wrong = RwSignal::new(None::<&'static str>);
     let shown = marking.get_untracked();
     let (at, words_before, new) = match &shown {
         Some(shown) => (shown.at, shown.text.clone(), shown.id.is_none()),
         None => (0, String::new(), true),
     };
-    let moment_before = words::for_input(at);
+    let moment = MomentField::new(at);
     let field = mark_field(&shown.as_ref().and_then(|shown| shown.id.clone()).unwrap_or_else(dom::random_id));
-    let known = StoredValue::new((moment_before.clone(), shown));
+    let known = StoredValue::new(shown);
     let field = StoredValue::new(field);
-    // When it was, as far as the fields say; the input holds whole seconds, and a moment that nobody changed
-    // stays as fine as it was.
-    let when = move || {
-        let now = moment.get_untracked().map(|moment| moment.value())?;
-        match known.with_value(|(before, _)| *before == now) {
-            true => Some(at),
-            false => words::from_input(&now),
-        }
-    };
     let tell = move || {
         let says = text.get_untracked().map(|text| text.value()).unwrap_or_default();
-        let draft = when().map(|at| Annotation { at, text: says });
+        let draft = moment.read().ok().map(|at| Annotation { at, text: says });
         field.with_value(|field| announce(store, field, draft));
     };
     effect(move || {
@@ -107,18 +99,22 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
         None => marking.set(None),
     };
     let save = move || {
-        let (Some(text), Some(moment)) = (text.get_untracked(), moment.get_untracked()) else { return };
-        let (_, Some(shown)) = known.get_value() else { return };
+        let (Some(text), Some(shown)) = (text.get_untracked(), known.get_value()) else { return };
         let says: String = text.value().trim().chars().take(MAX_ANNOTATION_CHARS).collect();
         if says.is_empty() {
             wrong.set(Some("Write what happened."));
             dom::focus_quietly(&text);
             return;
         }
-        let Some(at) = when() else {
-            wrong.set(Some("Give a day and a time."));
-            dom::focus_quietly(&moment);
-            return;
+        let at = match moment.read() {
+            Ok(at) => at,
+            Err(why) => {
+                wrong.set(Some(why));
+                if let Some(input) = moment.input.get_untracked() {
+                    dom::focus_quietly(&input);
+                }
+                return;
+            }
         };
         if (at, &says) != (shown.at, &shown.text) || shown.id.is_none() {
             let field = field.get_value();
@@ -128,7 +124,7 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
         close();
     };
     let let_go = move |_| {
-        if let Some(id) = known.get_value().1.and_then(|shown| shown.id) {
+        if let Some(id) = known.get_value().and_then(|shown| shown.id) {
             remove(store, &id);
         }
         close();
@@ -161,17 +157,13 @@ pub fn MarkDialog(store: DashboardStore) -> impl IntoView {
                         on:input=move |_| { wrong.set(None); tell(); }
                     />
                 </label>
-                <label class="field">
-                    <span class="label">"When"</span>
-                    <input
-                        type="datetime-local"
-                        step="1"
-                        node_ref=moment
-                        data-testid="mark-at"
-                        value=moment_before
-                        on:input=move |_| { wrong.set(None); tell(); }
-                    />
-                </label>
+                <MomentInput
+                    field=moment
+                    label="When"
+                    testid="mark-at"
+                    wrong=false
+                    changed=move |()| { wrong.set(None); tell(); }
+                />
                 <p class="quiet">"Everybody sees it on every chart of this dashboard."</p>
                 <p class="wrong" role="alert">{live(move || wrong.get())}</p>
                 <div class="row">

@@ -8,10 +8,12 @@ mod finger;
 mod keys;
 mod mark;
 mod marks;
+mod moment_field;
 mod moments;
 mod own_time;
 mod picker;
 mod points;
+pub mod zone;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +25,7 @@ use super::dynamic::{effect, memo};
 use super::pasted::Pasted;
 use crate::dashboard::order::sorted;
 use crate::dashboard::range::{MIN_RANGE_MS, TimeRange};
-use crate::dashboard::settings::{self, ANNOTATION, RANGE, Settings};
+use crate::dashboard::settings::{self, ANNOTATION, RANGE, Settings, TimeZone};
 use crate::dashboard::{Op, WidgetId};
 use crate::sync::protocol::DataFrame;
 
@@ -62,7 +64,9 @@ pub struct ShownTime {
     pub pointed: RwSignal<Option<Pointed>>,
     /// The mark that is being written.
     pub marking: RwSignal<Option<Marking>>,
-    /// True once moments are read by this browser's clock.
+    /// Which zone the dashboard reads moments in.
+    pub zone: Memo<TimeZone>,
+    /// True once moments are read in that zone.
     pub zoned: RwSignal<bool>,
     /// The charts of the page.
     pub charts: Charts,
@@ -92,6 +96,7 @@ impl ShownTime {
             marks,
             pointed: RwSignal::new(None),
             marking: RwSignal::new(None),
+            zone: memo(move || settings::time_zone(&settings.read())),
             zoned: RwSignal::new(false),
             charts: Charts::new(),
             aside: StoredValue::new(None),
@@ -182,12 +187,12 @@ pub fn mark_field(id: &str) -> String {
     format!("{ANNOTATION}{id}")
 }
 
-/// Begins to read moments by this browser's clock, once the page stands as it was rendered, and to keep the
+/// Begins to read moments in the dashboard's zone, once the page stands as it was rendered, and to keep the
 /// charts at the present.
 pub fn keep(store: DashboardStore) {
     let time = store.time;
     effect(move || {
-        words::use_own_zone();
+        zone::follow(&time.zone.read());
         time.zoned.set(true);
     });
     own_time::remember(store);

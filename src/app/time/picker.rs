@@ -1,15 +1,18 @@
 //! The button of the header that says which time shows, and the choice behind it.
 
-use leptos::html::Input;
 use leptos::prelude::*;
 
-use super::words;
+use super::moment_field::{MomentField, MomentInput};
+use super::{words, zone};
 use crate::app::chunks::{Part, Parts};
+use crate::app::clock::Clock;
 use crate::app::components::{Glyph, Icon, Panel, Panels, Popup, Popups};
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dynamic::{attr, derived, live, memo};
 use crate::app::format;
+use crate::app::widgets::figures_come;
 use crate::dashboard::range::TimeRange;
+use crate::dashboard::settings::TimeZone;
 
 /// The name of the popup.
 pub const TIME: &str = "time";
@@ -28,21 +31,104 @@ pub(super) fn label(store: DashboardStore) -> Memo<String> {
     })
 }
 
+/// How what shows stands to the present, where it moves with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// Nobody knows yet.
+    Waiting,
+    /// The connection stands, and figures come.
+    Live,
+    /// The connection stands, and no widget has got anything for longer than it should take.
+    Silent,
+    Reconnecting,
+    Offline,
+    Deleted,
+    Ended,
+}
+
+impl Line {
+    fn of(sync: &SyncState, in_bin: bool, come: impl FnOnce() -> bool) -> Self {
+        match sync {
+            SyncState::Connecting => Self::Waiting,
+            SyncState::Offline => Self::Offline,
+            SyncState::Reconnecting { .. } => Self::Reconnecting,
+            SyncState::Error { .. } if in_bin => Self::Deleted,
+            SyncState::Error { .. } => Self::Ended,
+            SyncState::Saved | SyncState::Saving | SyncState::Conflict | SyncState::ReadOnly => {
+                if come() {
+                    Self::Live
+                } else {
+                    Self::Silent
+                }
+            }
+        }
+    }
+
+    /// The value of `data-live`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Live => "live",
+            Self::Silent => "silent",
+            Self::Reconnecting => "reconnecting",
+            Self::Offline => "offline",
+            Self::Deleted => "deleted",
+            Self::Ended => "ended",
+        }
+    }
+
+    fn says(self) -> &'static str {
+        match self {
+            // It takes the room that it is going to need.
+            Self::Waiting | Self::Live => "live",
+            Self::Silent => "no new data",
+            Self::Reconnecting => "reconnecting",
+            Self::Offline => "offline",
+            Self::Deleted => "deleted",
+            Self::Ended => "not connected",
+        }
+    }
+}
+
 #[component]
 pub fn RangeButton(store: DashboardStore) -> impl IntoView {
     let parts = Parts::here();
     let time = store.time;
+    let clock = Clock::here();
+    let line = memo(move || {
+        let moves = time.range.read().moves();
+        let come = || clock.now() == 0 || figures_come(store, time.now());
+        moves.then(|| Line::of(&store.sync.read(), store.safety.read().in_bin, come))
+    });
     let label = label(store);
     let alone = memo(move || time.own.read().is_some());
     let says = derived(move || match alone.get() {
         true => format!("Your own time: {}", label.read()),
         false => format!("Time shown to everybody: {}", label.read()),
     });
+    // Of another zone than the viewer's own.
+    let zone_name = move || match &*time.zone.read() {
+        TimeZone::Browser => None,
+        TimeZone::Utc => Some("UTC".to_owned()),
+        TimeZone::Named(name) => Some(name.rsplit('/').next().unwrap_or(name).replace('_', " ")),
+    };
+    let zone_title = move || match &*time.zone.read() {
+        TimeZone::Named(name) => Some(name.clone()),
+        _ => None,
+    };
     let face = move || {
         view! {
             <Glyph icon=Icon::Clock/>
             <span class="time-words">{label}</span>
-            <span class="moves" class:hidden=attr(move || !time.range.read().moves())>"live"</span>
+            <span class="zone" data-testid="zone-name" title=attr(zone_title)>{live(zone_name)}</span>
+            <span
+                class="moves"
+                class:hidden=attr(move || line.read().is_none())
+                data-testid="time-live"
+                data-live=attr(move || line.get().map(Line::name))
+            >
+                {live(move || line.get().map(Line::says))}
+            </span>
         }
     };
     view! {
@@ -69,7 +155,8 @@ pub fn RangePicker(store: DashboardStore) -> impl IntoView {
     let (popups, panels) = (Popups::here(), Panels::here());
     let read_only = memo(move || matches!(*store.sync.read(), SyncState::ReadOnly));
     let alone = RwSignal::new(read_only.get_untracked() || time.own.read_untracked().is_some());
-    let (from, to) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let (first, last) = time.window();
+    let (from, to) = (MomentField::new(first), MomentField::new(last));
     let wrong = RwSignal::new(None::<String>);
     let choose = move |range: TimeRange| {
         match alone.get_untracked() {
@@ -97,32 +184,31 @@ pub fn RangePicker(store: DashboardStore) -> impl IntoView {
             </button>
         }
     };
-    let read = |input: NodeRef<Input>| words::from_input(&input.get_untracked()?.value());
-    let show = move || match (read(from), read(to)) {
-        (Some(first), Some(last)) if last > first => match format!("{first}/{last}").parse::<TimeRange>() {
+    let show = move || match (from.read(), to.read()) {
+        (Ok(first), Ok(last)) if last > first => match format!("{first}/{last}").parse::<TimeRange>() {
             Ok(range) => choose(range),
             Err(_) => wrong.set(Some("From a minute to two years can be shown.".to_owned())),
         },
-        (Some(_), Some(_)) => wrong.set(Some("The end is not after the beginning.".to_owned())),
-        _ => wrong.set(Some("Give a day and a time for both.".to_owned())),
+        (Ok(_), Ok(_)) => wrong.set(Some("The end is not after the beginning.".to_owned())),
+        (Err(why), _) => wrong.set(Some(format!("From: {why}"))),
+        (_, Err(why)) => wrong.set(Some(format!("To: {why}"))),
     };
-    let (first, last) = time.window();
-    let moment = move |input: NodeRef<Input>, label: &'static str, testid: &'static str, at: u64| {
-        view! {
-            <label class="field">
-                <span class="label">{label}</span>
-                <input
-                    type="datetime-local"
-                    step="1"
-                    node_ref=input
-                    data-testid=testid
-                    value=words::for_input(at)
-                    aria-invalid=move || wrong.read().is_some().then_some("true")
-                    on:input=move |_| wrong.set(None)
-                />
-            </label>
+    let zone_in_words = move || {
+        let offset = zone::offset_name(zone::ahead(time.now()));
+        let name = zone::name();
+        match &*time.zone.read() {
+            TimeZone::Browser => format!("By your own clock: {name}, {offset} now"),
+            TimeZone::Named(wanted) if !zone::is_known(wanted) => {
+                format!(
+                    "This browser does not know the zone {wanted}. By your own clock: {name}, {offset} now"
+                )
+            }
+            TimeZone::Utc => "In UTC, for everybody".to_owned(),
+            TimeZone::Named(_) => format!("In {name}, for everybody: {offset} now"),
         }
     };
+    let is_wrong = derived(move || wrong.read().is_some());
+    let changed = move |()| wrong.set(None);
     view! {
         <div class="time-picker">
             <div class="whom" role="group" aria-label="Who sees this time">
@@ -146,8 +232,9 @@ pub fn RangePicker(store: DashboardStore) -> impl IntoView {
             </div>
             <div class="offered">{words::OFFERED.map(offered).collect_view()}</div>
             <form class="fixed" on:submit=move |event| { event.prevent_default(); show(); }>
-                {moment(from, "From", "time-from", first)}
-                {moment(to, "To", "time-to", last)}
+                <MomentInput field=from label="From" testid="time-from" wrong=is_wrong changed/>
+                <MomentInput field=to label="To" testid="time-to" wrong=is_wrong changed/>
+                <p class="quiet zone" data-testid="time-zone">{live(zone_in_words)}</p>
                 <p class="wrong" role="alert">{live(move || wrong.get())}</p>
                 <button type="submit" class="button line" data-testid="time-fixed">"Show this time"</button>
             </form>
@@ -164,5 +251,31 @@ pub fn RangePicker(store: DashboardStore) -> impl IntoView {
                 })}
             </button>
         </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_is_what_is_connected_and_gets_figures() {
+        let ended = || SyncState::Error { reason: "It was deleted.".to_owned() };
+        for (sync, in_bin, come, expected) in [
+            (SyncState::Connecting, false, true, Line::Waiting),
+            (SyncState::Saved, false, true, Line::Live),
+            (SyncState::Saving, false, true, Line::Live),
+            (SyncState::Conflict, false, true, Line::Live),
+            (SyncState::ReadOnly, false, true, Line::Live),
+            (SyncState::Saved, false, false, Line::Silent),
+            (SyncState::Offline, false, true, Line::Offline),
+            (SyncState::Reconnecting { retry_in_ms: None }, false, true, Line::Reconnecting),
+            (ended(), true, true, Line::Deleted),
+            (ended(), false, true, Line::Ended),
+        ] {
+            let line = Line::of(&sync, in_bin, || come);
+            assert_eq!(line, expected, "{sync:?}");
+            assert_eq!(line.says() == "live", matches!(line, Line::Live | Line::Waiting));
+        }
     }
 }

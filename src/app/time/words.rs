@@ -1,7 +1,6 @@
-//! Moments and ranges of time in words, by the clock of whoever reads them.
+//! Moments and ranges of time in words, by the clock of the zone that the page reads them in.
 
-use std::cell::Cell;
-
+use super::zone::{self, Moments, Shown, shown};
 use crate::dashboard::range::TimeRange;
 
 /// What people are offered, the shortest first.
@@ -23,96 +22,36 @@ const FINE_MS: u64 = 10 * MINUTE_MS;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// A moment as a calendar and a clock show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shown {
-    year: u32,
-    /// 0 for January.
-    month: u32,
-    day: u32,
-    hour: u32,
-    minute: u32,
-    second: u32,
-}
-
-impl Shown {
-    /// Seconds from 1970 on by its own calendar and clock.
-    fn seconds(self) -> i64 {
-        let (year, month) = (i64::from(self.year), i64::from(self.month) + 1);
-        // The reverse of `greenwich`, with years that begin in March.
-        let year = year - i64::from(month <= 2);
-        let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-        let of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(self.day) - 1;
-        let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-        days * 86_400 + i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second)
-    }
-}
-
-thread_local! {
-    /// How moments are read here: as in Greenwich until the page is hydrated, so that the first render is the
-    /// same everywhere.
-    static CLOCK: Cell<fn(u64) -> Shown> = const { Cell::new(greenwich) };
-}
-
-/// Reads moments by this browser's clock from now on.
-pub fn use_own_zone() {
-    CLOCK.set(here);
-}
-
-fn shown(at_ms: u64) -> Shown {
-    CLOCK.get()(at_ms)
-}
-
-/// By this browser's clock.
-fn here(at_ms: u64) -> Shown {
-    let date = js_sys::Date::new(&(at_ms as f64).into());
-    Shown {
-        year: date.get_full_year(),
-        month: date.get_month(),
-        day: date.get_date(),
-        hour: date.get_hours(),
-        minute: date.get_minutes(),
-        second: date.get_seconds(),
-    }
-}
-
-/// In universal time. The days are counted as in "chrono-Compatible Low-Level Date Algorithms" (H. Hinnant).
-fn greenwich(at_ms: u64) -> Shown {
-    let days = at_ms / DAY_MS + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = (from_march + 2) % 12;
-    let second = at_ms / 1000;
-    Shown {
-        year: (era * 400 + year_of_era + u64::from(month < 2)) as u32,
-        month: month as u32,
-        day: day as u32,
-        hour: (second / 3600 % 24) as u32,
-        minute: (second / 60 % 60) as u32,
-        second: (second % 60) as u32,
-    }
-}
-
-/// How far the clock that moments are read by is ahead of universal time at a moment, in seconds; both as Unix
-/// time.
-pub fn ahead_s(at_s: f64) -> f64 {
-    let at = (at_s.max(0.0) * 1000.0) as u64;
-    let read = shown(at);
-    (read.seconds() - (at / 1000) as i64) as f64
-}
-
-/// The time of day: `10:02`.
+/// The time of day: `10:02`; in an hour that comes twice with its offset, `02:30 UTC+2`.
 pub fn clock(at_ms: u64) -> String {
     let Shown { hour, minute, .. } = shown(at_ms);
-    format!("{hour:02}:{minute:02}")
+    format!("{hour:02}:{minute:02}{}", which(at_ms))
 }
 
 /// The time of day to the second: `10:02:33`.
 pub fn clock_s(at_ms: u64) -> String {
-    format!("{}:{:02}", clock(at_ms), shown(at_ms).second)
+    let Shown { hour, minute, second, .. } = shown(at_ms);
+    format!("{hour:02}:{minute:02}:{second:02}{}", which(at_ms))
+}
+
+fn which(at_ms: u64) -> String {
+    zone::repeated(at_ms).map_or_else(String::new, |ahead| format!(" {}", zone::offset_name(ahead)))
+}
+
+/// A time of day for a tick, which has little room: `10:02`, and `02:30+02` in an hour that comes twice.
+pub fn tick(at_ms: u64) -> String {
+    let Shown { hour, minute, .. } = shown(at_ms);
+    let which = zone::repeated(at_ms).map(|ahead| {
+        let (hours, minutes) = (ahead.abs() / 3600, ahead.abs() / 60 % 60);
+        let minutes = if minutes == 0 { String::new() } else { format!(":{minutes:02}") };
+        format!("{}{hours:02}{minutes}", if ahead < 0 { '-' } else { '+' })
+    });
+    format!("{hour:02}:{minute:02}{}", which.unwrap_or_default())
+}
+
+/// How far the clock is ahead of universal time at a moment, in seconds; both as Unix time.
+pub fn ahead_s(at_s: f64) -> f64 {
+    zone::ahead((at_s.max(0.0) * 1000.0) as u64) as f64
 }
 
 /// The day: `22 Nov`.
@@ -174,10 +113,9 @@ pub fn for_input(at_ms: u64) -> String {
     format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}", month + 1)
 }
 
-/// What such an input holds, by this browser's clock, in Unix milliseconds; `None` where it holds no moment.
-pub fn from_input(text: &str) -> Option<u64> {
-    let at = js_sys::Date::new(&text.into()).get_time();
-    (at.is_finite() && at >= 0.0).then_some(at as u64)
+/// The moments that such an input may mean; `None` where it holds none.
+pub fn from_input(text: &str) -> Option<Moments> {
+    Shown::read(text).map(zone::moments)
 }
 
 #[cfg(test)]
@@ -199,11 +137,21 @@ mod tests {
     }
 
     #[test]
-    fn a_calendar_leads_back_to_its_moment() {
-        for at in [0, 951_782_399, 951_782_400, 1_709_251_200, 1_798_761_599, 253_402_300_799] {
-            assert_eq!(greenwich(at * 1000).seconds(), at as i64);
-        }
-        assert_eq!(ahead_s(1_795_341_753.0), 0.0);
+    fn an_hour_that_comes_twice_says_which() {
+        use super::zone::tests::{BACK_MS, berlin, read_as};
+        read_as(berlin);
+        let half = HOUR_MS / 2;
+        assert_eq!(
+            (clock(BACK_MS - half), clock(BACK_MS + half)),
+            ("02:30 UTC+2".into(), "02:30 UTC+1".into())
+        );
+        assert_eq!((tick(BACK_MS - half), tick(BACK_MS + half)), ("02:30+02".into(), "02:30+01".into()));
+        assert_eq!(clock_s(BACK_MS), "02:00:00 UTC+1");
+        assert_eq!((clock(BACK_MS + HOUR_MS), tick(BACK_MS - HOUR_MS - 1)), ("03:00".into(), "01:59".into()));
+        let night = TimeRange::Fixed(BACK_MS - HOUR_MS, BACK_MS + HOUR_MS);
+        assert_eq!(range(night, BACK_MS), "02:00 UTC+2 – 03:00");
+        assert_eq!(from_input("2026-10-25T02:30"), Some(Moments::Two(BACK_MS - half, BACK_MS + half)));
+        assert_eq!(from_input("soon"), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Ranges and ticks of a chart's axes: whatever data and limits say, a range that floating-point numbers
 //! resolve and a bounded number of ticks, so that drawing a chart always ends.
 
+use crate::dashboard::number;
+
 /// Values beyond this are drawn as this: their differences would overflow.
 const MOST: f64 = 1e300;
 /// Values closer to zero than this are zero on a chart: their quotients would overflow.
@@ -207,7 +209,7 @@ fn round_up(value: f64) -> (f64, i32) {
 
 /// The number that digits with a power of ten stand for.
 fn decimal(digits: f64, exponent: i32) -> f64 {
-    format!("{digits}e{exponent}").parse().unwrap_or(f64::INFINITY)
+    number::read(&format!("{digits}e{exponent}")).unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::app::format;
 use crate::app::pasted::Pasted;
 use crate::app::time::words;
 use crate::dashboard::Kind;
+use crate::dashboard::query::TABLE;
 
 /// Where points come more often than this, one that is this much behind is not late yet.
 const LATE_MS: u64 = 5_000;
@@ -71,6 +72,27 @@ fn fresh(data: &WidgetData, now: u64) -> Fresh {
         age if age < SILENT_MS.max(late * 4) => Fresh::Late(age),
         _ => Fresh::Silent(newest),
     }
+}
+
+/// True where the newest figures of some widget are as young as they should be, or where none asks for any. By
+/// the clock that points are made by.
+pub fn figures_come(store: DashboardStore, now: u64) -> bool {
+    let (mut asks, mut come) = (false, false);
+    for id in store.order.get_untracked() {
+        let Some(signals) = store.widget(&id) else { continue };
+        let live = signals.widget.with_untracked(|widget| {
+            widget.kind.asks()
+                && widget.text_option("source") != TABLE
+                && !widget.text_option("query").trim().is_empty()
+        });
+        asks |= live;
+        come |= live
+            && matches!(signals.data.with_untracked(|data| fresh(data, now)), Fresh::Live | Fresh::Waiting);
+        if come {
+            break;
+        }
+    }
+    come || !asks
 }
 
 /// Milliseconds from one of the last points to the next, on average.

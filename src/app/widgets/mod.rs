@@ -25,7 +25,7 @@ use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::dashboard::{Kind, WidgetId};
 
 pub use data_dialog::DataDialog;
-pub use freshness::Freshness;
+pub use freshness::{Freshness, figures_come};
 pub use items::{deed, item_label, told_with_item};
 pub use table::columns_of;
 pub use timeseries::MAX_SERIES as MAX_CHART_SERIES;

@@ -21,9 +21,12 @@ pub struct Axes {
     pub drawn: Array,
 }
 
+/// Asks for the steps of an axis: given the chart, the axis, its range, its length and the room for a tick.
+type AskSteps = dyn Fn(JsValue, JsValue, f64, f64, f64, f64) -> Array;
+
 /// What uPlot asks of an axis while it lays a chart out.
 struct Asked {
-    steps: Closure<dyn Fn(JsValue, JsValue, f64, f64, f64, f64) -> Array>,
+    steps: Closure<AskSteps>,
     splits: Closure<dyn Fn() -> Array>,
     labels: Closure<dyn Fn() -> Array>,
 }
@@ -118,7 +121,7 @@ fn width_of(labels: &JsValue) -> f64 {
 fn time_labels(ticks: &Ticks) -> Vec<String> {
     let label = |at: &f64| {
         let at = (at.max(0.0) * 1000.0) as u64;
-        let time = words::clock(at);
+        let time = words::tick(at);
         match ticks.step {
             step if step < 60.0 => words::clock_s(at),
             step if step >= 86_400.0 || (step >= 3_600.0 && time == "00:00") => words::day(at),
