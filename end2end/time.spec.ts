@@ -324,3 +324,73 @@ test("a finger chooses a time to the side, and scrolls the page up and down", as
   await expect.poll(() => ada.page.evaluate(() => scrollY)).toBeGreaterThan(50);
   await expect(ada.page.getByTestId("own-time")).toHaveCount(0);
 });
+
+test("a dashboard has a zone, in which everybody reads and writes its times", async ({ server, arrive }) => {
+  const { id, ada, grace } = await charts(server, arrive, "Zones");
+  await ada.page.getByTestId("settings-open").click();
+  await ada.page.getByTestId("timezone").selectOption("Europe/Berlin");
+  await ada.saved();
+  expect(await setting(server, id, "timezone")).toBe("Europe/Berlin");
+  await expect(grace.page.getByTestId("zone-name")).toHaveText("Berlin");
+  await ada.page.keyboard.press("Escape");
+
+  await range(ada).click();
+  await expect(ada.page.getByTestId("time-zone")).toContainText("Europe/Berlin");
+  // Clocks go back at 03:00 of this day, so 02:30 comes twice.
+  await ada.page.getByTestId("time-from").fill("2025-10-26T02:30:00");
+  await ada.page.getByTestId("time-from-which").selectOption("second");
+  await ada.page.getByTestId("time-to").fill("2025-10-26T03:00:00");
+  await ada.page.getByTestId("time-fixed").click();
+  await ada.saved();
+  const from = Date.UTC(2025, 9, 26, 1, 30);
+  expect(await setting(server, id, "range")).toBe(`${from}/${from + 1_800_000}`);
+  await expect(range(grace)).toContainText("02:30 UTC+1");
+
+  // And forward at 02:00 of that one.
+  await range(ada).click();
+  await ada.page.getByTestId("time-from").fill("2025-03-30T02:30:00");
+  await ada.page.getByTestId("time-to").fill("2025-03-30T04:00:00");
+  await ada.page.getByTestId("time-fixed").click();
+  await expect(ada.page.getByRole("alert").filter({ hasText: "does not exist" })).toBeVisible();
+});
+
+test("the header says live only while figures come", async ({ server, arrive, line }) => {
+  const id = await server.dashboard("Live");
+  const over = await line();
+  const ada = await arrive("Ada", { line: over, complains: /./ });
+  const live = ada.page.getByTestId("time-live");
+  await ada.open(id);
+  await expect(live).toHaveAttribute("data-live", "live");
+  await ada.page.context().setOffline(true);
+  await expect(live).toHaveAttribute("data-live", "offline");
+  await ada.page.context().setOffline(false);
+  await expect(live).toHaveAttribute("data-live", "live", { timeout: 20_000 });
+});
+
+test("a table shows the time that shows, and what its series come down to", async ({ server, arrive }) => {
+  const id = await server.dashboard("Table of a time");
+  const ada: Person = await arrive("Ada");
+  const now = Date.now();
+  const point = (ago: number, value: number) => ({ series: "spec.orders", value, at: now - ago });
+  const pushed = await ada.page.request.post(`${server.url}/api/v1/series`, {
+    data: [point(3_000_000, 3), point(2_400_000, 5), point(1_000, 100)],
+    headers: { origin: server.url },
+  });
+  expect(pushed.ok()).toBe(true);
+  await ada.page.goto(`${server.url}/status`);
+  const frame = { x: 0, y: 0, w: 12, h: 8 };
+  const widget = { kind: "table", title: "Orders", frame, options: { query: "spec.orders" } };
+  await push(ada.page, id, [{ op: "add_widget", id: "t", widget }]);
+  await ada.open(id);
+  const cell = ada.widget("t").locator("td.number");
+  await expect(cell).toHaveText("100");
+  const ops = (field: string, value: string) => [{ op: "set_dashboard", field, value }];
+  const feeder: Person = await arrive("Feeder");
+  await feeder.page.goto(`${server.url}/status`);
+  await push(feeder.page, id, ops("range", `${now - 3_600_000}/${now - 1_200_000}`));
+  await expect(cell).toHaveText("5");
+  const other: Person = await arrive("Other");
+  await other.page.goto(`${server.url}/status`);
+  await push(other.page, id, [{ op: "set", id: "t", field: "shows", value: "mean" }]);
+  await expect(cell).toHaveText("4");
+});
