@@ -13,8 +13,8 @@ use crate::app::dom;
 
 /// Keys that are kept at once: more than anybody types without seeing a letter of it.
 const MAX_KEYS: usize = 200;
-/// What is there and has not taken the keyboard after this long is not going to.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// What is there and has not taken the keyboard after this long is not going to: it takes a few frames.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// Keys beside those of a letter that are kept. All others are the browser's own.
 const NAMED: [&str; 10] = [
     "Enter",
@@ -105,7 +105,7 @@ impl TypeAhead {
     }
 
     fn forget(self) {
-        self.0.update_value(|state| {
+        let _ = self.0.try_update_value(|state| {
             state.waiting = false;
             state.keys.clear();
         });

@@ -115,7 +115,7 @@ mod tests {
     fn a_moment_that_nobody_changes_stays_as_it_was() {
         let owner = Owner::new();
         owner.set();
-        read_as(berlin);
+        let _there = read_as(berlin);
         const HALF_MS: u64 = 1_800_000;
         for at in [BACK_MS - HALF_MS + 250, BACK_MS + HALF_MS + 250, BACK_MS + 9 * HALF_MS + 250] {
             assert_eq!(MomentField::new(at).read(), Ok(at));

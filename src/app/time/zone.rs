@@ -274,9 +274,19 @@ fn call(of: &JsValue, name: &str) -> Option<JsValue> {
 pub mod tests {
     use super::*;
 
+    /// While it lives, moments are read by another clock.
+    pub struct Elsewhere;
+
+    impl Drop for Elsewhere {
+        fn drop(&mut self) {
+            read_by(None, None);
+        }
+    }
+
     /// Reads moments by a clock that is so many seconds ahead.
-    pub fn read_as(ahead: fn(u64) -> i64) {
+    pub fn read_as(ahead: fn(u64) -> i64) -> Elsewhere {
         read_by(Some(Rc::new(ahead)), Some("Europe/Berlin".to_owned()));
+        Elsewhere
     }
 
     /// 2026-10-25 01:00 in universal time, when clocks in Berlin go from 03:00 back to 02:00.
@@ -300,7 +310,7 @@ pub mod tests {
 
     #[test]
     fn a_clock_that_is_put_back_or_forward_shows_a_time_twice_or_never() {
-        read_as(berlin);
+        let _there = read_as(berlin);
         let moments_at = |text: &str| moments(Shown::read(text).expect("a moment"));
         const HOUR_MS: u64 = 3_600_000;
         assert_eq!(
