@@ -22,10 +22,10 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 const YEAR_S: u32 = 365 * 24 * 60 * 60;
 
 /// Colours for people. White text reads on each (4.5:1), and each stands out from the page in light
-/// and in dark (3:1).
+/// and in dark (3:1). None is near the red or the amber of an alarm.
 pub const PALETTE: [&str; 12] = [
-    "#d13438", "#b8560f", "#946a00", "#6f7a00", "#2c8536", "#0c7f6c", "#0b7a8a", "#1577ab", "#3e63dd",
-    "#7a52d9", "#a33bb8", "#cc2f87",
+    "#4b7d12", "#2b822e", "#12814e", "#0e8171", "#107d93", "#1a78b7", "#3c6cdd", "#6464d8", "#805ad8",
+    "#a14bd2", "#b937be", "#ca2f92",
 ];
 
 const QUALITIES: [&str; 24] = [
@@ -165,6 +165,31 @@ mod tests {
         for color in PALETTE {
             assert!(contrast(color, "#ffffff") >= 4.5, "{color} on white");
             assert!(contrast(color, "#151a21") >= 3.0, "{color} on dark");
+        }
+    }
+
+    /// Degrees of the colour circle: 0 for red, 120 for green.
+    fn hue(color: &str) -> f64 {
+        let part = |at: usize| f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap());
+        let (red, green, blue) = (part(1), part(3), part(5));
+        let most = red.max(green).max(blue);
+        let span = most - red.min(green).min(blue);
+        let turn = match most {
+            most if most == red => (green - blue) / span,
+            most if most == green => (blue - red) / span + 2.0,
+            _ => (red - green) / span + 4.0,
+        };
+        (turn * 60.0).rem_euclid(360.0)
+    }
+
+    #[test]
+    fn nobody_looks_like_an_alarm() {
+        // `--bad` and `--warn` of the page, in light and in dark.
+        for alarm in ["#b3242a", "#ff8b8f", "#8a5000", "#f0b04a"] {
+            for color in PALETTE {
+                let apart = (hue(color) - hue(alarm)).abs();
+                assert!(apart.min(360.0 - apart) >= 30.0, "{color} and {alarm}");
+            }
         }
     }
 

@@ -192,9 +192,10 @@ fn editors_of(peers: &Peers) -> Of<Option<WidgetId>, Vec<Editor>> {
     editors
 }
 
+/// What the others have selected. A frame says that somebody is at it: who is away leaves none.
 fn selections_of(peers: &Peers) -> Of<WidgetId, Vec<User>> {
     let mut selections: Of<WidgetId, Vec<User>> = Vec::new();
-    for peer in peers.values() {
+    for peer in peers.values().filter(|peer| !peer.presence.away) {
         for id in &peer.presence.selected {
             of_mut(&mut selections, id).push(peer.user.clone());
         }
@@ -208,4 +209,27 @@ fn drags_of(peers: &Peers) -> Of<WidgetId, (User, Frame)> {
         Some((dragging.id.clone(), (peer.user.clone(), dragging.frame)))
     };
     peers.values().filter_map(drag).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::protocol::Presence;
+
+    #[test]
+    fn who_is_away_leaves_no_frame() {
+        let widget = WidgetId::new("w").expect("an id");
+        let peer = |name: &str, away: bool| {
+            let user =
+                User { id: UserId::new(name).expect("an id"), name: name.to_owned(), ..User::default() };
+            let presence = Presence { selected: vec![widget.clone()], away, ..Presence::default() };
+            (SessionId::new(name).expect("an id"), Peer { user, presence })
+        };
+        let peers: Peers = [peer("ada", true), peer("grace", false)].into();
+        let selections = selections_of(&peers);
+        let names: Vec<&str> =
+            of(&selections, &widget).into_iter().flatten().map(|user| user.name.as_str()).collect();
+        assert_eq!(names, ["grace"]);
+        assert!(persons_of(&peers, &UserId::new("me").expect("an id"))[0].away, "they are still here");
+    }
 }

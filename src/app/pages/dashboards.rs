@@ -57,7 +57,7 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
                 <span class="grow"></span>
                 <Search list/>
                 <ImportButton/>
-                <NewDashboard problem=list.problem/>
+                <NewDashboard problem=list.problem testid="new-dashboard"/>
             </div>
             <Filters list/>
             <p class="notice" role="status" class:hidden=attr(move || !list.kept.get())>
@@ -113,7 +113,7 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
             <div class="empty" class:hidden=attr(move || !none_at_all.get())>
                 <h2>"No dashboards yet"</h2>
                 <p>"Make one, add what you want to watch, and send its address to your team: everybody who opens it edits with you."</p>
-                <NewDashboard problem=list.problem/>
+                <NewDashboard problem=list.problem testid="new-dashboard-first"/>
                 <p class="quiet"><a href="/bin">"What was deleted is in the bin"</a></p>
             </div>
         </main>
@@ -173,7 +173,7 @@ fn WaitingEdits(one: Waiting) -> impl IntoView {
 
 /// Makes a dashboard and goes there.
 #[component]
-fn NewDashboard(problem: RwSignal<Option<String>>) -> impl IntoView {
+fn NewDashboard(problem: RwSignal<Option<String>>, testid: &'static str) -> impl IntoView {
     // Until the page is awake a press would be lost.
     let busy = RwSignal::new(true);
     effect(move || busy.set(false));
@@ -191,7 +191,7 @@ fn NewDashboard(problem: RwSignal<Option<String>>) -> impl IntoView {
         });
     };
     view! {
-        <button class="button primary" type="button" data-testid="new-dashboard" disabled=busy on:click=make>
+        <button class="button primary" type="button" data-testid=testid disabled=busy on:click=make>
             <Glyph icon=Icon::Plus/>
             "New dashboard"
         </button>
