@@ -27,6 +27,7 @@ mod apply;
 mod digest;
 mod edit;
 mod yjs;
+mod zone;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -12,6 +12,8 @@ use super::several::{any_of, each_of};
 use super::widget::{MAX_QUERY_CHARS, MAX_SOURCE_CHARS, check_title};
 use super::{Id, Strategy};
 
+pub use super::zone::TimeZone;
+
 /// The setting that holds the [`TimeRange`], as text.
 pub const RANGE: &str = "range";
 /// The setting that holds the seconds from one asking of the sources to the next, 1 to 3,600.
@@ -29,8 +31,6 @@ pub const ANNOTATION: &str = "annotation.";
 
 /// Tags of a dashboard: what one card can show.
 pub const MAX_TAGS: usize = 20;
-/// Characters of a zone's name: the longest of the IANA's has 32.
-const MAX_ZONE_CHARS: usize = 64;
 /// Characters of a tag: a few words.
 pub const MAX_TAG_CHARS: usize = 40;
 /// Variables of a dashboard: what one row of choices can hold.
@@ -91,33 +91,6 @@ pub struct Annotation {
     /// Unix milliseconds.
     pub at: u64,
     pub text: String,
-}
-
-/// The zone in which a dashboard's moments are read and written. Written as `browser`, `utc`, or a name of the
-/// IANA's time zone database; what names there are, each browser knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum TimeZone {
-    /// That of whoever looks.
-    #[default]
-    Browser,
-    Utc,
-    Named(String),
-}
-
-impl TimeZone {
-    /// `None` for what cannot be a zone's name.
-    pub fn parse(text: &str) -> Option<Self> {
-        let is_name = |text: &str| {
-            (1..=MAX_ZONE_CHARS).contains(&text.len())
-                && text.starts_with(|first: char| first.is_ascii_alphabetic())
-                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-/".contains(&b))
-        };
-        match text {
-            "browser" => Some(Self::Browser),
-            _ if text.eq_ignore_ascii_case("utc") => Some(Self::Utc),
-            _ => is_name(text).then(|| Self::Named(text.to_owned())),
-        }
-    }
 }
 
 /// True for a variable's name: a letter or `_`, then also digits.
@@ -457,6 +430,8 @@ mod tests {
         for (field, value) in [
             ("range", json!("6h")),
             ("range", Value::Null),
+            ("timezone", json!("Europe/Berlin")),
+            ("timezone", Value::Null),
             ("refresh", json!(5)),
             ("tags", json!(["prod", "Zahlungen, Süd"])),
             ("tags", json!([])),
@@ -471,6 +446,8 @@ mod tests {
         for (field, value) in [
             ("range", json!(15)),
             ("range", json!("yesterday")),
+            ("timezone", json!("")),
+            ("timezone", json!(2)),
             ("refresh", json!(0)),
             ("refresh", json!(1.5)),
             ("tags", json!("prod")),
@@ -515,29 +492,6 @@ mod tests {
         let settings: Settings =
             [("variable.x".to_owned(), json!({ "choices": ["(a|b)", "c"], "multi": true }))].into();
         assert_eq!(with_variables(&settings, "$x"), r"(\\(a\\|b\\))");
-    }
-
-    #[test]
-    fn a_zone_is_the_browsers_universal_time_or_a_name() {
-        for (value, fits) in [
-            (json!("browser"), true),
-            (json!("utc"), true),
-            (json!("Europe/Berlin"), true),
-            (json!("America/Argentina/Buenos_Aires"), true),
-            (json!("Etc/GMT+5"), true),
-            (Value::Null, true),
-            (json!(""), false),
-            (json!("Europe/Berlin "), false),
-            (json!("../etc"), false),
-            (json!("x".repeat(MAX_ZONE_CHARS + 1)), false),
-            (json!(2), false),
-        ] {
-            assert_eq!(check_setting(TIME_ZONE, &value).is_ok(), fits, "{value}");
-        }
-        let zone = |text: &str| time_zone(&[(TIME_ZONE.to_owned(), json!(text))].into());
-        assert_eq!((zone("UTC"), zone("browser")), (TimeZone::Utc, TimeZone::Browser));
-        assert_eq!(zone("Asia/Tokyo"), TimeZone::Named("Asia/Tokyo".to_owned()));
-        assert_eq!(time_zone(&Settings::new()), TimeZone::Browser);
     }
 
     #[test]
