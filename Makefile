@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run dev build setup test simulate io-faults bad-day bench clean
+.PHONY: help run dev build setup test simulate io-faults live-data bad-day bench clean
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 # Where cargo builds, whatever says so (CARGO_TARGET_DIR, a cargo configuration, the default).
@@ -37,6 +37,9 @@ simulate: ## Try many more seeds of trouble than the tests do: make simulate SEE
 
 io-faults: ## Let every call of the real stores to their disk fail once, and look that nothing is lost
 	@LOCKSTEP_IO_FAULTS=all cargo test --features ssr --test io_faults s2_s3 -- --nocapture
+
+live-data: ## Compare charts with real servers in trouble, point by point, for 15 minutes
+	@LOCKSTEP_LIVE_SECONDS=900 cargo test --features ssr --test data real -- --nocapture
 
 bad-day: ## Give a real server a full disk, a wrong clock, floods and kill -9, and look that all held
 	@scripts/bad-day.sh

@@ -118,6 +118,17 @@ if $with_tests && [ "$(uname)" = Linux ] && ! has faketime; then
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime >/dev/null
 fi
 
+# Real sources, which tests compare charts with point by point. Elsewhere than on Linux that test does not run.
+if $with_tests && [ "$(uname)" = Linux ]; then
+  for server in prometheus victoria-metrics; do
+    has "$server" && continue
+    can_apt || fail "$server is missing. Install the package $server."
+    say "installing $server with apt-get (seconds)"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$server" >/dev/null
+  done
+fi
+
 # The peer on pycrdt, which edits notes together with pages, has its Python packages to itself.
 python_for_tests() {
   local python

@@ -5,6 +5,8 @@
 mod fake;
 mod ingest;
 mod program;
+#[cfg(target_os = "linux")]
+mod real;
 mod senders;
 mod sources;
 #[path = "../support/mod.rs"]
