@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::app::dynamic::memo;
 use crate::app::pasted::{self, Pasted};
+use crate::app::widgets::living;
 use crate::dashboard::widget::check_value;
 use crate::dashboard::{User, Widget};
 use crate::sync::protocol::Series;
@@ -111,6 +112,12 @@ impl WidgetSignals {
     pub fn answered(self) -> bool {
         let data = self.data.read();
         *self.pasted.read() != Pasted::No || (data.received_at > 0 && data.error.is_none())
+    }
+
+    /// As [`Self::series`], without those that have no value of now where that is what the widget shows.
+    pub fn living<T>(self, widget: &Widget, read: impl FnOnce(&[&Series]) -> T) -> T {
+        let every_ms = self.data.with(|data| data.every_ms);
+        self.series(|series| read(&living(series, widget.text_option("shows"), every_ms)))
     }
 
     /// As [`Self::series`], without waking the reader when there are others.

@@ -22,13 +22,13 @@ struct Bar {
     level: &'static str,
 }
 
-fn bars(series: &[Series], widget: &Widget) -> Vec<Bar> {
+fn bars(series: &[&Series], widget: &Widget) -> Vec<Bar> {
     let values: Vec<Option<f64>> =
         series.iter().map(|one| values::value(&one.points, widget.text_option("shows"))).collect();
     let (min, max) = values::scale(values.iter().flatten().copied(), widget);
     let at = |value: f64| ((value - min) / (max - min) * 100.0).clamp(0.0, 100.0);
     let short = values::told_apart(&series.iter().map(|one| &*one.name).collect::<Vec<_>>());
-    let bar = |((one, value), short): ((&Series, &Option<f64>), String)| {
+    let bar = |((one, value), short): ((&&Series, &Option<f64>), String)| {
         let (from, to) = value.map_or((0.0, 0.0), |value| (at(value.min(0.0)), at(value.max(0.0))));
         Bar {
             name: one.name.clone(),
@@ -44,7 +44,8 @@ fn bars(series: &[Series], widget: &Widget) -> Vec<Bar> {
 
 #[component]
 pub fn Bars(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
-    let all = memo(move || signals.shown.with(|widget| signals.series(|series| bars(series, widget))));
+    let all =
+        memo(move || signals.shown.with(|widget| signals.living(widget, |series| bars(series, widget))));
     let names = memo(move || all.read().iter().map(|bar| bar.name.clone()).enumerate().collect::<Vec<_>>());
     let row = move |(n, name): (usize, String)| {
         let bar = memo(move || all.read().get(n).cloned().unwrap_or_default());
@@ -86,7 +87,7 @@ mod tests {
         let all = [series("a", Some(-25.0)), series("b", Some(75.0)), series("c", None)];
         let mut widget = Widget::new(Kind::Bar, "", Frame::default());
         widget.options.insert("warn_at".to_owned(), 50.into());
-        let bars = bars(&all, &widget);
+        let bars = bars(&all.each_ref(), &widget);
         assert_eq!((bars[0].from, bars[0].long, bars[0].level), (0.0, 25.0, "ok"));
         assert_eq!((bars[1].from, bars[1].long, bars[1].level), (25.0, 75.0, "warn"));
         assert_eq!((bars[2].long, &*bars[2].words), (0.0, "–"));

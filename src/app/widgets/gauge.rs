@@ -50,7 +50,7 @@ struct Band {
     level: &'static str,
 }
 
-fn gauges(series: &[Series], widget: &Widget) -> Vec<Gauge> {
+fn gauges(series: &[&Series], widget: &Widget) -> Vec<Gauge> {
     let shows = widget.text_option("shows");
     let unit = widget.text_option("unit");
     let values: Vec<Option<f64>> =
@@ -62,7 +62,7 @@ fn gauges(series: &[Series], widget: &Widget) -> Vec<Gauge> {
     let ends = (format::in_words(Some(min), unit, None), format::in_words(Some(max), unit, None));
     let bands = bands(&thresholds, (min, max), |value| values::level_by_thresholds(value, widget));
     let short = values::told_apart(&series.iter().map(|one| &*one.name).collect::<Vec<_>>());
-    let gauge = |((one, value), short): ((&Series, &Option<f64>), String)| Gauge {
+    let gauge = |((one, value), short): ((&&Series, &Option<f64>), String)| Gauge {
         name: one.name.clone(),
         short,
         figure: values::figure(*value, widget),
@@ -126,7 +126,8 @@ fn letters(figure: &Figure) -> &'static str {
 
 #[component]
 pub fn Gauges(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
-    let all = memo(move || signals.shown.with(|widget| signals.series(|series| gauges(series, widget))));
+    let all =
+        memo(move || signals.shown.with(|widget| signals.living(widget, |series| gauges(series, widget))));
     let names = memo(move || all.read().iter().map(|one| one.name.clone()).enumerate().collect::<Vec<_>>());
     let alone = memo(move || names.read().len() < 2);
     view! {
@@ -231,11 +232,11 @@ mod tests {
         let series = Series { name: "a".to_owned(), points: vec![(0, Some(50.0))], ..Series::default() };
         let mut widget = Widget::new(Kind::Gauge, "", Frame::default());
         widget.options.insert("max".to_owned(), 200.into());
-        let all = gauges(std::slice::from_ref(&series), &widget);
+        let all = gauges(&[&series], &widget);
         assert_eq!((all[0].full, all[0].min, all[0].max), (25.0, 0.0, 200.0));
         assert_eq!(arc(76.0, 0.0, 100.0), "M34.18 134.00A76 76 0 1 1 165.82 134.00");
         let none = Series { points: Vec::new(), ..series };
-        let all = gauges(&[none], &widget);
+        let all = gauges(&[&none], &widget);
         assert_eq!((all[0].full, &*all[0].figure.number), (0.0, "–"));
     }
 }

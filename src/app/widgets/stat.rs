@@ -36,13 +36,13 @@ struct Number {
 
 /// The numbers of a widget: of its first series, or of each. Before the source has answered there is nothing to
 /// say of no value.
-fn numbers(series: &[Series], widget: &Widget, answered: bool) -> Vec<Number> {
+fn numbers(series: &[&Series], widget: &Widget, answered: bool) -> Vec<Number> {
     let most = if widget.value("each") == true { MAX_NUMBERS } else { 1 };
     let shown = &series[..series.len().min(most)];
     let names = values::told_apart(&shown.iter().map(|one| &*one.name).collect::<Vec<_>>());
     let mode = widget.text_option("text_mode");
     let (shows, several) = (widget.text_option("shows"), shown.len() > 1);
-    let number = |(one, name): (&Series, String)| {
+    let number = |(one, name): (&&Series, String)| {
         let value = values::value(&one.points, shows);
         let figure = match mode {
             // A value that is not there has no name to show for it.
@@ -73,7 +73,7 @@ fn numbers(series: &[Series], widget: &Widget, answered: bool) -> Vec<Number> {
 pub fn Stat(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     let all = memo(move || {
         let answered = signals.answered();
-        signals.shown.with(|widget| signals.series(|series| numbers(series, widget, answered)))
+        signals.shown.with(|widget| signals.living(widget, |series| numbers(series, widget, answered)))
     });
     let several = memo(move || all.read().len() > 1);
     live(move || match several.get() {
@@ -119,6 +119,13 @@ fn BigNumber(number: Memo<Number>) -> impl IntoView {
     }
 }
 
+/// Reads the points of the series whose number shows.
+fn first<T>(signals: WidgetSignals, read: impl FnOnce(&values::Points) -> T) -> T {
+    signals.shown.with(|widget| {
+        signals.living(widget, |series| read(series.first().map_or(&[][..], |first| &first.points)))
+    })
+}
+
 /// The one number of a widget, with its course.
 #[component]
 fn Only(all: Memo<Vec<Number>>, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
@@ -127,7 +134,7 @@ fn Only(all: Memo<Vec<Number>>, signals: WidgetSignals, store: DashboardStore) -
         let (wanted, unit) = signals
             .shown
             .with(|widget| (widget.value("delta") == true, widget.text_option("unit").to_owned()));
-        let change = wanted.then(|| signals.series(|series| change(&series.first()?.points, &unit)))??;
+        let change = wanted.then(|| first(signals, |points| change(points, &unit)))??;
         let over = match *signals.pasted.read() {
             Pasted::No => format!("in {}", words::length(store.time.range.get().length())),
             _ => "from first to last".to_owned(),
@@ -143,7 +150,7 @@ fn Only(all: Memo<Vec<Number>>, signals: WidgetSignals, store: DashboardStore) -
         }
         let (min, max) =
             signals.shown.with(|widget| (widget.number_option("min"), widget.number_option("max")));
-        signals.series(|series| spark_path(series.first().map_or(&[][..], |first| &first.points), min, max))
+        first(signals, |points| spark_path(points, min, max))
     });
     // What stands there in place of a value says all that there is to say.
     let empty = memo(move || {
@@ -236,7 +243,10 @@ mod tests {
         let mut widget = Widget::new(Kind::Stat, "", Frame::default());
         let reads = |widget: &Widget, series: &[Series]| {
             let read = |one: Number| (one.name, one.figure.to_string(), one.level);
-            numbers(series, widget, true).into_iter().map(read).collect::<Vec<_>>()
+            numbers(&series.iter().collect::<Vec<_>>(), widget, true)
+                .into_iter()
+                .map(read)
+                .collect::<Vec<_>>()
         };
         let row = |name: &str, text: &str, level| (name.to_owned(), text.to_owned(), level);
         assert_eq!(reads(&widget, &series), [row("", "5", "ok")]);

@@ -3,6 +3,7 @@
 use crate::app::format::{self, Figure};
 use crate::dashboard::Widget;
 use crate::dashboard::mapping::mapped;
+use crate::sync::protocol::Series;
 
 /// Points of a series.
 pub type Points = [(u64, Option<f64>)];
@@ -29,6 +30,19 @@ pub fn value(points: &Points, shows: &str) -> Option<f64> {
         "sum" => values.reduce(|sum, value| sum + value),
         _ => values.next_back(),
     }
+}
+
+/// The series whose value is one of now, where the last values are shown: one that is not in the newest answers of
+/// its source any more has none. Where the source is not asked, or all of a time counts, all of them.
+pub fn living<'a>(series: &'a [Series], shows: &str, every_ms: Option<u64>) -> Vec<&'a Series> {
+    let last = |one: &Series| one.points.iter().rev().find(|(_, value)| value.is_some()).map(|(at, _)| *at);
+    let counts_all = matches!(shows, "mean" | "min" | "max" | "sum");
+    let newest = series.iter().filter_map(last).max();
+    let (Some(every), Some(newest), false) = (every_ms, newest, counts_all) else {
+        return series.iter().collect();
+    };
+    let has_now = |one: &&Series| last(one).is_some_and(|last| last + 2 * every > newest);
+    series.iter().filter(has_now).collect()
 }
 
 /// Series' names as they are told apart next to each other: where all have labels behind the same name, the
@@ -126,6 +140,23 @@ pub fn scale(values: impl Iterator<Item = f64>, widget: &Widget) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_series_that_is_gone_has_no_value_of_now() {
+        let series = |name: &str, times: &[u64]| Series {
+            name: name.to_owned(),
+            points: times.iter().map(|at| (*at, Some(1.0))).collect(),
+            ..Series::default()
+        };
+        let all =
+            [series("a", &[10, 20]), series("b", &[10, 20, 30]), series("c", &[30, 40]), series("d", &[])];
+        let names = |shows, every_ms| -> Vec<&str> {
+            living(&all, shows, every_ms).into_iter().map(|one| one.name.as_str()).collect()
+        };
+        assert_eq!(names("last", Some(10)), ["b", "c"], "within two refreshes");
+        assert_eq!(names("max", Some(10)), ["a", "b", "c", "d"], "all of the time counts");
+        assert_eq!(names("last", None), ["a", "b", "c", "d"], "nobody says how often points come");
+    }
     use crate::dashboard::{Frame, Kind};
 
     #[test]
