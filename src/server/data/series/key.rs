@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-/// Bytes of a whole name with its tags: longer than any that people read.
-pub const MAX_KEY_BYTES: usize = 1_000;
-/// Tags of one series.
-pub const MAX_TAGS: usize = 32;
+/// Bytes of a whole name with its tags: collectors put all labels of a container into it, more than a
+/// kilobyte, and as many series as a server keeps hold 40 MiB of names at most.
+pub const MAX_KEY_BYTES: usize = 4_096;
+/// Tags of one series: several times what collectors make of a container with all its labels.
+pub const MAX_TAGS: usize = 128;
 /// What the names of this server's own series begin with.
 pub const RESERVED: &str = "server.";
+/// What stands before a pushed name that begins as this server's own do, so that the two never meet.
+pub const PUSHED: &str = "pushed.";
 /// The label of a series' name, as Prometheus calls it.
 pub const NAME_LABEL: &str = "__name__";
 
@@ -23,21 +26,15 @@ pub struct Key {
 impl Key {
     /// A series' key. Errors say what is wrong with it, in words.
     pub fn new(name: &str, mut tags: Vec<(String, String)>) -> Result<Self, String> {
-        let fits =
-            |text: &str| !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control);
+        let fits = |text: &str| !text.trim().is_empty() && !text.chars().any(char::is_control);
         if !fits(name) {
-            return Err(
-                "a name has no control characters and no space at its ends, and is not empty".to_owned()
-            );
-        }
-        if name.starts_with(RESERVED) {
-            return Err(format!("names that begin with `{RESERVED}` are this server's own"));
+            return Err("a name has no control characters, and is not empty".to_owned());
         }
         if let Some((tag, _)) =
             tags.iter().find(|(tag, value)| !fits(tag) || !fits(value) || tag == NAME_LABEL)
         {
             return Err(format!(
-                "the tag {tag:?}: tags and their values have no control characters, no space at their ends, and are not empty"
+                "the tag {tag:?}: tags and their values have no control characters, and are not empty"
             ));
         }
         if tags.len() > MAX_TAGS {
@@ -47,7 +44,11 @@ impl Key {
         if let Some(twice) = tags.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(format!("the tag {:?} is there twice", twice[0].0));
         }
-        let key = Self::own(name, tags);
+        let key = if name.starts_with(RESERVED) {
+            Self::own(&format!("{PUSHED}{name}"), tags)
+        } else {
+            Self::own(name, tags)
+        };
         if key.whole.len() > MAX_KEY_BYTES {
             return Err(format!("a name with its tags has at most {MAX_KEY_BYTES} bytes"));
         }
@@ -116,7 +117,7 @@ pub fn selectors(text: &str) -> Vec<Selector> {
     let mut rest = text;
     while !rest.is_empty() {
         let end = end_of(rest, b",", true);
-        let one = rest[..end].trim();
+        let one = trimmed(&rest[..end]);
         rest = rest.get(end + 1..).unwrap_or_default();
         if one.is_empty() {
             continue;
@@ -180,7 +181,7 @@ fn end_of(text: &str, wanted: &[u8], braces: bool) -> usize {
 /// Without quotes and escapes.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut chars = text.trim().chars();
+    let mut chars = trimmed(text).chars();
     while let Some(c) = chars.next() {
         match c {
             '\\' => out.extend(chars.next()),
@@ -191,11 +192,22 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// A part of a name, in which nothing means anything else.
+/// Without the spaces at its ends, but for one at the end that has a backslash before it.
+fn trimmed(text: &str) -> &str {
+    let begun = text.trim_start();
+    let ended = begun.trim_end();
+    let escapes = ended.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+    let kept = begun[ended.len()..].chars().next().filter(|_| escapes).map_or(0, char::len_utf8);
+    &begun[..ended.len() + kept]
+}
+
+/// A part of a name, in which nothing means anything else. Spaces at its ends stand behind a backslash, too: what
+/// reads names passes over others.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, ',' | '{' | '}' | '=' | '"' | '\\') {
+    let (begin, end) = (text.len() - text.trim_start().len(), text.trim_end().len());
+    for (at, c) in text.char_indices() {
+        if matches!(c, ',' | '{' | '}' | '=' | '"' | '\\') || at < begin || at >= end {
             out.push('\\');
         }
         out.push(c);
@@ -238,12 +250,36 @@ mod tests {
     }
 
     #[test]
+    fn names_with_spaces_at_their_ends_are_read_as_they_are_written() {
+        for (name, value) in [(" a", "b "), ("a\\ ", " b  "), ("a ", "\\ "), ("a", "\\")] {
+            let key = key(name, &[("t ", value)]).unwrap();
+            assert_eq!(Key::read(key.whole()), Some(key.clone()), "{}", key.whole());
+            assert!(selectors(&format!("{} , other", key.whole()))[0].matches(&key), "{}", key.whole());
+        }
+    }
+
+    #[test]
+    fn pushed_names_never_meet_this_servers_own() {
+        assert_eq!(key("server.cpu", &[("host", "a")]).unwrap().whole(), "pushed.server.cpu{host=a}");
+        assert_eq!(key("server", &[]).unwrap().whole(), "server");
+    }
+
+    #[test]
+    fn names_are_as_wide_as_collectors_make_them() {
+        let tags = |count: usize| {
+            let tags = (0..count).map(|n| (format!("com.docker.compose.label{n}"), "v".repeat(8)));
+            Key::new("docker_container_cpu.usage_percent", tags.collect())
+        };
+        assert!(tags(64).is_ok_and(|key| key.whole().len() > 1_192));
+        assert!(tags(MAX_TAGS + 1).is_err());
+    }
+
+    #[test]
     fn what_no_series_can_be_called_is_refused_in_words() {
         for (name, tags) in [
             ("", &[][..]),
-            (" a", &[]),
+            (" ", &[]),
             ("a\n", &[]),
-            ("server.cpu", &[]),
             ("a", &[("", "1")]),
             ("a", &[("t", "")]),
             ("a", &[("t", "1"), ("t", "2")]),

@@ -280,7 +280,6 @@ impl Memory {
             let Some(series) = kept.all.get(id).filter(|series| selector.matches(&series.key)) else {
                 continue;
             };
-            // A series that was named in a batch which the disk did not take.
             let Some(last) = series.points.last() else { continue };
             count += 1;
             if found.len() < most {
@@ -295,7 +294,8 @@ impl Memory {
     pub fn names(&self, part: &str, most: usize) -> Vec<String> {
         let part = part.to_lowercase();
         let kept = self.read();
-        let all = kept.by_name.values().flat_map(|named| named.keys());
+        let all = kept.by_name.values().flatten().filter(|(_, id)| kept.has_points(**id));
+        let all = all.map(|(whole, _)| whole);
         all.filter(|whole| whole.to_lowercase().contains(&part)).take(most).cloned().collect()
     }
 
@@ -303,7 +303,7 @@ impl Memory {
     pub fn values(&self, label: &str, of: &[Selector], most: usize) -> Vec<String> {
         let kept = self.read();
         let mut values = BTreeSet::new();
-        for series in kept.all.values() {
+        for series in kept.all.values().filter(|series| series.points.last().is_some()) {
             if !of.is_empty() && !of.iter().any(|selector| selector.matches(&series.key)) {
                 continue;
             }
@@ -350,6 +350,11 @@ impl Memory {
 }
 
 impl Kept {
+    /// False for a series that was named in a batch which the disk did not take.
+    fn has_points(&self, id: Id) -> bool {
+        self.all.get(&id).is_some_and(|series| series.points.last().is_some())
+    }
+
     fn id_of(&mut self, key: Key, own: bool) -> Id {
         if let Some(id) = self.by_key.get(&key) {
             return *id;
@@ -417,6 +422,15 @@ mod tests {
         memory.apply([(a, &[(1, 1.0)][..])], []);
         assert_eq!(memory.sweep(0), [b], "nothing came for it, and its place is free again");
         assert!(memory.ids([key("c")])[0].is_some_and(|c| c != b), "a number is never used twice");
+    }
+
+    #[test]
+    fn names_of_a_write_that_failed_are_in_no_list() {
+        let memory = memory(9, 10, 100);
+        let ids = memory.ids(["up{host=a}", "up{host=b}"].map(key));
+        memory.apply([(ids[0].expect("made"), &[(5, 1.0)][..])], []);
+        assert_eq!(memory.names("", 9), ["up{host=a}"]);
+        assert_eq!(memory.values("host", &[], 9), ["a"]);
     }
 
     #[test]
