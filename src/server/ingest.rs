@@ -1,12 +1,18 @@
-//! Points that come over HTTP: as JSON, and as the InfluxDB v2 write API takes them.
+//! Points that come over HTTP: as JSON, and as the write APIs of InfluxDB, Prometheus and OpenTelemetry have them.
 //!
 //! What does not fit in a batch is named with its line, and the rest of the batch is taken.
 
 pub mod batch;
 mod budget;
+pub mod collectd;
 pub mod influx;
+pub mod influx_v1;
+pub mod influx_v3;
 pub mod json;
 pub mod line;
+pub mod otlp;
+mod protobuf;
+pub mod remote_write;
 
 use std::io::Read as _;
 use std::net::Ipv6Addr;
@@ -17,6 +23,8 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream};
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::{HeaderMap, Request, StatusCode};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 
@@ -34,8 +42,6 @@ use super::store::StoreError;
 const AT_ONCE: usize = 64 * 1024 * 1024;
 /// How long a request waits for room.
 const WAIT: Duration = Duration::from_secs(10);
-/// How long a body may take to come.
-const BODY_WAIT: Duration = Duration::from_secs(30);
 /// Bytes of a body that has not come yet for which there is a place: most are smaller.
 const EXPECTED: usize = 64 * 1024;
 /// Bytes from which on a body is read beside the tasks of the server, which would wait.
@@ -65,11 +71,11 @@ pub enum IngestError {
     TooLarge(usize),
     #[error("The body unpacks to more than {0} bytes. Send it in parts.")]
     UnpacksTooLarge(usize),
-    #[error("The body does not read as gzip.")]
-    NotGzip,
+    #[error("The body does not read as {0}.")]
+    NotPacked(&'static str),
     #[error("The content encoding {0:?} is not known here. It takes gzip, or none.")]
     Encoding(String),
-    #[error("The body did not come.")]
+    #[error("The body did not come whole in time. Send it again.")]
     Cut,
     #[error("The server takes in as much as it can. Try again in a moment.")]
     Busy,
@@ -90,9 +96,10 @@ impl IngestError {
         match self {
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::TooLarge(_) | Self::UnpacksTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotGzip | Self::Cut | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
+            Self::NotPacked(_) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            // Senders take what begins with a 4 for "never send that again".
+            Self::Busy | Self::Cut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(StoreError::Full(_)) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -128,7 +135,20 @@ impl Ingest {
         request: Request<Body>,
         read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
     ) -> Result<Outcome, IngestError> {
-        let taken = self.try_take(request, read).await;
+        self.take_with(request, None, read).await
+    }
+
+    /// The same, where the address may have a password.
+    async fn take_with(
+        &self,
+        request: Request<Body>,
+        password: Option<&str>,
+        read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
+    ) -> Result<Outcome, IngestError> {
+        let taken = match self.check(request.headers(), password) {
+            Ok(()) => self.try_take(request, read).await,
+            Err(error) => Err(error),
+        };
         let metrics = &self.0.metrics;
         metrics.ingest_requests.fetch_add(1, Relaxed);
         match &taken {
@@ -148,8 +168,7 @@ impl Ingest {
         request: Request<Body>,
         read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
     ) -> Result<Outcome, IngestError> {
-        self.check_token(request.headers())?;
-        let gzip = is_gzip(request.headers())?;
+        let packing = Packing::of(request.headers())?;
         let most = self.0.most_bytes;
         let length =
             request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -159,22 +178,26 @@ impl Ingest {
             return Err(IngestError::TooLarge(most));
         }
         let mut share = self.0.budget.share(peer.network());
-        let gathered = gather(&mut body, &mut share, length.unwrap_or(0), most);
-        let gathered = tokio::time::timeout(BODY_WAIT, gathered).await;
-        let Some(gathered) = gathered.unwrap_or(Err(IngestError::Cut))? else {
+        // As long as bytes come: the connection knows when they do not.
+        let Some(gathered) = gather(&mut body, &mut share, length.unwrap_or(0), most).await? else {
             return Err(IngestError::TooLarge(most));
         };
-        if gzip {
+        let is_packed = packing != Packing::Plain;
+        if is_packed {
             // What came packed may need all the room that there is for one beside it.
             share.grow(gathered.len() + most, WAIT).await?;
         }
         let window = self.0.series.window();
         let work = move |body: &[u8]| {
-            let unpacked = if gzip { Some(unpack(body, most)?) } else { None };
+            let unpacked = match packing {
+                Packing::Plain => None,
+                Packing::Gzip => Some(gunzip(body, most)?),
+                Packing::Snappy => Some(unsnap(body, most)?),
+            };
             let batch = Batch::new(window);
             read(unpacked.as_deref().unwrap_or(body), batch).map_err(IngestError::Unreadable)
         };
-        let batch = if gathered.len() < LARGE && !gzip {
+        let batch = if gathered.len() < LARGE && !is_packed {
             work(&gathered)?
         } else {
             let done = tokio::task::spawn_blocking(move || work(&gathered)).await;
@@ -210,6 +233,11 @@ impl Ingest {
         runs.into_iter().zip(known).filter_map(allowed).collect()
     }
 
+    /// How long points are kept, in milliseconds.
+    fn kept_ms(&self) -> u64 {
+        self.0.series.memory().bounds().kept_ms
+    }
+
     /// Deletes series; how many there were.
     async fn delete(&self, wanted: Match) -> Result<usize, IngestError> {
         Ok(self.0.series.delete(wanted).await?)
@@ -217,24 +245,52 @@ impl Ingest {
 
     /// Whether who asks may push points and delete series.
     fn check_token(&self, headers: &HeaderMap) -> Result<(), IngestError> {
+        self.check(headers, None)
+    }
+
+    /// The same, where the address may have a password.
+    fn check(&self, headers: &HeaderMap, password: Option<&str>) -> Result<(), IngestError> {
         let Some(wanted) = &self.0.token else { return Ok(()) };
         let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = said.and_then(|said| {
-            let (scheme, token) = said.split_once(' ')?;
-            ["token", "bearer"].contains(&scheme.to_ascii_lowercase().as_str()).then_some(token.trim())
-        });
+        let token = said.and_then(token_of).or_else(|| password.map(str::to_owned));
         // Hashes are compared: how long that takes tells nothing of the token.
         let known = token.is_some_and(|token| <[u8; 32]>::from(Sha256::digest(token)) == *wanted);
         if known { Ok(()) } else { Err(IngestError::NoToken) }
     }
 }
 
-fn is_gzip(headers: &HeaderMap) -> Result<bool, IngestError> {
-    let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(false) };
-    match encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "gzip" | "x-gzip" => Ok(true),
-        "" | "identity" => Ok(false),
-        other => Err(IngestError::Encoding(other.to_owned())),
+/// The token of `Authorization: Bearer`, `Token`, or `Basic`, where it is the password.
+fn token_of(said: &str) -> Option<String> {
+    let (scheme, rest) = said.split_once(' ')?;
+    let rest = rest.trim();
+    match scheme.to_ascii_lowercase().as_str() {
+        "token" | "bearer" => Some(rest.to_owned()),
+        "basic" => {
+            let pair = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
+            pair.split_once(':').map(|(_, password)| password.to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// How a body is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Gzip,
+    /// One block, as Prometheus' remote write has it.
+    Snappy,
+}
+
+impl Packing {
+    fn of(headers: &HeaderMap) -> Result<Self, IngestError> {
+        let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(Self::Plain) };
+        match encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            "snappy" => Ok(Self::Snappy),
+            "" | "identity" => Ok(Self::Plain),
+            other => Err(IngestError::Encoding(other.to_owned())),
+        }
     }
 }
 
@@ -259,9 +315,19 @@ async fn gather(
 }
 
 /// Unpacks as far as the bound, and not further.
-fn unpack(body: &[u8], most: usize) -> Result<Vec<u8>, IngestError> {
+fn gunzip(body: &[u8], most: usize) -> Result<Vec<u8>, IngestError> {
     let mut out = Vec::with_capacity(body.len().saturating_mul(8).min(most));
     let reader = flate2::read::MultiGzDecoder::new(body);
-    reader.take((most as u64).saturating_add(1)).read_to_end(&mut out).map_err(|_| IngestError::NotGzip)?;
+    let read = reader.take((most as u64).saturating_add(1)).read_to_end(&mut out);
+    read.map_err(|_| IngestError::NotPacked("gzip"))?;
     if out.len() > most { Err(IngestError::UnpacksTooLarge(most)) } else { Ok(out) }
+}
+
+/// Unpacks a block whose own word for its size is within the bound.
+fn unsnap(body: &[u8], most: usize) -> Result<Vec<u8>, IngestError> {
+    let not_snappy = |_| IngestError::NotPacked("snappy");
+    if snap::raw::decompress_len(body).map_err(not_snappy)? > most {
+        return Err(IngestError::UnpacksTooLarge(most));
+    }
+    snap::raw::Decoder::new().decompress_vec(body).map_err(not_snappy)
 }

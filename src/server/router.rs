@@ -57,7 +57,16 @@ pub fn router(state: AppState) -> Router {
             "/api/v1/series",
             get(http::data::series).post(ingest::json::write).delete(ingest::json::delete),
         )
+        .route("/write", post(ingest::influx_v1::write))
+        .route("/query", get(ingest::influx_v1::query).post(ingest::influx_v1::query_form))
         .route("/api/v2/write", post(ingest::influx::write))
+        .route("/api/v2/buckets", get(ingest::influx::buckets).post(ingest::influx::create_bucket))
+        .route("/api/v2/orgs", get(ingest::influx::orgs))
+        .route("/api/v3/write_lp", post(ingest::influx_v3::write))
+        .route("/api/v1/write", post(ingest::remote_write::write))
+        .route("/v1/metrics", post(ingest::otlp::metrics))
+        .route("/api/v1/collectd", post(ingest::collectd::write))
+        .route("/ready", get(ingest::influx::ready))
         .route("/health", get(ingest::influx::health))
         .route("/ping", get(ingest::influx::ping))
         .route("/api/v1/status", get(health::status))

@@ -9,6 +9,8 @@ use crate::server::data::series::retention::{Window, long};
 
 /// Refusals that are told one by one; the others are counted.
 pub const TOLD: usize = 50;
+/// Bytes of the names of one batch: a few bytes of a request may stand for a name of kilobytes.
+const MAX_NAME_BYTES: usize = 16 * 1024 * 1024;
 /// Characters of a reason: the names in it may be as long as a request.
 const REASON: usize = 200;
 
@@ -63,6 +65,7 @@ pub struct Batch {
     window: Window,
     runs: Vec<Run>,
     by_key: HashMap<Key, usize>,
+    name_bytes: usize,
     pub refused: Refusals,
     /// Fields whose value is a text: a chart has no place for them.
     pub texts: u64,
@@ -70,18 +73,24 @@ pub struct Batch {
 
 impl Batch {
     pub fn new(window: Window) -> Self {
-        Self { window, runs: Vec::new(), by_key: HashMap::new(), refused: Refusals::default(), texts: 0 }
+        let refused = Refusals::default();
+        Self { window, runs: Vec::new(), by_key: HashMap::new(), name_bytes: 0, refused, texts: 0 }
     }
 
-    /// The place of a series in this batch.
-    pub fn series(&mut self, key: Key, place: usize) -> usize {
-        let next = self.runs.len();
-        let index = *self.by_key.entry(key).or_insert(next);
-        if index == next {
-            // Filled below, from the map, so that each name is kept once.
-            self.runs.push(Run { key: Key::own("", Vec::new()), points: Vec::new(), place });
+    /// The place of a series in this batch. Errors where there is no room for one more.
+    pub fn series(&mut self, key: Key, place: usize) -> Result<usize, String> {
+        if let Some(index) = self.by_key.get(&key) {
+            return Ok(*index);
         }
-        index
+        self.name_bytes += key.whole().len();
+        if self.name_bytes > MAX_NAME_BYTES {
+            return Err("there are too many names in one request; send it in parts".to_owned());
+        }
+        let index = self.runs.len();
+        self.by_key.insert(key, index);
+        // Filled below, from the map, so that each name is kept once.
+        self.runs.push(Run { key: Key::own("", Vec::new()), points: Vec::new(), place });
+        Ok(index)
     }
 
     /// The time of a point that brings none. Errors where this server does not know the time.
@@ -112,6 +121,12 @@ impl Batch {
     /// Adds a point; the time was checked.
     pub fn add(&mut self, series: usize, at: u64, value: f64) {
         self.runs[series].points.push((at, value));
+    }
+
+    /// Lets go of all points; what was refused stays.
+    pub fn clear(&mut self) {
+        self.runs.clear();
+        self.by_key.clear();
     }
 
     /// The runs in order, what was refused, and how many texts were passed over.

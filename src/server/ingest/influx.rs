@@ -1,12 +1,14 @@
-//! `POST /api/v2/write` and what else clients of InfluxDB ask: its answers are as that API gives them, so
+//! `POST /api/v2/write` and what else clients of InfluxDB 2 ask: its answers are as that API gives them, so
 //! that Telegraf and the official clients feed a dashboard as they are.
+//!
+//! This server has one place for all points. Whatever name a client has for an organisation or a bucket, it is there.
 
 use axum::Json;
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::json::with_headers;
 use super::line::{self, Precision};
@@ -64,7 +66,7 @@ fn failed(error: &IngestError) -> Response {
             ("request too large", Some(*most))
         }
         IngestError::Busy => ("too many requests", None),
-        IngestError::Store(StoreError::Closed) => ("unavailable", None),
+        IngestError::Cut | IngestError::Store(StoreError::Closed) => ("unavailable", None),
         IngestError::Store(_) => ("internal error", None),
         _ => ("invalid", None),
     };
@@ -83,6 +85,72 @@ pub async fn health() -> Response {
 
 /// `GET /ping`: 204.
 pub async fn ping() -> Response {
-    let version = HeaderName::from_static("x-influxdb-version");
-    (StatusCode::NO_CONTENT, [(version, concat!("lockstep-", env!("CARGO_PKG_VERSION")))]).into_response()
+    let version = (VERSION, concat!("lockstep-", env!("CARGO_PKG_VERSION")));
+    (StatusCode::NO_CONTENT, [version, (BUILD, "OSS")]).into_response()
+}
+
+const VERSION: HeaderName = HeaderName::from_static("x-influxdb-version");
+const BUILD: HeaderName = HeaderName::from_static("x-influxdb-build");
+
+/// `GET /ready`: whoever gets an answer may write.
+pub async fn ready() -> Response {
+    Json(json!({"status": "ready"})).into_response()
+}
+
+/// What questions for organisations and buckets may name.
+#[derive(Deserialize)]
+pub struct Named {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    org: Option<String>,
+}
+
+/// Names of what is there where nobody says one.
+const ANY_NAME: &str = "lockstep";
+/// Ids as that API has them.
+const ORG_ID: &str = "0000000000000001";
+const BUCKET_ID: &str = "0000000000000002";
+
+/// `GET /api/v2/buckets?name=`: the one that is asked for.
+pub async fn buckets(
+    State(ingest): State<Ingest>,
+    Query(named): Query<Named>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(error) = ingest.check_token(&headers) {
+        return failed(&error);
+    }
+    let bucket = bucket(named.name.as_deref().unwrap_or(ANY_NAME), &ingest);
+    Json(json!({"links": {"self": "/api/v2/buckets"}, "buckets": [bucket]})).into_response()
+}
+
+/// `POST /api/v2/buckets` with `{"name"}`: 201, as it is there from then on.
+pub async fn create_bucket(
+    State(ingest): State<Ingest>,
+    headers: HeaderMap,
+    Json(wanted): Json<Named>,
+) -> Response {
+    if let Err(error) = ingest.check_token(&headers) {
+        return failed(&error);
+    }
+    let bucket = bucket(wanted.name.as_deref().unwrap_or(ANY_NAME), &ingest);
+    (StatusCode::CREATED, Json(bucket)).into_response()
+}
+
+fn bucket(name: &str, ingest: &Ingest) -> Value {
+    let seconds = ingest.kept_ms() / 1_000;
+    json!({
+        "id": BUCKET_ID, "orgID": ORG_ID, "type": "user", "name": name,
+        "retentionRules": [{"type": "expire", "everySeconds": seconds}], "labels": [],
+    })
+}
+
+/// `GET /api/v2/orgs?org=`: the one that is asked for.
+pub async fn orgs(State(ingest): State<Ingest>, Query(named): Query<Named>, headers: HeaderMap) -> Response {
+    if let Err(error) = ingest.check_token(&headers) {
+        return failed(&error);
+    }
+    let org = json!({"id": ORG_ID, "name": named.org.as_deref().unwrap_or(ANY_NAME), "status": "active"});
+    Json(json!({"links": {"self": "/api/v2/orgs"}, "orgs": [org]})).into_response()
 }

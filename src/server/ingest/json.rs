@@ -1,11 +1,12 @@
 //! `POST /api/v1/series`: points as JSON.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ use crate::server::data::series::matching::Match;
 use crate::server::errors::ApiError;
 use crate::server::peer::PeerAddr;
 use crate::sync::protocol::Code;
+
+/// When to come back where there was no room. A date has whole seconds, so it is one less at times.
+const RETRY_IN: Duration = Duration::from_secs(3);
 
 /// One point.
 #[derive(Deserialize)]
@@ -118,7 +122,7 @@ fn add(item: &RawValue, place: usize, batch: &mut Batch) -> Result<(), String> {
     let item: Item = serde_json::from_str(item.get()).map_err(|error| error.to_string())?;
     let at = item.at.map_or_else(|| batch.now(), |at| batch.check_time(at))?;
     let key = Key::new(&item.series, item.tags.into_iter().collect())?;
-    let series = batch.series(key, place);
+    let series = batch.series(key, place)?;
     batch.add(series, at, item.value);
     Ok(())
 }
@@ -142,7 +146,7 @@ fn failed(error: &IngestError) -> Response {
     let code = match error {
         IngestError::NoToken => Code::Forbidden,
         IngestError::TooLarge(_) | IngestError::UnpacksTooLarge(_) => Code::TooLarge,
-        IngestError::Busy => Code::RateLimited,
+        IngestError::Busy | IngestError::Cut => Code::RateLimited,
         IngestError::Store(_) => Code::Internal,
         _ => Code::Invalid,
     };
@@ -155,12 +159,27 @@ pub(super) fn with_headers(error: &IngestError, mut response: Response) -> Respo
     let headers = response.headers_mut();
     match error {
         IngestError::NoToken => {
-            headers.insert(WWW_AUTHENTICATE, axum::http::HeaderValue::from_static("Bearer"));
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         IngestError::Busy | IngestError::Store(_) => {
-            headers.insert(RETRY_AFTER, 2.into());
+            // As a date: InfluxDB's client for JavaScript reads a number of seconds as milliseconds.
+            let date = httpdate::fmt_http_date(SystemTime::now() + RETRY_IN);
+            headers.extend(HeaderValue::from_str(&date).map(|date| (RETRY_AFTER, date)));
         }
         _ => {}
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_to_come_back_is_a_date_a_few_seconds_ahead() {
+        let response = with_headers(&IngestError::Busy, StatusCode::SERVICE_UNAVAILABLE.into_response());
+        let date = response.headers()[RETRY_AFTER].to_str().expect("text");
+        let at = httpdate::parse_http_date(date).expect("a date");
+        assert!(at > SystemTime::now() && at <= SystemTime::now() + RETRY_IN, "{date}");
+    }
 }

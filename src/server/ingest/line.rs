@@ -18,6 +18,10 @@ pub enum Precision {
     Microseconds,
     Milliseconds,
     Seconds,
+    Minutes,
+    Hours,
+    /// What fits the size of each time.
+    Auto,
 }
 
 impl Precision {
@@ -32,12 +36,46 @@ impl Precision {
         }
     }
 
+    /// As version 1 of the API names them.
+    pub fn read_v1(name: Option<&str>) -> Option<Self> {
+        match name {
+            Some("m") => Some(Self::Minutes),
+            Some("h") => Some(Self::Hours),
+            Some("µ") => Some(Self::Microseconds),
+            name => Self::read(name),
+        }
+    }
+
+    /// As version 3 of the API names them.
+    pub fn read_v3(name: Option<&str>) -> Option<Self> {
+        match name {
+            None | Some("" | "auto") => Some(Self::Auto),
+            Some("nanosecond") => Some(Self::Nanoseconds),
+            Some("microsecond") => Some(Self::Microseconds),
+            Some("millisecond") => Some(Self::Milliseconds),
+            Some("second") => Some(Self::Seconds),
+            name => Self::read(name),
+        }
+    }
+
     fn to_ms(self, time: i64) -> i64 {
         match self {
             Self::Nanoseconds => time.div_euclid(1_000_000),
             Self::Microseconds => time.div_euclid(1_000),
             Self::Milliseconds => time,
             Self::Seconds => time.saturating_mul(1_000),
+            Self::Minutes => time.saturating_mul(60_000),
+            Self::Hours => time.saturating_mul(3_600_000),
+            Self::Auto => {
+                // Each unit up to the year 2128, before which the next smaller one has not got beyond 1970.
+                let unit = match time.unsigned_abs() {
+                    0..5_000_000_000 => Self::Seconds,
+                    5_000_000_000..5_000_000_000_000 => Self::Milliseconds,
+                    5_000_000_000_000..5_000_000_000_000_000 => Self::Microseconds,
+                    _ => Self::Nanoseconds,
+                };
+                unit.to_ms(time)
+            }
         }
     }
 }
@@ -176,7 +214,7 @@ impl<'a> Lines<'a> {
             let (measurement, tags) = self.read[head].as_ref().map_err(Clone::clone)?;
             let field = unescaped(field)?;
             let name = if field == "value" { measurement.clone() } else { format!("{measurement}.{field}") };
-            Ok(self.batch.series(Key::new(&name, tags.clone())?, number))
+            self.batch.series(Key::new(&name, tags.clone())?, number)
         })
     }
 }
@@ -195,7 +233,15 @@ fn read_head(text: &[u8]) -> Result<(String, Tags), String> {
         if middle == pair.len() {
             return Err(format!("the tag {}: a tag is written name=value", shown(pair)));
         }
-        tags.push((unescaped(&pair[..middle])?, unescaped(&pair[middle + 1..])?));
+        let value = &pair[middle + 1..];
+        // A backslash at the end of a value takes the comma behind it, and with that the next tag.
+        if end_of(value, b"=") != value.len() {
+            return Err(format!(
+                "the tag {}: an equal sign in a value has a backslash before it, and a value does not end in one",
+                shown(pair)
+            ));
+        }
+        tags.push((unescaped(&pair[..middle])?, unescaped(value)?));
     }
     Ok((name, tags))
 }
@@ -351,12 +397,29 @@ mod tests {
     #[test]
     fn bad_lines_are_named_and_the_others_taken() {
         let text = "a value=1\nb\nc value=\nd value=NaN\ne value=+Inf\nf value=1e999\ng value=x\nh value=1 soon\n\
-                    i value=1 5\nj value=1 1799999999999\nserver.cpu value=1\nk,t value=1\nl value=\"open\nm value=2,n\no value=3";
+                    i value=1 5\nj value=1 1799999999999\n,s=x value=1\nk,t value=1\nl value=\"open\nm value=2,n\no value=3";
         let (points, refused) = taken(text);
         assert_eq!(points, ["a 1795000000000 1", "o 1795000000000 3"]);
         assert_eq!(refused, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
         let batch = lines("a value=1\nd value=NaN,other=1", Precision::Seconds);
         assert_eq!(batch.refused.words("line"), "line 2: the field \"value\": only finite numbers are kept");
+    }
+
+    #[test]
+    fn a_value_that_ends_in_a_backslash_takes_no_tag_with_it() {
+        let (points, refused) = taken(
+            "Disk,check=C:\\,host=lp value=52.45\nb value=1\nDisk,check=C:\\ value=1\nDisk,host=lp,check=C:\\ value=1,x=2 1795000000000",
+        );
+        assert_eq!((points, refused), (vec!["b 1795000000000 1".to_owned()], vec![1, 3, 4]));
+        let batch = lines("Disk,check=C:\\,host=lp value=52.45", Precision::Seconds);
+        assert!(batch.refused.words("line").starts_with("line 1: the tag \"check=C:"));
+    }
+
+    #[test]
+    fn a_measurement_called_as_this_server_and_tags_with_spaces_are_taken() {
+        let (points, refused) = taken("server,host=a\\  cpu=1\nserver value=2");
+        assert_eq!(refused, [0; 0]);
+        assert_eq!(points, ["pushed.server.cpu{host=a\\ } 1795000000000 1", "server 1795000000000 2"]);
     }
 
     #[test]
@@ -388,6 +451,18 @@ mod tests {
         let (runs, ..) = lines("a value=1 1795000000", Precision::Seconds).finish();
         assert_eq!(runs[0].points, [(NOW, 1.0)]);
         assert_eq!(Precision::read(Some("m")), None);
+        for (precision, time) in [("m", "29916666"), ("h", "498611"), ("n", "1794999999999999999")] {
+            let precision = Precision::read_v1(Some(precision)).expect("known");
+            let window = Window::around(NOW, 86_400_000);
+            let (runs, ..) =
+                read(format!("a value=1 {time}").as_bytes(), precision, Batch::new(window)).finish();
+            assert!(NOW - runs[0].points[0].0 < 3_600_000, "{precision:?}");
+        }
+        for time in ["1795000000", "1795000000000", "1795000000000000", "1795000000000000000"] {
+            let auto = Precision::read_v3(None).expect("known");
+            let (runs, ..) = lines(&format!("a value=1 {time}"), auto).finish();
+            assert_eq!(runs[0].points, [(NOW, 1.0)], "{time}");
+        }
         assert_eq!(Precision::read(None), Some(Precision::Nanoseconds));
     }
 
