@@ -129,7 +129,16 @@ if $with_tests && [ "$(uname)" = Linux ]; then
   done
 fi
 
-# The peer on pycrdt, which edits notes together with pages, has its Python packages to itself.
+# A program that pushes, with what its plugin for HTTP is linked with and its package only suggests.
+if $with_tests && [ "$(uname)" = Linux ] && ! { [ -x /usr/sbin/collectd ] && ldconfig -p | grep -q libyajl; }; then
+  can_apt || fail "collectd is missing. Install the packages collectd-core, libyajl2 and libcurl3-gnutls."
+  say "installing collectd with apt-get (seconds)"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends collectd-core libyajl2 libcurl3-gnutls >/dev/null
+fi
+
+# The peer on pycrdt, which edits notes together with pages, and the clients that push have their Python packages to
+# themselves.
 python_for_tests() {
   local python
   for python in python3 python3.11 python3.12 python3.13 python3.14; do
@@ -143,7 +152,7 @@ python_for_tests() {
 if $with_tests; then
   wanted=$(cksum <end2end/peers/requirements.txt)
   # A Python that was replaced since leaves an environment that does not start.
-  if [ "$(cat .venv/.lockstep 2>/dev/null || true)" != "$wanted" ] || ! .venv/bin/python -c 'import pycrdt, websockets' 2>/dev/null; then
+  if [ "$(cat .venv/.lockstep 2>/dev/null || true)" != "$wanted" ] || ! .venv/bin/python -c 'import pycrdt, websockets, influxdb' 2>/dev/null; then
     for packages in "python3 python3-venv" "python3.11 python3.11-venv"; do
       if python_for_tests >/dev/null || ! can_apt; then break; fi
       say "installing $packages with apt-get (seconds)"
@@ -153,7 +162,7 @@ if $with_tests; then
     done
     python=$(python_for_tests) ||
       fail "Python 3.11 or later with venv is missing. Install it (Debian, Ubuntu: python3.11 and python3.11-venv)."
-    say "installing pycrdt and websockets into .venv (seconds)"
+    say "installing what the tests run on Python into .venv (seconds)"
     "$python" -m venv --clear .venv || fail "$python could not make .venv, which the tests need."
     .venv/bin/pip install --quiet --disable-pip-version-check --requirement end2end/peers/requirements.txt ||
       fail "pip could not install end2end/peers/requirements.txt, which the tests need."
