@@ -72,7 +72,7 @@ async fn a_token_is_also_a_password() {
     let refused =
         server.post("/write?db=home&u=ada&p=wrong").body("a value=1").send().await.expect("an answer");
     assert_eq!(refused.status(), 401);
-    assert_eq!(refused.headers()["www-authenticate"], "Basic realm=\"InfluxDB\"");
+    assert_eq!(refused.headers()["www-authenticate"], "Basic realm=\"Lockstep\"");
     assert_eq!(server.get("/api/v2/buckets").await.status(), 401);
 }
 

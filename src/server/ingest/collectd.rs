@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::batch::Batch;
-use super::json::with_headers;
+use super::json::with_headers_of_basic;
 use super::{Ingest, IngestError};
 use crate::server::data::series::key::Key;
 
@@ -43,7 +43,7 @@ pub async fn write(State(ingest): State<Ingest>, request: Request) -> Response {
 }
 
 fn failed(error: &IngestError) -> Response {
-    with_headers(error, (error.status(), format!("{error}\n")).into_response())
+    with_headers_of_basic(error, (error.status(), format!("{error}\n")).into_response())
 }
 
 fn read(body: &[u8], mut batch: Batch) -> Result<Batch, String> {

@@ -5,13 +5,13 @@
 use axum::Json;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, Request, State};
-use axum::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::json::with_headers;
+use super::json::with_headers_of_basic;
 use super::line::{self, Precision};
 use super::{Ingest, IngestError};
 
@@ -131,12 +131,7 @@ fn execute(id: usize, statement: &str, db: Option<&str>, hours: u64) -> Value {
 }
 
 fn failed(error: &IngestError) -> Response {
-    let mut response = with_headers(error, refused(error.status(), &error.to_string()));
-    if matches!(error, IngestError::NoToken) {
-        let basic = HeaderValue::from_static("Basic realm=\"InfluxDB\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, basic);
-    }
-    response
+    with_headers_of_basic(error, refused(error.status(), &error.to_string()))
 }
 
 /// An error as that API gives it.

@@ -171,6 +171,16 @@ pub(super) fn with_headers(error: &IngestError, mut response: Response) -> Respo
     response
 }
 
+/// The same for clients that send a password once they are asked for it, as collectd does.
+pub(super) fn with_headers_of_basic(error: &IngestError, response: Response) -> Response {
+    let mut response = with_headers(error, response);
+    if matches!(error, IngestError::NoToken) {
+        let basic = HeaderValue::from_static("Basic realm=\"Lockstep\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, basic);
+    }
+    response
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
