@@ -16,6 +16,9 @@ use crate::dashboard::settings::{
 };
 use crate::sync::replica::Seen;
 
+/// What series by name are called where a source has to be named.
+const SERIES: &str = "series";
+
 /// Which variable is edited: one by its name, or a new one.
 #[derive(Clone, Debug, PartialEq)]
 enum Edited {
@@ -95,6 +98,7 @@ fn Row(name: String, store: DashboardStore, edited: RwSignal<Option<Edited>>) ->
     let says = memo(move || {
         let one = key.with_value(|key| variable(&store.settings.read(), key));
         let what = match (&one.values_of, one.choices.as_slice()) {
+            (Some(of), _) if of.source == SERIES => format!("values of {} of series by name", of.label),
             (Some(of), _) => format!("values of {} in {}", of.label, of.source),
             (None, [only]) => format!("always “{only}”"),
             (None, choices) => format::count(choices.len(), "choice", "choices"),
@@ -224,7 +228,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
             </div>
             <div class="kinds" role="group" aria-label="Where its values come from">
                 <label><input type="radio" name="variable-kind" prop:checked=attr(move || !asks.get()) on:change=move |_| asks.set(false)/>"A list"</label>
-                <label><input type="radio" name="variable-kind" data-testid="variable-asks" prop:checked=attr(move || asks.get()) on:change=move |_| asks.set(true)/>"Labels of a source"</label>
+                <label><input type="radio" name="variable-kind" data-testid="variable-asks" prop:checked=attr(move || asks.get()) on:change=move |_| asks.set(true)/>"Values of a label"</label>
             </div>
             <label class="field">
                 <span class="label">{live(move || if asks.get() { "Before these, one on each line (.* is all of them)" } else { "Choices, one on each line" })}</span>
@@ -234,7 +238,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
                 <div class="two">
                     <label class="field">
                         <span class="label">"Source"</span>
-                        <input type="text" node_ref=source data-testid="variable-source" value=part(|of| of.source) placeholder="prometheus" autocomplete="off" spellcheck="false"/>
+                        <input type="text" node_ref=source data-testid="variable-source" value=part(|of| of.source) placeholder="series by name" autocomplete="off" spellcheck="false"/>
                     </label>
                     <label class="field">
                         <span class="label">"Label whose values can be chosen"</span>
@@ -248,7 +252,10 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
             </div>
             <label class="check">
                 <input type="checkbox" node_ref=multi data-testid="variable-multi" checked=before.multi/>
-                <span>"Several can be chosen at once, for matchers such as " <code>{"{host=~\"$host\"}"}</code></span>
+                <span>
+                    "Several can be chosen at once. Queries name them as " <code>{"orders{host=$host}"}</code>
+                    " for series by name, and as " <code>{"orders{host=~\"$host\"}"}</code> " in PromQL."
+                </span>
             </label>
             <label class="check">
                 <input type="checkbox" node_ref=hidden data-testid="variable-hidden" checked=before.hidden/>
@@ -310,10 +317,13 @@ impl Written {
             ));
         }
         let values_of = match self.values {
-            Some([source, label, _]) if source.is_empty() || label.is_empty() => {
-                return Err("Say which source is asked, and for which label.".to_owned());
+            Some([_, label, _]) if label.is_empty() => {
+                return Err("Say for which label values are asked.".to_owned());
             }
-            Some([source, label, of]) => Some(ValuesOf { source, label, of }),
+            Some([source, label, of]) => {
+                let source = if source.is_empty() { SERIES.to_owned() } else { source };
+                Some(ValuesOf { source, label, of })
+            }
             None if choices.is_empty() => return Err("Say at least one value.".to_owned()),
             None => None,
         };
@@ -396,6 +406,10 @@ mod tests {
         let values = Some(["main".to_owned(), "job".to_owned(), String::new()]);
         let asks = fields(Written { values, ..written("job", "") }, None);
         assert_eq!(asks[0].1, json!({ "values_of": { "source": "main", "label": "job" } }));
+        let values = Some([String::new(), "host".to_owned(), "orders".to_owned()]);
+        let asks = fields(Written { values, ..written("env", "") }, None);
+        let expected = json!({ "values_of": { "source": "series", "label": "host", "of": "orders" } });
+        assert_eq!(asks[0].1, expected, "series by name where no source is named");
     }
 
     #[test]
@@ -426,7 +440,7 @@ mod tests {
         assert!(says(written("host", "x"), None).contains("already"));
         assert!(says(written("env", " \n"), None).contains("at least one"));
         assert!(says(written("env", &"x".repeat(201)), None).contains("200 characters"));
-        let values = Some([String::new(), "job".to_owned(), String::new()]);
-        assert!(says(Written { values, ..written("env", "") }, None).contains("which source"));
+        let values = Some(["main".to_owned(), String::new(), String::new()]);
+        assert!(says(Written { values, ..written("env", "") }, None).contains("which label"));
     }
 }
