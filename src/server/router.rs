@@ -16,7 +16,7 @@ use super::http::{dashboards, documents};
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
-use super::{health, http, ingest, pages, peer, rates, socket, unread_body};
+use super::{health, http, ingest, logging, pages, peer, rates, socket, unread_body};
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
@@ -82,7 +82,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.proxies.clone(), peer::load_peer))
         .layer(from_fn(security_headers))
         .layer(from_fn(unread_body::read_rest))
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http().make_span_with(logging::request_span))
         .with_state(state)
 }
 
