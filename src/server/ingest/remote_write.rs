@@ -163,7 +163,7 @@ impl<'a> Labels<'a> {
 
 /// A text on one line, as names are.
 pub(super) fn without_controls(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    if text.chars().any(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() }
 }
 
 /// A series, and the numbers of its fields, in which the versions differ.
@@ -176,9 +176,15 @@ struct Series<'a> {
 
 impl Series<'_> {
     fn read(self, series: Value<'_>, batch: &mut Batch, written: &Written) -> Result<(), String> {
-        let Self { labels, place, samples, histograms } = self;
-        let key = |batch: &mut Batch, suffix: &str| {
-            let key = Key::new(&format!("{}{suffix}", labels.name), labels.tags.clone())?;
+        let Self { mut labels, place, samples, histograms } = self;
+        // Most series have values alone, and one key.
+        let has_histograms = series.fields().flatten().any(|(number, _)| number == histograms);
+        let mut key = |batch: &mut Batch, suffix: &str| {
+            let key = if has_histograms {
+                Key::new(&format!("{}{suffix}", labels.name), labels.tags.clone())?
+            } else {
+                Key::new(labels.name, std::mem::take(&mut labels.tags))?
+            };
             batch.series(key, place)
         };
         let mut values = None;

@@ -1,6 +1,6 @@
 //! How a series is called: a name with tags, as `orders{host=a}`.
 
-use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
 
 /// Bytes of a whole name with its tags: collectors put all labels of a container into it, more than a
 /// kilobyte, and as many series as a server keeps hold 40 MiB of names at most.
@@ -15,12 +15,19 @@ pub const PUSHED: &str = "pushed.";
 pub const NAME_LABEL: &str = "__name__";
 
 /// The name and the tags of a series. Equal where the whole names are.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The whole name, tags in order; two series have it never in common.
     whole: String,
     name: String,
     tags: Vec<(String, String)>,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The whole name says all.
+        self.whole.hash(state);
+    }
 }
 
 impl Key {
@@ -57,11 +64,17 @@ impl Key {
 
     /// A key that is known to fit; its tags are in order.
     pub fn own(name: &str, tags: Vec<(String, String)>) -> Self {
-        let mut whole = escaped(name);
+        let bytes: usize = tags.iter().map(|(tag, value)| tag.len() + value.len() + 2).sum();
+        let mut whole = String::with_capacity(name.len() + bytes + 2);
+        push_escaped(name, &mut whole);
+        for (place, (tag, value)) in tags.iter().enumerate() {
+            whole.push(if place == 0 { '{' } else { ',' });
+            push_escaped(tag, &mut whole);
+            whole.push('=');
+            push_escaped(value, &mut whole);
+        }
         if !tags.is_empty() {
-            let all: Vec<String> =
-                tags.iter().map(|(tag, value)| format!("{}={}", escaped(tag), escaped(value))).collect();
-            let _ = write!(whole, "{{{}}}", all.join(","));
+            whole.push('}');
         }
         Self { whole, name: name.to_owned(), tags }
     }
@@ -205,14 +218,22 @@ fn trimmed(text: &str) -> &str {
 /// reads names passes over others.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    push_escaped(text, &mut out);
+    out
+}
+
+fn push_escaped(text: &str, out: &mut String) {
+    let means = |c: char| matches!(c, ',' | '{' | '}' | '=' | '"' | '\\');
     let (begin, end) = (text.len() - text.trim_start().len(), text.trim_end().len());
+    if begin == 0 && end == text.len() && !text.bytes().any(|byte| means(byte.into())) {
+        return out.push_str(text);
+    }
     for (at, c) in text.char_indices() {
-        if matches!(c, ',' | '{' | '}' | '=' | '"' | '\\') || at < begin || at >= end {
+        if means(c) || at < begin || at >= end {
             out.push('\\');
         }
         out.push(c);
     }
-    out
 }
 
 #[cfg(test)]
