@@ -453,3 +453,28 @@ async fn what_the_source_says_of_its_answer_reaches_the_widget_and_goes_again() 
         }
     }
 }
+
+#[tokio::test]
+async fn how_often_servers_are_scraped_is_the_shortest_step_and_what_a_rate_goes_by() {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let id = dashboard(&server, 1, &[]).await;
+    let mut ada = join(&server, "ada", &id).await;
+    frame(&mut ada, "w0").await;
+    for (seq, field, value) in [(1, "query", json!("rate(up[$__rate_interval])")), (2, "min_step", json!(60))]
+    {
+        let op = json!({"op": "set", "id": "w0", "field": field, "value": value});
+        ada.push(&id, json!([{"seq": seq, "base": seq, "ops": [op]}])).await;
+    }
+    let window = loop {
+        let frame = frame(&mut ada, "w0").await;
+        if frame["every_ms"] == 60_000 {
+            break frame;
+        }
+    };
+    let times: Vec<u64> = points(&window).iter().filter_map(|point| point[0].as_u64()).collect();
+    assert!(times.len() > 10 && times.windows(2).all(|pair| pair[1] - pair[0] == 60_000), "{times:?}");
+    assert_eq!(fake.last_queries(1), ["rate(up[240000ms])"]);
+}

@@ -79,6 +79,8 @@ pub struct Ask {
     pub to: u64,
     /// Milliseconds from one point to the next, as far as the source has a say in it.
     pub step: u64,
+    /// How often what is asked about has a new value, in milliseconds; 0 where the query does not say.
+    pub min_step: u64,
     /// Only the latest point of each series.
     pub latest: bool,
     /// Asked once for somebody, not again and again for all who look.

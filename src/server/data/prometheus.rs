@@ -338,7 +338,7 @@ impl Source for Prometheus {
             return Ok(Answer::default());
         }
         let asked = expressions.iter().map(async |one| {
-            let query = with_intervals(&one.text, step, ask.to.saturating_sub(ask.from));
+            let query = with_intervals(&one.text, step, ask.min_step, ask.to.saturating_sub(ask.from));
             let (most, known) = (if ask.latest { MOST_ROWS } else { MOST_SERIES }, ask.known.clone());
             let (line, latest) = (one.line, ask.latest);
             let step = if latest { 0 } else { step };
@@ -428,10 +428,12 @@ fn seconds(ms: u64) -> String {
 }
 
 /// A query with what dashboards of other makers have in it: `$__interval` is the step, `$__rate_interval` as
-/// much as a rate needs (four looks of the server at least), `$__range` the time shown.
-fn with_intervals(text: &str, step: u64, range: u64) -> String {
+/// much as a rate needs (four looks of the server at least, which `min_step` tells in milliseconds where it is not
+/// 0), `$__range` the time shown.
+fn with_intervals(text: &str, step: u64, min_step: u64, range: u64) -> String {
     let text = if text.contains("$__") || text.contains("${__") {
-        let rate = (step + SCRAPE_MS).max(4 * SCRAPE_MS);
+        let scrape = if min_step > 0 { min_step } else { SCRAPE_MS };
+        let rate = (step + scrape).max(4 * scrape);
         let mut text = text.to_owned();
         for (name, value) in [
             ("rate_interval", format!("{rate}ms")),
@@ -489,8 +491,10 @@ mod tests {
             ("increase(a[$__range]) / $__range_s", "increase(a[3600000ms]) / 3600"),
             ("a{b=\"$c\"}", "a{b=\"$c\"}"),
         ] {
-            assert_eq!(with_intervals(text, 10_000, 3_600_000), expected);
+            assert_eq!(with_intervals(text, 10_000, 0, 3_600_000), expected);
         }
-        assert_eq!(with_intervals("[$__rate_interval]", 600_000, 1), "[615000ms]");
+        assert_eq!(with_intervals("[$__rate_interval]", 600_000, 0, 1), "[615000ms]");
+        assert_eq!(with_intervals("[$__rate_interval]", 60_000, 60_000, 1), "[240000ms]");
+        assert_eq!(with_intervals("[$__rate_interval]", 600_000, 60_000, 1), "[660000ms]");
     }
 }

@@ -40,8 +40,19 @@ struct Shared {
 /// What makes two single questions the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Once {
-    Ask { source: String, text: String, variables: BTreeMap<String, Chosen>, times: (u64, u64), latest: bool },
-    Values { source: String, label: String, of: String },
+    Ask {
+        source: String,
+        text: String,
+        variables: BTreeMap<String, Chosen>,
+        times: (u64, u64),
+        min_step: u64,
+        latest: bool,
+    },
+    Values {
+        source: String,
+        label: String,
+        of: String,
+    },
 }
 
 struct Kept {
@@ -127,7 +138,9 @@ impl Sources {
         latest: bool,
     ) -> Result<Arc<Snapshot>, SourceError> {
         let asked = self.get(&query.source)?.clone();
-        let step = round_step((to.saturating_sub(from) / WANTED_POINTS).max(asked.every_ms()));
+        let min_step = query.min_step_s * 1_000;
+        let least = (to.saturating_sub(from) / WANTED_POINTS).max(asked.every_ms());
+        let step = round_step(least.max(min_step));
         // Up to now in any case: rounded down, a long time would miss what came last.
         let (from, to) = (from / step * step, to.div_ceil(step).saturating_mul(step));
         let Query { source, text, variables, .. } = query.clone();
@@ -137,11 +150,12 @@ impl Sources {
             from,
             to: to.min(now_ms()),
             step,
+            min_step,
             latest,
             single: true,
             ..Ask::default()
         };
-        let key = Once::Ask { source, text, variables, times: (from, to), latest };
+        let key = Once::Ask { source, text, variables, times: (from, to), min_step, latest };
         let past = to.saturating_add(step.saturating_mul(2)) < now_ms();
         let fresh = Duration::from_millis(step).clamp(KEPT_AT_LEAST, KEPT_AT_MOST);
         let every_ms = asked.news().is_none().then_some(step);

@@ -42,6 +42,8 @@ pub struct Key {
     pub range: TimeRange,
     /// Milliseconds from one asking to the next; 0 for a source that tells of its news.
     pub every_ms: u64,
+    /// How often what is asked about has a new value, in milliseconds; 0 where the query does not say.
+    pub min_step: u64,
     pub latest: bool,
 }
 
@@ -101,7 +103,7 @@ impl Key {
             0 => source.every_ms(),
             every => every.min(source.every_ms()),
         };
-        round_step((self.range.length() / WANTED_POINTS).max(least))
+        round_step((self.range.length() / WANTED_POINTS).max(least).max(self.min_step))
     }
 }
 
@@ -221,6 +223,7 @@ impl Standing {
             from,
             to: to.min(now),
             step: self.step,
+            min_step: self.key.min_step,
             latest: self.key.latest,
             ..Ask::default()
         };

@@ -171,6 +171,7 @@ impl Feed {
                 variables: query.variables,
                 range,
                 every_ms: refresh.unwrap_or(0) * 1000,
+                min_step: query.min_step_s * 1000,
                 latest: widget.wants_latest(),
             };
             let mut wanted =
