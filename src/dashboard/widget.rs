@@ -138,7 +138,7 @@ const STYLE: Field =
 const STACKED: Field = Field { name: "stacked", label: "Stacked", takes: Takes::Flag };
 /// A column's name, with a minus before it for the largest first.
 const SORT: Field = Field { name: "sort", label: "Sorted by", takes: Takes::Text(MAX_MEMBER_CHARS + 1) };
-/// The unit of one column, by the column's name.
+/// The unit of one column of a table, or of one series, by its name.
 const UNIT_OF: Field = Field { name: "unit.", label: "Unit of", takes: Takes::Text(MAX_UNIT_CHARS) };
 /// What an item says, by its id; the items stand in the order of `at.`, then of their ids.
 const ITEM: Field = Field { name: "item.", label: "Item", takes: Takes::Text(MAX_ITEM_CHARS) };
@@ -207,6 +207,7 @@ impl Kind {
                 TEXT_MODE,
                 DELTA,
                 UNIT,
+                UNIT_OF,
                 DECIMALS,
                 NO_VALUE,
                 MAPPINGS,
@@ -229,6 +230,7 @@ impl Kind {
                 DATA,
                 SHOWS,
                 UNIT,
+                UNIT_OF,
                 DECIMALS,
                 NO_VALUE,
                 MAPPINGS,

@@ -87,6 +87,9 @@ pub fn Inspector(store: DashboardStore) -> impl IntoView {
     }
 }
 
+/// Series that are offered a unit of their own: more of them have one in common.
+const MAX_OWN_UNITS: usize = 8;
+
 /// The `id`s of the lists of what could be meant.
 const QUERIES: &str = "queries";
 const UNITS: &str = "units";
@@ -137,7 +140,15 @@ fn Fields(
     let field =
         move |shown: Shown| view! { <OptionField store signals id=key.get_value() kind field=shown/> };
     let from = memo(move || signals.widget.with(|widget| widget.text_option("source").to_owned()));
-    let columns = memo(move || if kind == Kind::Table { columns_of(signals) } else { Vec::new() });
+    // What may have a unit of its own: the columns of a table, and each of several series.
+    let columns = memo(move || match kind {
+        Kind::Table => columns_of(signals),
+        _ if kind.field("unit.name").is_none() => Vec::new(),
+        _ => signals.series(|all| match all {
+            [] | [_] => Vec::new(),
+            all => all.iter().take(MAX_OWN_UNITS).map(|one| (one.name.clone(), true)).collect(),
+        }),
+    });
     let sources = memo(move || {
         let mut all = vec![(String::new(), "Series by name".to_owned())];
         all.extend(offered.sources.get());

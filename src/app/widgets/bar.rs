@@ -33,7 +33,7 @@ fn bars(series: &[&Series], widget: &Widget) -> Vec<Bar> {
         Bar {
             name: one.name.clone(),
             short,
-            words: values::words(*value, widget),
+            words: values::words(*value, &one.name, widget),
             from,
             long: to - from,
             level: values::level(*value, widget),

@@ -3,10 +3,12 @@
 use crate::app::dynamic::{live, memo};
 use leptos::prelude::*;
 
+use super::values;
 use crate::app::clock::Clock;
 use crate::app::components::{Glyph, Icon};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::dom;
+use crate::app::format;
 use crate::app::pasted::Pasted;
 use crate::dashboard::query::TABLE;
 use crate::dashboard::settings::with_variables;
@@ -26,9 +28,10 @@ struct Hint {
 /// say of no value is true only where the source has answered.
 fn hint(widget: &Widget, query: &str, pasted: &Pasted, answered: bool) -> Hint {
     let only = |says: &str| Hint { says: says.to_owned(), feed: None };
+    let own_words = values::figure(None, "", widget).number;
     match (widget.text_option("source"), pasted) {
         (_, Pasted::Broken(why)) => only(why),
-        _ if answered && !widget.text_option("no_value").is_empty() => only(widget.text_option("no_value")),
+        _ if answered && own_words != format::NO_VALUE => only(&own_words),
         (TABLE, _) if widget.text_option("data").trim().is_empty() => {
             only("Paste a table into the options: CSV with a header, or a JSON array of objects.")
         }
@@ -134,7 +137,9 @@ mod tests {
             hint(&widget, "up", &Pasted::No, true),
             Hint { says: "All is well".to_owned(), feed: None }
         );
-        widget.options.remove("no_value");
+        widget.options.insert("mappings".to_owned(), "none = Nothing yet".into());
+        assert_eq!(hint(&widget, "up", &Pasted::No, true).says, "Nothing yet");
+        widget.options.clear();
         widget.options.insert("source".to_owned(), TABLE.into());
         assert!(hint(&widget, "", &Pasted::No, true).says.starts_with("Paste a table"));
     }

@@ -52,25 +52,25 @@ struct Band {
 
 fn gauges(series: &[&Series], widget: &Widget) -> Vec<Gauge> {
     let shows = widget.text_option("shows");
-    let unit = widget.text_option("unit");
     let values: Vec<Option<f64>> =
         series.iter().take(MAX_GAUGES).map(|one| values::value(&one.points, shows)).collect();
     let thresholds = THRESHOLDS.map(|name| widget.number_option(name));
     let reach = values.iter().chain(&thresholds).flatten().copied();
     let (min, max) = values::scale(reach, widget);
     let at = |value: f64| ((value - min) / (max - min) * 100.0).clamp(0.0, 100.0);
-    let ends = (format::in_words(Some(min), unit, None), format::in_words(Some(max), unit, None));
+    let end =
+        |value: f64, one: &Series| format::in_words(Some(value), values::unit_of(&one.name, widget), None);
     let bands = bands(&thresholds, (min, max), |value| values::level_by_thresholds(value, widget));
     let short = values::told_apart(&series.iter().map(|one| &*one.name).collect::<Vec<_>>());
     let gauge = |((one, value), short): ((&&Series, &Option<f64>), String)| Gauge {
         name: one.name.clone(),
         short,
-        figure: values::figure(*value, widget),
+        figure: values::figure(*value, &one.name, widget),
         full: value.map_or(0.0, at),
         value: *value,
         min,
         max,
-        ends: ends.clone(),
+        ends: (end(min, one), end(max, one)),
         level: values::level(*value, widget),
         bands: bands.clone(),
     };

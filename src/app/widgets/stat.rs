@@ -47,7 +47,7 @@ fn numbers(series: &[&Series], widget: &Widget, answered: bool) -> Vec<Number> {
         let figure = match mode {
             // A value that is not there has no name to show for it.
             "name" if value.is_some() => Figure { number: name.clone(), unit: String::new() },
-            _ => values::figure(value, widget),
+            _ => values::figure(value, &one.name, widget),
         };
         let named = match mode {
             "value" | "name" => false,
@@ -59,7 +59,7 @@ fn numbers(series: &[&Series], widget: &Widget, answered: bool) -> Vec<Number> {
     };
     let unknown = || Figure { number: format::NO_VALUE.to_owned(), unit: String::new() };
     let none = || Number {
-        figure: if answered { values::figure(None, widget) } else { unknown() },
+        figure: if answered { values::figure(None, "", widget) } else { unknown() },
         level: if answered { values::level(None, widget) } else { "ok" },
         ..Number::default()
     };
@@ -86,7 +86,10 @@ pub fn Stat(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
 #[component]
 fn Numbers(all: Memo<Vec<Number>>, signals: WidgetSignals) -> impl IntoView {
     let places = memo(move || (0..all.read().len()).collect::<Vec<usize>>());
-    let more = memo(move || signals.series(|series| series.len().saturating_sub(MAX_NUMBERS)));
+    let more = memo(move || {
+        let more = |series: &[&Series]| series.len().saturating_sub(MAX_NUMBERS);
+        signals.shown.with(|widget| signals.living(widget, more))
+    });
     let number = move |n: usize| {
         let one = memo(move || all.read().get(n).cloned().unwrap_or_default());
         view! {
@@ -131,10 +134,11 @@ fn first<T>(signals: WidgetSignals, read: impl FnOnce(&values::Points) -> T) -> 
 fn Only(all: Memo<Vec<Number>>, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     let number = memo(move || all.read().first().cloned().unwrap_or_default());
     let delta = memo(move || {
-        let (wanted, unit) = signals
-            .shown
-            .with(|widget| (widget.value("delta") == true, widget.text_option("unit").to_owned()));
-        let change = wanted.then(|| first(signals, |points| change(points, &unit)))??;
+        let change = signals.shown.with(|widget| {
+            let of = |first: &&Series| change(&first.points, values::unit_of(&first.name, widget));
+            let wanted = widget.value("delta") == true;
+            wanted.then(|| signals.living(widget, |series| series.first().and_then(of)))?
+        })?;
         let over = match *signals.pasted.read() {
             Pasted::No => format!("in {}", words::length(store.time.range.get().length())),
             _ => "from first to last".to_owned(),

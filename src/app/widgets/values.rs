@@ -67,22 +67,30 @@ pub fn decimals(widget: &Widget) -> Option<usize> {
     widget.options.get("decimals").and_then(serde_json::Value::as_u64).map(|decimals| decimals as usize)
 }
 
-/// How a widget writes a value: the words that it has for it, else the number in its unit; and what it has where
-/// there is none.
-pub fn figure(value: Option<f64>, widget: &Widget) -> Figure {
+/// The unit of a series in a widget: its own, else that of all.
+pub fn unit_of<'a>(series: &str, widget: &'a Widget) -> &'a str {
+    match widget.text_option(&format!("unit.{series}")) {
+        "" => widget.text_option("unit"),
+        own => own,
+    }
+}
+
+/// How a widget writes a value of a series: the words that it has for it, else the number in its unit; and what it
+/// has where there is none.
+pub fn figure(value: Option<f64>, series: &str, widget: &Widget) -> Figure {
     let only = |text: &str| Figure { number: text.to_owned(), unit: String::new() };
     let words = mapped(widget.text_option("mappings"), value).map_or("", |mapped| mapped.text);
     match value {
         _ if !words.is_empty() => only(words),
-        Some(value) => format::figure(value, widget.text_option("unit"), decimals(widget)),
+        Some(value) => format::figure(value, unit_of(series, widget), decimals(widget)),
         None if !widget.text_option("no_value").is_empty() => only(widget.text_option("no_value")),
         None => only(format::NO_VALUE),
     }
 }
 
 /// The same as one string.
-pub fn words(value: Option<f64>, widget: &Widget) -> String {
-    figure(value, widget).to_string()
+pub fn words(value: Option<f64>, series: &str, widget: &Widget) -> String {
+    figure(value, series, widget).to_string()
 }
 
 /// `ok`, `warn` or `alert`, by the words that a widget has for the value, else by its thresholds.
@@ -191,7 +199,10 @@ mod tests {
     fn words_stand_for_the_values_that_have_some() {
         let mut widget = Widget::new(Kind::Stat, "", Frame::default());
         widget.options.insert("unit".to_owned(), "ms".into());
+        let words = |value: Option<f64>, widget: &Widget| words(value, "a", widget);
         assert_eq!((&*words(Some(5.0), &widget), &*words(None, &widget)), ("5 ms", format::NO_VALUE));
+        widget.options.insert("unit.b".to_owned(), "bytes".into());
+        assert_eq!(super::words(Some(2048.0), "b", &widget), "2 KiB");
         widget.options.insert("no_value".to_owned(), "0".into());
         widget.options.insert("mappings".to_owned(), "5 = Five\n6 = [warn]".into());
         for (value, expected) in [(Some(5.0), "Five"), (Some(6.0), "6 ms"), (Some(7.0), "7 ms"), (None, "0")]

@@ -109,7 +109,7 @@ impl Draft<'_> {
         let mut left = 0;
         for one in overrides::of(self.panel) {
             let kind = self.widget.kind;
-            if let Some((column, unit)) = one.unit_of_column(kind) {
+            if let Some((column, unit)) = one.own_unit(&self.queries, kind) {
                 self.set(&format!("unit.{column}"), json!(unit));
             }
             let came = |id: &str| is_look(id) || one.came_over(id, &self.queries, kind);

@@ -63,21 +63,36 @@ impl<'a> Override<'a> {
         name(named)
     }
 
-    /// The column of a table whose unit this is, and the unit.
-    pub fn unit_of_column(self, kind: Kind) -> Option<(&'a str, String)> {
-        let (("byName", column), Kind::Table) = (self.matcher(), kind) else { return None };
+    /// The column of a table, or the one of several series, whose unit this is, and the unit.
+    pub fn own_unit(self, queries: &[Named], kind: Kind) -> Option<(&'a str, String)> {
+        if kind != Kind::Table && self.is_about_all(queries) {
+            return None;
+        }
+        // What it calls them is what they are called here.
+        let of_query = || queries.iter().find(|query| self.is_about(query)).and_then(|_| self.fixed_name());
+        let name = match self.matcher() {
+            ("byName", name) => of_query().unwrap_or(name),
+            ("byFrameRefID", _) if kind != Kind::Table => of_query()?,
+            _ => return None,
+        };
         let unit = self.properties().find(|(id, _)| id == "unit")?.1.as_str()?;
         match unit::read(unit) {
-            Unit::Plain(unit) if kind.field(&format!("unit.{column}")).is_some() => Some((column, unit)),
+            Unit::Plain(unit) if kind.field(&format!("unit.{name}")).is_some() => Some((name, unit)),
             _ => None,
         }
+    }
+
+    /// What it calls a series, where that is the same for all.
+    fn fixed_name(self) -> Option<&'a str> {
+        let named = self.properties().find(|(id, _)| id == "displayName")?.1.as_str()?.trim();
+        (!named.is_empty() && !named.contains('$')).then_some(named)
     }
 
     /// True where a property of it came over, as one of the panel, as a name or as a column's unit.
     pub fn came_over(self, property: &str, queries: &[Named], kind: Kind) -> bool {
         match property {
             "displayName" => self.name().is_some() && queries.iter().any(|query| self.is_about(query)),
-            "unit" if self.unit_of_column(kind).is_some() => true,
+            "unit" if self.own_unit(queries, kind).is_some() => true,
             other => OF_ALL.contains(&other) && kind != Kind::Table && self.is_about_all(queries),
         }
     }
@@ -88,7 +103,7 @@ pub fn of_all(panel: &Value, defaults: &Value, queries: &[Named], kind: Kind) ->
     let mut all = defaults.clone();
     for one in of(panel) {
         let of_all = |id: &str| {
-            id != "displayName" && one.unit_of_column(kind).is_none() && one.came_over(id, queries, kind)
+            id != "displayName" && one.own_unit(queries, kind).is_none() && one.came_over(id, queries, kind)
         };
         for (id, value) in one.properties().filter(|(id, _)| of_all(id)) {
             if let Some(all) = all.as_object_mut() {

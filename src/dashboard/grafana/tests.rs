@@ -171,6 +171,26 @@ fn a_name_that_means_nothing_is_told_with_its_panel() {
 }
 
 #[test]
+fn series_of_a_number_may_have_units_of_their_own() {
+    let of = |id: &str, options: &str, properties: Value| json!({ "matcher": { "id": id, "options": options }, "properties": properties });
+    let unit = |unit: &str| json!({ "id": "unit", "value": unit });
+    let named = json!({ "id": "displayName", "value": "Disk" });
+    let (imported, said) = read(&json!({ "panels": [{ "type": "stat", "title": "Host", "targets": [
+        { "refId": "A", "expr": "cpu", "legendFormat": "CPU" }, { "refId": "B", "expr": "ram", "legendFormat": "RAM" },
+        { "refId": "C", "expr": "disk", "legendFormat": "{{device}}" } ],
+        "fieldConfig": { "defaults": { "unit": "percent" }, "overrides": [
+            of("byName", "RAM", json!([unit("bytes")])),
+            of("byFrameRefID", "C", json!([unit("decbytes"), named])),
+            of("byRegexp", "/C.*/", json!([unit("s")])),
+        ] } }] }));
+    let host = titled(&imported, "Host");
+    let expected = json!({ "source": "main", "query": "cpu\nram\ndisk", "legend": "CPU\nRAM\nDisk", "unit": "%",
+        "unit.RAM": "bytes", "unit.Disk": "decbytes", "each": true });
+    assert_eq!(json!(host.options), expected);
+    assert_eq!(said, ["“Host”: Not taken over: 1 override of single series."]);
+}
+
+#[test]
 fn what_is_said_of_a_query_comes_over_where_it_can() {
     let of = |matcher: (&str, &str), properties: &[(&str, Value)]| {
         let properties: Vec<Value> =
