@@ -187,7 +187,8 @@ fn wants(store: DashboardStore) -> Vec<(WidgetId, String)> {
                 let query = with_variables(&settings, query);
                 // Of what shows its last values alone, no others are sent.
                 let latest = widget.wants_latest();
-                format!("{source}\n{query}\n{}\n{latest}", widget.text_option("legend"))
+                let min_step = widget.number_option("min_step").unwrap_or_default();
+                format!("{source}\n{query}\n{}\n{latest}\n{min_step}", widget.text_option("legend"))
             })
         });
         wanted.extend(key.map(|key| (signals.seen.get_untracked(), (id, key))));

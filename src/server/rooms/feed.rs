@@ -269,7 +269,7 @@ fn add(series: &mut Series, delta: &Delta) {
 /// True for an op after which a widget may ask for something else.
 fn may_matter(op: &Op) -> bool {
     match op {
-        Op::Set { field, .. } => ["source", "query", "legend", "shows"].contains(&field.as_str()),
+        Op::Set { field, .. } => ["source", "query", "legend", "shows", "min_step"].contains(&field.as_str()),
         Op::SetDashboard { field, .. } => {
             [RANGE, REFRESH].contains(&field.as_str())
                 || field.starts_with(VARIABLE)
