@@ -117,9 +117,16 @@ impl Server {
 
 type Values = BTreeMap<(String, u64), f64>;
 
-/// What a client has of the widgets' series, as the protocol says: by widget, by series, its labels and points.
+/// What a client has of one series.
 #[derive(Default)]
-struct Copy(BTreeMap<String, BTreeMap<String, (String, BTreeMap<u64, Option<f64>>)>>);
+struct Series {
+    labels: String,
+    points: BTreeMap<u64, Option<f64>>,
+}
+
+/// What a client has of the widgets' series, as the protocol says: by widget, by name.
+#[derive(Default)]
+struct Copy(BTreeMap<String, BTreeMap<String, Series>>);
 
 impl Copy {
     fn take(&mut self, data: &Value) {
@@ -130,7 +137,7 @@ impl Copy {
             }
             for series in frame["series"].as_array().expect("series") {
                 let name = series["name"].as_str().expect("a name").to_owned();
-                let (labels, points) = widget.entry(name).or_default();
+                let Series { labels, points } = widget.entry(name).or_default();
                 if let Some(tags) = series["tags"].as_array() {
                     let tags: BTreeMap<&str, &Value> =
                         tags.iter().filter_map(|tag| Some((tag[0].as_str()?, &tag[1]))).collect();
@@ -149,7 +156,7 @@ impl Copy {
     /// Points of a widget within a time that are not the server's, and how many there are.
     fn wrong(&self, widget: &str, wanted: &Values, (from, to): (u64, u64)) -> (Vec<String>, usize) {
         let mut mine = Values::new();
-        for (labels, points) in self.0[widget].values() {
+        for Series { labels, points } in self.0[widget].values() {
             let labels = if labels.is_empty() { "{}" } else { labels };
             for (at, value) in points.range(from..=to) {
                 mine.extend(value.map(|value| ((labels.to_owned(), *at), value)));

@@ -85,8 +85,11 @@ impl Window {
         self.count(&answer);
         for (at, (old, new)) in self.curves.iter_mut().zip(answer.curves).enumerate() {
             if old.points != new.points {
+                // One that is not later than the one before takes its place, and so does none at all.
+                let last = |points: &[Point]| points.last().map(|(at, _)| *at);
+                let replaces_from = (last(&new.points) <= last(&old.points)).then_some(0);
                 old.points.clone_from(&new.points);
-                deltas.push(Delta { curve: at, replaces_from: None, points: new.points });
+                deltas.push(Delta { curve: at, replaces_from, points: new.points });
             }
         }
         self.push(deltas)
@@ -352,6 +355,20 @@ mod tests {
         let filled = [(20, Some(2.0)), (25, Some(2.2)), (30, Some(3.5))];
         assert!(window.revise(answer(vec![curve("a", &filled)]), 20, STEP, 0));
         assert_eq!(last(&window).replaces_from, Some(25), "from the first point that was not there");
+    }
+
+    #[test]
+    fn a_latest_value_that_is_gone_or_corrected_takes_the_place_of_the_one_before() {
+        let mut window = window(&[(10, Some(1.0))]);
+        for (points, replaces_from) in [
+            (vec![(20, Some(2.0))], None),
+            (vec![(20, Some(3.0))], Some(0)),
+            (vec![], Some(0)),
+            (vec![(30, Some(4.0))], None),
+        ] {
+            assert!(window.update_latest(answer(vec![curve("a", &points)])));
+            assert_eq!(last(&window), &Delta { curve: 0, replaces_from, points });
+        }
     }
 
     #[test]
