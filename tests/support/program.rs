@@ -35,6 +35,16 @@ pub fn command(dir: &Path) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log(dir));
+    // SAFETY: between fork and exec a signal's disposition may be set, and nothing else happens here.
+    #[cfg(unix)]
+    unsafe {
+        use std::os::unix::process::CommandExt as _;
+        // Whoever runs the tests may have put hangups aside, as nohup does, and the server would inherit that.
+        command.pre_exec(|| match libc::signal(libc::SIGHUP, libc::SIG_DFL) {
+            libc::SIG_ERR => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        });
+    }
     command
 }
 
