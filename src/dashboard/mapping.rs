@@ -3,6 +3,8 @@
 //! The first line that fits a value counts. A range holds both of its ends, and is open where one is left out.
 //! A level in brackets stands instead of what thresholds say; a line without words leaves the value as it is.
 
+use super::number;
+
 /// What a line says of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mapped<'a> {
@@ -25,14 +27,14 @@ fn fits(key: &str, value: Option<f64>) -> bool {
     if let Some((from, to)) = key.split_once("..") {
         let end = |text: &str, open: f64| match text.trim() {
             "" => Some(open),
-            text => text.parse::<f64>().ok(),
+            text => number::read(text),
         };
         return match (end(from, f64::NEG_INFINITY), end(to, f64::INFINITY)) {
             (Some(from), Some(to)) => (from..=to).contains(&value),
             _ => false,
         };
     }
-    key.parse::<f64>().is_ok_and(|key| key == value)
+    number::read(key) == Some(value)
 }
 
 fn read(says: &str) -> Mapped<'_> {

@@ -1,6 +1,5 @@
 //! Values in their units, as people read them: never a zero, a whole or the next unit that they are not.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use super::locale;
@@ -78,15 +77,20 @@ pub fn axis(values: &[f64], unit: &str) -> Vec<String> {
         fine >= 1.0 && (fine - fine.round()).abs() < fine * 1e-3
     };
     let places = if step.is_finite() { (0..6).find(enough).unwrap_or(6) } else { 2 };
-    let different: HashSet<u64> = values.iter().map(|value| value.to_bits()).collect();
+    let different = count_different(values);
     // Steps that are no round numbers may need more digits.
     for places in places..=MOST_AXIS_PLACES {
         let labels: Vec<String> = scaled.iter().map(|value| label(digits(*value, places))).collect();
-        if labels.iter().collect::<HashSet<_>>().len() >= different.len() {
+        if count_different(&labels) >= different {
             return labels;
         }
     }
     scaled.iter().map(|value| label(value.to_string())).collect()
+}
+
+/// How many of these are no others': an axis has few.
+fn count_different<T: PartialEq>(all: &[T]) -> usize {
+    (0..all.len()).filter(|at| !all[..*at].contains(&all[*at])).count()
 }
 
 /// What an axis of a unit steps by: halves of its names rather than of tens; `None` where tens are right.
@@ -184,15 +188,17 @@ fn digits(value: f64, places: usize) -> String {
     locale::digits(value, places).unwrap_or_else(|| plain(value, places))
 }
 
-/// Three significant digits and an exponent, as `1e-7` or `3.3e-8`.
+/// Three significant digits and an exponent, as `1e-7` or `3.3e-8`. The standard library's own way to write one
+/// would bring its tables to the page.
 fn with_exponent(value: f64) -> String {
-    let text = format!("{value:.2e}");
-    match text.split_once('e') {
-        Some((digits, exponent)) => {
-            format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
-        }
-        None => text,
-    }
+    // In two steps, as the power of the smallest numbers is none itself.
+    let (value, shift) = if value.abs() < 1e-290 { (value * 1e290, 290) } else { (value, 0) };
+    let exponent = value.abs().log10().floor() as i32;
+    let three = |exponent: i32| (value / 10f64.powi(exponent) * 100.0).round() / 100.0;
+    // What rounds up to ten is one of the next.
+    let exponent = if three(exponent).abs() < 10.0 { exponent } else { exponent + 1 };
+    let text = format!("{:.2}", three(exponent));
+    format!("{}e{}", text.trim_end_matches('0').trim_end_matches('.'), exponent - shift)
 }
 
 /// Unix milliseconds as a date and a time of day, by the clock of whoever reads it.
@@ -377,6 +383,17 @@ mod tests {
     }
 
     #[test]
+    fn numbers_beyond_digits_have_an_exponent() {
+        for value in [1e-7, 3.3e-8, 9.996e-9, 9.994e-9, 5e-324, 2.5e-310, 1e-290, 1e21, 1.7e308, -4.1e-7] {
+            let written = with_exponent(value);
+            let expected = format!("{value:.2e}");
+            let (digits, exponent) = expected.split_once('e').expect("an exponent");
+            let digits = digits.trim_end_matches('0').trim_end_matches('.');
+            assert_eq!(written, format!("{digits}e{exponent}"));
+        }
+    }
+
+    #[test]
     fn an_axis_has_one_scale_and_no_label_twice() {
         assert_eq!(axis(&[0.0, 0.25, 0.5], ""), ["0.00", "0.25", "0.50"]);
         assert_eq!(axis(&[0.0, 5.0, 10.0], "%"), ["0 %", "5 %", "10 %"]);
@@ -396,7 +413,7 @@ mod tests {
             (vec![1e12, 1e12 + 1_000.0], "date"),
         ] {
             let labels = axis(&values, unit);
-            assert_eq!(labels.iter().collect::<HashSet<_>>().len(), values.len(), "{labels:?}");
+            assert_eq!(count_different(&labels), values.len(), "{labels:?}");
         }
     }
 

@@ -48,7 +48,7 @@ pub fn column(values: &[&str], decimal_comma: bool) -> Vec<Entry> {
 
 /// True for a word that says that there is no value.
 pub fn is_none(text: &str) -> bool {
-    let text = text.trim().to_lowercase();
+    let text = text.trim().to_ascii_lowercase();
     text.is_empty() || NONE.contains(&text.as_str())
 }
 
