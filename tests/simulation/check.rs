@@ -228,10 +228,10 @@ impl Ledger {
         });
     }
 
-    /// A tab died with a change that its device did not have.
-    pub fn lost_with_tab(&mut self, id: MadeId, now: u64) {
+    /// A tab died with a change that its device did not have. While it slept it could write nothing.
+    pub fn lost_with_tab(&mut self, id: MadeId, woke_at: u64, now: u64) {
         self.made[id].lost = true;
-        let age = now - self.made[id].touched;
+        let age = now.saturating_sub(self.made[id].touched.max(woke_at));
         self.expect(age <= KEPT_WITHIN_MS, || {
             format!("S4: change {id} was not on the device after {age} ms")
         });

@@ -149,7 +149,7 @@ impl World {
             life.told.iter().filter(|end| !known.contains(end) && !matches!(end, Ended::Restored(_)));
         let answered = answered.map(Ended::id);
         for id in waiting.chain(answered).filter(|id| !kept.contains(id)) {
-            self.ledger.lost_with_tab(id, self.now);
+            self.ledger.lost_with_tab(id, self.tabs[n].asleep_until, self.now);
         }
         if let Some(conn) = life.conn {
             self.hang_up(conn);
