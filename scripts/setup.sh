@@ -130,7 +130,7 @@ if $with_tests && [ "$(uname)" = Linux ]; then
 fi
 
 # A program that pushes, with what its plugin for HTTP is linked with and its package only suggests.
-if $with_tests && [ "$(uname)" = Linux ] && ! { [ -x /usr/sbin/collectd ] && ldconfig -p | grep -q libyajl; }; then
+if $with_tests && [ "$(uname)" = Linux ] && ! { [ -x /usr/sbin/collectd ] && /sbin/ldconfig -p | grep libyajl >/dev/null; }; then
   can_apt || fail "collectd is missing. Install the packages collectd-core, libyajl2 and libcurl3-gnutls."
   say "installing collectd with apt-get (seconds)"
   as_root apt-get update -qq
