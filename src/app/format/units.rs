@@ -1,4 +1,4 @@
-//! What a unit means: bytes and bits in their steps, durations, percent, dates, quantities with prefixes, rates
+//! Units of values: bytes and bits in their steps, durations, percent, dates, quantities with prefixes, rates
 //! of what is counted, and any other word.
 
 /// Units that are offered, with what they do. Any other word is a unit too.

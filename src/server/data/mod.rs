@@ -7,6 +7,7 @@ pub mod series;
 pub mod sources;
 pub mod standing;
 pub mod this_server;
+mod variables;
 
 use std::collections::BTreeMap;
 

@@ -11,8 +11,8 @@ pub struct Expression {
     pub text: String,
 }
 
-/// Words after which an expression goes on.
-const OPERATORS: [&str; 13] = [
+/// Words that stand between two parts of an expression, at the end of the one line or the beginning of the next.
+const OPERATORS: [&str; 12] = [
     "and",
     "or",
     "unless",
@@ -25,24 +25,6 @@ const OPERATORS: [&str; 13] = [
     "group_left",
     "group_right",
     "offset",
-    "default",
-];
-/// Words with which the next line goes on with the one before.
-const CONTINUATIONS: [&str; 14] = [
-    "and",
-    "or",
-    "unless",
-    "atan2",
-    "bool",
-    "by",
-    "without",
-    "on",
-    "ignoring",
-    "group_left",
-    "group_right",
-    "offset",
-    "if",
-    "ifnot",
 ];
 
 /// The queries of a text, in its order. A query ends with its line, unless a bracket or a string is open, the
@@ -51,11 +33,11 @@ pub fn expressions(text: &str) -> Vec<Expression> {
     let (mut all, mut open) = (Vec::<Expression>::new(), false);
     // Lines that count for no query of their own.
     let mut passed = 0;
-    let mut state = Nesting::default();
+    let mut place = Place::default();
     for (number, line) in text.lines().enumerate() {
-        let code = state.read(line, |_| ());
+        let code = place.read_line(line);
         let word = code.trim();
-        if word.is_empty() && !state.in_string() {
+        if word.is_empty() && place.quote.is_none() {
             passed += usize::from(!line.trim().is_empty() || open);
             continue;
         }
@@ -69,7 +51,7 @@ pub fn expressions(text: &str) -> Vec<Expression> {
                 all.push(Expression { line: number - passed, first_line: number + 1, text: word.to_owned() })
             }
         }
-        open = state.is_open() || ends_open(word);
+        open = place.is_open() || ends_open(word);
     }
     all
 }
@@ -77,10 +59,13 @@ pub fn expressions(text: &str) -> Vec<Expression> {
 /// True for a query whose value at each step depends on where the whole time begins or ends: asked for in
 /// pieces it has another one.
 pub fn depends_on_window(text: &str) -> bool {
-    let (mut state, mut code) = (Nesting::default(), String::new());
-    for line in text.lines() {
-        state.read(line, |c| code.push(c));
-        code.push(' ');
+    let (mut place, mut code) = (Place::default(), String::new());
+    for c in text.chars() {
+        if place.push(c) {
+            code.push(c);
+        } else if c == '\n' {
+            code.push(' ');
+        }
     }
     code.match_indices('@').any(|(at, _)| {
         let rest = code[at + 1..].trim_start();
@@ -90,49 +75,78 @@ pub fn depends_on_window(text: &str) -> bool {
     })
 }
 
-/// Brackets and strings that are open at a place of a text.
+/// A place in a query: within strings, comments and brackets.
 #[derive(Default)]
-struct Nesting {
-    brackets: i32,
+pub struct Place {
+    /// The quote of the string that it is in.
     quote: Option<char>,
+    /// True after a backslash of such a string.
+    is_escaped: bool,
+    in_comment: bool,
+    brackets: i32,
+    /// The last two characters of code, which tell what a string is matched with.
+    before: [char; 2],
 }
 
-impl Nesting {
-    const fn in_string(&self) -> bool {
-        self.quote.is_some()
+impl Place {
+    /// Goes on by a character; true where that is code, and so neither comment nor string.
+    pub fn push(&mut self, c: char) -> bool {
+        match (self.quote, c) {
+            // Only backticks go on over a line.
+            (quote, '\n') if quote != Some('`') => {
+                (self.quote, self.is_escaped, self.in_comment) = (None, false, false);
+            }
+            _ if self.in_comment => {}
+            _ if self.is_escaped => self.is_escaped = false,
+            (Some('"' | '\''), '\\') => self.is_escaped = true,
+            (Some(quote), c) if quote == c => self.quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => self.quote = Some(c),
+            (None, '#') => self.in_comment = true,
+            (None, c) => {
+                match c {
+                    '(' | '[' | '{' => self.brackets += 1,
+                    ')' | ']' | '}' => self.brackets = (self.brackets - 1).max(0),
+                    _ => {}
+                }
+                if !c.is_whitespace() {
+                    self.before = [self.before[1], c];
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Reads a line to its end; returns it without its comment.
+    fn read_line<'a>(&mut self, line: &'a str) -> &'a str {
+        let mut chars = line.char_indices();
+        let comment = chars.find(|(_, c)| {
+            self.push(*c);
+            self.in_comment
+        });
+        self.push('\n');
+        comment.map_or(line, |(at, _)| &line[..at])
+    }
+
+    /// The quote of the string that it is in.
+    pub const fn quote(&self) -> Option<char> {
+        self.quote
+    }
+
+    /// True in a string that is matched as a regex.
+    pub const fn is_regex(&self) -> bool {
+        matches!(self.before, ['=' | '!', '~'])
     }
 
     const fn is_open(&self) -> bool {
-        self.brackets > 0 || self.in_string()
+        self.brackets > 0 || self.quote.is_some()
     }
+}
 
-    /// Reads a line and gives away each character that is neither comment nor string; returns the line without
-    /// its comment.
-    fn read<'a>(&mut self, line: &'a str, mut code: impl FnMut(char)) -> &'a str {
-        let mut chars = line.char_indices();
-        while let Some((at, c)) = chars.next() {
-            match (self.quote, c) {
-                (Some(quote), '\\') if quote != '`' => {
-                    chars.next();
-                }
-                (Some(quote), c) if quote == c => self.quote = None,
-                (Some(_), _) => {}
-                (None, '"' | '\'' | '`') => self.quote = Some(c),
-                (None, '#') => return &line[..at],
-                (None, c) => {
-                    match c {
-                        '(' | '[' | '{' => self.brackets += 1,
-                        ')' | ']' | '}' => self.brackets = (self.brackets - 1).max(0),
-                        _ => {}
-                    }
-                    code(c);
-                }
-            }
-        }
-        // Only backticks go on over a line.
-        self.quote = self.quote.filter(|quote| *quote == '`');
-        line
-    }
+/// True for one of the words, in any case.
+fn is_one_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|one| word.eq_ignore_ascii_case(one))
 }
 
 /// True for a line that cannot be the end of a query.
@@ -140,18 +154,16 @@ fn ends_open(line: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let word = line.rsplit(|c| !is_word(c)).next().unwrap_or_default();
     line.ends_with(['+', '-', '*', '/', '%', '^', '=', '<', '>', '~', ',', '@'])
-        || (!word.is_empty()
-            && word.len() < line.len()
-            && OPERATORS.contains(&word.to_ascii_lowercase().as_str()))
+        || (word.len() < line.len() && (is_one_of(word, &OPERATORS) || is_one_of(word, &["default"])))
         || is_grouping(line)
 }
 
 /// True for a line that goes on with the one before.
 fn continues(line: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    let word = line.split(|c| !is_word(c)).next().unwrap_or_default().to_ascii_lowercase();
+    let word = line.split(|c| !is_word(c)).next().unwrap_or_default();
     line.starts_with(['+', '-', '*', '/', '%', '^', '=', '!', '<', '>', ')', '}', ']', '[', ',', '@'])
-        || (line.len() > word.len() && CONTINUATIONS.contains(&word.as_str()))
+        || (line.len() > word.len() && (is_one_of(word, &OPERATORS) || is_one_of(word, &["if", "ifnot"])))
 }
 
 /// True for `sum by (job)` and `a / on (job)`, after which there is more to come.

@@ -3,79 +3,37 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::dashboard::settings::{Chosen, MAX_FILLED_BYTES, mentions};
+use super::promql::Place;
+use crate::dashboard::settings::Chosen;
 use crate::dashboard::several::is_pattern;
+use crate::server::data::variables;
 
 /// A query with the values of the variables that it names. Errors say why one cannot stand there.
-pub fn fill(text: &str, variables: &BTreeMap<String, Chosen>) -> Result<String, String> {
-    let (mut out, mut place, mut done) = (String::with_capacity(text.len()), Place::default(), 0);
-    for mention in mentions(text, |name| variables.contains_key(name)) {
-        let Some(chosen) = variables.get(mention.name) else { continue };
-        place.read(&text[done..mention.at]);
-        out.push_str(&text[done..mention.at]);
-        out.push_str(&place.write(mention.name, chosen)?);
-        done = mention.at + mention.long;
-        if out.len() > MAX_FILLED_BYTES {
-            return Err(format!("With its variables the query has more than {MAX_FILLED_BYTES} bytes."));
-        }
-    }
-    out.push_str(&text[done..]);
-    Ok(out)
+pub fn fill(text: &str, chosen: &BTreeMap<String, Chosen>) -> Result<String, String> {
+    let mut place = Place::default();
+    variables::fill(text, chosen, |before, name, chosen| {
+        before.chars().for_each(|c| {
+            place.push(c);
+        });
+        written(&place, name, chosen)
+    })
 }
 
-/// Where in a query a text ends.
-#[derive(Default)]
-struct Place {
-    /// The quote of the string that it is in.
-    quote: Option<char>,
-    /// True after a backslash of such a string.
-    is_escaped: bool,
-    in_comment: bool,
-    /// The last two characters of code, which tell what a string is matched with.
-    before: [char; 2],
-}
-
-impl Place {
-    fn read(&mut self, text: &str) {
-        for c in text.chars() {
-            match (self.quote, c) {
-                (_, '\n') if self.quote != Some('`') => {
-                    (self.quote, self.is_escaped, self.in_comment) = (None, false, false);
-                }
-                _ if self.in_comment => {}
-                _ if self.is_escaped => self.is_escaped = false,
-                (Some('"' | '\''), '\\') => self.is_escaped = true,
-                (Some(quote), c) if quote == c => self.quote = None,
-                (Some(_), _) => {}
-                (None, '"' | '\'' | '`') => self.quote = Some(c),
-                (None, '#') => self.in_comment = true,
-                (None, c) if c.is_whitespace() => {}
-                (None, c) => self.before = [self.before[1], c],
-            }
+/// The values as they stand at a place.
+fn written(place: &Place, name: &str, chosen: &Chosen) -> Result<String, String> {
+    let Some(quote) = place.quote() else { return Ok(any_of(&chosen.values)) };
+    let text = match &chosen.values[..] {
+        [only] if !place.is_regex() => only.clone(),
+        values => {
+            let pattern = |value: &String| match chosen.is_literal && !is_pattern(value) {
+                true => escape_regex(value),
+                false => value.clone(),
+            };
+            any_of(&values.iter().map(pattern).collect::<Vec<_>>())
         }
-    }
-
-    /// The values as they stand here.
-    fn write(&self, name: &str, chosen: &Chosen) -> Result<String, String> {
-        let Some(quote) = self.quote.filter(|_| !self.in_comment) else { return Ok(any_of(&chosen.values)) };
-        let text = match &chosen.values[..] {
-            [only] if !self.is_regex() => only.clone(),
-            values => {
-                let pattern = |value: &String| match chosen.is_literal && !is_pattern(value) {
-                    true => escape_regex(value),
-                    false => value.clone(),
-                };
-                any_of(&values.iter().map(pattern).collect::<Vec<_>>())
-            }
-        };
-        escape_string(&text, quote, self.is_regex()).ok_or_else(|| {
-            format!("The value of ${name} has a backtick, and cannot stand between backticks.")
-        })
-    }
-
-    const fn is_regex(&self) -> bool {
-        matches!(self.before, ['=' | '!', '~'])
-    }
+    };
+    escape_string(&text, quote, place.is_regex())
+        .ok_or_else(|| format!("The value of ${name} has a backtick, and cannot stand between backticks."))
 }
 
 /// One value as it is, several as `(a|b)`.

@@ -3,23 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::key::escaped;
-use crate::dashboard::settings::{Chosen, MAX_FILLED_BYTES, mentions};
+use crate::dashboard::settings::Chosen;
+use crate::server::data::variables;
 
 /// A query with the values of the variables that it names: one as it is, several as `(a|b)`. Errors say why
 /// that cannot be.
-pub fn fill(text: &str, variables: &BTreeMap<String, Chosen>) -> Result<String, String> {
-    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
-    for mention in mentions(text, |name| variables.contains_key(name)) {
-        let Some(chosen) = variables.get(mention.name) else { continue };
-        out.push_str(&text[done..mention.at]);
-        out.push_str(&written(chosen));
-        done = mention.at + mention.long;
-        if out.len() > MAX_FILLED_BYTES {
-            return Err(format!("With its variables the query has more than {MAX_FILLED_BYTES} bytes."));
-        }
-    }
-    out.push_str(&text[done..]);
-    Ok(out)
+pub fn fill(text: &str, chosen: &BTreeMap<String, Chosen>) -> Result<String, String> {
+    variables::fill(text, chosen, |_, _, chosen| Ok(written(chosen)))
 }
 
 fn written(chosen: &Chosen) -> String {
