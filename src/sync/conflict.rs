@@ -3,7 +3,7 @@
 
 mod cells;
 mod records;
-mod waiting;
+pub(in crate::sync) mod waiting;
 
 use std::sync::Arc;
 

@@ -6,6 +6,8 @@
 //! nothing and is known not to have changed.
 
 mod changes;
+#[cfg(test)]
+mod choices;
 mod compaction;
 mod queue;
 mod saved;

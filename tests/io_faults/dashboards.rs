@@ -113,7 +113,7 @@ impl Player {
                     _ => Some(Left::Synced(self.scene.random.next())),
                 };
                 self.restart(left).await?;
-                self.look_at(self.model.all(), true).await
+                self.look_at(self.model.all()).await
             }
         }
     }
@@ -208,7 +208,6 @@ impl Player {
             join_all(ops.iter().map(|op| op.perform(&store))),
             join_all(ops.iter().map(|op| store.tail(op.id(), 0, Most::commits(usize::MAX)))),
         );
-        let mut wrote = false;
         for ((op, outcome), tail) in ops.iter().zip(outcomes).zip(tails) {
             // What somebody has read is as good as acknowledged.
             let seen = tail.is_ok_and(|tail| op.is_in(&tail));
@@ -216,8 +215,6 @@ impl Player {
                 Ok(()) => {
                     self.scene.told.acked += 1;
                     self.model.done(op)?;
-                    // A snapshot may be there already.
-                    wrote |= !matches!(op, Op::Snapshot { .. });
                 }
                 Err(StoreError::Taken | StoreError::Gone | StoreError::Exists) => self.model.refused(op)?,
                 Err(error) => {
@@ -235,17 +232,15 @@ impl Player {
         if self.scene.random.percent(LOOKS) {
             looked_at.extend(ops.iter().map(|op| op.id().clone()));
         }
-        // What was written after it has taken the place of what failed, if that was anywhere.
-        self.look_at(looked_at, wrote).await
+        self.look_at(looked_at).await
     }
 
-    /// Reads what is there as a room does that opens, and compares. `settles` where from now on it can
-    /// only be as it is read.
-    async fn look_at(&mut self, ids: Vec<DashboardId>, settles: bool) -> Result<(), String> {
+    /// Reads what is there as a room does that opens, and compares. From then on it can only be as it was read.
+    async fn look_at(&mut self, ids: Vec<DashboardId>) -> Result<(), String> {
         for id in ids {
             let Some(store) = self.store.clone() else { return Ok(()) };
             match read(&store, &id).await {
-                Ok(found) => self.scene.told.found += u64::from(self.model.found(&id, &found, settles)?),
+                Ok(found) => self.scene.told.found += u64::from(self.model.found(&id, &found)?),
                 Err(Unread::Failed(error)) => self.scene.excuse("reading", &error)?,
                 Err(Unread::Spoilt(why)) => return Err(why),
             }
@@ -282,7 +277,7 @@ impl Player {
                     self.model.unsure(&op);
                 }
             }
-            self.look_at(self.model.unclear(), !self.scene.is_excused()).await?;
+            self.look_at(self.model.unclear()).await?;
         }
         Ok(())
     }
@@ -299,7 +294,7 @@ impl Player {
         };
         self.restart(left).await?;
         self.scene.settle(0);
-        self.look_at(self.model.all(), true).await.map_err(|why| format!("after {left:?}: {why}"))?;
+        self.look_at(self.model.all()).await.map_err(|why| format!("after {left:?}: {why}"))?;
         self.compare_the_list().await?;
         self.ask_for_the_secret().await?;
         // What is in the bin is read whole once it is out of it.

@@ -427,7 +427,7 @@ impl Ledger {
             for Refused { index, .. } in refused {
                 let op = self.log.iter().find(|past| past.id == id).and_then(|past| past.asked.get(*index));
                 if let Some(at) =
-                    refused_ops.iter().position(|refused| op.is_some_and(|op| is_effect_of(refused, op)))
+                    refused_ops.iter().position(|refused| op.is_some_and(|op| is_begun(refused, op)))
                 {
                     refused_ops.remove(at);
                     told.push(Ended::Refused(id, *index));
@@ -524,6 +524,17 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Whether a device had an op as it was asked for, or typing as it was when the device was last written.
+fn is_begun(kept: &Op, asked: &Op) -> bool {
+    let more = match (kept, asked) {
+        (Op::EditText { id: a, update, .. }, Op::EditText { id: b, update: more, .. }) if a == b => {
+            more.typed().zip(update.typed()).is_some_and(|(more, typed)| more.starts_with(&typed))
+        }
+        _ => false,
+    };
+    more || is_effect_of(kept, asked)
 }
 
 /// What of two dashboards is not the same.

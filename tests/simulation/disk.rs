@@ -113,6 +113,16 @@ impl Disk {
         self.read_anew();
     }
 
+    /// True where what could not be made durable may be there after a crash all the same.
+    pub fn is_in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
+
+    /// Makes something else durable in the place of what could not be.
+    pub fn settle(&mut self) {
+        self.doubtful.clear();
+    }
+
     /// A sync that fails: the kernel takes for written what was not.
     pub fn fail_to_sync(&mut self) {
         self.forgotten = Some(self.synced..self.file.len());

@@ -82,6 +82,8 @@ pub enum Fault {
     IgnoresTokens,
     /// The store goes on with a connection whose sync failed, and acknowledges (S3).
     GoesOnAfterFailedSync,
+    /// Authors are told what the log has while a failed write may be there after a crash all the same (S2, S4).
+    TellsWhileInDoubt,
     /// The store keeps a connection whose transaction the engine has rolled back.
     KeepsConnection,
     /// A change is taken where an earlier one of its client is missing (S2).

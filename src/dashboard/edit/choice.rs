@@ -26,15 +26,16 @@ impl Edit<'_> {
             let value = value.map_or(0, json_bytes);
             size.check(if value == 0 { 0 } else { 2 * value + CHOICE_BYTES })?;
         }
+        let brings = value.is_some();
         if let Some(value) = value {
             self.choose(&conflict, value)?;
         }
         self.count_choice(&conflict, choose);
         let settle = |choose: Choice| Op::SettleConflict { conflict: conflict.id.clone(), choose };
-        let back = match choose {
-            Choice::Reopen => {
-                conflict.settled.as_ref().map_or(Choice::Kept, |settled| settled.choose.clone())
-            }
+        let back = match (choose, &conflict.settled) {
+            // Over what somebody has written since nothing was brought back, nor is it to be written again.
+            (Choice::Reopen, Some(settled)) if brings => settled.choose.clone(),
+            (Choice::Reopen, _) => Choice::Kept,
             _ => Choice::Reopen,
         };
         self.done(settle(choose.clone()), settle(back));

@@ -181,7 +181,8 @@ pub trait Store: Send + Sync + 'static {
     async fn set_outline(&self, id: &DashboardId, outline: Arc<str>) -> Result<(), StoreError>;
 
     /// The newest snapshot and the commits after it, read as of one moment; `None` also where the dashboard
-    /// is in the bin.
+    /// is in the bin. What failed to be appended and is not in them is never found later (S2): errors while
+    /// that is not sure.
     async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError>;
 
     /// The commits after a revision, in order, as many as fit in `most`. The first one's revision tells

@@ -171,6 +171,8 @@ impl Store for SqliteStore {
     }
 
     async fn open(&self, id: &DashboardId) -> Result<Option<Opened>, StoreError> {
+        // Who joins is told which numbers are free, and uses them again.
+        self.writer.settle().await?;
         let mut reader = self.readers.acquire().await.map_err(failed)?;
         let opened = read_whole(&mut reader, id).await;
         give_back(reader, opened).await

@@ -87,8 +87,8 @@ pub fn follow_writes(
 enum Touch {
     /// It wrote the record's cell, or a field of the widget that the record is about.
     Written,
-    /// It opened the record again.
-    Reopened,
+    /// It opened the record again, or brought back the widget that the record's cell is of.
+    Shown,
 }
 
 fn touch(conflict: &Conflict, ops: &[Op]) -> Option<Touch> {
@@ -100,10 +100,15 @@ fn touch(conflict: &Conflict, ops: &[Op]) -> Option<Touch> {
         }
         op => op.cell().as_ref() == Some(&conflict.cell),
     };
+    let brings_back =
+        |op: &Op| matches!(op, Op::RestoreWidget { id } if conflict.cell.id.as_ref() == Some(id));
     if ops.iter().any(reopens) {
-        return Some(Touch::Reopened);
+        return Some(Touch::Shown);
     }
-    ops.iter().any(writes).then_some(Touch::Written)
+    if ops.iter().any(writes) {
+        return Some(Touch::Written);
+    }
+    ops.iter().any(brings_back).then_some(Touch::Shown)
 }
 
 /// The sides of a record about a widget's removal, as the widget is now.

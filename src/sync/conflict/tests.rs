@@ -134,6 +134,21 @@ fn s4_a_conflict_about_a_field_of_a_removed_widget_keeps_its_values() {
     table.now("ada", REMOVE());
     table.now("katherine", settle(&conflict, Choice::Reopen));
     assert_eq!(table.sides(), ("B".into(), "A".into()));
+
+    // Opened while nothing shows, it says what does once the widget is back.
+    let mut table = Table::new("ask");
+    table.since(2, "ada", set("title", "A"));
+    table.since(2, "grace", set("title", "B"));
+    let conflict = table.open();
+    table.now("ada", settle(&conflict, Choice::Other));
+    table.now("ada", REMOVE());
+    table.now("katherine", settle(&conflict, Choice::Reopen));
+    table.now("grace", Op::RestoreWidget { id: id() });
+    assert_eq!(table.title(), Some("B"));
+    assert_eq!(table.0.dashboard().open_conflicts().count(), 0, "both say so");
+    table.now("ada", set("title", "C"));
+    table.since(8, "grace", set("title", "D"));
+    assert_eq!(table.sides(), ("C".into(), "D".into()));
 }
 
 #[test]

@@ -147,6 +147,8 @@ impl Replica {
             })
         };
         while let Some(change) = first_known(self).and_then(|index| self.take_out(index)) {
+            // It may be in no text here.
+            self.new_author();
             changes.landed.returned += 1;
             changes.notices.push(Notice::Unknown { change });
         }
@@ -183,10 +185,15 @@ impl Replica {
             (_, true) => changes.landed.met += 1,
             _ => changes.landed.saved += 1,
         }
+        // It was refused, or waits in a record: what is typed now must not pass for it.
+        let typed_elsewhere = |op: &Op| {
+            let Op::EditText { id, .. } = op else { return false };
+            !commit.ops.iter().any(|done| matches!(done, Op::EditText { id: of, .. } if of == id))
+        };
+        if change.ops.iter().any(typed_elsewhere) {
+            self.new_author();
+        }
         for (refused, op) in refused() {
-            if matches!(op, Op::EditText { .. }) {
-                self.new_author();
-            }
             changes.notices.push(Notice::Refused { op: op.clone(), reason: refused.reason.clone() });
         }
     }

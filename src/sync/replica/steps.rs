@@ -1,8 +1,11 @@
 //! A person's own steps back and forth, played as edits like any other.
 
+use serde_json::Value;
+
 use crate::dashboard::op::REMOVED;
 use crate::dashboard::splice::{Splice, units};
 use crate::dashboard::{Cell, Choice, Dashboard, Op, WidgetId};
+use crate::sync::conflict::waiting;
 use crate::sync::undo::{Step, TextStep, UndoStack};
 
 use super::typing::{Typed, Typing};
@@ -57,7 +60,7 @@ impl Replica {
                 typing.splice(&text.id, at, units(&removed), &inserted)?;
             }
         }
-        let met = |op: &&Op| self.foreign.wrote_since(op, step.at) || self.would_remove_work(op, step.at);
+        let met = |op: &&Op| self.foreign.wrote_since(op, step.at) || self.chooses_over(op, step.at);
         let ops: Vec<&Op> = step.ops.iter().filter(|op| !met(op)).collect();
         // Of a step that was a change of its own, places alone are no reason to do half of it.
         if ops.iter().any(|op| !matches!(op, Op::Place { .. })) || ops.len() == step.ops.len() {
@@ -72,12 +75,26 @@ impl Replica {
         Ok(Some((changes, step)))
     }
 
-    /// Whether a choice that is taken back would remove a widget on which others have worked since a moment.
-    fn would_remove_work(&self, op: &Op, at: u64) -> bool {
-        let Op::SettleConflict { conflict, choose: Choice::Reopen } = op else { return false };
+    /// Whether a choice that is taken back, or made again, would touch what others have written since a moment.
+    fn chooses_over(&self, op: &Op, at: u64) -> bool {
+        let Op::SettleConflict { conflict, choose } = op else { return false };
         let Some(conflict) = self.view.conflicts.get(conflict) else { return false };
-        let presence = conflict.cell.id.as_ref().filter(|_| conflict.cell.field == REMOVED);
-        presence.is_some_and(|id| self.foreign.wrote_since(&Op::RemoveWidget { id: id.clone() }, at))
+        let removed = conflict.cell.id.as_ref().filter(|_| conflict.cell.field == REMOVED);
+        let wrote = |cell: &Cell| self.foreign.wrote_cell_since(cell, at);
+        let value = match choose {
+            Choice::Kept => return false,
+            Choice::Reopen => {
+                return removed
+                    .is_some_and(|id| self.foreign.wrote_since(&Op::RemoveWidget { id: id.clone() }, at));
+            }
+            Choice::Other => &conflict.other.value,
+            Choice::Value(value) => value,
+        };
+        let fields = removed.map(|_| waiting::values(value)).unwrap_or_default();
+        let edited = |(field, _): &(String, Value)| {
+            conflict.cell.id.as_ref().is_some_and(|id| wrote(&Cell::widget(id, field)))
+        };
+        wrote(&conflict.cell) || fields.iter().any(edited)
     }
 
     /// What takes back what was done on a view, given what that was.
@@ -134,7 +151,7 @@ mod tests {
     use crate::sync::protocol::Commit;
     use crate::sync::replica::MAX_PENDING;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     /// Far more than one op takes, and no two places of it alike.
     fn long() -> String {

@@ -217,7 +217,7 @@ impl Model {
     }
 
     /// What was read of one. True where it is more than was last known.
-    pub fn found(&mut self, id: &DashboardId, found: &Found, settles: bool) -> Result<bool, String> {
+    pub fn found(&mut self, id: &DashboardId, found: &Found) -> Result<bool, String> {
         let can = self.of(id);
         let fits = |dash: &Option<Dash>| match (found, dash) {
             (Found::Nothing, None) => true,
@@ -236,10 +236,7 @@ impl Model {
             return Err(format!("lost: {id} has {found}, and should have {}", can.join(" or ")));
         }
         let more = !fits(&can[0]);
-        // What somebody has read stays. What nobody can read may come back, until it is written over.
-        if settles || more {
-            can.retain(fits);
-        }
+        can.retain(fits);
         Ok(more)
     }
 }

@@ -25,7 +25,11 @@ impl Judgement<'_> {
             must(old.settled.is_some(), || format!("S4: {conflict} was open and is opened again"))?;
             let since = self.chosen_since(conflict, self.change.base);
             must(!since, || format!("S4: {conflict} is opened again over another's choice"))?;
-            return must(new.is_some_and(|new| new.settled.is_none()), || {
+            // Where both sides have come to say the same there is nothing to choose.
+            let agreed = |new: &Conflict| {
+                new.settled.as_ref().is_some_and(|settled| settled.agreed) && self.agree(new)
+            };
+            return must(new.is_some_and(|new| new.settled.is_none() || agreed(new)), || {
                 format!("S4: {conflict} was opened again and is not open")
             });
         }

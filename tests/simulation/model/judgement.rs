@@ -107,7 +107,9 @@ impl Judgement<'_> {
                 self.edit_of_removed(id, op, within)?
             }
             Op::RemoveWidget { id } => self.removal(index, id, applied, within)?,
-            Op::RestoreWidget { id } if self.is_kept(&Cell::widget(id, PRESENCE)) => {
+            Op::RestoreWidget { id }
+                if self.is_kept(&Cell::widget(id, PRESENCE)) || self.waits(id, applied) =>
+            {
                 // Somebody removed it, again, and this one did not know.
                 let met = self.others_worked_on(id) || within.chose;
                 must(met || applied, || format!("S6: {id} stays removed, and nobody removed it meanwhile"))?;
@@ -119,6 +121,10 @@ impl Judgement<'_> {
                     End::Kept
                 }
             }
+            // Others may have removed the same text already.
+            Op::EditText { update, .. } if update.typed().is_some_and(|typed| typed.is_empty()) => {
+                End::Applied
+            }
             // A widget that is placed and removed by one change was placed.
             Op::Place { .. } => End::Applied,
             _ => {
@@ -127,7 +133,7 @@ impl Judgement<'_> {
             }
         };
         if matches!(end, End::Applied | End::Over) {
-            within.note(op);
+            within.note(op, self.before());
         }
         Ok(end)
     }
@@ -270,6 +276,12 @@ impl Judgement<'_> {
         Ok(if latest { End::Over } else { End::Kept })
     }
 
+    /// Whether a restoration that has no effect waits already, as it did before it came again.
+    fn waits(&self, id: &WidgetId, applied: bool) -> bool {
+        let (cell, mine) = (Cell::widget(id, PRESENCE), self.mine(Value::Array(Vec::new())));
+        !applied && self.after.open_conflicts().any(|record| record.cell == cell && mine.is(&record.other))
+    }
+
     /// Whether another tab has written in a widget, removed it or brought it back, since the base.
     fn others_worked_on(&self, id: &WidgetId) -> bool {
         self.history.since(self.change.base).any(|write| {
@@ -380,7 +392,10 @@ impl Judgement<'_> {
 }
 
 impl Within {
-    fn note(&mut self, op: &Op) {
+    fn note(&mut self, op: &Op, before: &Dashboard) {
+        // Who writes what is there already has it from whoever wrote it.
+        let agrees = |cell: &Cell| written(op).is_some_and(|value| same(&self.read(before, cell), value));
+        let agrees = op.cell().as_ref().is_some_and(agrees);
         match op {
             Op::AddWidget { id, .. } | Op::RestoreWidget { id } => self.there.push((id.clone(), true)),
             Op::RemoveWidget { id } => self.there.push((id.clone(), false)),
@@ -393,7 +408,7 @@ impl Within {
         if let Op::Set { value, .. } | Op::SetDashboard { value, .. } = op {
             self.values.extend(op.cell().map(|cell| (cell, value.clone())));
         }
-        self.written.extend(op.cell());
+        self.written.extend(op.cell().filter(|_| !agrees));
     }
 
     fn read(&self, before: &Dashboard, cell: &Cell) -> Value {
@@ -474,7 +489,10 @@ pub(super) fn has(side: &Value, edit: &Op) -> bool {
     let typed = |update: &Update| update.typed().unwrap_or_default();
     edits_of(side).iter().any(|waiting| match (waiting, edit) {
         (Op::EditText { id: a, update: all, .. }, Op::EditText { id: b, update, .. }) => {
-            a == b && (all == update || typed(all).contains(&typed(update)))
+            // What others of its author's sittings typed may stand in between.
+            let all_typed = typed(all);
+            a == b
+                && (all == update || typed(update).split_inclusive('😀').all(|one| all_typed.contains(one)))
         }
         (a, b) => a == b,
     })

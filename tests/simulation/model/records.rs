@@ -39,7 +39,9 @@ impl Judgement<'_> {
         let open = after.open_conflicts().count();
         must(open <= MAX_OPEN, || format!("S10: {open} conflicts are open"))?;
         for record in after.open_conflicts() {
-            let touched = self.commit.ops.iter().any(|op| writes(op, &record.cell));
+            let came_back =
+                |op: &Op| matches!(op, Op::RestoreWidget { id } if record.cell.id.as_ref() == Some(id));
+            let touched = self.commit.ops.iter().any(|op| writes(op, &record.cell) || came_back(op));
             let same_as_before = before.conflicts.get(&record.id).is_some_and(|old| Arc::ptr_eq(old, record));
             if touched || !same_as_before {
                 self.check_shown(record)?;
@@ -107,7 +109,7 @@ impl Judgement<'_> {
     }
 
     /// Whether what was settled without a choice says the same on both sides.
-    fn agree(&self, record: &Conflict) -> bool {
+    pub(super) fn agree(&self, record: &Conflict) -> bool {
         let widget = record.cell.id.as_ref().filter(|_| record.cell.field == PRESENCE);
         let widget = widget.and_then(|id| self.after.widgets.get(id));
         let edits = edits_of(&record.other.value);
@@ -131,7 +133,12 @@ impl Judgement<'_> {
         };
         match (is_array(&old.kept.value), is_array(&old.other.value)) {
             (_, true) => all(&new.other.value, &old.other.value) || self.is_superseded(old),
-            (true, false) => all(&new.kept.value, &old.kept.value) || all(&new.other.value, &old.kept.value),
+            // A removal that its tab says again has seen more of them.
+            (true, false) => {
+                all(&new.kept.value, &old.kept.value)
+                    || all(&new.other.value, &old.kept.value)
+                    || self.is_superseded(old)
+            }
             (false, false) => true,
         }
     }

@@ -171,10 +171,23 @@ impl World {
         self.reply();
     }
 
-    /// Builds the room from the disk. False where that cannot be read.
+    /// Writes something else in the place of what could not be made durable. False where that fails too: what
+    /// the log has is not known then, and nobody is told.
+    fn settle_disk(&mut self) -> bool {
+        if !self.disk.is_in_doubt() || self.fault == Some(Fault::TellsWhileInDoubt) {
+            return true;
+        }
+        let well = !self.disk.full && !self.random.percent(self.climate.syncs_fail);
+        if well {
+            self.disk.settle();
+        }
+        well
+    }
+
+    /// Builds the room from the disk. False where that cannot be read, or not be relied on.
     pub(super) fn reopen(&mut self) -> bool {
         self.node.room = None;
-        if !self.can_read() {
+        if !self.can_read() || !self.settle_disk() {
             return false;
         }
         let opened = self.disk.open();

@@ -1,7 +1,7 @@
 //! The one who writes: takes everything that waits, of all rooms, into one transaction with one fsync.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
@@ -125,6 +125,7 @@ struct Waiting {
 pub(super) struct Writer {
     inbox: Mutex<Option<mpsc::Sender<Waiting>>>,
     queue: Arc<AtomicUsize>,
+    in_doubt: Arc<AtomicBool>,
     last: Arc<LastWrite>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -135,9 +136,12 @@ impl Writer {
         let (inbox, waiting) = mpsc::channel(WAITING);
         let (queue, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(LastWrite::default()));
         let (written, checkpoints) = checkpoint::start(file, checkpoints);
-        let task = Task { connection, written, queue: queue.clone(), last: last.clone() };
+        let in_doubt = Arc::new(AtomicBool::new(false));
+        let (queued, doubted) = (queue.clone(), in_doubt.clone());
+        let task = Task { connection, written, queue: queued, in_doubt: doubted, last: last.clone() };
         let writes = tokio::spawn(task.run(waiting));
-        Self { inbox: Mutex::new(Some(inbox)), queue, last, tasks: Mutex::new(vec![writes, checkpoints]) }
+        let tasks = Mutex::new(vec![writes, checkpoints]);
+        Self { inbox: Mutex::new(Some(inbox)), queue, in_doubt, last, tasks }
     }
 
     /// What became of the last write.
@@ -157,6 +161,12 @@ impl Writer {
         }
         drop(inbox);
         outcome.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Returns when what can be read is what is stored. Errors while a write that failed may be found all the
+    /// same at the next start.
+    pub(super) async fn settle(&self) -> Result<(), StoreError> {
+        if self.in_doubt.load(SeqCst) { self.write(Write::Probe).await } else { Ok(()) }
     }
 
     pub(super) fn queue(&self) -> usize {
@@ -180,6 +190,9 @@ struct Task {
     connection: WriteConnection,
     written: Written,
     queue: Arc<AtomicUsize>,
+    /// A commit that failed may be in the write-ahead log, where SQLite would find it once this process is
+    /// gone. The next transaction takes its place and ends that.
+    in_doubt: Arc<AtomicBool>,
     last: Arc<LastWrite>,
 }
 
@@ -234,11 +247,6 @@ impl Task {
             Err(error) => error,
         };
         if let StoreError::Unknown(_) = error {
-            // It left its commits in the log, where SQLite would find them once this process is gone.
-            // Another transaction in their place ends that: stored is then what can be read now.
-            if let Err(error) = self.transaction(&[&Write::Probe]).await {
-                tracing::warn!(%error, "nor could anything else be written");
-            }
             return vec![Err(error); group.len()];
         }
         if group.len() == 1 {
@@ -271,9 +279,26 @@ impl Task {
         if group.iter().all(|write| matches!(write, Write::Nothing)) {
             return Ok(vec![Ok(()); group.len()]);
         }
+        let outcomes = self.attempt(group).await;
+        if let Err(StoreError::Unknown(_)) = outcomes {
+            self.in_doubt.store(true, SeqCst);
+            // Stored is then what can be read now.
+            if let Err(error) = self.attempt(&[&Write::Probe]).await {
+                tracing::warn!(%error, "nor could anything else be written");
+            }
+        }
+        outcomes
+    }
+
+    async fn attempt(&mut self, group: &[&Write]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let probe = if self.last.failing().is_some() { PROBE_FAILING_BYTES } else { PROBE_BYTES };
         let outcomes = write_together(self.connection.get().await?, group, probe).await;
-        self.connection.outcome(outcomes)
+        let outcomes = self.connection.outcome(outcomes)?;
+        let wrote = |(write, outcome): (&&Write, &Result<_, _>)| outcome.is_ok() && write.surely_writes();
+        if group.iter().zip(&outcomes).any(wrote) {
+            self.in_doubt.store(false, SeqCst);
+        }
+        Ok(outcomes)
     }
 }
 
