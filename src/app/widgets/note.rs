@@ -93,9 +93,15 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
             _ => {}
         }
     };
+    // What is read is made anew when the typing ends: until then it is hidden behind the field, and a key need not
+    // draw it.
+    let last_read = StoredValue::new((NoteText::default(), Default::default()));
+    let read = memo(move || (!typing.get()).then(|| (text.get(), carets.get())));
     let reading = move || {
-        let (places, users) = carets.get();
-        let text = text.read();
+        if let Some(now) = read.get() {
+            last_read.set_value(now);
+        }
+        let (text, (places, users)) = last_read.get_value();
         if text.plain().is_empty() && users.is_empty() {
             return view! { <p class="placeholder">"Write here. Everybody sees it as you type."</p> }
                 .into_any();
