@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::dashboard::size::json_bytes;
 use crate::dashboard::{Conflict, Op};
 use crate::sync::conflict::made_in;
 use crate::sync::protocol::{Change, Code, Commit, Role};
@@ -255,7 +256,7 @@ pub(super) fn gather(last: &mut [Op], next: &[Op]) -> Option<usize> {
 
 /// Bytes of a change as it is pushed and kept.
 pub(super) fn weight(change: &Change) -> usize {
-    serde_json::to_string(change).map_or(0, |text| text.len())
+    json_bytes(change)
 }
 
 #[cfg(test)]

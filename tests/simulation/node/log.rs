@@ -129,14 +129,19 @@ impl World {
 
     pub(super) fn save_snapshot(&mut self) {
         let Some(room) = &self.node.room else { return };
-        let mut state = serde_json::to_value(room.state()).expect("JSON");
-        if self.fault == Some(Fault::ForgetsTombstones) {
-            state["dashboard"]["removed"] = serde_json::json!({});
-        }
-        if self.fault == Some(Fault::ForgetsWriters) {
-            state["cells"] = serde_json::json!([]);
-        }
-        if self.disk.save_snapshot(room.revision(), state.to_string()).is_err() {
+        let state = match self.fault {
+            Some(Fault::ForgetsTombstones | Fault::ForgetsWriters) => {
+                let mut state = serde_json::to_value(room.state()).expect("JSON");
+                if self.fault == Some(Fault::ForgetsTombstones) {
+                    state["dashboard"]["removed"] = serde_json::json!({});
+                } else {
+                    state["cells"] = serde_json::json!([]);
+                }
+                state.to_string()
+            }
+            _ => serde_json::to_string(&room.state()).expect("JSON"),
+        };
+        if self.disk.save_snapshot(room.revision(), state).is_err() {
             self.reconnect();
         }
     }
