@@ -1,4 +1,4 @@
-//! Who changed what since the page was opened, in words: the newest last, within a bound.
+//! Activity since the page was opened: each edit with who made it, in words; the newest last, within a bound.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

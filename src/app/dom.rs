@@ -1,4 +1,4 @@
-//! What the page asks of the browser beyond the reactive view: time, ids, requests, focus.
+//! Calls to the browser beyond the reactive view: time, ids, requests, focus.
 //!
 //! Called in event handlers and effects only, so the server compiles it and never runs it.
 

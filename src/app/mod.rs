@@ -1,4 +1,4 @@
-//! What people see: Leptos, rendered on the server and hydrated in the browser.
+//! The user interface: Leptos, rendered on the server and hydrated in the browser.
 //!
 //! The server puts a [`PageData`] into the context and into the page; the browser reads the same one
 //! when it hydrates, so both render the same thing.

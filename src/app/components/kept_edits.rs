@@ -1,5 +1,5 @@
-//! What can be done with edits that wait and cannot be sent as they are, and what is said where edits are
-//! not safe.
+//! Notices about edits that cannot be sent as they are, with what can be done, and about edits that are not
+//! safe.
 
 use crate::app::dynamic::{live, memo};
 use leptos::prelude::*;

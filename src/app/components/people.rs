@@ -1,4 +1,4 @@
-//! Who is here and what they do, derived from the sessions of the others once for the whole page.
+//! The others on the dashboard and their presence, derived from their sessions once for the whole page.
 //!
 //! Each view depends on its own part: a moving cursor wakes cursors only, never widgets.
 

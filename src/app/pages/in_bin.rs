@@ -1,4 +1,4 @@
-//! What shows at the address of a dashboard that is in the bin: who moved it there, and the way back.
+//! Page at the address of a dashboard in the bin: who moved it there, and the way back.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;

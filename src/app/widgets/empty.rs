@@ -1,4 +1,4 @@
-//! What a widget says that has nothing to show: what to do about it, with a line that feeds it.
+//! Empty state of a widget: what to do about it, with a line that feeds it.
 
 use crate::app::dynamic::{live, memo};
 use leptos::prelude::*;

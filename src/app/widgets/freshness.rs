@@ -1,4 +1,4 @@
-//! How fresh a widget's data is, so that what is old never looks live.
+//! Freshness of a widget's data, so that what is old never looks live.
 
 use crate::app::dynamic::{attr, live, memo};
 use leptos::prelude::*;
