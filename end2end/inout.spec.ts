@@ -15,7 +15,7 @@ function grafana(title: string) {
     panels: [
       { type: "stat", title: "Up in $job", gridPos: at(0, 0, 6, 4), targets: [{ expr: 'up{job="$job"}' }] },
       { type: "text", title: "", gridPos: at(6, 0, 8, 6), options: { mode: "markdown", content: "Call **$job**." } },
-      { type: "heatmap", title: "Heat", gridPos: at(14, 0, 8, 6), targets: [{ expr: "x" }] },
+      { type: "nodeGraph", title: "Nodes", gridPos: at(14, 0, 8, 6), targets: [{ expr: "x" }] },
     ],
   });
 }
@@ -35,8 +35,8 @@ test("an import lists what did not come over, and everybody's list has the dashb
   await grace.page.goto(server.url);
   await importAs(ada, grafana("Imported shop"));
   const report = ada.page.getByTestId("import-report");
-  await expect(report).toContainText("“Heat”");
-  await expect(report).toContainText("heatmap");
+  await expect(report).toContainText("“Nodes”");
+  await expect(report).toContainText("nodeGraph");
   await expect(grace.page.getByTestId("dashboard-card").filter({ hasText: "Imported shop" })).toBeVisible();
   expect(await violations(ada.page)).toEqual([]);
   await ada.page.getByTestId("import-open").click();

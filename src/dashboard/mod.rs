@@ -2,12 +2,14 @@
 //!
 //! Pure: no IO, no clock, no randomness, no framework. Imports nothing of this crate.
 
+pub mod difference;
 pub mod export;
 pub mod fold;
 pub mod grafana;
 pub mod id;
 pub mod layout;
 pub mod line_ends;
+pub mod lines;
 pub mod mapping;
 pub mod number;
 pub mod op;

@@ -1,6 +1,8 @@
 //! What can be set of a dashboard beside its title: how conflicts show, the time that it shows, its
 //! variables, and the moments that people have marked.
 
+mod mentions;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use super::several::{any_of, each_of};
 use super::widget::{MAX_QUERY_CHARS, MAX_SOURCE_CHARS, check_title};
 use super::{Id, Strategy};
 
+pub use self::mentions::{MAX_FILLED_BYTES, Mention, in_words, mentioned, mentions, uses, with_variables};
 pub use super::zone::TimeZone;
 
 /// The setting that holds the [`TimeRange`], as text.
@@ -43,12 +46,10 @@ pub const MAX_VARIABLE_NAME: usize = 32;
 pub const MAX_CHOICES: usize = 200;
 /// Characters in one value.
 pub const MAX_CHOICE_CHARS: usize = 200;
+/// Characters of the regular expression that picks from values.
+pub const MAX_REGEX_CHARS: usize = 500;
 /// Characters of what is chosen, which may be several values.
 pub const MAX_CHOSEN_CHARS: usize = 4_000;
-/// Bytes of a mention between its brackets: a name, and a spelling that Grafana may ask for.
-const MAX_MENTION: usize = MAX_VARIABLE_NAME + 40;
-/// Bytes above which no more variables are filled into a text: twice the longest note.
-pub const MAX_FILLED_BYTES: usize = 512 * 1024;
 /// Characters in what somebody wrote to a moment.
 pub const MAX_ANNOTATION_CHARS: usize = 500;
 
@@ -82,6 +83,9 @@ pub struct ValuesOf {
     /// Which series count; empty for all.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub of: String,
+    /// A regular expression that picks from the values, or parts of them; empty for all as they are.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub regex: String,
 }
 
 /// A moment that somebody marked, on every chart of the dashboard.
@@ -207,6 +211,7 @@ impl Variable {
                 short(&values.source, MAX_SOURCE_CHARS)
                     && short(&values.label, MAX_CHOICE_CHARS)
                     && short(&values.of, MAX_QUERY_CHARS)
+                    && short(&values.regex, MAX_REGEX_CHARS)
             })
     }
 }
@@ -311,103 +316,6 @@ pub fn annotations(settings: &Settings) -> impl Iterator<Item = (&str, Annotatio
     members(settings, ANNOTATION).filter_map(|(id, value)| Some((id, Annotation::deserialize(value).ok()?)))
 }
 
-/// A text with the values of variables where it names them: `$name`, `${name}` or `[[name]]`. A name that no
-/// variable has stays as it is, and so does all that follows where it would get longer than
-/// [`MAX_FILLED_BYTES`]. What a value says is not read again.
-pub fn with_variables(settings: &Settings, text: &str) -> String {
-    filled(settings, text, &|name| variable_value(settings, name).unwrap_or_default())
-}
-
-/// As [`with_variables`], for people: of several values at once each stands there as it is.
-pub fn in_words(settings: &Settings, text: &str) -> String {
-    filled(settings, text, &|name| {
-        chosen_of(settings, name).map(|(_, values)| values.join(", ")).unwrap_or_default()
-    })
-}
-
-fn filled(settings: &Settings, text: &str, value: &dyn Fn(&str) -> String) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut done = 0;
-    // A long text may name one variable thousands of times.
-    let mut known: Vec<(&str, String)> = Vec::new();
-    for Mention { at, name, long } in meant(settings, text) {
-        if out.len() > MAX_FILLED_BYTES {
-            break;
-        }
-        out.push_str(&text[done..at]);
-        let place = known.iter().position(|(other, _)| *other == name).unwrap_or_else(|| {
-            known.push((name, value(name)));
-            known.len() - 1
-        });
-        out.push_str(&known[place].1);
-        done = at + long;
-    }
-    out.push_str(&text[done..]);
-    out
-}
-
-/// Where a text names a variable that there is, in bytes: the place of the name alone, so that what asks for
-/// it, as in `${name:regex}`, can stay.
-pub fn uses<'a>(settings: &'a Settings, text: &'a str, name: &'a str) -> impl Iterator<Item = usize> {
-    let named = meant(settings, text).filter(move |mention| mention.name == name);
-    named.map(|Mention { at, .. }| {
-        at + if text[at..].starts_with("${") || text[at..].starts_with('[') { 2 } else { 1 }
-    })
-}
-
-/// A variable where a text names it, in bytes.
-pub struct Mention<'a> {
-    pub at: usize,
-    pub name: &'a str,
-    pub long: usize,
-}
-
-/// The variables that a text names and that there are, in its order.
-fn meant<'a>(settings: &'a Settings, text: &'a str) -> impl Iterator<Item = Mention<'a>> {
-    mentions(text, |name| settings.contains_key(&format!("{VARIABLE}{name}")))
-}
-
-/// Where a text names what is known, in its order.
-pub fn mentions<'a>(text: &'a str, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = Mention<'a>> {
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        while let Some(next) = text[from..].find(['$', '[']) {
-            let at = from + next;
-            if let Some((name, long)) = mention(&text[at..])
-                && is_known(name)
-            {
-                from = at + long;
-                return Some(Mention { at, name, long });
-            }
-            from = at + 1;
-        }
-        None
-    })
-}
-
-/// The names that a text mentions where it could mean variables.
-pub fn mentioned(text: &str) -> impl Iterator<Item = &str> {
-    let starts = text.char_indices().filter(|(_, c)| matches!(c, '$' | '['));
-    starts.filter_map(|(at, _)| Some(mention(&text[at..])?.0)).filter(|name| is_variable_name(name))
-}
-
-/// The name that a text begins with, and how long its mention is in bytes.
-fn mention(text: &str) -> Option<(&str, usize)> {
-    for (open, close) in [("${", "}"), ("[[", "]]")] {
-        if let Some(inner) = text.strip_prefix(open) {
-            // Looked for only so far: a text of nothing but brackets is read in one go.
-            let near = &inner.as_bytes()[..inner.len().min(MAX_MENTION)];
-            let end = near.windows(close.len()).position(|two| two == close.as_bytes())?;
-            // `${name:regex}` asks for a spelling of the value; there is one only.
-            let name = inner[..end].split(':').next().unwrap_or_default();
-            return Some((name, open.len() + end + close.len()));
-        }
-    }
-    let name = text.strip_prefix('$')?;
-    let long = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
-    Some((&name[..long], long + 1))
-}
-
 /// Checks that one more setting, if it is one more, keeps within its family's bound.
 pub(super) fn has_room_for(settings: &Settings, field: &str, value: &Value) -> Result<(), OpError> {
     let family = family(field).filter(|_| !value.is_null() && !settings.contains_key(field));
@@ -421,160 +329,4 @@ fn members<'a>(settings: &'a Settings, family: &'static str) -> impl Iterator<It
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn settings_take_what_they_say() {
-        for (field, value) in [
-            ("range", json!("6h")),
-            ("range", Value::Null),
-            ("timezone", json!("Europe/Berlin")),
-            ("timezone", Value::Null),
-            ("refresh", json!(5)),
-            ("tags", json!(["prod", "Zahlungen, Süd"])),
-            ("tags", json!([])),
-            ("tags", Value::Null),
-            ("variable.host", json!({"label": "Host", "choices": ["a", "b"]})),
-            ("variable.host", json!({"values_of": {"source": "prometheus", "label": "instance"}})),
-            ("value.host", json!("b")),
-            ("annotation.a1", json!({"at": 1_795_000_000_000_u64, "text": "deployed"})),
-        ] {
-            assert_eq!(check_setting(field, &value), Ok(()), "{field} {value}");
-        }
-        for (field, value) in [
-            ("range", json!(15)),
-            ("range", json!("yesterday")),
-            ("timezone", json!("")),
-            ("timezone", json!(2)),
-            ("refresh", json!(0)),
-            ("refresh", json!(1.5)),
-            ("tags", json!("prod")),
-            ("tags", json!([1])),
-            ("tags", json!([""])),
-            ("tags", json!([" prod"])),
-            ("tags", json!(["a\nb"])),
-            ("tags", json!(["x".repeat(MAX_TAG_CHARS + 1)])),
-            ("tags", json!(vec!["a"; MAX_TAGS + 1])),
-            ("variable.", json!({})),
-            ("variable.9", json!({})),
-            ("variable.a b", Value::Null),
-            ("variable.host", json!({"choices": [1]})),
-            ("variable.host", json!({"choices": vec!["a"; MAX_CHOICES + 1]})),
-            ("value.host", json!(1)),
-            ("value.host", json!("x".repeat(MAX_CHOSEN_CHARS + 1))),
-            ("annotation.a b", json!({"at": 1, "text": ""})),
-            ("annotation.a", json!({"text": "when?"})),
-            ("annotation.a", json!({"at": u64::MAX, "text": ""})),
-            ("annotation.a", json!({"at": 1, "text": "", "more": "x"})),
-            ("variable.host", json!({"choices": [], "more": "x"})),
-            ("colour", json!("red")),
-        ] {
-            assert!(check_setting(field, &value).is_err(), "{field} {value}");
-        }
-    }
-
-    #[test]
-    fn what_is_a_choice_itself_is_that_one() {
-        let of = |choices: &[&str]| Variable {
-            choices: choices.iter().map(|one| (*one).to_owned()).collect(),
-            multi: true,
-            ..Variable::default()
-        };
-        assert_eq!(of(&["(a|b)", "c"]).values("(a|b)"), ["(a|b)"]);
-        assert_eq!(of(&["(a|b)", "a", "b"]).values("(a|b)"), ["a", "b"]);
-        assert_eq!(of(&["a", "b"]).values("(a|b)"), ["a", "b"]);
-        let one = Variable { multi: false, ..of(&["a"]) };
-        assert_eq!(one.values("(a|b)"), ["(a|b)"]);
-        assert_eq!(one.chosen(&["a.b".to_owned()]).as_deref(), Some("a.b"));
-        assert_eq!(one.chosen(&["a".to_owned(), "b".to_owned()]), None);
-        let settings: Settings =
-            [("variable.x".to_owned(), json!({ "choices": ["(a|b)", "c"], "multi": true }))].into();
-        assert_eq!(with_variables(&settings, "$x"), r"(\\(a\\|b\\))");
-    }
-
-    #[test]
-    fn s10_variables_and_annotations_are_counted() {
-        let mut settings = Settings::new();
-        for n in 0..MAX_VARIABLES {
-            settings.insert(format!("variable.v{n}"), json!({}));
-        }
-        let room = |field: &str, value: &Value| has_room_for(&settings, field, value);
-        assert_eq!(room("variable.more", &json!({})), Err(OpError::TooMany(MAX_VARIABLES)));
-        assert_eq!(room("variable.v1", &json!({"label": "again"})), Ok(()));
-        assert_eq!(room("variable.more", &Value::Null), Ok(()));
-        assert_eq!(room("annotation.a", &json!({"at": 1, "text": ""})), Ok(()));
-        assert_eq!(variables(&settings).count(), MAX_VARIABLES);
-    }
-
-    #[test]
-    fn variables_come_after_those_that_they_ask_about() {
-        let of = |of: &str| json!({ "values_of": { "source": "s", "label": "l", "of": of } });
-        let settings: Settings = [
-            ("variable.a", of("x{b=\"$b\",c=~\"${c}\"}")),
-            ("variable.b", of("x{c=\"$c\"}")),
-            ("variable.c", json!({ "choices": ["1"] })),
-            ("variable.d", of("$e")),
-            ("variable.e", of("$d")),
-        ]
-        .map(|(field, value)| (field.to_owned(), value))
-        .into();
-        let turn: Vec<&str> = variables_in_turn(&settings).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(turn, ["c", "b", "a", "d", "e"]);
-    }
-
-    #[test]
-    fn variables_stand_in_texts() {
-        let mut settings = Settings::new();
-        settings.insert("variable.host".to_owned(), json!({"choices": ["a$host", "b"]}));
-        settings.insert("variable.rate".to_owned(), json!({"choices": ["5m"]}));
-        settings.insert("value.rate".to_owned(), json!("1m"));
-        for (text, expected) in [
-            ("up{h=\"$host\"}[$rate]", "up{h=\"a$host\"}[1m]"),
-            ("${host}, ${rate:regex}s, [[rate]]", "a$host, 1ms, 1m"),
-            ("$hosts $ $$rate ${host [[x", "$hosts $ $1m ${host [[x"),
-            ("[5m] é$host", "[5m] éa$host"),
-            ("", ""),
-        ] {
-            assert_eq!(with_variables(&settings, text), expected);
-        }
-        let text = "$host ${host:regex} $hosts [[host]] $rate é$host";
-        let places: Vec<usize> = uses(&settings, text, "host").collect();
-        assert!(places.iter().all(|at| text[*at..].starts_with("host")), "{places:?}");
-        assert_eq!(places.len(), 4);
-        settings.insert("variable.job".to_owned(), json!({"choices": ["a", "b"], "multi": true}));
-        settings.insert("value.job".to_owned(), json!(r"(a\\.b|c)"));
-        assert_eq!(with_variables(&settings, "{job=~\"$job\"}"), r#"{job=~"(a\\.b|c)"}"#);
-        assert_eq!(in_words(&settings, "$job of $host"), "a.b, c of a$host");
-        // One value matches itself and nothing more, whether it was chosen or is the first.
-        for (chosen, expected) in [
-            (Some("C++"), r"(C\\+\\+) C++"),
-            (Some(r"(C\\+\\+)"), r"(C\\+\\+) C++"),
-            (Some(r#"(say \"x\")"#), r#"(say \"x\") say "x""#),
-            (Some(".*"), ".* .*"),
-            (None, r"(a\\.b) a.b"),
-        ] {
-            let mut settings = settings.clone();
-            settings.insert("variable.job".to_owned(), json!({"choices": ["a.b"], "multi": true}));
-            settings.remove("value.job");
-            settings.extend(chosen.map(|chosen| ("value.job".to_owned(), json!(chosen))));
-            assert_eq!(with_variables(&settings, "$job ") + &in_words(&settings, "$job"), expected);
-        }
-        assert_eq!(uses(&settings, text, "hosts").count(), 0, "there is no such variable");
-        assert_eq!(mentioned("$a ${b:csv} [[c]] [5m] $1 é$_d").collect::<Vec<_>>(), ["a", "b", "c", "_d"]);
-    }
-
-    #[test]
-    fn s10_a_hostile_text_is_filled_in_one_go_and_within_bounds() {
-        let mut settings = Settings::new();
-        settings.insert("variable.a".to_owned(), json!({"choices": ["x".repeat(MAX_CHOICE_CHARS)]}));
-        for text in ["[[", "${", "[", "$", "${[["] {
-            let hostile = text.repeat(256 * 1024 / text.len());
-            assert_eq!(with_variables(&settings, &hostile), hostile);
-        }
-        let long = with_variables(&settings, &"$a ".repeat(80_000));
-        assert!(long.len() < MAX_FILLED_BYTES + 3 * 80_000, "{}", long.len());
-        assert!(long.ends_with("$a "), "what is not filled in stays");
-    }
-}
+mod tests;

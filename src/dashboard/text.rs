@@ -6,6 +6,7 @@
 //! were made on it are said anew.
 
 mod compaction;
+mod edits;
 mod rebase;
 mod state;
 mod update;

@@ -86,6 +86,8 @@ pub const MAX_DATA_BYTES: usize = 60 * 1024;
 pub const MAX_ITEM_CHARS: usize = 500;
 /// Characters of words for values: some twenty values with a few words each.
 pub const MAX_MAPPINGS_CHARS: usize = 2_000;
+/// Characters of what a chart says of single series: some twenty of them with a few words each.
+pub const MAX_LINES_CHARS: usize = 2_000;
 /// Characters of what stands where there is no value: a few words.
 pub const MAX_NO_VALUE_CHARS: usize = 80;
 /// Seconds from one scrape to the next: nothing is scraped less than once a day.
@@ -135,6 +137,13 @@ const MIN_STEP: Field =
     Field { name: "min_step", label: "Scraped every, in seconds", takes: Takes::Whole(1, MAX_MIN_STEP_S) };
 const STYLE: Field =
     Field { name: "style", label: "Drawn as", takes: Takes::OneOf(&["area", "line", "bars"]) };
+/// What is said of single series, as [`lines`](super::lines) reads it: `errors = right, red`, a line for each.
+const LINES: Field = Field { name: "lines", label: "Single series", takes: Takes::Text(MAX_LINES_CHARS) };
+/// The unit of the right axis, for the series that [`LINES`] puts there.
+const RIGHT_UNIT: Field =
+    Field { name: "right_unit", label: "Unit of the right axis", takes: Takes::Text(MAX_UNIT_CHARS) };
+const RIGHT_MIN: Field = Field { name: "right_min", label: "Right axis from", takes: Takes::Number };
+const RIGHT_MAX: Field = Field { name: "right_max", label: "Right axis to", takes: Takes::Number };
 const STACKED: Field = Field { name: "stacked", label: "Stacked", takes: Takes::Flag };
 /// A column's name, with a minus before it for the largest first.
 const SORT: Field = Field { name: "sort", label: "Sorted by", takes: Takes::Text(MAX_MEMBER_CHARS + 1) };
@@ -219,8 +228,8 @@ impl Kind {
                 ALERT_BELOW,
             ],
             Self::Timeseries => &[
-                SOURCE, QUERY, LEGEND, MIN_STEP, DATA, STYLE, STACKED, UNIT, DECIMALS, MIN, MAX, WARN_AT,
-                ALERT_AT,
+                SOURCE, QUERY, LEGEND, MIN_STEP, DATA, STYLE, STACKED, LINES, UNIT, DECIMALS, MIN, MAX,
+                RIGHT_UNIT, RIGHT_MIN, RIGHT_MAX, WARN_AT, ALERT_AT,
             ],
             Self::Bar | Self::Gauge => &[
                 SOURCE,

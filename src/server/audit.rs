@@ -17,6 +17,8 @@ pub enum Event<'a> {
     Imported,
     /// It begins as another one.
     Copied(&'a DashboardId),
+    /// A document was brought into it.
+    Replaced,
     Deleted,
     Restored,
     Purged,
@@ -30,6 +32,7 @@ impl Event<'_> {
             Self::Made => "made",
             Self::Imported => "imported",
             Self::Copied(_) => "copied",
+            Self::Replaced => "changed by a document",
             Self::Deleted => "deleted",
             Self::Restored => "restored",
             Self::Purged => "purged",

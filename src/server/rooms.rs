@@ -25,7 +25,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use self::input::{EncodedRead, Input, Read};
+use self::input::{EncodedRead, Input, Merged, NotMerged, Read};
 use self::live::Live;
 use self::resume_token::ResumeTokens;
 use self::tail::{Tail, TailBudget};
@@ -35,6 +35,7 @@ use super::limits::Limits;
 use super::metrics::Metrics;
 use super::store::{Deletion, Listed, Listing, NewDashboard, Store, StoreError};
 use super::unsent::{Busy, Unsent};
+use crate::dashboard::export::Imported;
 use crate::dashboard::settings::tags;
 use crate::dashboard::{Dashboard, DashboardId, User};
 use crate::sync::room::Room;
@@ -319,6 +320,18 @@ impl Rooms {
     /// As [`Rooms::snapshot`], encoded: once for all who ask for the same revision.
     pub async fn encoded(&self, id: &DashboardId) -> Result<EncodedRead, RoomError> {
         Ok(self.ask(id, Input::Encode).await??)
+    }
+
+    /// Brings the dashboard of a document into one, as one change of somebody.
+    pub async fn merge(
+        &self,
+        id: &DashboardId,
+        document: Arc<Imported>,
+        by: User,
+    ) -> Result<Result<Merged, NotMerged>, RoomError> {
+        // Asked again it finds what was done, and does it no second time.
+        let merge = |answer| Input::Merge { document: document.clone(), by: by.clone(), answer };
+        self.ask(id, merge).await
     }
 
     /// Asks a room; a room that ended meanwhile is opened once more.

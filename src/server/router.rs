@@ -37,6 +37,10 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/dashboards/{id}", get(dashboards::read).delete(dashboards::delete))
         .route("/api/v1/dashboards/{id}/export", get(documents::export))
         .route(
+            "/api/v1/dashboards/{id}/document",
+            put(documents::replace).layer(DefaultBodyLimit::max(state.rooms.limits().import_bytes)),
+        )
+        .route(
             "/api/v1/dashboards/import",
             post(documents::import).layer(DefaultBodyLimit::max(state.rooms.limits().import_bytes)),
         )

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::dashboard::difference::SinceBase;
 use crate::dashboard::size::{MAX_DASHBOARD_BYTES, json_bytes};
 use crate::dashboard::{
     Cell, ClientId, Conflict, ConflictId, Dashboard, Edit, MAX_WIDGETS, Op, Removed, Stamp, User, WidgetId,
@@ -182,6 +184,11 @@ impl Room {
     /// The highest `seq` of a client in the log; 0 where it has none.
     pub fn last_seq(&self, client: &ClientId) -> u64 {
         self.clients.get(client).map_or(0, |last| last.seq)
+    }
+
+    /// Compares what a cell said at a revision with a value, for a document that builds on that revision.
+    pub fn compare(&self, cell: &Cell, revision: u64, value: &Value) -> SinceBase {
+        self.cells.compare(cell, revision, value)
     }
 
     /// The digest of the dashboard as it stands (S11).

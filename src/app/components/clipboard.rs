@@ -101,7 +101,7 @@ fn paste(store: DashboardStore, text: &str) -> bool {
             store.toast("There is no widget in what was pasted.", None);
             return true;
         }
-        Ok(widgets) => widgets,
+        Ok(widgets) => widgets.into_iter().map(|(_, widget)| widget).collect::<Vec<_>>(),
         Err(error) => {
             store.toast(format!("Not pasted. {error}"), None);
             return true;

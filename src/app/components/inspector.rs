@@ -253,14 +253,14 @@ fn Fields(
             <fieldset class="fields two">
                 <legend>"Shows"</legend>
                 {plain(&["shows", "style", "text_mode", "each", "delta", "stacked", "unit", "decimals", "no_value"])}
-                {plain(&["mappings"])}
+                {plain(&["mappings", "lines"])}
                 {live(table)}
             </fieldset>
         })}
         {has("min").then(|| view! {
             <fieldset class="fields two">
                 <legend>"Scale"</legend>
-                {plain(&["min", "max"])}
+                {plain(&["min", "max", "right_unit", "right_min", "right_max"])}
             </fieldset>
             <fieldset class="fields two">
                 <legend>"Thresholds"</legend>
@@ -306,8 +306,8 @@ fn plain_field(known: &Field) -> Shown {
             Control::Choice(all.iter().map(|one| ((*one).to_owned(), choice_words(one).to_owned())).collect())
         }
         Takes::Flag => Control::Switch,
-        _ if known.name == "mappings" => Control::Lines,
-        _ if known.name.starts_with("unit") => Control::Line(Some(UNITS)),
+        _ if matches!(known.name, "mappings" | "lines") => Control::Lines,
+        _ if known.name.starts_with("unit") || known.name == "right_unit" => Control::Line(Some(UNITS)),
         _ => Control::Line(None),
     };
     // The group has the name that the field has elsewhere.
@@ -341,10 +341,12 @@ fn placeholder(field: &str) -> &'static str {
         "legend" => "{{host}}",
         "unit" => "%, ms, bytes, /s …",
         "unit." => "as the others",
-        "decimals" | "min" | "max" => "automatic",
+        "decimals" | "min" | "max" | "right_min" | "right_max" => "automatic",
+        "right_unit" => "as the left",
         "warn_at" | "alert_at" | "warn_below" | "alert_below" => "never",
         "no_value" => format::NO_VALUE,
         "mappings" => "0 = [alert] Down\n1 = Up\n2..5 = Busy",
+        "lines" => "errors = right, red, unit ms\n*total* = dashed\n5* | 4* = hidden",
         "min_step" => "15",
         "data" => "day,orders\n2026-11-22,1284",
         _ => "",

@@ -75,9 +75,15 @@ pub fn OptionField(
     };
     let typed = move |text: Option<String>| {
         let value = text.as_ref().and_then(|text| parse(takes, text).ok());
+        // What is too long is told at once, as of a paste; a number may become one yet.
+        let is_text = matches!(takes, Takes::Text(_) | Takes::Json(_));
+        let unfit = value.as_ref().filter(|_| is_text).and_then(|value| {
+            name.with_value(|name| check_value(kind, name, value)).err().map(|error| error.to_string())
+        });
+        let value = value.filter(|_| unfit.is_none());
         signals.preview(|drafts| drafts.mine = value.map(|value| (name.get_value(), value)));
         draft.set(text);
-        problem.set(None);
+        problem.set(unfit);
     };
     let shown = memo(move || draft.get().unwrap_or_else(|| value.get()));
     let commit = move |text: String| {

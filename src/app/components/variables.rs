@@ -139,16 +139,16 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
     let found = RwSignal::new(Vec::<String>::new());
     let problem = RwSignal::new(None::<String>);
     let asked = memo(move || {
-        let ValuesOf { source, label, of } = variable.read().values_of.clone()?;
-        let of = with_variables(&store.settings.read(), &of);
-        Some((source, label, of))
+        let values = variable.read().values_of.clone()?;
+        let of = with_variables(&store.settings.read(), &values.of);
+        Some(ValuesOf { of, ..values })
     });
     let ask = move || {
-        let Some((source, label, of)) = asked.get_untracked() else { return };
+        let Some(asks) = asked.get_untracked() else { return };
         spawn_local(async move {
-            let values = values_of(&source, &label, &of).await;
+            let values = values_of(&asks).await;
             // The variable may be gone by then, or ask for something else.
-            let current = asked.try_get_untracked().flatten().is_some_and(|now| now == (source, label, of));
+            let current = asked.try_get_untracked().flatten() == Some(asks);
             if !current {
                 return;
             }
@@ -288,10 +288,11 @@ fn passing_glow(store: DashboardStore, name: &str) -> RwSignal<Option<(String, S
     glow
 }
 
-/// The values that a label has in a source.
-pub async fn values_of(source: &str, label: &str, of: &str) -> Result<Vec<String>, requests::RequestError> {
-    let [source, label, of] = [source, label, of].map(requests::in_address);
-    let path = format!("/api/v1/sources/{source}/values?label={label}&of={of}");
+/// The values that a label has in a source, or those that are picked.
+async fn values_of(asks: &ValuesOf) -> Result<Vec<String>, requests::RequestError> {
+    let ValuesOf { source, label, of, regex } = asks;
+    let [source, label, of, regex] = [source, label, of, regex].map(|text| requests::in_address(text));
+    let path = format!("/api/v1/sources/{source}/values?label={label}&of={of}&regex={regex}");
     let answer = requests::request::<Value>("GET", &path, None).await?;
     let values = answer.get("values").unwrap_or(&answer).as_array().cloned().unwrap_or_default();
     Ok(values.into_iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())

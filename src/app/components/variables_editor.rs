@@ -11,8 +11,8 @@ use crate::app::dynamic::{attr, each, effect, live, memo};
 use crate::app::format;
 use crate::dashboard::Op;
 use crate::dashboard::settings::{
-    self, CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, MAX_VARIABLE_NAME, MAX_VARIABLES,
-    Settings, VARIABLE, ValuesOf, Variable, is_variable_name,
+    self, CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, MAX_REGEX_CHARS, MAX_VARIABLE_NAME,
+    MAX_VARIABLES, Settings, VARIABLE, ValuesOf, Variable, is_variable_name,
 };
 use crate::sync::replica::Seen;
 
@@ -160,6 +160,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
     let (called, label) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let choices = NodeRef::<Textarea>::new();
     let (source, of_label, of) = (NodeRef::<Input>::new(), NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let regex = NodeRef::<Input>::new();
     effect(move || {
         if let Some(input) = called.get() {
             crate::app::dom::focus_and_select(&input);
@@ -175,7 +176,7 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
             choices: choices.get_untracked().map(|area| area.value()).unwrap_or_default(),
             multi: multi.get_untracked().is_some_and(|multi| multi.checked()),
             hidden: hidden.get_untracked().is_some_and(|hidden| hidden.checked()),
-            values: asks.get_untracked().then(|| [read(source), read(of_label), read(of)]),
+            values: asks.get_untracked().then(|| [read(source), read(of_label), read(of), read(regex)]),
         };
         let (old, began) = key.get_value();
         let settings = store.settings.get_untracked();
@@ -245,10 +246,16 @@ fn Form(name: Option<String>, store: DashboardStore, edited: RwSignal<Option<Edi
                         <input type="text" node_ref=of_label data-testid="variable-of-label" value=part(|of| of.label) placeholder="instance" autocomplete="off" spellcheck="false"/>
                     </label>
                 </div>
-                <label class="field">
-                    <span class="label">"Of which series"</span>
-                    <input type="text" node_ref=of data-testid="variable-of" value=part(|of| of.of) placeholder="all" autocomplete="off" spellcheck="false"/>
-                </label>
+                <div class="two">
+                    <label class="field">
+                        <span class="label">"Of which series"</span>
+                        <input type="text" node_ref=of data-testid="variable-of" value=part(|of| of.of) placeholder="all" autocomplete="off" spellcheck="false"/>
+                    </label>
+                    <label class="field">
+                        <span class="label">"Picked by a regular expression"</span>
+                        <input type="text" node_ref=regex data-testid="variable-regex" value=part(|of| of.regex) placeholder="/(.*):9100/" maxlength=MAX_REGEX_CHARS.to_string() autocomplete="off" spellcheck="false"/>
+                    </label>
+                </div>
             </div>
             <label class="check">
                 <input type="checkbox" node_ref=multi data-testid="variable-multi" checked=before.multi/>
@@ -284,8 +291,8 @@ struct Written {
     choices: String,
     multi: bool,
     hidden: bool,
-    /// Source, label and series, where a source is asked.
-    values: Option<[String; 3]>,
+    /// Source, label, series and what picks from the values, where a source is asked.
+    values: Option<[String; 4]>,
 }
 
 impl Written {
@@ -317,12 +324,12 @@ impl Written {
             ));
         }
         let values_of = match self.values {
-            Some([_, label, _]) if label.is_empty() => {
+            Some([_, label, ..]) if label.is_empty() => {
                 return Err("Say for which label values are asked.".to_owned());
             }
-            Some([source, label, of]) => {
+            Some([source, label, of, regex]) => {
                 let source = if source.is_empty() { SERIES.to_owned() } else { source };
-                Some(ValuesOf { source, label, of })
+                Some(ValuesOf { source, label, of, regex })
             }
             None if choices.is_empty() => return Err("Say at least one value.".to_owned()),
             None => None,
@@ -403,12 +410,13 @@ mod tests {
         assert_eq!(renamed, expected);
         let hidden = fields(Written { hidden: true, ..written("job", "a") }, None);
         assert_eq!(hidden[0].1, json!({ "choices": ["a"], "hidden": true }));
-        let values = Some(["main".to_owned(), "job".to_owned(), String::new()]);
+        let values = Some(["main".to_owned(), "job".to_owned(), String::new(), String::new()]);
         let asks = fields(Written { values, ..written("job", "") }, None);
         assert_eq!(asks[0].1, json!({ "values_of": { "source": "main", "label": "job" } }));
-        let values = Some([String::new(), "host".to_owned(), "orders".to_owned()]);
+        let values = Some([String::new(), "host".to_owned(), "orders".to_owned(), "/a/".to_owned()]);
         let asks = fields(Written { values, ..written("env", "") }, None);
-        let expected = json!({ "values_of": { "source": "series", "label": "host", "of": "orders" } });
+        let expected =
+            json!({ "values_of": { "source": "series", "label": "host", "of": "orders", "regex": "/a/" } });
         assert_eq!(asks[0].1, expected, "series by name where no source is named");
     }
 
@@ -440,7 +448,7 @@ mod tests {
         assert!(says(written("host", "x"), None).contains("already"));
         assert!(says(written("env", " \n"), None).contains("at least one"));
         assert!(says(written("env", &"x".repeat(201)), None).contains("200 characters"));
-        let values = Some(["main".to_owned(), String::new(), String::new()]);
+        let values = Some(["main", "", "", ""].map(str::to_owned));
         assert!(says(Written { values, ..written("env", "") }, None).contains("which label"));
     }
 }

@@ -1,4 +1,4 @@
-//! Where the charts of the page show which time: one moment under the pointer shows on all of them.
+//! Crosshair shared by the charts of the page: the moment under the pointer shows on all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,9 +75,9 @@ pub struct ChartMoments {
     pub place: RwSignal<Option<ChartPlace>>,
 }
 
-/// What a chart provides beside: the series that this person does not want to see, by name.
+/// What a chart provides beside: the series that are not drawn, by name.
 #[derive(Clone, Copy)]
-pub struct HiddenSeries(pub RwSignal<BTreeSet<String>>);
+pub struct HiddenSeries(pub Memo<BTreeSet<String>>);
 
 /// The charts of the page.
 #[derive(Clone, Copy)]

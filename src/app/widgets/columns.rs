@@ -75,7 +75,7 @@ pub fn align<'a>(series: impl Iterator<Item = &'a Series>, together: Together) -
         }
     };
     if together == Together::Stacked {
-        stack(&mut columns.series);
+        columns.stack(|_| true);
     }
     columns
 }
@@ -133,12 +133,17 @@ fn snap(points: &[(u64, Option<f64>)], from: u64, step: u64) -> Points {
     snapped
 }
 
-/// Adds to each series what lies below it.
-fn stack(series: &mut [Column]) {
-    for n in (1..series.len()).rev() {
-        let (above, below) = series.split_at_mut(n);
-        for (value, under) in above[n - 1].values.iter_mut().zip(&below[0].values) {
-            *value += under;
+impl Columns {
+    /// Adds to each series what lies below it, of those by their places that are in the stack.
+    pub fn stack(&mut self, is_in: impl Fn(usize) -> bool) {
+        let mut below: Option<usize> = None;
+        for n in (0..self.series.len()).rev().filter(|n| is_in(*n)) {
+            if let Some(below) = below.replace(n) {
+                let (above, rest) = self.series.split_at_mut(below);
+                for (value, under) in above[n].values.iter_mut().zip(&rest[0].values) {
+                    *value += under;
+                }
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::app::components::people::People;
 use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetSignals};
 use crate::app::format::count;
 use crate::dashboard::line_ends::{from_normalized, normalized, splice_from_normalized, to_normalized};
+use crate::dashboard::number::grouped;
 use crate::dashboard::text::{Anchor, MAX_NOTE_CHARS, Side};
 use crate::dashboard::{NoteText, User, WidgetId, op};
 use crate::sync::protocol::Editing;
@@ -23,6 +24,8 @@ use crate::sync::protocol::Editing;
 pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     let area = NodeRef::<Textarea>::new();
     let typing = RwSignal::new(false);
+    // Characters of what was just put in and not taken, as there is no room for them.
+    let unfit = RwSignal::new(None::<usize>);
     // The text that the field shows; between a remote edit and its effect the field is behind.
     let shown = StoredValue::new(NoteText::default());
     let composing = StoredValue::new(false);
@@ -59,11 +62,13 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
             let (from, gone, put) = splice_from_normalized(now.plain(), at, remove, &insert);
             store.live(|live| live.splice(&key.get_value(), from, gone, &put));
             let after = text.get_untracked();
+            let units = insert.encode_utf16().count();
+            unfit.set((after == now && units > 0).then_some(units));
             let reads = normalized(after.plain());
             if reads != value {
                 area.set_value(&reads);
                 // What does not fit is not taken at all: then the caret goes back to where it began.
-                let taken = if after == now { remove } else { insert.encode_utf16().count() as u32 };
+                let taken = if after == now { remove } else { units as u32 };
                 let caret = at + taken;
                 // Fails only for fields that have no text selection.
                 let _ = area.set_selection_range(caret, caret);
@@ -120,11 +125,20 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
         })
     };
     let room = memo(move || typing.get().then(|| room_left(&text.read())).flatten());
-    let room = move || {
-        room.get().map(|left| {
+    let room = move || match unfit.get() {
+        Some(units) => {
+            let left = MAX_NOTE_CHARS.saturating_sub(text.read().len_utf16());
+            let says = format!(
+                "Not taken: {}, and there is room for {}.",
+                count(units, "character", "characters"),
+                grouped(left.into())
+            );
+            Some(view! { <p class="room" role="alert" data-testid="note-unfit">{says}</p> }.into_any())
+        }
+        None => room.get().map(|left| {
             let says = count(left as usize, "character left", "characters left");
-            view! { <p class="room" role="status" data-testid="note-room">{says}</p> }
-        })
+            view! { <p class="room" role="status" data-testid="note-room">{says}</p> }.into_any()
+        }),
     };
     let label = move || signals.widget.with(|widget| format!("Text of {}", widget.title));
     view! {
@@ -136,7 +150,7 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
                 aria-label=label
                 readonly=attr(move || *store.sync.read() == SyncState::ReadOnly)
                 on:focus=move |_| { typing.set(true); announce(); }
-                on:blur=move |_| { typing.set(false); store.live(|live| live.editing(None)); }
+                on:blur=move |_| { typing.set(false); unfit.set(None); store.live(|live| live.editing(None)); }
                 on:input=move |_| typed()
                 on:compositionstart=move |_| composing.set_value(true)
                 on:compositionend=move |_| { composing.set_value(false); typed(); }

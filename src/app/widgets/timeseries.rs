@@ -17,7 +17,8 @@ use crate::app::components::Theming;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::time::{ChartMoments, ChartPlace, HiddenSeries, value_at};
 use crate::app::{dom, format};
-use crate::dashboard::{Widget, WidgetId};
+use crate::dashboard::lines::COLORS;
+use crate::dashboard::{Widget, WidgetId, lines};
 use crate::sync::protocol::Series;
 
 /// Series of one chart: more lines than these nobody tells apart.
@@ -26,7 +27,11 @@ pub const MAX_SERIES: usize = 20;
 /// A line of the legend: what a series comes down to, in words.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Line {
+    /// What the widget calls it; empty where it has its own name.
     name: String,
+    /// The place of its colour among those with a name.
+    color: Option<usize>,
+    right: bool,
     last: String,
     min: String,
     max: String,
@@ -37,10 +42,13 @@ impl Line {
     fn of(series: &Series, widget: &Widget) -> Self {
         let words = |shows: &str| {
             let value = values::value(&series.points, shows);
-            format::in_words(value, widget.text_option("unit"), values::decimals(widget))
+            format::in_words(value, values::unit_of(&series.name, widget), values::decimals(widget))
         };
+        let says = lines::of(widget.text_option("lines"), &series.name);
         Self {
-            name: series.name.clone(),
+            name: says.name.unwrap_or_default().to_owned(),
+            color: says.color,
+            right: says.right,
             last: words("last"),
             min: words("min"),
             max: words("max"),
@@ -63,15 +71,28 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
     let theming = Theming::here();
     let plot = NodeRef::<Div>::new();
     let chart = StoredValue::new_local(None::<Chart>);
-    // What this person does not want to see; the names, so that it holds whatever comes and goes.
+    // What this person does not want to see, or what the widget hides and they want to; the names, so that it
+    // holds whatever comes and goes.
     let hidden = RwSignal::new(BTreeSet::<String>::new());
     let names = memo(move || {
         let name = |series: &Series| series.name.clone();
         signals.series(|series| series.iter().take(MAX_SERIES).map(name).collect::<Vec<_>>())
     });
+    // One that the widget hides is drawn once somebody asks for it.
+    let not_drawn = memo(move || {
+        let (names, toggled) = (names.read(), hidden.read());
+        signals.shown.with(|widget| {
+            let hides = |name: &String| lines::of(widget.text_option("lines"), name).hidden;
+            names
+                .iter()
+                .filter(|name| toggled.contains(*name) != hides(name))
+                .cloned()
+                .collect::<BTreeSet<_>>()
+        })
+    });
     let look = memo(move || {
-        let (names, hidden, dark) = (names.read(), hidden.read(), theming.is_dark());
-        let shown = names.iter().cloned().zip(0..).filter(|(name, _)| !hidden.contains(name)).collect();
+        let (names, not_drawn, dark) = (names.read(), not_drawn.read(), theming.is_dark());
+        let shown = names.iter().cloned().zip(0..).filter(|(name, _)| !not_drawn.contains(name));
         signals.shown.with(|widget| Look::of(widget, shown, dark))
     });
     // The script may come after the page: then this looks again with each tick.
@@ -81,8 +102,12 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
     let on_screen = signals.seen;
     let was_seen = Memo::new(move |was: Option<&bool>| was == Some(&true) || on_screen.get());
     let columns = move |series: &[Series], look: &Look| {
-        let shown = series.iter().zip(0..).filter(|(_, n)| look.series.iter().any(|(_, place)| place == n));
-        align(shown.map(|(series, _)| series), look.together())
+        let shown = series.iter().zip(0..).filter(|(_, n)| look.series.iter().any(|one| one.place == *n));
+        let mut columns = align(shown.map(|(series, _)| series), look.together());
+        if look.stacked && look.has_right() {
+            columns.stack(|n| look.series.get(n).is_some_and(|one| !one.right));
+        }
+        columns
     };
     effect(move || {
         let look = look.get();
@@ -94,7 +119,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
             return;
         }
         let colors = Colors {
-            series: values::SERIES_COLORS.map(dom::custom_property).to_vec(),
+            series: (0..COLORS.len()).map(|n| dom::custom_property(values::line_color(n))).collect(),
             text: dom::custom_property("--text-3"),
             line: dom::custom_property("--line"),
             warn: dom::custom_property("--warn"),
@@ -149,7 +174,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
     let moments = live(move || {
         drawn.get().then(|| {
             provide_context(ChartMoments { id: id.clone(), place });
-            provide_context(HiddenSeries(hidden));
+            provide_context(HiddenSeries(not_drawn));
             Parts::here().show_later(Part::Moments)
         })
     });
@@ -159,7 +184,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
         let near = place.read().filter(|place| place.x(at).is_some())?.near_ms();
         let value = |series: &Series, widget: &Widget| {
             let value = value_at(&series.points, at, near);
-            format::in_words(value, widget.text_option("unit"), values::decimals(widget))
+            format::in_words(value, values::unit_of(&series.name, widget), values::decimals(widget))
         };
         Some(signals.shown.with(|widget| {
             signals.series(|all| all.iter().map(|series| value(series, widget)).collect::<Vec<_>>())
@@ -170,7 +195,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
     let row = move |(n, name): (usize, String)| {
         let line = memo(move || lines.read().get(n).cloned().unwrap_or_default());
         let (key, toggled) = (StoredValue::new(name.clone()), name.clone());
-        let shows = memo(move || key.with_value(|name| !hidden.read().contains(name)));
+        let shows = memo(move || key.with_value(|name| !not_drawn.read().contains(name)));
         let toggle = move |event: leptos::ev::MouseEvent| {
             event.stop_propagation();
             hidden.update(|hidden| {
@@ -189,8 +214,15 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
                         title=format!("{name}: show or hide, for you")
                         on:click=toggle
                     >
-                        <i style=format!("background:{}", values::color(n))></i>
-                        <span>{live(move || short.read().get(n).cloned().unwrap_or_default())}</span>
+                        <i style=attr(move || match line.read().color {
+                            Some(color) => format!("background:var({})", values::line_color(color)),
+                            None => format!("background:{}", values::color(n)),
+                        })></i>
+                        <span>{live(move || match &*line.read() {
+                            Line { name, .. } if !name.is_empty() => name.clone(),
+                            _ => short.read().get(n).cloned().unwrap_or_default(),
+                        })}</span>
+                        {live(move || line.read().right.then_some(" (right)"))}
                     </button>
                 </th>
                 <td class="last">{live(move || match &*at_moment.read() {

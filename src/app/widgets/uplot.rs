@@ -12,7 +12,9 @@ use wasm_bindgen::prelude::*;
 use web_sys::{CanvasRenderingContext2d, HtmlElement, ResizeObserver};
 
 use super::columns::{Column, Columns, Together};
+use super::values::SERIES_COLORS;
 use crate::app::time::ChartPlace;
+use crate::dashboard::lines::{self, Drawn};
 use crate::dashboard::widget::Widget;
 
 #[wasm_bindgen]
@@ -48,14 +50,35 @@ pub enum Style {
     Bars,
 }
 
-/// What a chart is drawn from, beside its points. A change of it draws the chart anew.
+/// How one series is drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Look {
-    /// The series that show: their names, and the places of their colours.
-    pub series: Vec<(String, usize)>,
+pub struct LineLook {
+    pub name: String,
+    /// Its place among all series of the widget.
+    pub place: usize,
+    /// The place of its colour among those of the chart.
+    color: usize,
+    /// On the right axis, and in no stack.
+    pub right: bool,
+    drawn: Option<Drawn>,
+    dashed: bool,
+}
+
+/// The unit and the limits of a value axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scale {
     pub unit: String,
     pub min: Option<f64>,
     pub max: Option<f64>,
+}
+
+/// What a chart is drawn from, beside its points. A change of it draws the chart anew.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Look {
+    /// The series that show.
+    pub series: Vec<LineLook>,
+    pub left: Scale,
+    pub right: Scale,
     pub warn_at: Option<f64>,
     pub alert_at: Option<f64>,
     pub style: Style,
@@ -64,13 +87,25 @@ pub struct Look {
 }
 
 impl Look {
-    /// What a widget asks for.
-    pub fn of(widget: &Widget, series: Vec<(String, usize)>, dark: bool) -> Self {
+    /// What a widget asks for, of these series with their places.
+    pub fn of(widget: &Widget, series: impl Iterator<Item = (String, usize)>, dark: bool) -> Self {
+        let words = widget.text_option("lines");
+        let line = |(name, place): (String, usize)| {
+            let says = lines::of(words, &name);
+            let color = says.color.unwrap_or(place % SERIES_COLORS.len());
+            LineLook { place, color, right: says.right, drawn: says.drawn, dashed: says.dashed, name }
+        };
+        let scale = |unit: &str, min, max| Scale {
+            unit: unit.to_owned(),
+            min: widget.number_option(min),
+            max: widget.number_option(max),
+        };
+        let unit = widget.text_option("unit");
+        let right_unit = Some(widget.text_option("right_unit")).filter(|unit| !unit.is_empty());
         Self {
-            series,
-            unit: widget.text_option("unit").to_owned(),
-            min: widget.number_option("min"),
-            max: widget.number_option("max"),
+            series: series.map(line).collect(),
+            left: scale(unit, "min", "max"),
+            right: scale(right_unit.unwrap_or(unit), "right_min", "right_max"),
             warn_at: widget.number_option("warn_at"),
             alert_at: widget.number_option("alert_at"),
             style: match widget.text_option("style") {
@@ -83,15 +118,46 @@ impl Look {
         }
     }
 
-    /// Where values are drawn as bars: how many of them stand side by side at a time.
-    fn bars(&self) -> Option<usize> {
-        (self.style == Style::Bars).then_some(if self.stacked { 1 } else { self.series.len() })
+    /// For each series its place among the bars of one time, and how many stand side by side there; nothing where
+    /// none is drawn as bars. What is stacked has one place together.
+    fn bars(&self) -> (Vec<usize>, usize) {
+        let (mut places, mut count, mut stack) = (Vec::new(), 0, None);
+        for line in &self.series {
+            let drawn = self.drawn(line) == Drawn::Bars;
+            let place = match stack.filter(|_| self.stacked && !line.right) {
+                Some(stack) => stack,
+                None => count,
+            };
+            if drawn && place == count {
+                count += 1;
+                if self.stacked && !line.right {
+                    stack = Some(place);
+                }
+            }
+            places.push(place);
+        }
+        (places, count)
+    }
+
+    /// What a series is drawn as.
+    fn drawn(&self, line: &LineLook) -> Drawn {
+        line.drawn.unwrap_or(match self.style {
+            Style::Area => Drawn::Area,
+            Style::Line => Drawn::Line,
+            Style::Bars => Drawn::Bars,
+        })
+    }
+
+    /// True where a series stands on the right axis.
+    pub fn has_right(&self) -> bool {
+        self.series.iter().any(|line| line.right)
     }
 
     /// What the values of one time have to do with each other.
     pub fn together(&self) -> Together {
         match (self.stacked, self.style) {
-            (true, _) => Together::Stacked,
+            (true, _) if !self.has_right() => Together::Stacked,
+            (true, _) => Together::InSteps,
             (false, Style::Bars) => Together::InSteps,
             _ => Together::No,
         }
@@ -177,7 +243,7 @@ impl Chart {
             alone: lonely.as_ref(),
             selected: selected.as_ref(),
             reset: reset.as_ref(),
-            bars: look.bars().and_then(|side_by_side| bars::paths(side_by_side, &mut callbacks)),
+            bars: bars::paths(look.bars(), &mut callbacks),
         };
         let options = options(target, look, colors, &axes, &calls);
         alone.replace(places(data));
@@ -343,30 +409,40 @@ fn options(
 /// The series as uPlot draws them: the times first.
 fn lines(look: &Look, colors: &Colors, calls: &Calls<'_>) -> Array {
     let series = list(&[object(&[])]);
-    let bars = &calls.bars;
-    let several = look.bars().is_some_and(|side_by_side| side_by_side > 1);
-    for (name, place) in &look.series {
-        let color = colors.series.get(place % colors.series.len().max(1)).cloned().unwrap_or_default();
-        let fill = match (look.style, look.stacked) {
-            (Style::Bars, stacked) => Some(if stacked || several { "" } else { "b0" }),
-            (Style::Area, false) => Some("1c"),
+    let several = look.bars().1 > 1;
+    for one in &look.series {
+        let color = colors.series.get(one.color).cloned().unwrap_or_default();
+        let (drawn, stacked) = (look.drawn(one), look.stacked && !one.right);
+        let fill = match (drawn, stacked) {
+            (Drawn::Bars, stacked) => Some(if stacked || several { "" } else { "b0" }),
+            (Drawn::Points, _) => None,
+            (Drawn::Area, false) => Some("1c"),
             (_, true) => Some("60"),
-            (Style::Line, false) => None,
+            (Drawn::Line, false) => None,
         };
         let fill = fill.map_or(JsValue::UNDEFINED, |opacity| format!("{color}{opacity}").into());
+        let without_stroke = matches!(drawn, Drawn::Bars | Drawn::Points);
         let mut line = vec![
-            ("label", name.as_str().into()),
+            ("label", one.name.as_str().into()),
             ("stroke", color.into()),
-            ("width", if bars.is_some() { 0.into() } else { 1.6.into() }),
+            ("width", if without_stroke { 0.into() } else { 1.6.into() }),
             ("fill", fill),
             ("spanGaps", false.into()),
+            ("scale", if one.right { axes::RIGHT } else { axes::LEFT }.into()),
         ];
-        match bars {
-            Some(paths) => {
+        if one.dashed {
+            line.push(("dash", list(&[6.into(), 4.into()]).into()));
+        }
+        match (drawn, &calls.bars) {
+            (Drawn::Bars, Some(paths)) => {
                 line.extend([("paths", paths.clone()), ("points", object(&[("show", false.into())]))])
             }
-            None => {
-                let points = [("show", true.into()), ("size", 4.into()), ("filter", calls.alone.clone())];
+            (drawn, _) => {
+                let mut points = vec![("show", true.into()), ("size", 4.into())];
+                // Where lines are drawn, only what stands alone needs a point.
+                if drawn != Drawn::Points {
+                    points.push(("filter", calls.alone.clone()));
+                }
                 line.push(("points", object(&points)));
             }
         }
@@ -377,9 +453,11 @@ fn lines(look: &Look, colors: &Colors, calls: &Calls<'_>) -> Array {
 
 /// Fills between what is stacked; bars stand before those that reach higher.
 fn bands(look: &Look) -> Array {
-    let fills = look.stacked && look.style != Style::Bars;
-    let pairs = if fills { 1..look.series.len().max(1) } else { 0..0 };
-    pairs.map(|n| object(&[("series", list(&[(n as f64).into(), (n as f64 + 1.0).into()]).into())])).collect()
+    let stacked = look.stacked && look.style != Style::Bars;
+    let places: Vec<f64> =
+        (1..).zip(&look.series).filter(|(_, one)| stacked && !one.right).map(|(n, _)| f64::from(n)).collect();
+    let pairs = places.windows(2);
+    pairs.map(|pair| object(&[("series", list(&[pair[0].into(), pair[1].into()]).into())])).collect()
 }
 
 /// Draws a dashed line at a value, where it lies within the chart.
@@ -390,7 +468,7 @@ fn threshold(plot: &JsValue, at: f64, color: &str) {
         let edge = |name: &str| get(&area, name)?.as_f64();
         let (left, top, width, height) = (edge("left")?, edge("top")?, edge("width")?, edge("height")?);
         let to_position: Function = get(plot, "valToPos")?.dyn_into().ok()?;
-        let y = to_position.call3(plot, &at.into(), &"y".into(), &true.into()).ok()?.as_f64()?;
+        let y = to_position.call3(plot, &at.into(), &axes::LEFT.into(), &true.into()).ok()?.as_f64()?;
         if y < top || y > top + height {
             return None;
         }
@@ -407,4 +485,31 @@ fn threshold(plot: &JsValue, at: f64, color: &str) {
     };
     // A chart without the line is still true; there is nobody to tell from within its drawing.
     let _ = drawn();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{Frame, Kind};
+
+    #[test]
+    fn bars_stand_side_by_side_and_what_is_stacked_has_one_place() {
+        for (style, lines, stacked, expected) in [
+            ("bars", "", false, (vec![0, 1, 2], 3)),
+            ("bars", "", true, (vec![0, 0, 0], 1)),
+            ("bars", "b = line", false, (vec![0, 1, 1], 2)),
+            ("bars", "b = right", true, (vec![0, 1, 0], 2)),
+            ("line", "c = bars", false, (vec![0, 0, 0], 1)),
+            ("area", "", false, (vec![0, 0, 0], 0)),
+        ] {
+            let mut widget = Widget::new(Kind::Timeseries, "", Frame::default());
+            for (name, value) in
+                [("style", style.into()), ("lines", lines.into()), ("stacked", stacked.into())]
+            {
+                widget.options.insert(name.to_owned(), value);
+            }
+            let series = ["a", "b", "c"].map(str::to_owned).into_iter().zip(0..);
+            assert_eq!(Look::of(&widget, series, false).bars(), expected, "{style} {lines} {stacked}");
+        }
+    }
 }

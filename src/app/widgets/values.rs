@@ -1,8 +1,8 @@
 //! The one value that a series comes down to, and what it means to a widget.
 
 use crate::app::format::{self, Figure};
-use crate::dashboard::Widget;
 use crate::dashboard::mapping::mapped;
+use crate::dashboard::{Kind, Widget, lines};
 use crate::sync::protocol::Series;
 
 /// Points of a series.
@@ -15,6 +15,12 @@ pub const SERIES_COLORS: [&str; 10] =
 /// The colour of a series, by its place.
 pub fn color(n: usize) -> String {
     format!("var({})", SERIES_COLORS[n % SERIES_COLORS.len()])
+}
+
+/// The custom property of the colour that a line has by name, by its place in [`lines::COLORS`].
+pub fn line_color(n: usize) -> &'static str {
+    // What is not in the palette is red.
+    SERIES_COLORS.get(n).copied().unwrap_or("--bad")
 }
 
 /// What a series comes down to: `mean`, `min`, `max`, `sum`, and its last value for anything else.
@@ -67,8 +73,14 @@ pub fn decimals(widget: &Widget) -> Option<usize> {
     widget.options.get("decimals").and_then(serde_json::Value::as_u64).map(|decimals| decimals as usize)
 }
 
-/// The unit of a series in a widget: its own, else that of all.
+/// The unit of a series in a widget: its own, else that of its axis, else that of all.
 pub fn unit_of<'a>(series: &str, widget: &'a Widget) -> &'a str {
+    if widget.kind == Kind::Timeseries {
+        let line = lines::of(widget.text_option("lines"), series);
+        let of_right =
+            || Some(widget.text_option("right_unit")).filter(|unit| line.right && !unit.is_empty());
+        return line.unit.or_else(of_right).unwrap_or_else(|| widget.text_option("unit"));
+    }
     match widget.text_option(&format!("unit.{series}")) {
         "" => widget.text_option("unit"),
         own => own,

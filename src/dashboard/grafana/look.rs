@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::Kind;
+use super::super::widget::MAX_LINES_CHARS;
+use super::lines::{self, Says};
 use super::mappings;
 use super::overrides;
 use super::panel::Draft;
@@ -106,15 +108,99 @@ impl Draft<'_> {
 
     /// What is said of single series.
     fn overrides(&mut self) {
-        let mut left = 0;
+        let (mut left, mut lines) = (0, Vec::new());
         for one in overrides::of(self.panel) {
             let kind = self.widget.kind;
             if let Some((column, unit)) = one.own_unit(&self.queries, kind) {
                 self.set(&format!("unit.{column}"), json!(unit));
             }
-            let came = |id: &str| is_look(id) || one.came_over(id, &self.queries, kind);
-            left += usize::from(!one.properties().all(|(id, _)| came(&id)));
+            let names = one.names(&self.queries);
+            let (mut words, mut lost) = (Vec::new(), false);
+            for (id, value) in one.properties() {
+                match one.says(&id, value, &self.queries, kind).filter(|_| names.is_some()) {
+                    Some(Says::Word(word)) => words.push(word),
+                    Some(Says::RightAxis(name, value)) => lost |= !self.right_axis(name, &value),
+                    None => lost |= !(is_look(&id) || one.came_over(&id, &self.queries, kind)),
+                }
+            }
+            lines.extend(names.and_then(|names| lines::line(&names, &words)));
+            left += usize::from(lost);
         }
+        self.lines(lines);
+        self.lost.count(left, "override of single series", "overrides of single series");
+    }
+
+    /// Sets an option of the right axis. False where it has another value already: there is one axis.
+    fn right_axis(&mut self, name: &str, value: &Value) -> bool {
+        let has = self.widget.value(name);
+        let number = as_number(value);
+        match (has.is_null(), value.as_str(), number) {
+            (false, ..) => has.as_str() == value.as_str() && has.as_f64() == number,
+            (true, Some(unit), _) if name == "right_unit" => {
+                self.set(name, json!(unit));
+                true
+            }
+            _ => {
+                self.number(name, number);
+                number.is_some()
+            }
+        }
+    }
+
+    /// Sets what is said of single series, as many lines as there is room for.
+    fn lines(&mut self, lines: Vec<String>) {
+        let mut text = String::new();
+        let mut left = 0;
+        for line in lines {
+            if text.chars().count() + line.chars().count() < MAX_LINES_CHARS {
+                text += if text.is_empty() { "" } else { "\n" };
+                text += &line;
+            } else {
+                left += 1;
+            }
+        }
+        if !text.is_empty() {
+            self.set("lines", json!(text));
+        }
+        self.lost.count(
+            left,
+            "override of a series more than there is room for",
+            "overrides of series more than there is room for",
+        );
+    }
+
+    /// What is said of single series of a graph, and its right axis.
+    fn lines_of_a_graph(&mut self) {
+        let all = self.at("/seriesOverrides").and_then(Value::as_array).cloned().unwrap_or_default();
+        let (mut left, mut lines, mut right) = (0, Vec::new(), false);
+        for one in all.iter().filter_map(Value::as_object) {
+            let alias = one.get("alias").and_then(Value::as_str).unwrap_or_default();
+            let names = if alias.starts_with('/') { lines::names(alias) } else { lines::exactly(alias) };
+            let (mut words, mut lost) = (Vec::new(), false);
+            for (id, value) in one {
+                match lines::property_of_a_graph(id, value).filter(|_| names.is_some()) {
+                    Some(Says::Word(word)) => words.push(word),
+                    Some(Says::RightAxis(..)) => {}
+                    None => lost |= !is_look(id),
+                }
+            }
+            right |= words.iter().any(|word| word == "right");
+            lines.extend(names.and_then(|names| lines::line(&names, &words)));
+            left += usize::from(lost);
+        }
+        if right {
+            let axis = |name: &str| format!("/yaxes/1/{name}");
+            let format = self.text_at(&axis("format"));
+            match unit::read(&format) {
+                Unit::Plain(unit) if !format.is_empty() => self.set("right_unit", json!(unit)),
+                _ => {}
+            }
+            for (name, at) in [("right_min", "min"), ("right_max", "max")] {
+                let value = self.at(&axis(at)).and_then(as_number);
+                self.number(name, value);
+            }
+        }
+        self.lines(lines);
         self.lost.count(left, "override of single series", "overrides of single series");
     }
 
@@ -154,10 +240,7 @@ impl Draft<'_> {
             self.lost.say("a logarithmic scale");
         }
         self.thresholds_of_a_graph();
-        let all = self.at("/seriesOverrides").and_then(Value::as_array);
-        let matters = |one: &&Value| !one.as_object().is_some_and(|one| one.keys().all(|name| is_look(name)));
-        let overrides = all.map_or(0, |all| all.iter().filter(matters).count());
-        self.lost.count(overrides, "override of single series", "overrides of single series");
+        self.lines_of_a_graph();
     }
 
     fn thresholds_of_a_graph(&mut self) {

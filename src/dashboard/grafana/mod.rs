@@ -2,12 +2,14 @@
 //! no counterpart is left out with a remark. `docs/export.md` says what comes over.
 
 mod inputs;
+mod lines;
 mod look;
 mod mappings;
 mod overrides;
 mod panel;
 mod places;
 mod query;
+mod repeats;
 mod resource;
 mod thresholds;
 mod variable;
@@ -18,8 +20,7 @@ use serde_json::{Value, json};
 
 use super::export::{Choices, ImportError, Imported, Report, build, title_of};
 use super::range::TimeRange;
-use super::settings::{MAX_TAG_CHARS, MAX_TAGS, RANGE, REFRESH, Settings, TAGS, is_tag};
-use super::widget::Widget;
+use super::settings::{MAX_TAG_CHARS, MAX_TAGS, RANGE, REFRESH, Settings, TAGS, TIME_ZONE, TimeZone, is_tag};
 
 use self::query::Sources;
 
@@ -35,10 +36,11 @@ pub fn import(document: &Value, choices: &Choices) -> Result<Imported, ImportErr
     let settings = settings(dashboard, &choices.source, &sources, &mut report);
     let known: Settings = settings.iter().cloned().collect();
     let reading = panel::Reading { dashboard, source: &choices.source, sources, settings: &known };
-    let mut widgets: Vec<Widget> = Vec::new();
+    let mut stands: Vec<repeats::Stands> = Vec::new();
     let mut described = 0;
     for place in places::read(dashboard) {
-        widgets.extend(reading.widget(&place, &mut report));
+        let widget = reading.widget(&place, &mut report);
+        stands.extend(widget.map(|widget| repeats::Stands::new(widget, place.panel, place.row)));
         described += usize::from(!text_of(place.panel, "description").trim().is_empty());
     }
     if described > 0 {
@@ -46,6 +48,8 @@ pub fn import(document: &Value, choices: &Choices) -> Result<Imported, ImportErr
         report.say(what, "Widgets have none here; what panels say of themselves was left out.");
     }
     rest(dashboard, &mut report);
+    let widgets = repeats::spread(stands, &known, &mut report);
+    let widgets = widgets.into_iter().map(|widget| (None, widget)).collect();
     Ok(build(title, settings, widgets, choices, report))
 }
 
@@ -79,6 +83,17 @@ fn settings(dashboard: &Value, source: &str, sources: &Sources, report: &mut Rep
             }
         },
         _ => {}
+    }
+    let zone = text_of(dashboard, "timezone");
+    match TimeZone::parse(&zone) {
+        // What everybody has who chose nothing.
+        _ if zone.is_empty() => {}
+        Some(TimeZone::Browser) => {}
+        Some(TimeZone::Utc) => settings.push((TIME_ZONE.to_owned(), json!("utc"))),
+        Some(TimeZone::Named(name)) => settings.push((TIME_ZONE.to_owned(), json!(name))),
+        None => {
+            report.say("Time zone", format!("“{zone}” is no zone's name. Times show in everybody's own."))
+        }
     }
     settings.extend(tags(dashboard, report).map(|tags| (TAGS.to_owned(), tags)));
     let list = dashboard.pointer("/templating/list").and_then(Value::as_array);
@@ -148,10 +163,6 @@ fn rest(dashboard: &Value, report: &mut Report) {
     if links > 0 {
         let what = many(links, "link of the dashboard", "links of the dashboard");
         report.say(what, "A note can hold links; these were left out.");
-    }
-    let zone = text_of(dashboard, "timezone");
-    if !matches!(zone.as_str(), "" | "browser") {
-        report.say("Time zone", format!("Everybody sees times in their own zone, not in “{zone}”."));
     }
 }
 

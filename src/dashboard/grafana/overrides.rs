@@ -1,9 +1,10 @@
-//! What a Grafana panel says of single series. Widgets say things of all their series, so what comes over is
-//! what is said of all in fact, the names of a query's series, and the units of a table's columns.
+//! What a Grafana panel says of single series: what comes over of it is what is said of all in fact, the names
+//! of a query's series, the units of a table's columns, and what a chart can say of a line.
 
 use serde_json::Value;
 
 use super::super::Kind;
+use super::lines::{self, Says};
 use super::text_of;
 use super::unit::{self, Unit};
 
@@ -75,6 +76,9 @@ impl<'a> Override<'a> {
             ("byFrameRefID", _) if kind != Kind::Table => of_query()?,
             _ => return None,
         };
+        if kind == Kind::Timeseries {
+            return None;
+        }
         let unit = self.properties().find(|(id, _)| id == "unit")?.1.as_str()?;
         match unit::read(unit) {
             Unit::Plain(unit) if kind.field(&format!("unit.{name}")).is_some() => Some((name, unit)),
@@ -86,6 +90,29 @@ impl<'a> Override<'a> {
     fn fixed_name(self) -> Option<&'a str> {
         let named = self.properties().find(|(id, _)| id == "displayName")?.1.as_str()?.trim();
         (!named.is_empty() && !named.contains('$')).then_some(named)
+    }
+
+    /// The series that it is about, as a chart's lines name them.
+    pub fn names(self, queries: &[Named]) -> Option<String> {
+        match self.matcher() {
+            ("byName", name) => lines::exactly(name),
+            ("byRegexp", regex) => lines::names(regex),
+            ("byFrameRefID", letter) => {
+                lines::of_legend(&queries.iter().find(|query| query.letter == letter)?.legend)
+            }
+            _ => None,
+        }
+    }
+
+    /// What a chart can say of a line, for a property; `None` where it is about all that the panel shows, or
+    /// has no counterpart.
+    pub fn says(self, id: &str, value: &Value, queries: &[Named], kind: Kind) -> Option<Says> {
+        let of_lines = kind == Kind::Timeseries && !(OF_ALL.contains(&id) && self.is_about_all(queries));
+        if !of_lines || (id == "displayName" && self.came_over(id, queries, kind)) {
+            return None;
+        }
+        let right = self.properties().any(|(id, at)| id == "custom.axisPlacement" && at == "right");
+        lines::property(id, value, right)
     }
 
     /// True where a property of it came over, as one of the panel, as a name or as a column's unit.

@@ -219,10 +219,6 @@ impl Draft<'_> {
         if self.at("/conditional").is_some() {
             self.lost.say(CONDITION);
         }
-        let repeat = self.text_at("/repeat");
-        if !repeat.is_empty() {
-            self.lost.say(format!("repeating for each ${repeat} (it stands here once, for the chosen one)"));
-        }
     }
 }
 

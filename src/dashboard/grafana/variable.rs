@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::export::Report;
 use super::super::settings::{
-    CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, VARIABLE, ValuesOf, Variable, is_variable_name,
+    CHOSEN, MAX_CHOICE_CHARS, MAX_CHOICES, MAX_CHOSEN_CHARS, MAX_REGEX_CHARS, VARIABLE, ValuesOf, Variable,
+    is_variable_name,
 };
 use super::query::Sources;
 use super::{Lost, text_of};
@@ -50,7 +51,15 @@ pub fn read(document: &Value, source: &str, sources: &Sources, report: &mut Repo
             let other = sources.is_other(document.get("datasource"));
             match values_of(&query).filter(|_| other.is_none()) {
                 Some((of, label)) => {
-                    variable.values_of = Some(ValuesOf { source: source.to_owned(), label, of });
+                    let mut regex = text("regex");
+                    if regex.chars().count() > MAX_REGEX_CHARS {
+                        regex.clear();
+                        lost.say("the regex that picks from its values, which is too long");
+                    }
+                    if regex.contains("(?<text>") {
+                        lost.say("the names of its values (the values show)");
+                    }
+                    variable.values_of = Some(ValuesOf { source: source.to_owned(), label, of, regex });
                 }
                 // What the document has of them is better than the name itself in a query.
                 None => {
@@ -88,9 +97,6 @@ pub fn read(document: &Value, source: &str, sources: &Sources, report: &mut Repo
     }
     if flag("auto") {
         lost.say("the automatic interval");
-    }
-    if !text("regex").is_empty() && variable.values_of.is_some() {
-        lost.say("the regex that picks from its values");
     }
     let long = |choice: &String| choice.chars().count() > MAX_CHOICE_CHARS;
     if variable.choices.iter().any(long) || variable.choices.len() > MAX_CHOICES {
@@ -291,7 +297,7 @@ mod tests {
         assert_eq!(settings[0].1["choices"], json!([".*"]));
         assert_eq!(settings[1].1, json!(".*"));
         assert_eq!(settings[0].1["multi"], json!(true));
-        assert!(said.contains("regex"), "{said}");
+        assert_eq!((&settings[0].1["values_of"]["regex"], &*said), (&json!("/a/"), ""));
         let (settings, said) = of(json!({
             "name": "v", "type": "custom", "query": "a.b,c,d", "multi": true, "current": { "value": ["a.b", "c"] },
         }));

@@ -21,10 +21,10 @@ const MAX_COMPARED: usize = 8_192;
 
 /// Characters that two texts have in common, in UTF-16 units.
 #[derive(Clone, Copy, Debug)]
-struct Run {
-    older: u32,
-    newer: u32,
-    length: u32,
+pub(super) struct Run {
+    pub(super) older: u32,
+    pub(super) newer: u32,
+    pub(super) length: u32,
 }
 
 /// Characters of the newer text that stand beside each other and have ids that follow each other.
@@ -260,7 +260,7 @@ fn there(text: &NoteText) -> Option<BTreeMap<u64, Vec<(u64, u64)>>> {
 }
 
 /// What two texts have in common.
-fn in_common(older: &str, newer: &str) -> Vec<Run> {
+pub(super) fn in_common(older: &str, newer: &str) -> Vec<Run> {
     let begin = alike(older.chars(), newer.chars());
     let (older_rest, newer_rest) = (&older[begin..], &newer[begin..]);
     let end = alike(older_rest.chars().rev(), newer_rest.chars().rev());

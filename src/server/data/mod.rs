@@ -2,6 +2,7 @@
 
 pub mod legend;
 pub mod local;
+pub mod pick;
 pub mod prometheus;
 pub mod series;
 pub mod sources;

@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::dashboard::range::{MAX_RANGE_MS, MAX_TIME_MS, MIN_RANGE_MS};
+use crate::dashboard::settings::MAX_REGEX_CHARS;
 use crate::dashboard::{DashboardId, WidgetId};
+use crate::server::data::pick::pick;
 use crate::server::data::series::key::NAME_LABEL;
 use crate::server::data::{MOST_VALUES, SourceError, legend};
 use crate::server::errors::ApiError;
@@ -43,10 +45,13 @@ pub struct OfLabel {
     label: String,
     #[serde(default)]
     of: String,
+    /// What picks from the values, or parts of them.
+    #[serde(default)]
+    regex: String,
 }
 
-/// `GET /api/v1/sources/{name}/values?label=&of=`: an array of the values that a label has. The source of
-/// series by name is called `series` here, or nothing at all.
+/// `GET /api/v1/sources/{name}/values?label=&of=&regex=`: an array of the values that a label has, or of those
+/// that a regular expression picks. The source of series by name is called `series` here, or nothing at all.
 pub async fn values(
     State(state): State<AppState>,
     name: Result<Path<String>, PathRejection>,
@@ -57,8 +62,13 @@ pub async fn values(
     let known = state.rooms.sources();
     known.get(name).map_err(|error| ApiError::new(Code::NotFound, error.to_string()))?;
     let label = if asked.label.is_empty() { NAME_LABEL } else { &asked.label };
+    if asked.regex.chars().count() > MAX_REGEX_CHARS {
+        let reason = format!("A regular expression has at most {MAX_REGEX_CHARS} characters.");
+        return Err(ApiError::new(Code::Invalid, reason));
+    }
     let values = known.values(name, label, &asked.of).await.map_err(failed)?;
-    Ok(Json(values.to_vec()))
+    let picked = pick(&values, &asked.regex).map_err(|reason| ApiError::new(Code::Invalid, reason))?;
+    Ok(Json(picked))
 }
 
 #[derive(Deserialize)]

@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::outbound::Outbound;
-use crate::dashboard::{Dashboard, SessionId};
+use crate::dashboard::export::{Imported, Remark};
+use crate::dashboard::{Dashboard, OpError, SessionId, User};
 use crate::server::store::{Deletion, StoreError};
 use crate::server::unsent::{Busy, Share};
-use crate::sync::protocol::{Change, Code, Presence, Resume};
+use crate::sync::protocol::{Change, Code, MAX_OPS, Presence, Resume};
 use crate::sync::room::Author;
 
 /// A session as its rooms know it.
@@ -59,6 +61,12 @@ pub enum Input {
     Touch(SessionId),
     Read(oneshot::Sender<Read>),
     Encode(oneshot::Sender<Result<EncodedRead, Busy>>),
+    /// Brings the dashboard of a document into this one.
+    Merge {
+        document: Arc<Imported>,
+        by: User,
+        answer: oneshot::Sender<Result<Merged, NotMerged>>,
+    },
     /// Moves the dashboard into the bin and ends the room; false where the store had none.
     Delete {
         deletion: Deletion,
@@ -87,6 +95,53 @@ pub struct Bad {
     pub code: Code,
     pub reason: String,
     pub retry_after_ms: Option<u64>,
+}
+
+/// What became of a document.
+#[derive(Clone, Debug, Serialize)]
+pub struct Merged {
+    /// The revision at which the dashboard has it.
+    pub revision: u64,
+    pub changed: Counts,
+    /// Conflicts that it made: both values wait for a person.
+    pub conflicts: usize,
+    /// What was left as others made it although the document says something else.
+    pub left: Vec<Remark>,
+}
+
+/// What a document changed, by count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// The title and the settings of the dashboard.
+    pub settings: usize,
+    pub added: usize,
+    pub removed: usize,
+    pub restored: usize,
+    pub moved: usize,
+    /// Titles and options of widgets.
+    pub options: usize,
+    /// Texts of notes.
+    pub texts: usize,
+}
+
+/// Why a document was not brought in. Nothing of it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotMerged {
+    #[error("The document builds on revision {base}, and this dashboard has come to {revision} only.")]
+    Ahead { base: u64, revision: u64 },
+    #[error(
+        "The document builds on revision {0}, which is too long ago to tell what others changed since. Export \
+         the dashboard again, or leave out the revision to make it as the document says."
+    )]
+    TooOld(u64),
+    #[error("The document changes {0} things, and one step takes {MAX_OPS}. Bring it in in parts.")]
+    TooMany(usize),
+    #[error("It does not fit here: {0}")]
+    Text(#[from] OpError),
+    #[error("It does not fit here: {0}")]
+    Refused(String),
+    #[error("The document could not be brought in.")]
+    Failed,
 }
 
 /// A dashboard at a revision.

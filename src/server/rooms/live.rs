@@ -2,6 +2,7 @@
 //! go and tells everybody in one frame; while an append is under way the inbox fills for the next.
 
 mod log;
+mod merge;
 mod people;
 mod recovery;
 mod restored;
@@ -254,6 +255,12 @@ impl Live {
                 let read = |dashboard| EncodedRead { epoch, revision, token, dashboard };
                 // The same.
                 let _ = answer.send(encoded.map(read));
+            }
+            Input::Merge { document, by, answer } => {
+                self.flush().await?;
+                let merged = self.merge(&document, by, now_ms).await?;
+                // The same.
+                let _ = answer.send(merged);
             }
             Input::Delete { deletion, most, answer } => {
                 self.flush().await?;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dashboard::difference::SinceBase;
 use crate::dashboard::number::same_value;
 use crate::dashboard::op::{FRAME, REMOVED};
 use crate::dashboard::{Cell, ClientId, Dashboard, Op, Side, Stamp, User, WidgetId};
@@ -80,6 +81,23 @@ impl CellLog {
     /// The value at a revision; the oldest known where that is longer ago.
     pub(super) fn value_at(&self, revision: u64) -> Option<&Value> {
         self.past.iter().find(|(written, _)| *written > revision).map(|(_, before)| before)
+    }
+
+    /// Compares the value at a revision with another one.
+    fn compare(&self, revision: u64, value: &Value) -> SinceBase {
+        if self.last.revision <= revision {
+            return SinceBase::Untouched;
+        }
+        let Some(at) = self.past.iter().position(|(written, _)| *written > revision) else {
+            return SinceBase::Unknown;
+        };
+        if same_value(&self.past[at].1, value) {
+            return SinceBase::Same;
+        }
+        // The oldest that is kept may stand for an older one that had no room.
+        let bytes: usize = self.past.iter().rev().skip(1).map(|(_, value)| weight(value)).sum();
+        let trimmed = self.past.len() == MAX_PAST || bytes + weight(value) > MAX_PAST_BYTES;
+        if at == 0 && trimmed { SinceBase::Unknown } else { SinceBase::Different }
     }
 
     /// Bytes of the earlier values, about.
@@ -231,6 +249,11 @@ impl CellLogs {
         self.logs.iter()
     }
 
+    /// Compares what a cell said at a revision with a value.
+    pub fn compare(&self, cell: &Cell, revision: u64, value: &Value) -> SinceBase {
+        self.logs.get(cell).map_or(SinceBase::Untouched, |log| log.compare(revision, value))
+    }
+
     /// The log of a cell, where it was written at all.
     pub(super) fn get(&self, cell: &Cell) -> Option<&CellLog> {
         self.logs.get(cell)
@@ -352,5 +375,35 @@ mod tests {
         assert_eq!(cells.past_bytes, cells.logs.values().map(CellLog::past_bytes).sum::<usize>());
         let unseen = cells.unseen(&Cell::dashboard("small"), 0, &ClientId::new("c2").expect("an id"));
         assert!(unseen.is_some(), "its writer is known still");
+    }
+
+    #[test]
+    fn the_value_at_a_revision_is_compared_as_far_as_it_is_known() {
+        let mut cells = CellLogs::default();
+        let (cell, client) = (Cell::dashboard("title"), ClientId::new("c1").expect("an id"));
+        let mut write = |before: &str, after: &str, revision| {
+            let stamp = Stamp { revision, ..Stamp::default() };
+            cells.write(cell.clone(), Value::from(before), &Value::from(after), &client, &stamp);
+        };
+        write("a", "b", 5);
+        write("b", "c", 9);
+        for (revision, value, expected) in [
+            (9, "a", SinceBase::Untouched),
+            (8, "b", SinceBase::Same),
+            (5, "a", SinceBase::Different),
+            (4, "a", SinceBase::Same),
+            (4, "b", SinceBase::Different),
+        ] {
+            let found = cells.compare(&cell, revision, &Value::from(value));
+            assert_eq!(found, expected, "{value} at {revision}");
+        }
+        let other = Cell::dashboard("range");
+        assert_eq!(cells.compare(&other, 1, &Value::Null), SinceBase::Untouched);
+        for n in 0..20 {
+            let stamp = Stamp { revision: 10 + n, ..Stamp::default() };
+            cells.write(cell.clone(), Value::from(n), &Value::from(n + 1), &client, &stamp);
+        }
+        assert_eq!(cells.compare(&cell, 4, &Value::from("a")), SinceBase::Unknown, "it had no room");
+        assert_eq!(cells.compare(&cell, 28, &Value::from(19)), SinceBase::Same);
     }
 }

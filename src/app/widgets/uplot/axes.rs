@@ -7,13 +7,19 @@ use std::rc::Rc;
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use super::{Colors, Look, Style, Window, list, object};
+use super::{Colors, Look, Scale, Style, Window, list, object};
 use crate::app::format;
 use crate::app::time::words;
 use crate::app::widgets::axis::{self, Room, Ticks};
 
 /// The step that uPlot is told: as long as the axis, which it takes for any range. Its own ticks are not used.
 const ONE_STEP: f64 = 5.0;
+
+/// The names of the value scales.
+pub const LEFT: &str = "y";
+pub const RIGHT: &str = "right";
+/// The side of the chart at which the right axis stands, as uPlot counts them.
+const RIGHT_SIDE: u8 = 1;
 
 /// Scales and axes, in uPlot's terms.
 pub struct Axes {
@@ -81,30 +87,56 @@ pub fn of(
         let (from, to) = window((edge(&from).unwrap_or(0.0), edge(&to).unwrap_or(0.0)));
         pair(axis::time_range(from, to))
     });
-    let (min, max) = (look.min, look.max);
     // What stands on zero shows zero.
     let grounded = look.stacked || look.style == Style::Bars;
-    let value_range = Closure::<dyn Fn(JsValue, JsValue, JsValue) -> Array>::new(move |_, least, most| {
-        let data = edge(&least).zip(edge(&most));
-        pair(axis::value_range(data, min, max, grounded))
-    });
     let times = Asked::new(|from, to, room| axis::time_ticks(from, to, room, &words::ahead_s), time_labels);
-    let own_steps = format::axis_steps(&look.unit);
-    let unit = look.unit.clone();
-    let values = Asked::new(
-        move |from, to, room| axis::value_ticks(from, to, room, own_steps.as_deref()),
-        move |ticks| format::axis(&ticks.at, &unit),
-    );
+    let left = Values::new(&look.left, grounded);
     let wide = Closure::<dyn Fn(JsValue, JsValue) -> f64>::new(|_, labels| width_of(&labels));
     let scale = |range: &JsValue| object(&[("range", range.clone())]);
-    let scales = object(&[("x", scale(time_range.as_ref())), ("y", scale(value_range.as_ref()))]);
+    let size = || [("size", wide.as_ref().clone()), ("space", 34.into())];
+    let mut scales = vec![("x", scale(time_range.as_ref())), (LEFT, scale(left.range.as_ref()))];
     let drawn = list(&[
         times.options(colors, &[("size", 22.0.into()), ("space", 72.into())]),
-        values.options(colors, &[("size", wide.as_ref().clone()), ("space", 34.into())]),
+        left.asked.options(colors, &[&size()[..], &[("scale", LEFT.into())]].concat()),
     ]);
-    callbacks.push(Box::new((time_range, value_range, wide)));
-    callbacks.push(Box::new((times, values)));
-    Axes { scales, drawn }
+    if look.has_right() {
+        let right = Values::new(&look.right, grounded && !look.stacked);
+        scales.push((RIGHT, scale(right.range.as_ref())));
+        // One grid is enough to read by.
+        let side = [
+            ("scale", RIGHT.into()),
+            ("side", RIGHT_SIDE.into()),
+            ("grid", object(&[("show", false.into())])),
+        ];
+        drawn.push(&right.asked.options(colors, &[&size()[..], &side].concat()));
+        callbacks.push(Box::new(right));
+    }
+    callbacks.push(Box::new((time_range, wide)));
+    callbacks.push(Box::new((times, left)));
+    Axes { scales: object(&scales), drawn }
+}
+
+/// What uPlot asks of a value axis.
+struct Values {
+    range: Closure<dyn Fn(JsValue, JsValue, JsValue) -> Array>,
+    asked: Asked,
+}
+
+impl Values {
+    fn new(scale: &Scale, grounded: bool) -> Self {
+        let (min, max) = (scale.min, scale.max);
+        let range = Closure::new(move |_, least: JsValue, most: JsValue| {
+            let (from, to) = axis::value_range(least.as_f64().zip(most.as_f64()), min, max, grounded);
+            list(&[from.into(), to.into()])
+        });
+        let own_steps = format::axis_steps(&scale.unit);
+        let unit = scale.unit.clone();
+        let asked = Asked::new(
+            move |from, to, room| axis::value_ticks(from, to, room, own_steps.as_deref()),
+            move |ticks| format::axis(&ticks.at, &unit),
+        );
+        Self { range, asked }
+    }
 }
 
 /// As wide as the longest label of an axis, in CSS pixels.

@@ -32,10 +32,17 @@ impl Slots {
     }
 }
 
-/// What draws bars, `count` of them side by side at each time; `None` where uPlot has no such thing.
+/// What draws bars, `count` of them side by side at each time, each series at its place among them; `None` where
+/// there are none, or uPlot has no such thing.
 ///
 /// What it calls is put to the callbacks, and has to live as long as the chart.
-pub fn paths(count: usize, callbacks: &mut Vec<Box<dyn std::any::Any>>) -> Option<JsValue> {
+pub fn paths(
+    (at, count): (Vec<usize>, usize),
+    callbacks: &mut Vec<Box<dyn std::any::Any>>,
+) -> Option<JsValue> {
+    if count == 0 {
+        return None;
+    }
     let make: Function = get(&get(&get(&window(), "uPlot")?, "paths")?, "bars")?.dyn_into().ok()?;
     if count < 2 {
         let size = list(&[FILLED.into(), WIDEST_PX.into()]);
@@ -46,7 +53,9 @@ pub fn paths(count: usize, callbacks: &mut Vec<Box<dyn std::any::Any>>) -> Optio
         Closure::<dyn Fn(JsValue, usize) -> Float64Array>::new(move |plot: JsValue, series: usize| {
             let Some((mut times, pixel_s)) = times(&plot) else { return Float64Array::new_with_length(0) };
             let slots = slots(&times, pixel_s, count);
-            let left = (slots.first + slots.step * (series as f64 - 1.0)) * pixel_s;
+            // The times are the first of uPlot's series.
+            let place = series.checked_sub(1).and_then(|series| at.get(series)).copied().unwrap_or(0);
+            let left = (slots.first + slots.step * place as f64) * pixel_s;
             times.iter_mut().for_each(|at| *at += left);
             times.as_slice().into()
         });

@@ -131,6 +131,7 @@ fn layouts_nest_and_what_shows_only_sometimes_is_said() {
         (&settings["range"], &settings["refresh"], &settings["tags"]),
         (&json!("1h"), &json!(10), &json!(["t"]))
     );
+    assert_eq!(settings["timezone"], json!("utc"));
     assert_eq!(settings["variable.job"]["hidden"], json!(true));
     assert_eq!(settings["variable.job"]["values_of"]["label"], json!("job"));
     assert_eq!(
@@ -142,12 +143,12 @@ fn layouts_nest_and_what_shows_only_sometimes_is_said() {
     for expected in [
         "Tabs: Each stands under a heading",
         "“First”: Not taken over: the condition under which it shows",
-        "“g”: Not taken over: the condition under which it shows (it always does here); repeating for each $job",
+        "“g”: Not taken over: the condition under which it shows (it always does here)",
+        "“g”: Repeating for each $job was not taken over",
         "“gone”: The document holds no such element",
         "“g”: The layout has this element more than once",
         "1 element: The layout has no place",
         "Annotations “Deploys”",
-        "Time zone",
     ] {
         assert!(said.iter().any(|one| one.starts_with(expected)), "{expected} is not among {said:#?}");
     }

@@ -112,14 +112,14 @@ impl Live {
         Ok(())
     }
 
-    fn judged(&mut self, session: Option<SessionId>, commit: Box<Commit>) {
+    pub(super) fn judged(&mut self, session: Option<SessionId>, commit: Box<Commit>) {
         let body: Arc<str> = frames::json(&*commit).into();
         self.judged_bytes += body.len();
         self.judged.push(Judged { session, commit, body });
     }
 
     /// Follows what the list of dashboards shows.
-    fn list(&mut self, ops: &[Op]) {
+    pub(super) fn list(&mut self, ops: &[Op]) {
         let dashboard = self.room.dashboard();
         self.listing.title.clone_from(&dashboard.title);
         self.listing.widgets = dashboard.widgets.len();
