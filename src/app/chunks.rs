@@ -199,7 +199,7 @@ pub const fn comes_apart(kind: Kind) -> bool {
 
 /// True where a dashboard cannot be shown without that code.
 pub fn needs_contents(dashboard: &Dashboard) -> bool {
-    dashboard.widgets.values().any(|widget| comes_apart(widget.kind))
+    dashboard.widgets.values().any(|widget| comes_apart(widget.kind) || widget.is_heat_map())
 }
 
 /// The code of contents that was fetched before the page was made.

@@ -92,6 +92,8 @@ pub const MAX_LINES_CHARS: usize = 2_000;
 pub const MAX_NO_VALUE_CHARS: usize = 80;
 /// Seconds from one scrape to the next: nothing is scraped less than once a day.
 pub const MAX_MIN_STEP_S: i64 = 86_400;
+/// The style of a chart that shows its values as colours.
+pub const HEAT_MAP: &str = "heatmap";
 /// Options of one family in one widget, and so items of a checklist and columns with a unit of their own.
 pub const MAX_FAMILY: usize = 200;
 /// Characters of an option's name after its family: a column's name.
@@ -136,9 +138,12 @@ const TEXT_MODE: Field = Field {
 const MIN_STEP: Field =
     Field { name: "min_step", label: "Scraped every, in seconds", takes: Takes::Whole(1, MAX_MIN_STEP_S) };
 const STYLE: Field =
-    Field { name: "style", label: "Drawn as", takes: Takes::OneOf(&["area", "line", "bars"]) };
+    Field { name: "style", label: "Drawn as", takes: Takes::OneOf(&["area", "line", "bars", HEAT_MAP]) };
 /// What is said of single series, as [`lines`](super::lines) reads it: `errors = right, red`, a line for each.
 const LINES: Field = Field { name: "lines", label: "Single series", takes: Takes::Text(MAX_LINES_CHARS) };
+/// The unit of the bounds beside the rows of a heat map.
+const ROW_UNIT: Field =
+    Field { name: "row_unit", label: "Unit of the rows", takes: Takes::Text(MAX_UNIT_CHARS) };
 /// The unit of the right axis, for the series that [`LINES`] puts there.
 const RIGHT_UNIT: Field =
     Field { name: "right_unit", label: "Unit of the right axis", takes: Takes::Text(MAX_UNIT_CHARS) };
@@ -228,8 +233,8 @@ impl Kind {
                 ALERT_BELOW,
             ],
             Self::Timeseries => &[
-                SOURCE, QUERY, LEGEND, MIN_STEP, DATA, STYLE, STACKED, LINES, UNIT, DECIMALS, MIN, MAX,
-                RIGHT_UNIT, RIGHT_MIN, RIGHT_MAX, WARN_AT, ALERT_AT,
+                SOURCE, QUERY, LEGEND, MIN_STEP, DATA, STYLE, STACKED, LINES, UNIT, ROW_UNIT, DECIMALS, MIN,
+                MAX, RIGHT_UNIT, RIGHT_MIN, RIGHT_MAX, WARN_AT, ALERT_AT,
             ],
             Self::Bar | Self::Gauge => &[
                 SOURCE,
@@ -362,6 +367,11 @@ impl Widget {
     /// True where of each series only the last point counts, so that many more series fit.
     pub fn wants_latest(&self) -> bool {
         self.kind == Kind::Table && matches!(self.text_option(SHOWS.name), "" | "last")
+    }
+
+    /// True for a chart that shows its values as colours.
+    pub fn is_heat_map(&self) -> bool {
+        self.kind == Kind::Timeseries && self.text_option(STYLE.name) == HEAT_MAP
     }
 
     /// Writes `title` or an option. The value has passed [`check_value`].

@@ -12,7 +12,7 @@ use crate::app::pasted::Pasted as Own;
 use crate::app::widgets::columns_of;
 use crate::app::{format, requests};
 use crate::dashboard::query::TABLE;
-use crate::dashboard::widget::{Field, Takes};
+use crate::dashboard::widget::{Field, HEAT_MAP, Takes};
 use crate::dashboard::{Kind, WidgetId};
 
 pub use super::panels::{Panel, Panels};
@@ -252,7 +252,7 @@ fn Fields(
             </fieldset>
             <fieldset class="fields two">
                 <legend>"Shows"</legend>
-                {plain(&["shows", "style", "text_mode", "each", "delta", "stacked", "unit", "decimals", "no_value"])}
+                {plain(&["shows", "style", "text_mode", "each", "delta", "stacked", "unit", "row_unit", "decimals", "no_value"])}
                 {plain(&["mappings", "lines"])}
                 {live(table)}
             </fieldset>
@@ -307,7 +307,9 @@ fn plain_field(known: &Field) -> Shown {
         }
         Takes::Flag => Control::Switch,
         _ if matches!(known.name, "mappings" | "lines") => Control::Lines,
-        _ if known.name.starts_with("unit") || known.name == "right_unit" => Control::Line(Some(UNITS)),
+        _ if known.name.starts_with("unit") || matches!(known.name, "right_unit" | "row_unit") => {
+            Control::Line(Some(UNITS))
+        }
         _ => Control::Line(None),
     };
     // The group has the name that the field has elsewhere.
@@ -327,6 +329,7 @@ fn choice_words(one: &'static str) -> &'static str {
         "area" => "Areas",
         "line" => "Lines",
         "bars" => "Bars",
+        HEAT_MAP => "Heat map",
         "auto" => "Names where there are several",
         "value" => "Value",
         "name" => "Name",
@@ -343,6 +346,7 @@ fn placeholder(field: &str) -> &'static str {
         "unit." => "as the others",
         "decimals" | "min" | "max" | "right_min" | "right_max" => "automatic",
         "right_unit" => "as the left",
+        "row_unit" => "of a heat map",
         "warn_at" | "alert_at" | "warn_below" | "alert_below" => "never",
         "no_value" => format::NO_VALUE,
         "mappings" => "0 = [alert] Down\n1 = Up\n2..5 = Busy",

@@ -8,6 +8,8 @@ mod data_dialog;
 mod empty;
 mod freshness;
 mod gauge;
+mod heat;
+mod heat_map;
 mod items;
 mod markdown;
 mod note;
@@ -22,6 +24,7 @@ use leptos::prelude::*;
 
 use crate::app::chunks::{Contents, comes_apart};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
+use crate::app::dynamic::{live, memo};
 use crate::dashboard::{Kind, WidgetId};
 
 pub use data_dialog::DataDialog;
@@ -36,7 +39,13 @@ pub use values::{decimals, living, told_apart};
 pub fn Content(id: WidgetId, kind: Kind, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     match kind {
         Kind::Stat => view! { <stat::Stat signals store/> }.into_any(),
-        Kind::Timeseries => view! { <timeseries::Timeseries id signals store/> }.into_any(),
+        Kind::Timeseries => {
+            let heat = memo(move || signals.shown.with(|widget| widget.is_heat_map()));
+            live(move || match (id.clone(), heat.get()) {
+                (id, true) => Contents::here().show(id, kind, signals, store),
+                (id, false) => view! { <timeseries::Timeseries id signals store/> }.into_any(),
+            })
+        }
         Kind::Note => view! { <note::Note id signals store/> }.into_any(),
         kind => {
             debug_assert!(comes_apart(kind));
@@ -45,13 +54,14 @@ pub fn Content(id: WidgetId, kind: Kind, signals: WidgetSignals, store: Dashboar
     }
 }
 
-/// The content of a widget whose kind comes apart; nothing for any other.
+/// The content of a widget whose kind, or style, comes apart; nothing for any other.
 pub fn apart(id: WidgetId, kind: Kind, signals: WidgetSignals, store: DashboardStore) -> AnyView {
     match kind {
         Kind::Bar => view! { <bar::Bars signals store/> }.into_any(),
         Kind::Gauge => view! { <gauge::Gauges signals store/> }.into_any(),
         Kind::Table => view! { <table::Table signals store/> }.into_any(),
         Kind::Checklist => view! { <checklist::Checklist id signals store/> }.into_any(),
+        Kind::Timeseries => view! { <heat_map::HeatMap id signals store/> }.into_any(),
         _ => ().into_any(),
     }
 }

@@ -145,7 +145,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
             placed: Box::new(placed),
             chosen: Rc::new(move |chosen| time.zoom(chosen)),
         };
-        chart.set_value(Chart::new(&target, &look, &colors, &data, of_time));
+        chart.set_value(Chart::new(&target, &look, &colors, &data, of_time, None));
     });
     effect(move || {
         if !on_screen.get() {

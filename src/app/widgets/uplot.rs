@@ -84,6 +84,8 @@ pub struct Look {
     pub style: Style,
     pub stacked: bool,
     pub dark: bool,
+    /// What stands beside the rows of a heat map, the lowest first; none for any other chart.
+    pub rows: Vec<String>,
 }
 
 impl Look {
@@ -115,7 +117,13 @@ impl Look {
             },
             stacked: widget.value("stacked") == true,
             dark,
+            rows: Vec::new(),
         }
+    }
+
+    /// A chart with rows instead of values, which somebody else draws.
+    pub fn of_rows(rows: Vec<String>, dark: bool) -> Self {
+        Self { rows, dark, series: vec![LineLook::default()], style: Style::Line, ..Self::default() }
     }
 
     /// For each series its place among the bars of one time, and how many stand side by side there; nothing where
@@ -186,6 +194,49 @@ pub struct OfTime {
     pub chosen: Rc<dyn Fn(Option<Window>)>,
 }
 
+/// Where to draw on the canvas of a chart, in its own pixels, and the time that it shows.
+pub struct Paint {
+    pub context: CanvasRenderingContext2d,
+    pub left: f64,
+    pub top: f64,
+    pub width: f64,
+    pub height: f64,
+    window: Window,
+}
+
+impl Paint {
+    /// The place of a time, in Unix seconds.
+    pub fn x(&self, at: f64) -> f64 {
+        let (from, to) = self.window;
+        self.left + (at - from) / (to - from) * self.width
+    }
+
+    fn of(plot: &JsValue) -> Option<Self> {
+        let context: CanvasRenderingContext2d = get(plot, "ctx")?.dyn_into().ok()?;
+        let (area, scale) = (get(plot, "bbox")?, get(&get(plot, "scales")?, "x")?);
+        let edge = |name: &str| get(&area, name)?.as_f64();
+        let at = |name: &str| get(&scale, name)?.as_f64();
+        let (left, top) = (edge("left")?, edge("top")?);
+        let (width, height) = (edge("width")?, edge("height")?);
+        let window = (at("min")?, at("max")?);
+        Some(Self { context, left, top, width, height, window })
+    }
+
+    /// Lets somebody draw within the chart's area.
+    fn within(&self, paint: &dyn Fn(&Self)) {
+        let Self { context, left, top, width, height, .. } = self;
+        context.save();
+        context.begin_path();
+        context.rect(*left, *top, *width, *height);
+        context.clip();
+        paint(self);
+        context.restore();
+    }
+}
+
+/// What draws into a chart after its axes.
+pub type Painter = Box<dyn Fn(&Paint)>;
+
 /// A chart on the page. Dropping it takes it away.
 pub struct Chart {
     plot: UPlot,
@@ -213,6 +264,7 @@ impl Chart {
         colors: &Colors,
         data: &Columns,
         of_time: OfTime,
+        painter: Option<Painter>,
     ) -> Option<Self> {
         let OfTime { window, placed, chosen } = of_time;
         let mut callbacks: Vec<Box<dyn std::any::Any>> = Vec::new();
@@ -221,6 +273,11 @@ impl Chart {
         let draw = Closure::<dyn Fn(JsValue)>::new(move |plot: JsValue| {
             if let Some(place) = place_of(&plot) {
                 placed(place);
+            }
+            if let Some(painter) = &painter
+                && let Some(paint) = Paint::of(&plot)
+            {
+                paint.within(painter);
             }
             for (at, color) in &lines {
                 if let Some(at) = at {

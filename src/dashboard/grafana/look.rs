@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::Kind;
-use super::super::widget::MAX_LINES_CHARS;
+use super::super::widget::{HEAT_MAP, MAX_LINES_CHARS};
 use super::lines::{self, Says};
 use super::mappings;
 use super::overrides;
@@ -18,6 +18,7 @@ impl Draft<'_> {
         match kind {
             "graph" => self.look_of_a_graph(),
             "singlestat" => self.look_of_a_singlestat(),
+            "heatmap" => self.look_of_a_heat_map(),
             _ => self.look_of_now(kind),
         }
     }
@@ -202,6 +203,36 @@ impl Draft<'_> {
         }
         self.lines(lines);
         self.lost.count(left, "override of single series", "overrides of single series");
+    }
+
+    /// Heat maps, of now and of old.
+    fn look_of_a_heat_map(&mut self) {
+        self.set("style", json!(HEAT_MAP));
+        let text = |names: [&str; 2]| {
+            let found = names.into_iter().map(|name| self.text_at(name)).find(|text| !text.is_empty());
+            found.unwrap_or_default()
+        };
+        let of_rows = text(["/options/yAxis/unit", "/yAxis/format"]);
+        let of_cells = text(["/options/cellValues/unit", "/fieldConfig/defaults/unit"]);
+        let calculated = self.is("/options/calculate") || self.text_at("/dataFormat") == "timeseries";
+        if let Unit::Plain(unit) = unit::read(&of_rows)
+            && !of_rows.is_empty()
+        {
+            self.set("row_unit", json!(unit));
+        }
+        if !of_cells.is_empty() {
+            self.unit(&of_cells);
+        }
+        let decimals = self.at("/options/cellValues/decimals").and_then(as_number);
+        self.decimals(decimals);
+        for name in ["min", "max"] {
+            let end = self.at(&format!("/options/color/{name}")).or(self.at(&format!("/color/{name}")));
+            let end = end.and_then(as_number);
+            self.number(name, end);
+        }
+        if calculated {
+            self.lost.say("counting of values into buckets (each series is a row)");
+        }
     }
 
     /// The graphs before time series panels.

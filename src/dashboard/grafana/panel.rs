@@ -141,7 +141,9 @@ fn kind_of(place: &Place<'_>, panel: &Value, kind: &str) -> Option<Kind> {
         "gauge" => Kind::Gauge,
         "bargauge" | "barchart" | "piechart" | "grafana-piechart-panel" => Kind::Bar,
         "table" | "table-old" => Kind::Table,
-        "timeseries" | "graph" | "state-timeline" | "status-history" | "trend" => Kind::Timeseries,
+        "timeseries" | "graph" | "state-timeline" | "status-history" | "trend" | "heatmap" => {
+            Kind::Timeseries
+        }
         _ => return None,
     })
 }

@@ -226,3 +226,19 @@ fn what_is_said_of_a_query_comes_over_where_it_can() {
     );
     assert_eq!(said, [""; 0]);
 }
+
+#[test]
+fn heat_maps_come_over_with_their_units() {
+    let (imported, said) = read(&json!({ "panels": [
+        { "type": "heatmap", "title": "New", "targets": [{ "expr": "sum by (le) (rate(h_bucket[5m]))", "format": "heatmap", "legendFormat": "{{le}}" }],
+          "options": { "calculate": false, "yAxis": { "unit": "s" }, "cellValues": { "unit": "reqps" }, "color": { "scheme": "Oranges", "max": 50 } } },
+        { "type": "heatmap", "title": "Old", "targets": [{ "expr": "h", "legendFormat": "{{le}}" }], "dataFormat": "timeseries",
+          "yAxis": { "format": "bytes" }, "color": { "min": null } },
+    ] }));
+    let new = json!({ "source": "main", "query": "sum by (le) (rate(h_bucket[5m]))", "legend": "{{le}}", "style": "heatmap",
+        "row_unit": "s", "unit": "req/s", "max": 50 });
+    assert_eq!(json!(titled(&imported, "New").options), new);
+    let old = json!({ "source": "main", "query": "h", "legend": "{{le}}", "style": "heatmap", "row_unit": "bytes" });
+    assert_eq!(json!(titled(&imported, "Old").options), old);
+    assert_eq!(said, ["“Old”: Not taken over: counting of values into buckets (each series is a row)."]);
+}

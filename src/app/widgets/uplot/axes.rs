@@ -90,7 +90,10 @@ pub fn of(
     // What stands on zero shows zero.
     let grounded = look.stacked || look.style == Style::Bars;
     let times = Asked::new(|from, to, room| axis::time_ticks(from, to, room, &words::ahead_s), time_labels);
-    let left = Values::new(&look.left, grounded);
+    let left = match look.rows.is_empty() {
+        true => Values::new(&look.left, grounded),
+        false => Values::of_rows(look.rows.clone()),
+    };
     let wide = Closure::<dyn Fn(JsValue, JsValue) -> f64>::new(|_, labels| width_of(&labels));
     let scale = |range: &JsValue| object(&[("range", range.clone())]);
     let size = || [("size", wide.as_ref().clone()), ("space", 34.into())];
@@ -123,6 +126,23 @@ struct Values {
 }
 
 impl Values {
+    /// An axis of rows, each as high as the others, with its label in its middle.
+    fn of_rows(labels: Vec<String>) -> Self {
+        let rows = labels.len() as f64;
+        let range = Closure::new(move |_, _, _| list(&[0.0.into(), rows.into()]));
+        let asked = Asked::new(
+            move |_, _, room| {
+                let step = (rows * room.spacing / room.length.max(1.0)).ceil().max(1.0);
+                Ticks {
+                    step,
+                    at: (0..).map(|n| 0.5 + step * f64::from(n)).take_while(|at| *at < rows).collect(),
+                }
+            },
+            move |ticks| ticks.at.iter().filter_map(|at| labels.get(*at as usize).cloned()).collect(),
+        );
+        Self { range, asked }
+    }
+
     fn new(scale: &Scale, grounded: bool) -> Self {
         let (min, max) = (scale.min, scale.max);
         let range = Closure::new(move |_, least: JsValue, most: JsValue| {
