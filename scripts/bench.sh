@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Measures what the project promises, and prints it with the machine and the command beside it.
-# The server has the first core, the generator the second. LOCKSTEP_BENCH_ONLY picks scenes:
+# The server has the first core, the generator the second. Arguments (make bench ARGS="ingest fanout") or
+# LOCKSTEP_BENCH_ONLY, with commas, pick scenes:
 # edits, saturation, cursors, idle, idle-connections, unread-joins, join, log, resume, ingest, fanout, upstream, list, notes, backup, weight, frames, typing, offline.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 
 only=${LOCKSTEP_BENCH_ONLY:-}
+if [ $# -gt 0 ]; then only=$(IFS=,; printf '%s' "$*"); fi
 wanted() { [ -z "$only" ] || case ",$only," in *",$1,"*) true ;; *) false ;; esac; }
 wanted_on_the_wire() {
   wanted edits || wanted saturation || wanted cursors || wanted idle || wanted idle-connections || wanted unread-joins || wanted join || wanted log || wanted resume ||
@@ -32,7 +34,7 @@ target=$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_direc
 export LOCKSTEP_BENCH_DIR=${LOCKSTEP_BENCH_DIR:-$target/bench}
 mkdir -p "$LOCKSTEP_BENCH_DIR"
 
-printf '\ncommand   make bench%s\n' "${only:+ (LOCKSTEP_BENCH_ONLY=$only)}"
+printf '\ncommand   make bench%s\n' "${only:+ ARGS=\"${only//,/ }\"}"
 printf 'machine   %s, %s cores, %s\n' \
   "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1 || true)" \
   "$(getconf _NPROCESSORS_ONLN)" "$(uname -srm)"

@@ -5,10 +5,12 @@
 //! within one run are what can be compared.
 
 mod backup;
+mod beside;
 mod broadcast;
 mod client;
 mod connections;
 mod figures;
+mod fleet;
 mod list;
 mod load;
 mod notes;
@@ -112,6 +114,7 @@ async fn measure() {
     }
     if wanted("ingest") {
         figures::ingest().await.expect("ingest");
+        beside::ingest().await.expect("ingest beside VictoriaMetrics");
     }
     if wanted("fanout") {
         figures::fanout().await.expect("fan-out");

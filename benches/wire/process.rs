@@ -1,8 +1,10 @@
 //! The measured server as a process of its own: started, pinned, weighed.
 
 use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use std::{env, fs};
 
 /// A running server. It is killed and its data removed when this is dropped.
@@ -72,6 +74,46 @@ impl Process {
         let mut command = pinned(&env::current_exe().expect("this program has a path"));
         command.arg(if batched { "--broadcast-batched" } else { "--broadcast" });
         Self::start(command, None)
+    }
+
+    /// Starts a VictoriaMetrics with an empty directory; `None` where this machine has none.
+    pub fn victoria_metrics() -> Option<Self> {
+        let data_dir = data_dir();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it has an address").to_string();
+        drop(listener);
+        let name = Path::new("victoria-metrics");
+        Command::new(name).arg("--version").output().ok()?;
+        let mut command = pinned(name);
+        command
+            .arg(format!("-httpListenAddr={address}"))
+            .arg(format!("-storageDataPath={}", data_dir.path().display()))
+            .args(["-retentionPeriod=2d", "-loggerLevel=ERROR"])
+            .stdout(Stdio::null());
+        let child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        while TcpStream::connect(&address).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(Self { child, address, data_dir: Some(data_dir) })
+    }
+
+    /// Bytes of the files in which its points are.
+    pub fn bytes(&self) -> u64 {
+        fn of(folder: &Path) -> u64 {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            let bytes = entries.filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                // Dashboards are no points.
+                let is_other = entry.file_name().to_string_lossy().starts_with("lockstep.");
+                Some(match () {
+                    () if metadata.is_dir() => of(&entry.path()),
+                    () if is_other => 0,
+                    () => metadata.len(),
+                })
+            });
+            bytes.sum()
+        }
+        of(self.data())
     }
 
     fn start(mut command: Command, data_dir: Option<tempfile::TempDir>) -> Self {
