@@ -174,7 +174,7 @@ async fn points_of_a_file_without_a_version_are_there_and_a_later_version_is_ref
     let program = Program::start(dir.path(), &[]);
     assert_eq!(program.post("/api/v1/series", json!({"series": "a", "value": 1})).await.0, 200);
     stop(program).await;
-    run(&file, "DROP TABLE _sqlx_migrations; DROP TABLE probe").await;
+    run(&file, "DROP TABLE _sqlx_migrations; DROP TABLE probe; ALTER TABLE batches DROP COLUMN sealed").await;
     let program = Program::start(dir.path(), &[]);
     assert_eq!(points(&program).await, "1");
     assert_eq!(program.post("/api/v1/series", json!({"series": "a", "value": 2})).await.0, 200);

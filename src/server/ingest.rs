@@ -30,8 +30,9 @@ use sha2::{Digest as _, Sha256};
 
 use self::batch::{Batch, Refusals};
 use self::budget::{Budget, Busy, Share};
+use super::data::series::SeriesStore;
 use super::data::series::matching::Match;
-use super::data::series::{Run, SeriesStore};
+use super::data::series::runs::{Named, Runs};
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::peer::PeerAddr;
@@ -187,25 +188,25 @@ impl Ingest {
             // What came packed may need all the room that there is for one beside it.
             share.grow(gathered.len() + most, WAIT).await?;
         }
-        let window = self.0.series.window();
+        let (window, memory) = (self.0.series.window(), self.0.series.memory().clone());
         let work = move |body: &[u8]| {
             let unpacked = match packing {
                 Packing::Plain => None,
                 Packing::Gzip => Some(gunzip(body, most)?),
                 Packing::Snappy => Some(unsnap(body, most)?),
             };
-            let batch = Batch::new(window);
-            read(unpacked.as_deref().unwrap_or(body), batch).map_err(IngestError::Unreadable)
+            let batch = Batch::of(window, memory);
+            let batch = read(unpacked.as_deref().unwrap_or(body), batch).map_err(IngestError::Unreadable)?;
+            Ok::<_, IngestError>(batch.finish())
         };
-        let batch = if gathered.len() < LARGE && !is_packed {
+        let (mut runs, mut refused, texts) = if gathered.len() < LARGE && !is_packed {
             work(&gathered)?
         } else {
             let done = tokio::task::spawn_blocking(move || work(&gathered)).await;
             done.map_err(|error| IngestError::Unreadable(error.to_string()))??
         };
-        let (runs, mut refused, texts) = batch.finish();
         self.0.metrics.ingest_texts.fetch_add(texts, Relaxed);
-        let runs = self.known_or_allowed(runs, peer, &mut refused);
+        self.allow_new(&mut runs, peer, &mut refused);
         let taken = self.0.series.push(runs).await?;
         drop(share);
         for (place, count, why) in taken.refused {
@@ -214,23 +215,19 @@ impl Ingest {
         Ok(Outcome { accepted: taken.points, refused })
     }
 
-    /// The runs of series that are known, or new and not too many for their sender; the others are refused.
-    fn known_or_allowed(&self, runs: Vec<Run>, peer: PeerAddr, refused: &mut Refusals) -> Vec<Run> {
-        let known = self.0.series.memory().knows(runs.iter().map(|run| &run.key));
-        let allow = |is_known| if is_known { Ok(()) } else { self.0.new_series.take(peer) };
-        let allowed = |(run, is_known): (Run, bool)| match allow(is_known) {
-            Ok(()) => Some(run),
-            Err(wait) => {
-                let why = format!(
-                    "the series {:?} is new, and your address makes too many of them; try again in {} s",
-                    run.key.whole(),
-                    wait.as_secs_f64().ceil()
-                );
-                refused.add(run.place, run.points.len() as u64, why);
-                None
-            }
-        };
-        runs.into_iter().zip(known).filter_map(allowed).collect()
+    /// Keeps the series that are known, or new and not too many for their sender; the others are refused.
+    fn allow_new(&self, runs: &mut Runs, peer: PeerAddr, refused: &mut Refusals) {
+        runs.retain(|series| {
+            let Named::Key(key) = &series.named else { return true };
+            let Err(wait) = self.0.new_series.take(peer) else { return true };
+            let why = format!(
+                "the series {:?} is new, and your address makes too many of them; try again in {} s",
+                key.whole(),
+                wait.as_secs_f64().ceil()
+            );
+            refused.add(series.place, series.count() as u64, why);
+            false
+        });
     }
 
     /// How long points are kept, in milliseconds.
@@ -309,7 +306,7 @@ async fn gather(
         }
         // Before it is kept: growing takes up to twice of what is there.
         share.grow(gathered.len() + part.len(), WAIT).await?;
-        gathered.extend(part);
+        gathered.extend_from_slice(&part);
     }
     Ok(Some(gathered))
 }

@@ -22,6 +22,8 @@ use crate::sync::room::{Room, RoomState};
 
 /// Problems that are told of one by one. More are counted.
 const MOST_PROBLEMS: usize = 100;
+/// The version of the tables of series since which batches may be sealed.
+const SEALED_SINCE: i64 = 3;
 /// Rows of SQLite's own check of a file.
 const INTEGRITY: &str = "PRAGMA integrity_check(20)";
 
@@ -185,7 +187,7 @@ async fn check_file(
         report.problem(name, says);
     }
     match name {
-        SERIES => check_series(&mut connection, report, interrupt).await?,
+        SERIES => check_series(&mut connection, tables, report, interrupt).await?,
         _ => check_dashboards(&mut connection, report, interrupt).await?,
     }
     connection.close().await?;
@@ -355,6 +357,7 @@ async fn check_dashboard(
 
 async fn check_series(
     connection: &mut SqliteConnection,
+    tables: i64,
     report: &mut Report,
     interrupt: &Interrupt,
 ) -> Result<(), Stopped> {
@@ -370,26 +373,36 @@ async fn check_series(
         }
     }
     drop(names);
+    // Before that version nothing was sealed.
+    let sealed = if tables < SEALED_SINCE { "0" } else { "sealed" };
+    let next = format!("SELECT n, points, {sealed}, body FROM batches WHERE n > $1 ORDER BY n LIMIT 1");
     let mut last = i64::MIN;
     loop {
         if interrupt.load(Relaxed) {
             return Err(Stopped::Interrupted);
         }
         // Row by row, so that nobody is held up for long.
-        let row = sqlx::query("SELECT n, points, body FROM batches WHERE n > $1 ORDER BY n LIMIT 1")
-            .bind(last)
-            .fetch_optional(&mut *connection)
-            .await?;
+        let row = sqlx::query(&next).bind(last).fetch_optional(&mut *connection).await?;
         let Some(row) = row else { return Ok(()) };
         last = row.try_get(0)?;
-        let (points, body): (i64, &[u8]) = (row.try_get(1)?, row.try_get(2)?);
-        match series::points_of_batch(body) {
-            Some(count) if i64::try_from(count) == Ok(points) => report.points += count,
-            Some(count) => {
+        let (points, is_sealed, body): (i64, bool, &[u8]) =
+            (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        let should = points.unsigned_abs();
+        match series::points_of_batch(body, is_sealed) {
+            (count, true) if count == should => report.points += count,
+            (count, true) => {
                 report.problem(SERIES, format!("batch {last} has {count} points, and should have {points}"));
             }
-            None => {
-                report.problem(SERIES, format!("batch {last} does not read; its {points} points are lost"))
+            (0, false) => {
+                report.problem(SERIES, format!("batch {last} does not read; its {points} points are lost"));
+            }
+            (count, false) => {
+                report.points += count;
+                let lost = should.saturating_sub(count);
+                report.problem(
+                    SERIES,
+                    format!("batch {last} is damaged; {lost} of its {points} points are lost"),
+                );
             }
         }
     }

@@ -7,6 +7,9 @@ pub mod matching;
 pub mod memory;
 pub mod points;
 pub mod retention;
+pub mod runs;
+pub mod sealed;
+pub mod spelling;
 pub mod variables;
 
 mod writer;
@@ -19,11 +22,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::deletion::Deletion;
-use self::key::Key;
 use self::matching::Match;
 use self::memory::Memory;
 use self::points::Point;
 use self::retention::{Retention, Strange, Window};
+pub use self::runs::Run;
+use self::runs::Runs;
 use self::writer::Waiting;
 use crate::server::clock::now_ms;
 use crate::server::limits::Limits;
@@ -56,16 +60,6 @@ impl Bounds {
             kept_ms: hours.saturating_mul(3_600_000),
         }
     }
-}
-
-/// Points of one series out of one request.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Run {
-    pub key: Key,
-    /// In time order, each time once.
-    pub points: Vec<Point>,
-    /// Where in the request the series came first: a line or an item, from 1.
-    pub place: usize,
 }
 
 /// What became of a batch that is on the disk.
@@ -109,9 +103,14 @@ impl Ages {
     }
 }
 
-/// How many points a batch holds, as it stands in the file; `None` where it does not read.
-pub fn points_of_batch(body: &[u8]) -> Option<u64> {
-    writer::read_body(body).map(|runs| runs.iter().map(|(_, points)| points.len() as u64).sum())
+/// How many points a batch holds, as it stands in the file, and whether all of it reads.
+pub fn points_of_batch(body: &[u8], is_sealed: bool) -> (u64, bool) {
+    if is_sealed {
+        let opened = sealed::open(body);
+        return (opened.points(), !opened.damaged);
+    }
+    let points = |runs: &[(memory::Id, Vec<Point>)]| runs.iter().map(|(_, points)| points.len() as u64).sum();
+    writer::read_body(body).map_or((0, false), |runs| (points(&runs), true))
 }
 
 /// All pushed series of one server.
@@ -170,7 +169,7 @@ impl SeriesStore {
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self.last.known() {
             Some(known) => known,
-            None => self.write(Vec::new()).await.map(drop),
+            None => self.write(Runs::default()).await.map(drop),
         }
     }
 
@@ -185,14 +184,15 @@ impl SeriesStore {
     }
 
     /// Takes a batch; when this returns it survives the machine. After an error nothing of it is kept.
-    pub async fn push(&self, runs: Vec<Run>) -> Result<Taken, StoreError> {
+    pub async fn push(&self, runs: impl Into<Runs>) -> Result<Taken, StoreError> {
+        let runs = runs.into();
         if runs.is_empty() {
             return Ok(Taken::default());
         }
         self.write(runs).await
     }
 
-    async fn write(&self, runs: Vec<Run>) -> Result<Taken, StoreError> {
+    async fn write(&self, runs: Runs) -> Result<Taken, StoreError> {
         let inbox = self.inbox()?.pushes;
         let (done, outcome) = oneshot::channel();
         inbox.send(Waiting { runs, done }).await.map_err(|_| StoreError::Closed)?;

@@ -1,16 +1,23 @@
 //! A batch on its way in: points by series, and what of it does not fit, by line.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::server::data::series::Run;
+use rustc_hash::FxHashMap;
+
 use crate::server::data::series::key::Key;
-use crate::server::data::series::memory::in_order;
+use crate::server::data::series::memory::{Id, Memory};
+use crate::server::data::series::points::Point;
 use crate::server::data::series::retention::{Window, long};
+use crate::server::data::series::runs::{Named, Runs};
+use crate::server::data::series::spelling::{Learned, Way};
 
 /// Refusals that are told one by one; the others are counted.
 pub const TOLD: usize = 50;
 /// Bytes of the names of one batch: a few bytes of a request may stand for a name of kilobytes.
 const MAX_NAME_BYTES: usize = 16 * 1024 * 1024;
+/// From the least to the greatest number of series up to which it is noted for each whether it is there: 128 KiB.
+const MOST_RANGE: usize = 1 << 20;
 /// Characters of a reason: the names in it may be as long as a request.
 const REASON: usize = 200;
 
@@ -60,12 +67,19 @@ impl Refusals {
 }
 
 /// Gathers what a request brings.
-#[derive(Debug)]
 pub struct Batch {
     window: Window,
-    runs: Vec<Run>,
-    by_key: HashMap<Key, usize>,
+    /// The series that are known, where it is more than reading.
+    memory: Option<Arc<Memory>>,
+    /// How often series had been removed before anything was read.
+    removals: u64,
+    /// Each with where it came first.
+    series: Vec<(Named, usize)>,
+    by_key: HashMap<Arc<Key>, u32>,
     name_bytes: usize,
+    /// Each with the place of its series.
+    points: Vec<(u32, Point)>,
+    learned: Vec<Learned>,
     pub refused: Refusals,
     /// Fields whose value is a text: a chart has no place for them.
     pub texts: u64,
@@ -73,12 +87,32 @@ pub struct Batch {
 
 impl Batch {
     pub fn new(window: Window) -> Self {
-        let refused = Refusals::default();
-        Self { window, runs: Vec::new(), by_key: HashMap::new(), name_bytes: 0, refused, texts: 0 }
+        Self {
+            window,
+            memory: None,
+            removals: 0,
+            series: Vec::new(),
+            by_key: HashMap::new(),
+            name_bytes: 0,
+            points: Vec::new(),
+            learned: Vec::new(),
+            refused: Refusals::default(),
+            texts: 0,
+        }
+    }
+
+    /// One that finds series by how they are spelled, where somebody has pushed them before.
+    pub fn of(window: Window, memory: Arc<Memory>) -> Self {
+        Self { removals: memory.removals(), memory: Some(memory), ..Self::new(window) }
+    }
+
+    /// The series that are known.
+    pub fn memory(&self) -> Option<Arc<Memory>> {
+        self.memory.clone()
     }
 
     /// The place of a series in this batch. Errors where there is no room for one more.
-    pub fn series(&mut self, key: Key, place: usize) -> Result<usize, String> {
+    pub fn series(&mut self, key: Key, place: usize) -> Result<u32, String> {
         if let Some(index) = self.by_key.get(&key) {
             return Ok(*index);
         }
@@ -86,11 +120,29 @@ impl Batch {
         if self.name_bytes > MAX_NAME_BYTES {
             return Err("there are too many names in one request; send it in parts".to_owned());
         }
-        let index = self.runs.len();
+        let key = Arc::new(key);
+        let index = self.add_series(Named::Key(key.clone()), place);
         self.by_key.insert(key, index);
-        // Filled below, from the map, so that each name is kept once.
-        self.runs.push(Run { key: Key::own("", Vec::new()), points: Vec::new(), place });
         Ok(index)
+    }
+
+    /// The place of a series that is known. Not the same again for the same series.
+    pub fn known(&mut self, id: Id, place: usize) -> u32 {
+        self.add_series(Named::Known(id), place)
+    }
+
+    fn add_series(&mut self, named: Named, place: usize) -> u32 {
+        // A request has less than 2^32 bytes.
+        let index = self.series.len() as u32;
+        self.series.push((named, place));
+        index
+    }
+
+    /// Notes how a series is spelled, for the requests to come.
+    pub fn learn(&mut self, way: Way, head: &[u8], field: &[u8], series: u32) {
+        if self.memory.is_some() {
+            self.learned.push(Learned { way, head: head.into(), field: field.into(), series });
+        }
     }
 
     /// The time of a point that brings none. Errors where this server does not know the time.
@@ -119,24 +171,114 @@ impl Batch {
     }
 
     /// Adds a point; the time was checked.
-    pub fn add(&mut self, series: usize, at: u64, value: f64) {
-        self.runs[series].points.push((at, value));
+    pub fn add(&mut self, series: u32, at: u64, value: f64) {
+        self.points.push((series, (at, value)));
+    }
+
+    /// Makes room for so many points.
+    pub fn reserve(&mut self, points: usize) {
+        self.points.reserve(points);
+    }
+
+    /// How many points were added.
+    pub fn added(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Gives the points from a place on a time.
+    pub fn set_time(&mut self, from: usize, at: u64) {
+        self.points[from..].iter_mut().for_each(|(_, point)| point.0 = at);
+    }
+
+    /// Lets go of the points from a place on.
+    pub fn truncate(&mut self, from: usize) {
+        self.points.truncate(from);
     }
 
     /// Lets go of all points; what was refused stays.
     pub fn clear(&mut self) {
-        self.runs.clear();
-        self.by_key.clear();
+        self.points.clear();
     }
 
     /// The runs in order, what was refused, and how many texts were passed over.
-    pub fn finish(mut self) -> (Vec<Run>, Refusals, u64) {
-        for (key, index) in self.by_key {
-            self.runs[index].key = key;
+    pub fn finish(mut self) -> (Runs, Refusals, u64) {
+        let removals = self.memory.take().map_or(0, |memory| self.find(&memory));
+        let Self { series, points, refused, texts, .. } = self;
+        (Runs::sorted(series, &points, removals), refused, texts)
+    }
+
+    /// Finds the series that are there, once each, and remembers how they were spelled. How often series had been
+    /// removed when the first of them was found.
+    fn find(&mut self, memory: &Memory) -> u64 {
+        let removals = self.removals;
+        let key_of = |named: &Named| match named {
+            Named::Key(key) => Some(key.clone()),
+            Named::Known(_) => None,
+        };
+        let new: Vec<(u32, Arc<Key>)> =
+            (0..).zip(&self.series).filter_map(|(index, (named, _))| Some((index, key_of(named)?))).collect();
+        let found = memory.known(new.iter().map(|(_, key)| &**key));
+        for ((index, _), id) in new.iter().zip(found) {
+            if let Some(id) = id {
+                self.series[*index as usize].0 = Named::Known(id);
+            }
         }
-        self.runs.iter_mut().for_each(in_order);
-        self.runs.retain(|run| !run.points.is_empty());
-        (self.runs, self.refused, self.texts)
+        if self.has_twice() {
+            self.join_twice();
+        }
+        let learned = std::mem::take(&mut self.learned).into_iter().filter_map(|learned| {
+            match self.series.get(learned.series as usize)?.0 {
+                Named::Known(id) => Some((learned, id)),
+                Named::Key(_) => None,
+            }
+        });
+        let learned: Vec<(Learned, Id)> = learned.collect();
+        if !learned.is_empty() {
+            memory.learn(learned, removals);
+        }
+        removals
+    }
+
+    /// The numbers of series that are known, with their places.
+    fn ids(&self) -> impl Iterator<Item = (u32, Id)> {
+        let id = |(index, (named, _)): (u32, &(Named, usize))| match named {
+            Named::Known(id) => Some((index, *id)),
+            Named::Key(_) => None,
+        };
+        (0..).zip(&self.series).filter_map(id)
+    }
+
+    /// True where a series that is known may be there twice.
+    fn has_twice(&self) -> bool {
+        let (least, most) =
+            self.ids().fold((Id::MAX, 0), |(least, most), (_, id)| (least.min(id), most.max(id)));
+        let range = most.saturating_sub(least) as usize;
+        if range > MOST_RANGE {
+            return true;
+        }
+        let mut seen = vec![0_u64; range / 64 + 1];
+        self.ids().any(|(_, id)| {
+            let at = (id - least) as usize;
+            let bit = 1 << (at % 64);
+            let is_twice = seen[at / 64] & bit != 0;
+            seen[at / 64] |= bit;
+            is_twice
+        })
+    }
+
+    /// Gives the points of series that are spelled in two ways to the first.
+    fn join_twice(&mut self) {
+        let mut first: FxHashMap<Id, u32> = FxHashMap::default();
+        let firsts: Vec<(u32, u32)> =
+            self.ids().map(|(index, id)| (index, *first.entry(id).or_insert(index))).collect();
+        let others: FxHashMap<u32, u32> =
+            firsts.into_iter().filter(|(index, first)| index != first).collect();
+        if others.is_empty() {
+            return;
+        }
+        for (series, _) in &mut self.points {
+            *series = others.get(series).copied().unwrap_or(*series);
+        }
     }
 }
 

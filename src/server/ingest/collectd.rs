@@ -96,6 +96,7 @@ mod tests {
              "type":"cpu","type_instance":"idle"}]"#;
         let window = Window::around(1_795_000_000_000, 86_400_000);
         let (runs, refused, _) = read(body, Batch::new(window)).expect("reads").finish();
+        let runs = runs.into_list();
         let points: Vec<_> = runs.iter().map(|run| (run.key.whole(), run.points[0])).collect();
         assert_eq!(
             points,

@@ -4,12 +4,16 @@
 //! called as the measurement alone. A value of true or false is 1 or 0; a text has no place in a chart and
 //! is passed over.
 
+mod value;
+
 use std::collections::HashMap;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memchr3};
 
+use self::value::{plain_number, value};
 use super::batch::Batch;
 use crate::server::data::series::key::Key;
+use crate::server::data::series::spelling::{Fields, Spellings, Way};
 
 /// Units of the times, in one millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,61 +84,84 @@ impl Precision {
     }
 }
 
-/// A series' place in the batch, or why there is none.
-type Place = Result<usize, String>;
+/// Bytes that a point has in lines with many of them; others have more.
+const POINT_BYTES: usize = 16;
 
-/// What is known of the text so far. A collector names the same few hundred series over and over: each is
-/// taken apart once.
-struct Lines<'a> {
-    batch: Batch,
-    precision: Precision,
-    /// By measurement and tags as they stand there.
-    heads: HashMap<&'a [u8], usize>,
-    /// The name and tags of each head.
-    read: Vec<Result<(String, Tags), String>>,
-    /// By head and field as it stands there.
-    series: HashMap<(usize, &'a [u8]), Place>,
-}
+/// A series' place in the batch, or why there is none.
+type Place = Result<u32, String>;
 
 type Tags = Vec<(String, String)>;
 
+/// A measurement with tags, as it stands there. A collector names the same few hundred series over and over: each is
+/// taken apart once, and not at all where an earlier request had it.
+struct Head<'a, 'k> {
+    text: &'a [u8],
+    /// Its fields that are known.
+    known: Option<&'k Fields>,
+    /// Where their places begin.
+    places: usize,
+    /// The name and tags.
+    read: Option<Result<(String, Tags), String>>,
+}
+
+/// What is known of the text so far.
+struct Lines<'a, 'k> {
+    batch: Batch,
+    precision: Precision,
+    spellings: Option<&'k Spellings>,
+    /// By measurement and tags as they stand there.
+    by_text: HashMap<&'a [u8], usize>,
+    heads: Vec<Head<'a, 'k>>,
+    /// The places in the batch of fields that are known.
+    places: Vec<Option<u32>>,
+    /// Of what is not known, by head and field as it stands there.
+    series: HashMap<(usize, &'a [u8]), Place>,
+}
+
 /// Reads all lines into the batch.
-pub fn read(body: &[u8], precision: Precision, batch: Batch) -> Batch {
-    let mut lines =
-        Lines { batch, precision, heads: HashMap::new(), read: Vec::new(), series: HashMap::new() };
+pub fn read(body: &[u8], precision: Precision, mut batch: Batch) -> Batch {
+    batch.reserve(body.len() / POINT_BYTES);
+    let memory = batch.memory();
+    let spellings = memory.as_ref().and_then(|memory| memory.spellings());
+    let mut lines = Lines {
+        batch,
+        precision,
+        spellings: spellings.as_deref(),
+        by_text: HashMap::new(),
+        heads: Vec::new(),
+        places: Vec::new(),
+        series: HashMap::new(),
+    };
     let (mut rest, mut number) = (body, 1);
-    // Values of one line, until its time is known.
-    let mut values: Vec<(usize, f64)> = Vec::new();
     while !rest.is_empty() {
         let skip = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
         let line = &rest[skip..];
         let end = match line.first() {
             None | Some(b'\n' | b'#') => memchr(b'\n', line).unwrap_or(line.len()),
             Some(_) => {
-                values.clear();
-                let (end, read) = lines.line(line, number, &mut values);
+                let before = lines.batch.added();
+                let (end, read) = lines.line(line, number);
                 if let Err(why) = read {
+                    lines.batch.truncate(before);
                     lines.batch.refused.add(number, 1, why);
                 }
                 end
             }
         };
         // A text may go over several lines.
-        number += 1 + memchr::memchr_iter(b'\n', &line[..end]).count();
+        number += 1 + memchr_iter(b'\n', &line[..end]).count();
         rest = line.get(end + 1..).unwrap_or_default();
     }
     lines.batch
 }
 
-impl<'a> Lines<'a> {
+impl<'a> Lines<'a, '_> {
     /// Reads the line that the text begins with; where it ends, and what is wrong with it.
-    fn line(
-        &mut self,
-        text: &'a [u8],
-        number: usize,
-        values: &mut Vec<(usize, f64)>,
-    ) -> (usize, Result<(), String>) {
-        let head_end = end_of(text, b" ");
+    fn line(&mut self, text: &'a [u8], number: usize) -> (usize, Result<(), String>) {
+        let head_end = match memchr3(b' ', b'\\', b'\n', text) {
+            Some(at) if text[at] == b' ' => at,
+            _ => end_of(text, b" "),
+        };
         let whole_line = || memchr(b'\n', text).unwrap_or(text.len());
         if text.get(head_end) != Some(&b' ') {
             return (whole_line(), Err(format!("{}: there are no fields", shown(text))));
@@ -144,35 +171,41 @@ impl<'a> Lines<'a> {
         while text.get(at) == Some(&b' ') {
             at += 1;
         }
-        let mut texts = 0;
+        let before = self.batch.added();
+        let (mut texts, mut next) = (0, 0);
         loop {
-            let name_end = at + end_of(&text[at..], b"= ,");
+            // Most often it is the one that is next.
+            let known = self.heads[head].known.and_then(|known| known.name(next));
+            let known = known.filter(|name| text[at..].starts_with(name)).map(<[u8]>::len);
+            let known = known.filter(|long| text.get(at + long) == Some(&b'='));
+            let name_end = at + known.unwrap_or_else(|| end_of(&text[at..], b"= ,"));
             if text.get(name_end) != Some(&b'=') || name_end == at {
                 let line = whole_line().max(at.min(text.len()));
                 return (line, Err(format!("{}: a field is written name=value", shown(&text[..line]))));
             }
             let field = &text[at..name_end];
             let begin = name_end + 1;
-            let end = if text.get(begin) == Some(&b'"') {
-                match end_of_text(&text[begin + 1..]) {
-                    Some(long) => begin + 1 + long,
-                    None => return (whole_line(), Err("a text has no closing quote".to_owned())),
+            let (end, value) = match plain_number(&text[begin..]) {
+                Some((long, number)) => (begin + long, Ok(Some(number))),
+                None => {
+                    let Some(end) = end_of_value(text, begin) else {
+                        return (whole_line(), Err("a text has no closing quote".to_owned()));
+                    };
+                    (end, value(&text[begin..end]))
                 }
-            } else {
-                begin
-                    + text[begin..]
-                        .iter()
-                        .take_while(|byte| !matches!(byte, b',' | b' ' | b'\n' | b'\r'))
-                        .count()
             };
-            match value(&text[begin..end]) {
-                Ok(Some(value)) => match self.place(head, field, number) {
-                    Ok(place) => values.push((*place, value)),
-                    Err(why) => {
-                        let why = why.clone();
-                        return (end + rest_of_line(&text[end..]), Err(why));
+            match value {
+                Ok(Some(value)) => {
+                    let place = match known.and_then(|_| self.known(head, next, number)) {
+                        Some(place) => Ok(place),
+                        None => self.place(head, &mut next, field, number),
+                    };
+                    match place {
+                        Ok(place) => self.batch.add(place, 0, value),
+                        Err(why) => return (end + rest_of_line(&text[end..]), Err(why)),
                     }
-                },
+                    next += 1;
+                }
                 Ok(None) => texts += 1,
                 Err(why) => {
                     let name = String::from_utf8_lossy(field).into_owned();
@@ -194,7 +227,7 @@ impl<'a> Lines<'a> {
         };
         match at {
             Ok(at) => {
-                values.iter().for_each(|(series, value)| self.batch.add(*series, at, *value));
+                self.batch.set_time(before, at);
                 self.batch.texts += texts;
                 (end, Ok(()))
             }
@@ -203,20 +236,52 @@ impl<'a> Lines<'a> {
     }
 
     fn head(&mut self, text: &'a [u8]) -> usize {
-        *self.heads.entry(text).or_insert_with(|| {
-            self.read.push(read_head(text));
-            self.read.len() - 1
+        *self.by_text.entry(text).or_insert_with(|| {
+            let known = self.spellings.and_then(|spellings| spellings.fields(Way::Line, text));
+            let places = self.places.len();
+            self.places.resize(places + known.map_or(0, Fields::count), None);
+            self.heads.push(Head { text, known, places, read: None });
+            self.heads.len() - 1
         })
     }
 
-    fn place(&mut self, head: usize, field: &'a [u8], number: usize) -> &Place {
-        self.series.entry((head, field)).or_insert_with(|| {
-            let (measurement, tags) = self.read[head].as_ref().map_err(Clone::clone)?;
-            let field = unescaped(field)?;
-            let name = if field == "value" { measurement.clone() } else { format!("{measurement}.{field}") };
-            self.batch.series(Key::new(&name, tags.clone())?, number)
-        })
+    /// The place of a field that is known; `None` where it is not.
+    fn known(&mut self, head: usize, field: usize, number: usize) -> Option<u32> {
+        let Head { known, places, .. } = &self.heads[head];
+        let place = self.places.get_mut(places + field)?;
+        let known = (*known)?;
+        Some(*place.get_or_insert_with(|| self.batch.known(known.series(field), number)))
     }
+
+    /// The place of a field that is not the one that is next, which is the one behind it from then on.
+    fn place(&mut self, head: usize, next: &mut usize, field: &'a [u8], number: usize) -> Place {
+        if let Some(found) = self.heads[head].known.and_then(|known| known.find(field)) {
+            *next = found;
+            if let Some(place) = self.known(head, found, number) {
+                return Ok(place);
+            }
+        }
+        let Head { text, read, .. } = &mut self.heads[head];
+        let place = self.series.entry((head, field)).or_insert_with(|| {
+            let (measurement, tags) =
+                read.get_or_insert_with(|| read_head(text)).as_ref().map_err(Clone::clone)?;
+            let name = unescaped(field)?;
+            let name = if name == "value" { measurement.clone() } else { format!("{measurement}.{name}") };
+            let place = self.batch.series(Key::new(&name, tags.clone())?, number)?;
+            self.batch.learn(Way::Line, text, field, place);
+            Ok(place)
+        });
+        place.clone()
+    }
+}
+
+/// Where a value ends; `None` for a text without a closing quote.
+fn end_of_value(text: &[u8], begin: usize) -> Option<usize> {
+    if text.get(begin) == Some(&b'"') {
+        return Some(begin + 1 + end_of_text(&text[begin + 1..])?);
+    }
+    let ends = |byte: &u8| matches!(byte, b',' | b' ' | b'\n' | b'\r');
+    Some(begin + text[begin..].iter().position(ends).unwrap_or(text.len() - begin))
 }
 
 /// The measurement and the tags.
@@ -244,47 +309,6 @@ fn read_head(text: &[u8]) -> Result<(String, Tags), String> {
         tags.push((unescaped(&pair[..middle])?, unescaped(value)?));
     }
     Ok((name, tags))
-}
-
-/// A value as a number; `None` for a text.
-fn value(text: &[u8]) -> Result<Option<f64>, String> {
-    let number = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
-    let whole = |digits: &[u8]| {
-        let fits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        if fits { number(digits) } else { None }
-    };
-    let read = match text {
-        [b'"', ..] => return Ok(None),
-        [b't' | b'T'] | b"true" | b"True" | b"TRUE" => Some(1.0),
-        [b'f' | b'F'] | b"false" | b"False" | b"FALSE" => Some(0.0),
-        [b'-', digits @ .., b'i'] => whole(digits).map(|number| -number),
-        [digits @ .., b'i' | b'u'] => whole(digits),
-        [b'0'..=b'9' | b'-' | b'+' | b'.', ..] => number(text),
-        other => {
-            let name = String::from_utf8_lossy(other).to_ascii_lowercase();
-            let known = ["nan", "inf", "infinity"].contains(&name.as_str());
-            return Err(if known { NOT_FINITE.to_owned() } else { not_a_value(text) });
-        }
-    };
-    match read {
-        Some(number) if number.is_finite() => Ok(Some(number)),
-        Some(_) => Err(NOT_FINITE.to_owned()),
-        None => {
-            let tail = String::from_utf8_lossy(text).to_ascii_lowercase();
-            Err(if tail.ends_with("inf") || tail.ends_with("nan") {
-                NOT_FINITE.to_owned()
-            } else {
-                not_a_value(text)
-            })
-        }
-    }
-}
-
-/// What is said of NaN and the infinities.
-pub const NOT_FINITE: &str = "only finite numbers are kept";
-
-fn not_a_value(text: &[u8]) -> String {
-    format!("{} is not a value", shown(text))
 }
 
 /// Where one of the bytes stands without a backslash before it, or the line ends: a backslash at its end
@@ -345,8 +369,15 @@ fn shown(text: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::server::data::series::Bounds;
+    use crate::server::data::series::memory::{Id, Memory};
+    use crate::server::data::series::points::Point;
     use crate::server::data::series::retention::Window;
+    use crate::server::data::series::runs::Named;
     use proptest::prelude::*;
 
     const NOW: u64 = 1_795_000_000_000;
@@ -359,7 +390,7 @@ mod tests {
     fn taken(text: &str) -> (Vec<String>, Vec<usize>) {
         let (runs, refused, _) = lines(text, Precision::Milliseconds).finish();
         let mut points: Vec<String> = Vec::new();
-        for run in runs {
+        for run in runs.into_list() {
             points.extend(run.points.iter().map(|(at, value)| format!("{} {at} {value}", run.key.whole())));
         }
         (points, refused.told().iter().map(|(line, _)| *line).collect())
@@ -446,31 +477,61 @@ mod tests {
             (Precision::Milliseconds, "1794999999999"),
         ] {
             let (runs, ..) = lines(&format!("a value=1 {time}"), precision).finish();
-            assert_eq!(runs[0].points, [(1_794_999_999_999, 1.0)], "{precision:?}");
+            assert_eq!(runs.into_list()[0].points, [(1_794_999_999_999, 1.0)], "{precision:?}");
         }
         let (runs, ..) = lines("a value=1 1795000000", Precision::Seconds).finish();
-        assert_eq!(runs[0].points, [(NOW, 1.0)]);
+        assert_eq!(runs.into_list()[0].points, [(NOW, 1.0)]);
         assert_eq!(Precision::read(Some("m")), None);
         for (precision, time) in [("m", "29916666"), ("h", "498611"), ("n", "1794999999999999999")] {
             let precision = Precision::read_v1(Some(precision)).expect("known");
             let window = Window::around(NOW, 86_400_000);
             let (runs, ..) =
                 read(format!("a value=1 {time}").as_bytes(), precision, Batch::new(window)).finish();
-            assert!(NOW - runs[0].points[0].0 < 3_600_000, "{precision:?}");
+            assert!(NOW - runs.into_list()[0].points[0].0 < 3_600_000, "{precision:?}");
         }
         for time in ["1795000000", "1795000000000", "1795000000000000", "1795000000000000000"] {
             let auto = Precision::read_v3(None).expect("known");
             let (runs, ..) = lines(&format!("a value=1 {time}"), auto).finish();
-            assert_eq!(runs[0].points, [(NOW, 1.0)], "{time}");
+            assert_eq!(runs.into_list()[0].points, [(NOW, 1.0)], "{time}");
         }
         assert_eq!(Precision::read(None), Some(Precision::Nanoseconds));
+    }
+
+    #[test]
+    fn what_is_known_by_its_spelling_is_read_as_what_is_new() {
+        let bounds = Bounds { series: 100, points_per_series: 100, points: 10_000, kept_ms: 86_400_000 };
+        let memory = Arc::new(Memory::new(bounds));
+        let window = Window::around(NOW, 86_400_000);
+        let text = "cpu,host=a,core=0 idle=1.5,us\\=er=2i,on=t,name=\"x\",off=false 1795000000001\n\
+                    cpu,core=0,host=a idle=7,value=9 1795000000001\n\
+                    cpu,host=a,core=0 off=1,idle=12345678901234567890,new=3,idle=2 1795000000002\n\
+                    cpu,host=a,core=0 idle=1,off=x 1795000000003\ncpu,host=a,core=0 idle= 1795000000003";
+        let mut before = None;
+        for round in 0..3 {
+            let batch = read(text.as_bytes(), Precision::Milliseconds, Batch::of(window, memory.clone()));
+            let (runs, refused, texts) = batch.finish();
+            assert_eq!((refused.count(), texts), (2, 1), "{}", refused.words("line"));
+            let ids = memory.ids(&runs);
+            assert_eq!(runs.iter().all(|(series, _)| matches!(series.named, Named::Known(_))), round > 0);
+            let points: BTreeMap<Id, Vec<Point>> = runs
+                .iter()
+                .zip(ids)
+                .map(|((_, points), id)| (id.expect("there is room"), points.to_vec()))
+                .collect();
+            assert_eq!(points.len(), runs.series().len(), "each series once");
+            if let Some(before) = before.replace(points.clone()) {
+                assert_eq!(points, before);
+            }
+        }
+        let idle = before.expect("read").into_values().next().expect("the first");
+        assert_eq!(idle, [(1_795_000_000_001, 7.0), (1_795_000_000_002, 2.0)], "the later spelling counts");
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(body in prop::collection::vec(prop::sample::select(b"a1=,\\ \"\n.ieE-+#t\xff".to_vec()), 0..80)) {
             let (runs, refused, _) = read(&body, Precision::Seconds, Batch::new(Window::around(NOW, u64::MAX))).finish();
-            prop_assert!(runs.len() + refused.told().len() <= body.len());
+            prop_assert!(runs.series().len() + refused.told().len() <= body.len());
         }
     }
 }

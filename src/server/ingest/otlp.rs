@@ -19,6 +19,8 @@ use super::protobuf::Message;
 use super::remote_write::{finite, without_controls};
 use super::{Ingest, IngestError, Outcome};
 use crate::server::data::series::key::{Key, MAX_TAGS};
+use crate::server::data::series::memory::Id;
+use crate::server::data::series::spelling::Way;
 
 /// Buckets of a histogram: each is a series of its own, and SDKs make 16.
 const MAX_BUCKETS: usize = 200;
@@ -144,9 +146,33 @@ struct Points {
 impl Points {
     /// Adds a data point; what does not fit is noted.
     fn add(&mut self, metric: &str, kind: Kind, resource: &[(String, String)], point: DataPoint) {
+        self.add_spelled(metric, kind, resource, point, None);
+    }
+
+    /// The same of a number, whose series has this spelling.
+    fn add_spelled(
+        &mut self,
+        metric: &str,
+        kind: Kind,
+        resource: &[(String, String)],
+        point: DataPoint,
+        spelled: Option<&[u8]>,
+    ) {
         self.place += 1;
-        if let Err(why) = self.try_add(metric, kind, resource, point) {
+        if let Err(why) = self.try_add(metric, kind, resource, point, spelled) {
             self.batch.refused.add(self.place, 1, why);
+        }
+    }
+
+    /// Adds a number of a series that is known.
+    fn add_known(&mut self, id: Id, time_ns: u64, value: f64) {
+        self.place += 1;
+        match time(&self.batch, time_ns) {
+            Ok(at) => {
+                let series = self.batch.known(id, self.place);
+                self.batch.add(series, at, finite(value));
+            }
+            Err(why) => self.batch.refused.add(self.place, 1, why),
         }
     }
 
@@ -156,13 +182,10 @@ impl Points {
         kind: Kind,
         resource: &[(String, String)],
         point: DataPoint,
+        spelled: Option<&[u8]>,
     ) -> Result<(), String> {
         let Self { batch, place } = self;
-        let at = if point.time_ns == 0 {
-            batch.now()?
-        } else {
-            batch.check_time(i64::try_from(point.time_ns / 1_000_000).unwrap_or(i64::MAX))?
-        };
+        let at = time(batch, point.time_ns)?;
         let mut tags = point.attributes;
         for (tag, value) in resource {
             if !tags.iter().any(|(known, _)| known == tag) {
@@ -175,11 +198,15 @@ impl Points {
             tags.extend(extra.map(|(tag, value)| (tag.to_owned(), value)));
             let series = batch.series(Key::new(&format!("{metric}{suffix}"), tags)?, *place)?;
             batch.add(series, at, if is_gap { f64::NAN } else { finite(value) });
-            Ok::<(), String>(())
+            Ok::<u32, String>(series)
         };
         if kind == Kind::Number {
             let number = point.number.or(is_gap.then_some(f64::NAN));
-            return put("", None, number.ok_or("the point has no value")?);
+            let series = put("", None, number.ok_or("the point has no value")?)?;
+            if let Some(spelled) = spelled {
+                batch.learn(Way::Otlp, spelled, b"", series);
+            }
+            return Ok(());
         }
         put("_count", None, point.count as f64)?;
         if let Some(sum) = point.sum {
@@ -208,6 +235,14 @@ impl Points {
         }
         Ok(())
     }
+}
+
+/// The time of a point in milliseconds; now where it brings none.
+fn time(batch: &Batch, time_ns: u64) -> Result<u64, String> {
+    if time_ns == 0 {
+        return batch.now();
+    }
+    batch.check_time(i64::try_from(time_ns / 1_000_000).unwrap_or(i64::MAX))
 }
 
 /// What of a resource's attributes goes to its series.
@@ -247,7 +282,7 @@ mod tests {
         let (runs, refused, _) = points.batch.finish();
         assert!(refused.is_empty(), "{refused:?}");
         let one = |run: &crate::server::data::series::Run| format!("{} {}", run.key.whole(), run.points[0].1);
-        runs.iter().map(one).collect()
+        runs.into_list().iter().map(one).collect()
     }
 
     #[test]

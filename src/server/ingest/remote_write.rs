@@ -16,6 +16,7 @@ use super::json::with_headers;
 use super::protobuf::{Fields, MALFORMED, Value};
 use super::{Ingest, IngestError};
 use crate::server::data::series::key::{Key, MAX_TAGS, NAME_LABEL};
+use crate::server::data::series::spelling::Way;
 
 /// Texts of one request of 2.0: many times what a sender has in it.
 const MAX_SYMBOLS: usize = 500_000;
@@ -88,11 +89,33 @@ fn failed(error: &IngestError) -> Response {
 }
 
 fn read_v1(body: &[u8], mut batch: Batch, written: &Written) -> Result<Batch, String> {
+    let memory = batch.memory();
+    let spellings = memory.as_ref().and_then(|memory| memory.spellings());
     let mut place = 0;
     for field in Fields(body) {
         let (1, series) = field? else { continue };
         place += 1;
-        let mut labels = Labels::default();
+        let (spelled, rest) = spelled(series);
+        // Labels that are not together, and histograms, are read with more care.
+        let is_plain = rest.flatten().all(|(number, _)| number != 1 && number != 4);
+        if is_plain
+            && let Some(id) = spellings.as_ref().and_then(|known| known.series(Way::RemoteWrite, spelled))
+        {
+            let of = batch.known(id, place);
+            for field in rest {
+                let (2, message) = field? else { continue };
+                let (value, at) = sample(message)?;
+                match batch.check_time(at) {
+                    Ok(at) => {
+                        batch.add(of, at, value);
+                        written.samples.fetch_add(1, Relaxed);
+                    }
+                    Err(why) => batch.refused.add(place, 1, why),
+                }
+            }
+            continue;
+        }
+        let mut labels = Labels { spelled, ..Labels::default() };
         for field in series.fields() {
             let (1, label) = field? else { continue };
             let (mut name, mut value) = ("", "");
@@ -107,7 +130,20 @@ fn read_v1(body: &[u8], mut batch: Batch, written: &Written) -> Result<Batch, St
         }
         Series { labels, place, samples: 2, histograms: 4 }.read(series, &mut batch, written)?;
     }
+    drop(spellings);
     Ok(batch)
+}
+
+/// The bytes of the labels that a series begins with, and what is behind them.
+fn spelled(series: Value<'_>) -> (&[u8], Fields<'_>) {
+    let Value::Bytes(bytes) = series else { return (&[], Fields(&[])) };
+    let mut fields = Fields(bytes);
+    loop {
+        let before = fields;
+        if !matches!(fields.next(), Some(Ok((1, _)))) {
+            return (&bytes[..bytes.len() - before.0.len()], before);
+        }
+    }
 }
 
 fn read_v2(body: &[u8], mut batch: Batch, written: &Written) -> Result<Batch, String> {
@@ -146,6 +182,8 @@ fn read_v2(body: &[u8], mut batch: Batch, written: &Written) -> Result<Batch, St
 
 #[derive(Default)]
 struct Labels<'a> {
+    /// Their bytes, where they are the same each time.
+    spelled: &'a [u8],
     name: &'a str,
     tags: Vec<(String, String)>,
 }
@@ -185,10 +223,14 @@ impl Series<'_> {
             } else {
                 Key::new(labels.name, std::mem::take(&mut labels.tags))?
             };
-            batch.series(key, place)
+            let series = batch.series(key, place)?;
+            if !has_histograms && !labels.spelled.is_empty() {
+                batch.learn(Way::RemoteWrite, labels.spelled, b"", series);
+            }
+            Ok::<u32, String>(series)
         };
         let mut values = None;
-        let mut counts_and_sums: Option<Result<(usize, usize), String>> = None;
+        let mut counts_and_sums: Option<Result<(u32, u32), String>> = None;
         for field in series.fields() {
             let (number, message) = field?;
             let read = if number == samples {

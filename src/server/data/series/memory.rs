@@ -1,16 +1,19 @@
 //! The series in memory: which there are, and their points.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use rustc_hash::FxHashMap;
 use tokio::sync::watch;
 
+use super::Bounds;
 use super::key::{Key, NAME_LABEL, Selector};
 use super::matching::Match;
 use super::points::{Point, Points, View};
 use super::retention::AHEAD_MS;
-use super::{Bounds, Run};
+use super::runs::{Named, Runs};
+use super::spelling::{Learned, Shared, Spellings};
 
 /// A series' number in the file.
 pub type Id = u32;
@@ -29,6 +32,9 @@ pub struct Memory {
     pub early: AtomicU64,
     points: AtomicUsize,
     pushed: AtomicUsize,
+    spellings: Shared,
+    /// How often series were removed.
+    removals: AtomicU64,
 }
 
 #[derive(Default)]
@@ -36,8 +42,14 @@ struct Kept {
     by_key: HashMap<Arc<Key>, Id>,
     /// By name and then by whole name, which is the order in which they are shown.
     by_name: BTreeMap<String, BTreeMap<String, Id>>,
-    all: BTreeMap<Id, Series>,
+    all: FxHashMap<Id, Series>,
     next: Id,
+    /// Pushed series whose names the file has not.
+    unstored: HashSet<Id>,
+    /// Names of those removed since the last sweep, and before that: requests that were read meanwhile know their
+    /// numbers alone.
+    removed: HashMap<Id, Arc<Key>>,
+    removed_before: HashMap<Id, Arc<Key>>,
 }
 
 struct Series {
@@ -45,8 +57,6 @@ struct Series {
     points: Points,
     /// How often points came that were not later than all before.
     late: u64,
-    /// False until the file has its name, and for ever where it is not for the file.
-    stored: bool,
     /// This server's own: not for the file, and not counted.
     own: bool,
 }
@@ -80,6 +90,8 @@ impl Memory {
             early: AtomicU64::new(0),
             points: AtomicUsize::new(0),
             pushed: AtomicUsize::new(0),
+            spellings: Shared::default(),
+            removals: AtomicU64::new(0),
         }
     }
 
@@ -96,7 +108,7 @@ impl Memory {
     pub fn record<'a>(&self, at: u64, values: impl IntoIterator<Item = (&'a str, Option<f64>)>) {
         let mut kept = self.write();
         for (name, value) in values {
-            let id = kept.id_of(Key::own(name, Vec::new()), true);
+            let id = kept.id_of(Arc::new(Key::own(name, Vec::new())), true);
             let series = kept.all.get_mut(&id).expect("it was just found or made");
             if series.points.last().is_some_and(|(last, _)| last > at.saturating_add(AHEAD_MS)) {
                 // The clock was far ahead and is set back: what it stamped would stand in the way for as long.
@@ -115,9 +127,25 @@ impl Memory {
     }
 
     /// A number for each series, made where there is room. `None` for one that is one too many.
-    pub(super) fn ids(&self, keys: impl IntoIterator<Item = Key>) -> Vec<Option<Id>> {
+    pub fn ids(&self, runs: &Runs) -> Vec<Option<Id>> {
+        let kept = self.read();
+        let are_all_there = runs.removals() == self.removals();
+        let known = |named: &Named| match named {
+            Named::Known(id) => Some(*id).filter(|id| are_all_there || kept.all.contains_key(id)),
+            Named::Key(key) => kept.by_key.get(key).copied(),
+        };
+        let all: Option<Vec<_>> = runs.series().iter().map(|one| known(&one.named).map(Some)).collect();
+        drop(kept);
+        if let Some(all) = all {
+            return all;
+        }
         let mut kept = self.write();
-        let mut id = |key: Key| {
+        let mut id = |named: &Named| {
+            let key = match named {
+                Named::Known(id) if kept.all.contains_key(id) => return Some(*id),
+                Named::Known(id) => kept.removed.get(id).or_else(|| kept.removed_before.get(id)).cloned()?,
+                Named::Key(key) => key.clone(),
+            };
             if let Some(id) = kept.by_key.get(&key) {
                 return Some(*id);
             }
@@ -126,23 +154,36 @@ impl Memory {
                 kept.id_of(key, false)
             })
         };
-        keys.into_iter().map(&mut id).collect()
+        runs.series().iter().map(|one| id(&one.named)).collect()
     }
 
-    /// Of each series, whether it is there already.
-    pub fn knows<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Vec<bool> {
+    /// The numbers of those series that are there already.
+    pub fn known<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Vec<Option<Id>> {
         let kept = self.read();
-        keys.into_iter().map(|key| kept.by_key.contains_key(key)).collect()
+        keys.into_iter().map(|key| kept.by_key.get(key).copied()).collect()
+    }
+
+    /// How often series were removed: what was known before may be gone.
+    pub fn removals(&self) -> u64 {
+        self.removals.load(Relaxed)
+    }
+
+    /// How requests spell series that are there.
+    pub fn spellings(&self) -> Option<RwLockReadGuard<'_, Spellings>> {
+        self.spellings.read(self.removals())
+    }
+
+    /// Remembers spellings of series, whose numbers were found when series had been removed so often.
+    pub fn learn(&self, learned: impl IntoIterator<Item = (Learned, Id)>, removals: u64) {
+        self.spellings.learn(learned, removals);
     }
 
     /// Puts a series back that the file knows by a number.
     pub(super) fn restore(&self, id: Id, key: Key) {
         let mut kept = self.write();
         self.pushed.fetch_add(1, Relaxed);
-        kept.insert(id, key, false);
-        if let Some(series) = kept.all.get_mut(&id) {
-            series.stored = true;
-        }
+        kept.insert(id, Arc::new(key), false);
+        kept.unstored.remove(&id);
     }
 
     /// The next number is later than this one.
@@ -154,13 +195,11 @@ impl Memory {
     /// Those of the series whose names the file has not.
     pub(super) fn not_stored(&self, ids: impl IntoIterator<Item = Id>) -> Vec<(Id, Arc<Key>)> {
         let kept = self.read();
-        let mut new: BTreeMap<Id, Arc<Key>> = BTreeMap::new();
-        for id in ids {
-            if let Some(series) = kept.all.get(&id).filter(|series| !series.stored) {
-                new.insert(id, series.key.clone());
-            }
+        if kept.unstored.is_empty() {
+            return Vec::new();
         }
-        new.into_iter().collect()
+        let new: BTreeSet<Id> = ids.into_iter().filter(|id| kept.unstored.contains(id)).collect();
+        new.into_iter().filter_map(|id| Some((id, kept.all.get(&id)?.key.clone()))).collect()
     }
 
     /// Takes points that are on the disk, and the names that are with them.
@@ -171,25 +210,27 @@ impl Memory {
     ) {
         let mut kept = self.write();
         for id in names {
-            if let Some(series) = kept.all.get_mut(&id) {
-                series.stored = true;
-            }
+            kept.unstored.remove(&id);
         }
+        let most = self.bounds.points_per_series.saturating_add(2 * super::points::BLOCK);
+        let (mut newest, mut more, mut fewer) = (0, 0, 0);
         for (id, points) in runs {
             let Some(series) = kept.all.get_mut(&id) else { continue };
             let before = series.points.count();
-            self.newest.fetch_max(points.last().map_or(0, |(at, _)| *at), Relaxed);
+            newest = points.last().map_or(newest, |(at, _)| newest.max(*at));
             if series.points.extend(points) {
                 series.late += 1;
             }
-            self.points.fetch_add(series.points.count() - before, Relaxed);
-            if series.points.count() >= self.bounds.points_per_series.saturating_add(2 * super::points::BLOCK)
-            {
-                let before = series.points.count();
+            let now = series.points.count();
+            more += now - before;
+            if now >= most {
                 series.points.trim(0, self.bounds.points_per_series);
-                self.points.fetch_sub(before - series.points.count(), Relaxed);
+                fewer += now - series.points.count();
             }
         }
+        self.newest.fetch_max(newest, Relaxed);
+        self.points.fetch_add(more, Relaxed);
+        self.points.fetch_sub(fewer, Relaxed);
         if self.points.load(Relaxed) > self.bounds.points {
             self.shed(&mut kept);
         }
@@ -216,6 +257,7 @@ impl Memory {
     /// Lets go of points from before a time, and of series that have nothing left. The numbers of those.
     pub(super) fn sweep(&self, before: u64) -> Vec<Id> {
         let mut kept = self.write();
+        kept.removed_before = std::mem::take(&mut kept.removed);
         let mut gone = Vec::new();
         for (id, series) in &mut kept.all {
             let count = series.points.count();
@@ -227,6 +269,9 @@ impl Memory {
         }
         for id in &gone {
             kept.remove(*id);
+        }
+        if !gone.is_empty() {
+            self.removals.fetch_add(1, Relaxed);
         }
         self.pushed.store(kept.all.values().filter(|series| !series.own).count(), Relaxed);
         gone
@@ -247,6 +292,7 @@ impl Memory {
             self.points.fetch_sub(points, Relaxed);
             kept.remove(*id);
         }
+        self.removals.fetch_add(1, Relaxed);
         self.pushed.store(kept.all.values().filter(|series| !series.own).count(), Relaxed);
         drop(kept);
         self.tick.send_modify(|tick| *tick += 1);
@@ -255,13 +301,18 @@ impl Memory {
     /// The pushed series from a number on, whole: up to so many points of them, and the number after them.
     pub(super) fn whole_from(&self, from: Id, points: usize) -> (Vec<(Id, View)>, Option<Id>) {
         let kept = self.read();
+        let is_stored = |id: &Id, series: &Series| !series.own && !kept.unstored.contains(id);
+        let ids = kept.all.iter().filter(|(id, series)| **id >= from && is_stored(id, series));
+        let mut ids: Vec<Id> = ids.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
         let (mut all, mut count) = (Vec::new(), 0);
-        for (id, series) in kept.all.range(from..).filter(|(_, series)| series.stored) {
+        for id in ids {
             if count >= points {
-                return (all, Some(*id));
+                return (all, Some(id));
             }
+            let Some(series) = kept.all.get(&id) else { continue };
             count += series.points.count();
-            all.push((*id, series.points.view(0, u64::MAX)));
+            all.push((id, series.points.view(0, u64::MAX)));
         }
         (all, None)
     }
@@ -313,6 +364,17 @@ impl Memory {
         values.into_iter().take(most).collect()
     }
 
+    /// Keeps those of the pushed series that are there.
+    pub(super) fn retain_known<T>(&self, series: &mut BTreeMap<Id, T>) {
+        let kept = self.read();
+        series.retain(|id, _| kept.all.contains_key(id));
+    }
+
+    /// How many pushed series there are.
+    pub(super) fn pushed(&self) -> usize {
+        self.pushed.load(Relaxed)
+    }
+
     /// Points of all series together.
     pub fn points(&self) -> usize {
         self.points.load(Relaxed)
@@ -355,7 +417,7 @@ impl Kept {
         self.all.get(&id).is_some_and(|series| series.points.last().is_some())
     }
 
-    fn id_of(&mut self, key: Key, own: bool) -> Id {
+    fn id_of(&mut self, key: Arc<Key>, own: bool) -> Id {
         if let Some(id) = self.by_key.get(&key) {
             return *id;
         }
@@ -365,17 +427,23 @@ impl Kept {
         id
     }
 
-    fn insert(&mut self, id: Id, key: Key, own: bool) {
+    fn insert(&mut self, id: Id, key: Arc<Key>, own: bool) {
         self.next = self.next.max(id + 1);
-        let key = Arc::new(key);
         self.by_key.insert(key.clone(), id);
         self.by_name.entry(key.name().to_owned()).or_default().insert(key.whole().to_owned(), id);
-        self.all.insert(id, Series { key, points: Points::default(), late: 0, stored: false, own });
+        self.all.insert(id, Series { key, points: Points::default(), late: 0, own });
+        if !own {
+            self.unstored.insert(id);
+        }
     }
 
     fn remove(&mut self, id: Id) {
         let Some(series) = self.all.remove(&id) else { return };
         self.by_key.remove(&series.key);
+        self.unstored.remove(&id);
+        if !series.own {
+            self.removed.insert(id, series.key.clone());
+        }
         if let Some(named) = self.by_name.get_mut(series.key.name()) {
             named.remove(series.key.whole());
             if named.is_empty() {
@@ -385,18 +453,19 @@ impl Kept {
     }
 }
 
-/// Puts runs of one batch into time order, each time once; of two of one time the later one counts.
-pub fn in_order(run: &mut Run) {
-    if run.points.windows(2).all(|pair| pair[0].0 < pair[1].0) {
+/// Puts points into time order, each time once; of two of one time the later one counts.
+pub fn in_time_order(points: &mut Vec<Point>) {
+    if points.is_sorted_by(|one, next| one.0 < next.0) {
         return;
     }
-    run.points.reverse();
-    run.points.sort_by_key(|(at, _)| *at);
-    run.points.dedup_by_key(|(at, _)| *at);
+    points.reverse();
+    points.sort_by_key(|(at, _)| *at);
+    points.dedup_by_key(|(at, _)| *at);
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Run;
     use super::super::key::selectors;
     use super::*;
 
@@ -408,6 +477,10 @@ mod tests {
         Key::read(whole).expect("a key")
     }
 
+    fn runs<const N: usize>(names: [&str; N]) -> Runs {
+        names.map(|name| Run { key: key(name), points: vec![(1, 1.0)], place: 1 }).to_vec().into()
+    }
+
     fn read(memory: &Memory, query: &str) -> Vec<(String, usize)> {
         let (found, _) = memory.find(&selectors(query)[0], 9, |_| 0, u64::MAX);
         found.into_iter().map(|one| (one.key.whole().to_owned(), one.view.at_most())).collect()
@@ -416,18 +489,35 @@ mod tests {
     #[test]
     fn s10_a_series_too_many_is_refused_and_the_others_are_taken() {
         let memory = memory(2, 10, 100);
-        let ids = memory.ids(["a", "b", "c", "a"].map(key));
+        let ids = memory.ids(&runs(["a", "b", "c", "a"]));
         assert!(ids[0].is_some() && ids[1].is_some() && ids[2].is_none() && ids[3] == ids[0]);
         let (a, b) = (ids[0].expect("made"), ids[1].expect("made"));
         memory.apply([(a, &[(1, 1.0)][..])], []);
         assert_eq!(memory.sweep(0), [b], "nothing came for it, and its place is free again");
-        assert!(memory.ids([key("c")])[0].is_some_and(|c| c != b), "a number is never used twice");
+        assert!(memory.ids(&runs(["c"]))[0].is_some_and(|c| c != b), "a number is never used twice");
+    }
+
+    #[test]
+    fn a_number_of_a_series_that_was_removed_meanwhile_is_a_new_one_by_its_name() {
+        let memory = memory(9, 10, 100);
+        let a = memory.ids(&runs(["a"]))[0].expect("made");
+        memory.apply([(a, &[(1, 1.0)][..])], [a]);
+        let known = Runs::sorted(vec![(Named::Known(a), 1)], &[(0, (2, 1.0))], 0);
+        assert_eq!(memory.ids(&known), [Some(a)]);
+        memory.remove(&[a]);
+        assert_eq!(memory.removals(), 1);
+        let again = memory.ids(&known)[0].expect("made");
+        assert!(again > a);
+        assert_eq!(memory.not_stored([again])[0].1.whole(), "a");
+        memory.sweep(0);
+        memory.sweep(0);
+        assert_eq!(memory.ids(&known), [None], "no request takes so long");
     }
 
     #[test]
     fn names_of_a_write_that_failed_are_in_no_list() {
         let memory = memory(9, 10, 100);
-        let ids = memory.ids(["up{host=a}", "up{host=b}"].map(key));
+        let ids = memory.ids(&runs(["up{host=a}", "up{host=b}"]));
         memory.apply([(ids[0].expect("made"), &[(5, 1.0)][..])], []);
         assert_eq!(memory.names("", 9), ["up{host=a}"]);
         assert_eq!(memory.values("host", &[], 9), ["a"]);
@@ -436,7 +526,7 @@ mod tests {
     #[test]
     fn a_name_stands_for_all_series_of_it_in_their_order() {
         let memory = memory(9, 10, 100);
-        let ids = memory.ids(["up{host=b}", "up{host=a}", "upper"].map(key));
+        let ids = memory.ids(&runs(["up{host=b}", "up{host=a}", "upper"]));
         memory.apply(ids.into_iter().flatten().map(|id| (id, &[(5, 1.0)][..])), []);
         memory.record(7, [("server.cpu", None)]);
         assert_eq!(read(&memory, "up"), [("up{host=a}".to_owned(), 1), ("up{host=b}".to_owned(), 1)]);
@@ -450,7 +540,7 @@ mod tests {
     #[test]
     fn s10_points_are_bounded_each_and_together() {
         let memory = memory(9, 1_000, 3_000);
-        let ids: Vec<Id> = memory.ids(["a", "b", "c", "d"].map(key)).into_iter().flatten().collect();
+        let ids: Vec<Id> = memory.ids(&runs(["a", "b", "c", "d"])).into_iter().flatten().collect();
         let run = |from: u64, count: u64| (from..from + count).map(|n| (n, 0.0)).collect::<Vec<Point>>();
         memory.apply([(ids[0], &run(0, 5_000)[..])], []);
         assert!((744..=1_256).contains(&memory.size().points), "{:?}", memory.size());
@@ -475,9 +565,8 @@ mod tests {
 
     #[test]
     fn of_two_values_of_one_time_the_later_one_counts() {
-        let points = vec![(3, 1.0), (1, 1.0), (3, 2.0), (2, 1.0)];
-        let mut run = Run { key: key("a"), points, place: 1 };
-        in_order(&mut run);
-        assert_eq!(run.points, [(1, 1.0), (2, 1.0), (3, 2.0)]);
+        let mut points = vec![(3, 1.0), (1, 1.0), (3, 2.0), (2, 1.0)];
+        in_time_order(&mut points);
+        assert_eq!(points, [(1, 1.0), (2, 1.0), (3, 2.0)]);
     }
 }

@@ -49,20 +49,6 @@ impl Block {
         let (first, last) = (points.first().map_or(0, |p| p.0), points.last().map_or(0, |p| p.0));
         Self { first, last, count: points.len(), bytes: bytes.into() }
     }
-
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// As [`encode`] wrote it.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The time of the last point.
-    pub fn last(&self) -> u64 {
-        self.last
-    }
 }
 
 impl Points {
@@ -175,11 +161,6 @@ impl View {
         self.blocks.iter().map(|block| block.count).sum::<usize>() + self.head.len()
     }
 
-    /// Whole blocks, where the view is of everything, and the points that are in none.
-    pub fn parts(&self) -> (&[Arc<Block>], &[Point]) {
-        (&self.blocks, &self.head)
-    }
-
     /// The last point.
     pub fn last(&self) -> Option<Point> {
         let within = |point: &Point| (self.from..=self.to).contains(&point.0);
@@ -236,7 +217,10 @@ pub fn encode(points: &[Point], out: &mut Vec<u8>) {
             let (leading, trailing) = (differs.leading_zeros() / 8, differs.trailing_zeros() / 8);
             let count = 8 - leading - trailing;
             out.push((leading << 4 | count) as u8);
-            out.extend(&(differs >> (8 * trailing)).to_le_bytes()[..count as usize]);
+            // All eight and then fewer: a length that is known is quicker to copy.
+            let end = out.len() + count as usize;
+            out.extend_from_slice(&(differs >> (8 * trailing)).to_le_bytes());
+            out.truncate(end);
         }
         (at_before, step_before, bits_before) = (*at, step, bits);
     }

@@ -1,23 +1,30 @@
 //! The one who writes pushed points: what waits of all requests goes into one transaction with one fsync.
 //!
-//! A batch is one row with everything in it; a row for each point would cost a hundred times as much. Rows
-//! go when all of their points are too old. Where they hold far more than is kept, because series have had
-//! their number of points, what is kept is written anew beside the others' batches, and the rows before go.
+//! A batch is one row with everything in it; a row for each point would cost a hundred times as much. Rows are
+//! sealed when they are enough (see `sealing`), and go when all of their points are too old. Where they hold far
+//! more than is kept, because series have had their number of points, what is kept is written anew beside the
+//! others' batches, and the rows before go.
+
+mod sealing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::deletion::Deletion;
+use super::key::Key;
 use super::memory::{Id, Memory};
 use super::points::{Point, decode, encode, read_number, write_number};
-use super::{Ages, Key, Run, Taken};
+use super::runs::{Named, Runs};
+use super::{Ages, Taken, sealed};
 use crate::server::clock::now_ms;
 use crate::server::store::StoreError;
 use crate::server::store::last_write::LastWrite;
@@ -38,6 +45,11 @@ const BUSY: Duration = Duration::from_secs(5);
 const PART: usize = 64 * 1024;
 /// Points in the file, beyond twice those that are kept, at which it is written anew.
 const SLACK: u64 = 1_000_000;
+/// Looks for what is too old without a point between them, after which nothing counts as coming any more: the first
+/// may be just behind a point.
+const QUIET: u32 = 2;
+/// Bytes of the log's file that stay where nothing comes any more.
+const QUIET_BYTES: u64 = 1024 * 1024;
 /// Rows removed at once.
 const ROWS: i64 = 500;
 
@@ -48,7 +60,7 @@ const REST_BUSY_MS: u64 = 100;
 
 /// What there is to write. Without runs it only says whether writing works.
 pub(super) struct Waiting {
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Runs,
     pub(super) done: oneshot::Sender<Result<Taken, StoreError>>,
 }
 
@@ -60,8 +72,16 @@ pub(super) struct Writer {
     log: PathBuf,
     /// True where something was written since the log's file was looked at.
     wrote: bool,
-    /// Points in the file.
+    /// Points in the file, and those of them that are not sealed.
     points: u64,
+    open_points: u64,
+    /// Batches up to this number are sealed, or do not read.
+    sealed_to: i64,
+    sealing: Option<sealing::Task>,
+    /// True from a failure on until the next look for what is too old: nothing is sealed.
+    holds_off: bool,
+    /// Looks for what is too old since points came, up to those that make it quiet.
+    looks: u32,
     /// Series that memory has let go of, and the file still has.
     gone: Vec<Id>,
     anew: Option<Anew>,
@@ -100,6 +120,8 @@ impl Writer {
             // Who was answered has it for good.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY)
+            // Where it is made now: so that it can become smaller again.
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .disable_statement_logging();
         let mut first: SqliteConnection = options.connect().await.map_err(failed)?;
         let left = LeftLog::bring_back(&mut first, file).await;
@@ -114,6 +136,11 @@ impl Writer {
             log: log_of(file),
             wrote: true,
             points: 0,
+            open_points: 0,
+            sealed_to: 0,
+            sealing: None,
+            holds_off: false,
+            looks: QUIET,
             gone: Vec::new(),
             anew: None,
         };
@@ -138,19 +165,32 @@ impl Writer {
             }
         }
         drop(names);
-        let mut rows = sqlx::query("SELECT n, points, body FROM batches ORDER BY n").fetch(connection);
+        let mut rows =
+            sqlx::query("SELECT n, points, sealed, body FROM batches ORDER BY n").fetch(connection);
         while let Some(row) = rows.try_next().await.map_err(failed)? {
-            self.points += row.try_get::<i64, _>(1).map_err(failed)?.unsigned_abs();
-            let body: &[u8] = row.try_get(2).map_err(failed)?;
-            match read_body(body) {
-                Some(runs) => {
-                    self.memory.apply(runs.iter().map(|(id, points)| (*id, points.as_slice())), []);
+            let (n, points): (i64, i64) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+            let (is_sealed, body): (bool, &[u8]) =
+                (row.try_get(2).map_err(failed)?, row.try_get(3).map_err(failed)?);
+            self.points += points.unsigned_abs();
+            let runs = if is_sealed {
+                let opened = sealed::open(body);
+                if opened.damaged {
+                    let lost = points.unsigned_abs().saturating_sub(opened.points());
+                    tracing::warn!(
+                        row = n,
+                        lost,
+                        "a sealed batch of points is damaged; the others of it are there"
+                    );
                 }
-                None => {
-                    let n: i64 = row.try_get(0).map_err(failed)?;
-                    tracing::warn!(row = n, "a batch of points does not read; it is passed over");
-                }
-            }
+                opened.runs
+            } else if let Some(runs) = read_body(body) {
+                self.open_points += points.unsigned_abs();
+                runs
+            } else {
+                tracing::warn!(row = n, "a batch of points does not read; it is passed over");
+                continue;
+            };
+            self.memory.apply(runs.iter().map(|(id, points)| (*id, points.as_slice())), []);
         }
         Ok(())
     }
@@ -173,7 +213,10 @@ impl Writer {
                     }
                     self.take(std::mem::take(&mut group)).await;
                     // A step after each group, so that those who never pause do not put it off for ever.
-                    self.write_anew().await
+                    match self.seal(false, ages.sweep_before(&self.memory)).await {
+                        Ok(()) => self.write_anew().await,
+                        Err(error) => Err(error),
+                    }
                 }
                 Some(deletion) = deletions.recv() => {
                     deletion.run(&mut self.connection, &self.memory).await;
@@ -181,10 +224,17 @@ impl Writer {
                 }
                 // Between two groups, so that it keeps nobody waiting for long.
                 () = std::future::ready(()), if self.anew.is_some() => self.write_anew().await,
-                _ = sweeps.tick() => {
-                    self.wrote = true;
-                    self.sweep(ages.sweep_before(&self.memory)).await
+                made = sealing::sealed(&mut self.sealing), if self.sealing.is_some() => {
+                    self.sealing = None;
+                    let put = self.put(made).await;
+                    self.look_at_size().await;
+                    match put {
+                        // There may be more, as in a file of before.
+                        Ok(()) => self.seal(false, ages.sweep_before(&self.memory)).await,
+                        Err(error) => Err(error),
+                    }
                 }
+                _ = sweeps.tick() => self.tidy(ages.sweep_before(&self.memory)).await,
                 () = tokio::time::sleep(REST_AFTER), if self.wrote => self.rest().await,
             };
             if let Err(error) = self.connection.outcome(work) {
@@ -195,10 +245,25 @@ impl Writer {
         self.connection.close().await;
     }
 
-    /// Nothing was written for a while: a log far larger than it has to be is cut.
+    /// Now and then: what is too old goes, and where nothing comes, what is left to seal is sealed.
+    async fn tidy(&mut self, before: Option<u64>) -> Result<(), StoreError> {
+        self.wrote = true;
+        self.holds_off = false;
+        self.sweep(before).await?;
+        self.looks = QUIET.min(self.looks + 1);
+        if self.looks == QUIET { self.seal(true, before).await } else { Ok(()) }
+    }
+
+    /// Nothing was written for a while: a log far larger than it has to be is cut, and where nothing comes at all
+    /// what is free in the file is given back first.
     async fn rest(&mut self) -> Result<(), StoreError> {
         self.wrote = false;
-        if !std::fs::metadata(&self.log).is_ok_and(|log| log.len() > REST_BYTES) {
+        let is_quiet = self.looks == QUIET;
+        if is_quiet && self.sealing.is_none() {
+            self.give_back().await?;
+        }
+        let most = if is_quiet { QUIET_BYTES } else { REST_BYTES };
+        if !std::fs::metadata(&self.log).is_ok_and(|log| log.len() > most) {
             return Ok(());
         }
         let connection = self.connection.get().await?;
@@ -211,18 +276,31 @@ impl Writer {
 
     /// Makes a group durable, shows it to those who ask, and answers.
     async fn take(&mut self, waiting: Vec<Waiting>) {
-        let points: usize = waiting.iter().flat_map(|one| &one.runs).map(|run| run.points.len()).sum();
+        let points: usize = waiting.iter().map(|one| one.runs.count()).sum();
         let memory = self.memory.clone();
         let Some(group) = beside(points, move || Group::new(&memory, waiting)).await else { return };
         let written = self.write(&group).await;
         self.wrote = true;
         if written.is_ok() {
             self.points += group.points;
+            self.open_points += group.points;
+        }
+        if group.points > 0 {
+            self.looks = 0;
         }
         let memory = self.memory.clone();
         beside(points, move || group.finish(&memory, written)).await;
-        let kept = self.memory.points() as u64;
-        if self.anew.is_none() && self.points > 2 * kept + SLACK {
+        self.look_at_size().await;
+    }
+
+    /// True where the file holds far more than is kept.
+    fn is_too_large(&self) -> bool {
+        self.points > 2 * self.memory.points() as u64 + SLACK
+    }
+
+    /// Begins to write what is kept anew where the file holds far more.
+    async fn look_at_size(&mut self) {
+        if self.anew.is_none() && self.sealing.is_none() && self.is_too_large() {
             let anew = self.begin_anew().await;
             self.anew = self.connection.outcome(anew).ok();
         }
@@ -267,7 +345,7 @@ impl Writer {
         loop {
             let rows = sqlx::query(
                 "DELETE FROM batches WHERE n IN (SELECT n FROM batches WHERE newest < $1 LIMIT $2)
-                 RETURNING points",
+                 RETURNING points, sealed",
             )
             .bind(before)
             .bind(ROWS)
@@ -308,31 +386,25 @@ impl Writer {
                 let (views, after) = memory.whole_from(next, PART);
                 let (mut body, mut points, mut newest) = (Vec::new(), 0, 0);
                 for (id, view) in &views {
-                    let (blocks, head) = view.parts();
-                    for block in blocks {
-                        write_run(*id, block.count(), block.bytes(), &mut body);
-                        newest = newest.max(block.last());
-                    }
-                    if let Some((last, _)) = head.last() {
-                        let mut bytes = Vec::new();
-                        encode(head, &mut bytes);
-                        write_run(*id, head.len(), &bytes, &mut body);
-                        newest = newest.max(*last);
-                    }
-                    points += view.at_most() as u64;
+                    let mut whole = Vec::with_capacity(view.at_most());
+                    view.each(|point| whole.push(point));
+                    sealed::seal(*id, &whole, &mut body);
+                    newest = newest.max(whole.last().map_or(0, |(at, _)| *at));
+                    points += whole.len() as u64;
                 }
                 (body, points, newest, after)
             });
             let Some((body, points, newest, after)) = part.await else { return Ok(()) };
             if points > 0 {
-                insert(self.connection.get().await?, newest, points, &body).await?;
+                insert(self.connection.get().await?, newest, points, &body, true).await?;
                 self.points += points;
             }
             self.anew = Some(Anew { next: after.unwrap_or(Id::MAX), before });
             return Ok(());
         }
         let rows = sqlx::query(
-            "DELETE FROM batches WHERE n IN (SELECT n FROM batches WHERE n <= $1 LIMIT $2) RETURNING points",
+            "DELETE FROM batches WHERE n IN (SELECT n FROM batches WHERE n <= $1 LIMIT $2)
+             RETURNING points, sealed",
         )
         .bind(before)
         .bind(ROWS)
@@ -348,8 +420,12 @@ impl Writer {
 
     fn forget(&mut self, rows: &[sqlx::sqlite::SqliteRow]) -> Result<(), StoreError> {
         for row in rows {
-            let points: i64 = row.try_get(0).map_err(failed)?;
+            let (points, is_sealed): (i64, bool) =
+                (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
             self.points = self.points.saturating_sub(points.unsigned_abs());
+            if !is_sealed {
+                self.open_points = self.open_points.saturating_sub(points.unsigned_abs());
+            }
         }
         Ok(())
     }
@@ -360,13 +436,13 @@ impl Group {
         let (mut ids, mut body, mut points, mut newest) = (Vec::new(), Vec::new(), 0, 0);
         let mut bytes = Vec::new();
         for one in &waiting {
-            let of_one = memory.ids(one.runs.iter().map(|run| run.key.clone()));
-            for (run, id) in one.runs.iter().zip(&of_one) {
-                let (Some(id), Some((last, _))) = (id, run.points.last()) else { continue };
+            let of_one = memory.ids(&one.runs);
+            for ((_, run), id) in one.runs.iter().zip(&of_one) {
+                let (Some(id), Some((last, _))) = (id, run.last()) else { continue };
                 bytes.clear();
-                encode(&run.points, &mut bytes);
-                write_run(*id, run.points.len(), &bytes, &mut body);
-                points += run.points.len() as u64;
+                encode(run, &mut bytes);
+                write_run(*id, run.len(), &bytes, &mut body);
+                points += run.len() as u64;
                 newest = newest.max(*last);
             }
             ids.push(of_one);
@@ -383,25 +459,27 @@ impl Group {
     fn finish(self, memory: &Memory, written: Result<(), StoreError>) {
         if written.is_ok() && self.points > 0 {
             let runs = self.waiting.iter().zip(&self.ids).flat_map(|(one, ids)| one.runs.iter().zip(ids));
-            let runs = runs.filter_map(|(run, id)| Some(((*id)?, run.points.as_slice())));
+            let runs = runs.filter_map(|((_, run), id)| Some(((*id)?, run)));
             memory.apply(runs, self.names.iter().map(|(id, _)| *id));
             memory.pushed_at(now_ms());
         }
         for (one, ids) in self.waiting.into_iter().zip(self.ids) {
             let mut taken = Taken::default();
-            for (run, id) in one.runs.iter().zip(ids) {
-                let count = run.points.len() as u64;
-                match id {
-                    Some(_) => taken.points += count,
-                    None => {
-                        let most = memory.bounds().series;
-                        let why = format!(
-                            "the series {:?} would be one more than the {most} that this server keeps",
-                            run.key.whole()
-                        );
-                        taken.refused.push((run.place, count, why));
-                    }
+            for (series, id) in one.runs.series().iter().zip(ids) {
+                let count = series.count() as u64;
+                if id.is_some() {
+                    taken.points += count;
+                    continue;
                 }
+                let why = match &series.named {
+                    Named::Key(key) => format!(
+                        "the series {:?} would be one more than the {} that this server keeps",
+                        key.whole(),
+                        memory.bounds().series
+                    ),
+                    Named::Known(_) => "its series was deleted a moment ago; send it again".to_owned(),
+                };
+                taken.refused.push((series.place, count, why));
             }
             // Whoever asked may be gone; what is written stays written.
             let _ = one.done.send(written.clone().map(|()| taken));
@@ -435,7 +513,7 @@ async fn write_group(
             .map_err(failed)?;
     }
     if group.points > 0 {
-        insert(&mut transaction, group.newest, group.points, &group.body).await?;
+        insert(&mut transaction, group.newest, group.points, &group.body, false).await?;
     } else {
         let bytes = if was_failing { PROBE_FAILING_BYTES } else { PROBE_BYTES };
         probe(&mut transaction, bytes).await.map_err(failed)?;
@@ -443,10 +521,17 @@ async fn write_group(
     transaction.commit().await.map_err(|error| in_doubt(failed(error)))
 }
 
-async fn insert(to: &mut SqliteConnection, newest: u64, points: u64, body: &[u8]) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO batches (newest, points, body) VALUES ($1, $2, $3)")
+async fn insert(
+    to: &mut SqliteConnection,
+    newest: u64,
+    points: u64,
+    body: &[u8],
+    is_sealed: bool,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO batches (newest, points, sealed, body) VALUES ($1, $2, $3, $4)")
         .bind(i64::try_from(newest).unwrap_or(i64::MAX))
         .bind(i64::try_from(points).unwrap_or(i64::MAX))
+        .bind(is_sealed)
         .bind(body)
         .execute(to)
         .await
@@ -470,7 +555,9 @@ pub(super) fn read_body(mut body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
         let count = usize::try_from(read_number(&mut body)?).ok()?;
         let length = usize::try_from(read_number(&mut body)?).ok()?;
         let (bytes, rest) = body.split_at_checked(length)?;
-        let points: Vec<Point> = decode(bytes).collect();
+        // A point has two bytes at least, whatever the count says.
+        let mut points: Vec<Point> = Vec::with_capacity(count.min(length / 2));
+        points.extend(decode(bytes));
         if points.len() != count {
             return None;
         }

@@ -2,6 +2,7 @@
 
 use super::super::protobuf::{Fields, Value};
 use super::{DataPoint, Kind, MAX_BUCKETS, Points, Tags, add_attribute, of_resource};
+use crate::server::data::series::spelling::{Spellings, Way};
 
 /// Numbers of the fields that differ between the kinds of data points.
 struct Numbers {
@@ -31,15 +32,30 @@ impl Kind {
 }
 
 pub(super) fn read(body: &[u8], mut points: Points) -> Result<Points, String> {
+    let memory = points.batch.memory();
+    let spellings = memory.as_ref().and_then(|memory| memory.spellings());
     for field in Fields(body) {
         if let (1, message) = field? {
-            read_resource(message, &mut points)?;
+            read_resource(message, spellings.as_deref(), &mut points)?;
         }
     }
+    drop(spellings);
     Ok(points)
 }
 
-fn read_resource(message: Value<'_>, points: &mut Points) -> Result<(), String> {
+/// What the points of a resource have in common.
+struct Resource<'k> {
+    tags: Tags,
+    /// The tags, byte by byte; each point's series adds to it.
+    spelled: Vec<u8>,
+    spellings: Option<&'k Spellings>,
+}
+
+fn read_resource(
+    message: Value<'_>,
+    spellings: Option<&Spellings>,
+    points: &mut Points,
+) -> Result<(), String> {
     let mut attributes = Tags::new();
     for field in message.fields() {
         let (1, resource) = field? else { continue };
@@ -49,35 +65,88 @@ fn read_resource(message: Value<'_>, points: &mut Points) -> Result<(), String> 
             }
         }
     }
-    let resource = of_resource(&attributes);
+    let tags = of_resource(&attributes);
+    let mut spelled = Vec::new();
+    tags.iter().for_each(|(tag, value)| spell(&[tag.as_bytes(), value.as_bytes()], &mut spelled));
+    let mut resource = Resource { tags, spelled, spellings };
     for field in message.fields() {
         let (2, scope) = field? else { continue };
         for field in scope.fields() {
             if let (2, metric) = field? {
-                read_metric(metric, &resource, points)?;
+                read_metric(metric, &mut resource, points)?;
             }
         }
     }
     Ok(())
 }
 
-fn read_metric(message: Value<'_>, resource: &[(String, String)], points: &mut Points) -> Result<(), String> {
+/// Adds texts so that no two lists of them are the same bytes.
+fn spell(texts: &[&[u8]], out: &mut Vec<u8>) {
+    for text in texts {
+        out.extend((text.len() as u32).to_le_bytes());
+        out.extend(*text);
+    }
+}
+
+fn read_metric(message: Value<'_>, resource: &mut Resource<'_>, points: &mut Points) -> Result<(), String> {
     let mut name = "";
     for field in message.fields() {
         if let (1, text) = field? {
             name = text.text()?;
         }
     }
+    let of_resource = resource.spelled.len();
+    spell(&[name.as_bytes()], &mut resource.spelled);
+    let of_metric = resource.spelled.len();
     for field in message.fields() {
         let (number, data) = field?;
         let Some(kind) = Kind::of(number) else { continue };
         for field in data.fields() {
-            if let (1, point) = field? {
-                points.add(name, kind, resource, data_point(kind, point)?);
+            let (1, point) = field? else { continue };
+            if kind != Kind::Number {
+                points.add(name, kind, &resource.tags, data_point(kind, point)?);
+                continue;
             }
+            let Plain { time_ns, value } = plain(point, &mut resource.spelled)?;
+            let known = resource.spellings.and_then(|known| known.series(Way::Otlp, &resource.spelled));
+            match (known, value) {
+                (Some(id), Some(value)) => points.add_known(id, time_ns, value),
+                _ => {
+                    let read = data_point(kind, point)?;
+                    points.add_spelled(name, kind, &resource.tags, read, Some(&resource.spelled));
+                }
+            }
+            resource.spelled.truncate(of_metric);
         }
     }
+    resource.spelled.truncate(of_resource);
     Ok(())
+}
+
+/// A number as far as it is read without its attributes.
+struct Plain {
+    time_ns: u64,
+    /// `None` where there is none, or flags say more of it.
+    value: Option<f64>,
+}
+
+/// Reads a number, and spells its attributes.
+fn plain(message: Value<'_>, spelled: &mut Vec<u8>) -> Result<Plain, String> {
+    let Numbers { attributes, flags } = Kind::Number.numbers();
+    let mut plain = Plain { time_ns: 0, value: None };
+    let mut is_flagged = false;
+    for field in message.fields() {
+        match field? {
+            (number, Value::Bytes(attribute)) if number == attributes => spell(&[attribute], spelled),
+            (number, value) if number == flags => is_flagged |= value.number() != 0,
+            (3, value) => plain.time_ns = value.number(),
+            (4, value) => plain.value = Some(value.double()),
+            (6, value) => plain.value = Some(value.number().cast_signed() as f64),
+            _ => {}
+        }
+    }
+    plain.value = plain.value.filter(|_| !is_flagged);
+    Ok(plain)
 }
 
 fn data_point(kind: Kind, message: Value<'_>) -> Result<DataPoint, String> {

@@ -1,7 +1,7 @@
 //! Tests of the writer of series on a real file.
 
 use super::super::key::selectors;
-use super::super::{Bounds, SeriesStore};
+use super::super::{Bounds, Run, SeriesStore};
 use super::*;
 
 fn run(whole: &str, from: u64, count: u64) -> Run {
@@ -46,7 +46,7 @@ async fn a_name_that_could_not_be_removed_does_not_cost_the_points_that_come_lat
     let old = Some(now - 3_600_000);
     async fn push(writer: &mut Writer, run: Run) -> u64 {
         let (done, outcome) = oneshot::channel();
-        writer.take(vec![Waiting { runs: vec![run], done }]).await;
+        writer.take(vec![Waiting { runs: vec![run].into(), done }]).await;
         outcome.await.expect("an answer").expect("taken").points
     }
     let mut writer = open().await.expect("opens");
