@@ -365,7 +365,7 @@ impl Memory {
     }
 
     /// Keeps those of the pushed series that are there.
-    pub(super) fn retain_known<T>(&self, series: &mut BTreeMap<Id, T>) {
+    pub(super) fn retain_known<T>(&self, series: &mut FxHashMap<Id, T>) {
         let kept = self.read();
         series.retain(|id, _| kept.all.contains_key(id));
     }

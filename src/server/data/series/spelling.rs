@@ -29,6 +29,9 @@ pub enum Way {
 /// The names of fields, in the order in which they came first. Heads of one kind have one list in common.
 type Names = Arc<[Box<[u8]>]>;
 
+/// Fields that were learned of a head, each with the number of its series.
+type New = Vec<(Box<[u8]>, Id)>;
+
 /// What is known of a head: its fields, and the number of each one's series.
 #[derive(Clone, Debug)]
 pub struct Fields {
@@ -89,7 +92,7 @@ impl Spellings {
     }
 
     /// Takes fields of one head.
-    fn learn(&mut self, way: Way, head: Box<[u8]>, learned: Vec<(Box<[u8]>, Id)>) {
+    fn learn(&mut self, way: Way, head: Box<[u8]>, learned: New) {
         let (mut names, mut ids) = match self.heads[way as usize].get(&head) {
             Some(known) => (known.names.to_vec(), known.ids.clone()),
             None => (Vec::new(), Vec::new()),
@@ -134,7 +137,7 @@ impl Shared {
         if known.removals != removals {
             return;
         }
-        let mut by_head: HashMap<(Way, Box<[u8]>), Vec<(Box<[u8]>, Id)>> = HashMap::new();
+        let mut by_head: HashMap<(Way, Box<[u8]>), New> = HashMap::new();
         for (Learned { way, head, field, .. }, id) in learned {
             by_head.entry((way, head)).or_default().push((field, id));
         }

@@ -547,24 +547,43 @@ fn write_run(id: Id, count: usize, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend(bytes);
 }
 
-/// The runs of a body; `None` where it is spoilt.
-pub(super) fn read_body(mut body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
-    let mut runs = Vec::new();
-    while !body.is_empty() {
-        let id = Id::try_from(read_number(&mut body)?).ok()?;
-        let count = usize::try_from(read_number(&mut body)?).ok()?;
-        let length = usize::try_from(read_number(&mut body)?).ok()?;
-        let (bytes, rest) = body.split_at_checked(length)?;
-        // A point has two bytes at least, whatever the count says.
-        let mut points: Vec<Point> = Vec::with_capacity(count.min(length / 2));
-        points.extend(decode(bytes));
-        if points.len() != count {
+/// A run of a body, not decoded.
+struct Packed<'a> {
+    id: Id,
+    count: usize,
+    bytes: &'a [u8],
+}
+
+/// The runs of a body; `None` in the place of what is spoilt, which is the last.
+fn packed(mut body: &[u8]) -> impl Iterator<Item = Option<Packed<'_>>> {
+    std::iter::from_fn(move || {
+        if body.is_empty() {
             return None;
         }
-        runs.push((id, points));
-        body = rest;
-    }
-    Some(runs)
+        let run = next_packed(&mut body);
+        if run.is_none() {
+            body = &[];
+        }
+        Some(run)
+    })
+}
+
+fn next_packed<'a>(body: &mut &'a [u8]) -> Option<Packed<'a>> {
+    let id = Id::try_from(read_number(body)?).ok()?;
+    let count = usize::try_from(read_number(body)?).ok()?;
+    let length = usize::try_from(read_number(body)?).ok()?;
+    let bytes = body.split_off(..length)?;
+    (decode(bytes).count() == count).then_some(Packed { id, count, bytes })
+}
+
+/// The runs of a body; `None` where it is spoilt.
+pub(super) fn read_body(body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
+    let points = |Packed { id, count, bytes }: Packed<'_>| {
+        let mut points = Vec::with_capacity(count);
+        points.extend(decode(bytes));
+        (id, points)
+    };
+    packed(body).map(|run| run.map(points)).collect()
 }
 
 #[cfg(test)]

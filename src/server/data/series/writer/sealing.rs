@@ -5,16 +5,15 @@
 //! writer, the work on a thread of its own, while points go on coming in. What comes late is sealed later, and
 //! memory merges it.
 
-use std::collections::BTreeMap;
-
 use futures::TryStreamExt as _;
+use rustc_hash::FxHashMap;
 use sqlx::{Connection as _, Row as _};
 use tokio::task::JoinHandle;
 
 use super::super::memory::{Id, Memory, in_time_order};
-use super::super::points::Point;
+use super::super::points::{Point, decode};
 use super::super::sealed;
-use super::{Writer, read_body};
+use super::{Writer, packed};
 use crate::server::store::StoreError;
 use crate::server::store::sqlite::failed;
 use crate::server::store::sqlite::writer::in_doubt;
@@ -188,22 +187,21 @@ impl Writer {
 
 /// Takes batches together, the later ones over the earlier. Series that are gone and what is too old stay behind.
 fn seal(batches: &[Batch], memory: &Memory, before: u64) -> Sealed {
-    let mut series: BTreeMap<Id, Vec<Point>> = BTreeMap::new();
+    let mut series: FxHashMap<Id, Vec<Point>> = FxHashMap::default();
     let (mut damaged, mut tail, mut last) = (Vec::new(), 0, 0);
     for Batch { n, body, is_sealed } in batches {
         if *is_sealed {
             tail = *n;
         }
-        let Some(runs) = read_whole(body, *is_sealed) else {
+        if !add(body, *is_sealed, &mut series) {
             damaged.push(*n);
             continue;
-        };
-        last = *n;
-        for (id, points) in runs {
-            series.entry(id).or_insert_with(|| Vec::with_capacity(2 * WORTH)).extend(points);
         }
+        last = *n;
     }
     memory.retain_known(&mut series);
+    let mut series: Vec<(Id, Vec<Point>)> = series.into_iter().collect();
+    series.sort_unstable_by_key(|(id, _)| *id);
     let (mut body, mut newest, mut count) = (Vec::new(), 0, 0);
     for (id, points) in &mut series {
         in_time_order(points);
@@ -225,13 +223,26 @@ fn seal(batches: &[Batch], memory: &Memory, before: u64) -> Sealed {
     }
 }
 
-/// The runs of a row; `None` where any of it does not read.
-fn read_whole(body: &[u8], is_sealed: bool) -> Option<Vec<(Id, Vec<Point>)>> {
-    if !is_sealed {
-        return read_body(body);
+/// Adds the points of a row to their series; false, and nothing, where any of it does not read.
+fn add(body: &[u8], is_sealed: bool, series: &mut FxHashMap<Id, Vec<Point>>) -> bool {
+    // Of most there are as many as are worth it, and some.
+    let room = || Vec::with_capacity(2 * WORTH);
+    if is_sealed {
+        let opened = sealed::open(body);
+        if !opened.damaged {
+            for (id, points) in opened.runs {
+                series.entry(id).or_insert_with(room).extend(points);
+            }
+        }
+        return !opened.damaged;
     }
-    let opened = sealed::open(body);
-    (!opened.damaged).then_some(opened.runs)
+    let is_whole = packed(body).all(|run| run.is_some());
+    if is_whole {
+        for run in packed(body).flatten() {
+            series.entry(run.id).or_insert_with(room).extend(decode(run.bytes));
+        }
+    }
+    is_whole
 }
 
 #[cfg(test)]
