@@ -13,6 +13,7 @@ use crate::app::drawing::draw_soon;
 use crate::app::dynamic::effect;
 use crate::app::pasted::Pasted;
 use crate::dashboard::WidgetId;
+use crate::sync::protocol::Series;
 
 /// A chart that shows the present is drawn anew at the latest this long after the last time, where no points
 /// come that draw it anyway.
@@ -78,6 +79,10 @@ pub struct ChartMoments {
 /// What a chart provides beside: the series that are not drawn, by name.
 #[derive(Clone, Copy)]
 pub struct HiddenSeries(pub Memo<BTreeSet<String>>);
+
+/// What a chart provides whose values are others than those of its series: the rows of a heat map.
+#[derive(Clone, Copy)]
+pub struct OwnSeries(pub Memo<Vec<Series>>);
 
 /// The charts of the page.
 #[derive(Clone, Copy)]

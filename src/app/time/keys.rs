@@ -6,11 +6,11 @@ use leptos::html::Div;
 use leptos::prelude::*;
 use web_sys::Element;
 
-use super::{ChartPlace, HiddenSeries, Pointed, mark, value_at};
+use super::{ChartPlace, HiddenSeries, OwnSeries, Pointed, mark, value_at};
 use crate::app::components::element_id;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dynamic::{attr, live};
-use crate::app::widgets::{MAX_CHART_SERIES, decimals, told_apart};
+use crate::app::widgets::{MAX_CHART_SERIES, decimals, told_apart, unit_of};
 use crate::app::{dom, format};
 use crate::dashboard::WidgetId;
 use crate::sync::protocol::{Cursor, Series};
@@ -84,6 +84,7 @@ pub fn Keys(
 ) -> impl IntoView {
     let time = store.time;
     let hidden = use_context::<HiddenSeries>();
+    let own = use_context::<OwnSeries>();
     let area = NodeRef::<Div>::new();
     let said = RwSignal::new(String::new());
     // The moment that shows because of a key.
@@ -102,7 +103,7 @@ pub fn Keys(
         let (signals, place) = (store.widget(&key.get_value())?, place.get_untracked()?);
         let window = (place.from.ceil().max(0.0) as u64, place.to.max(0.0) as u64);
         let at = time.pointed.get_untracked().map(|pointed| pointed.at);
-        signals.series_untracked(|all| {
+        let say = |all: &[Series]| {
             let all = &all[..all.len().min(MAX_CHART_SERIES)];
             let names = told_apart(&all.iter().map(|one| &*one.name).collect::<Vec<_>>());
             let is_shown = |one: &Series| {
@@ -120,7 +121,7 @@ pub fn Keys(
             signals.widget.with_untracked(|widget| {
                 let value = |one: &Series| {
                     let value = value_at(&one.points, at, place.near_ms())?;
-                    Some(format::in_words(Some(value), widget.text_option("unit"), decimals(widget)))
+                    Some(format::in_words(Some(value), unit_of(&one.name, widget), decimals(widget)))
                 };
                 let told =
                     names.iter().zip(&all).take(MOST_SAID).map(|(name, one)| {
@@ -133,7 +134,11 @@ pub fn Keys(
             }
             said.set(says.join(", "));
             Some(())
-        })
+        };
+        match own {
+            Some(OwnSeries(rows)) => rows.with_untracked(|all| say(all)),
+            None => signals.series_untracked(say),
+        }
     };
     let pressed = move |event: KeyboardEvent| {
         if event.ctrl_key() || event.alt_key() || event.meta_key() {

@@ -29,7 +29,7 @@ use crate::dashboard::settings::{self, ANNOTATION, RANGE, Settings, TimeZone};
 use crate::dashboard::{Op, WidgetId};
 use crate::sync::protocol::DataFrame;
 
-pub use crosshair::{ChartMoments, ChartPlace, Charts, HiddenSeries, Pointed};
+pub use crosshair::{ChartMoments, ChartPlace, Charts, HiddenSeries, OwnSeries, Pointed};
 pub use mark::{MarkDialog, Marking, begin as begin_mark};
 pub use marks::MarksList;
 pub use moments::Moments;

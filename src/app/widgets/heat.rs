@@ -56,6 +56,16 @@ impl Map {
         Self { times, rows, scale }
     }
 
+    /// The rows as series, the highest first.
+    pub fn series(&self) -> Vec<Series> {
+        let series = |row: &Row| Series {
+            name: row.label.clone(),
+            points: self.times.iter().map(|at| (at * 1000.0) as u64).zip(row.cells.iter().copied()).collect(),
+            ..Series::default()
+        };
+        self.rows.iter().rev().map(series).collect()
+    }
+
     /// How strong the colour of a value is, from 0 to 1; none for what a histogram counts as nothing.
     pub fn strength(&self, value: f64) -> f64 {
         let (least, most) = self.scale;
@@ -204,6 +214,8 @@ mod tests {
         ];
         assert_eq!(rows, expected);
         assert_eq!(map.scale, (0.0, 4.0));
+        let top = &map.series()[0];
+        assert_eq!((&*top.name, &*top.points), ("> 500 ms", &[(10_000, Some(3.0)), (20_000, None)][..]));
         assert_eq!((map.strength(4.0), map.strength(0.0)), (1.0, 0.0));
     }
 

@@ -16,7 +16,7 @@ use crate::app::clock::Clock;
 use crate::app::components::Theming;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::dynamic::{attr, each, effect, live, memo};
-use crate::app::time::{ChartMoments, ChartPlace, HiddenSeries};
+use crate::app::time::{ChartMoments, ChartPlace, HiddenSeries, OwnSeries};
 use crate::app::{dom, format};
 use crate::dashboard::WidgetId;
 
@@ -95,10 +95,12 @@ pub fn HeatMap(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> i
     let empty = memo(move || map.read().rows.iter().all(|row| row.cells.iter().all(Option::is_none)));
     let drawn = memo(move || place.read().is_some() && !empty.get());
     let none = memo(BTreeSet::new);
+    let rows = memo(move || map.with(Map::series));
     let moments = live(move || {
         drawn.get().then(|| {
             provide_context(ChartMoments { id: id.clone(), place });
             provide_context(HiddenSeries(none));
+            provide_context(OwnSeries(rows));
             Parts::here().show_later(Part::Moments)
         })
     });

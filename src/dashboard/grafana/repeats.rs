@@ -186,10 +186,13 @@ mod tests {
     use crate::dashboard::grafana::import;
     use serde_json::json;
 
-    fn read(document: &Value) -> (Vec<(String, String, [u16; 4])>, Vec<String>) {
+    /// A widget's title, its query and its place.
+    type Stood = (String, String, [u16; 4]);
+
+    fn read(document: &Value) -> (Vec<Stood>, Vec<String>) {
         let choices = Choices { source: "main".to_owned(), max_widgets: 100 };
         let imported = import(document, &choices).expect("a dashboard");
-        let mut all: Vec<(String, String, [u16; 4])> = imported
+        let mut all: Vec<Stood> = imported
             .dashboard
             .widgets
             .values()
