@@ -30,6 +30,10 @@ pub enum SinceBase {
 pub trait Base {
     /// Compares what a cell said at that revision with a value.
     fn compare(&self, cell: &Cell, value: &Value) -> SinceBase;
+    /// True where nothing happened since.
+    fn is_now(&self) -> bool {
+        false
+    }
     /// True where a widget was placed since, by a person or by what made room.
     fn moved(&self, id: &WidgetId) -> bool;
     /// True where a widget was added since.
@@ -40,6 +44,10 @@ pub trait Base {
 pub struct Now;
 
 impl Base for Now {
+    fn is_now(&self) -> bool {
+        true
+    }
+
     fn compare(&self, _: &Cell, _: &Value) -> SinceBase {
         SinceBase::Untouched
     }
@@ -90,7 +98,9 @@ pub fn difference(
     let kept: BTreeSet<&WidgetId> = homes.values().collect();
     for id in now.widgets.keys().filter(|id| !kept.contains(id)) {
         let cell = Cell::widget(id, REMOVED);
-        if !base.added(id) && found.is_changed(&cell, &Value::Bool(true)) {
+        // What others edited since is a conflict with its removal, and that is made once.
+        let waits = !base.is_now() && found.waits(&cell, &Value::Bool(true));
+        if !base.added(id) && !waits && found.is_changed(&cell, &Value::Bool(true)) {
             removals.push(Op::RemoveWidget { id: id.clone() });
         }
     }
@@ -182,16 +192,18 @@ impl<B: Base> Finding<'_, B> {
         match self.base.compare(cell, value) {
             SinceBase::Untouched => true,
             SinceBase::Same => false,
-            SinceBase::Different => {
-                let waits =
-                    |conflict: &Conflict| conflict.cell == *cell && same_value(&conflict.other.value, value);
-                !self.now.open_conflicts().any(|conflict| waits(conflict))
-            }
+            SinceBase::Different => !self.waits(cell, value),
             SinceBase::Unknown => {
                 self.unknown += 1;
                 false
             }
         }
+    }
+
+    /// True where a value waits in a conflict beside what shows.
+    fn waits(&self, cell: &Cell, value: &Value) -> bool {
+        let beside = |conflict: &Conflict| conflict.cell == *cell && same_value(&conflict.other.value, value);
+        self.now.open_conflicts().any(|conflict| beside(conflict))
     }
 
     /// True where an edit of a removed widget waits in a conflict already.
