@@ -217,9 +217,14 @@ impl Ingest {
 
     /// Keeps the series that are known, or new and not too many for their sender; the others are refused.
     fn allow_new(&self, runs: &mut Runs, peer: PeerAddr, refused: &mut Refusals) {
+        let mut has_room = None;
         runs.retain(|series| {
             let Named::Key(key) = &series.named else { return true };
             let Err(wait) = self.0.new_series.take(peer) else { return true };
+            let memory = self.0.series.memory();
+            let room = || memory.size().series < memory.bounds().series;
+            // Where there is a place for it, it is refused for now only.
+            refused.is_for_now |= *has_room.get_or_insert_with(room);
             let why = format!(
                 "the series {:?} is new, and your address makes too many of them; try again in {} s",
                 key.whole(),

@@ -87,6 +87,33 @@ async fn version_1_brings_samples_and_the_ends_of_series() {
 }
 
 #[tokio::test]
+async fn a_first_scrape_with_many_new_series_is_sent_again_until_all_are_taken() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let limits = [("LOCKSTEP_LIMIT_NEW_SERIES_PER_MINUTE", "3000"), ("LOCKSTEP_LIMIT_SERIES", "3050")];
+    let server = Program::start(dir.path(), &limits);
+    let now = now_ms();
+    let scrape = |count: usize| -> Vec<u8> {
+        let series = |n: usize| {
+            let labels = [label("__name__", "up"), label("pod", &format!("p{n}"))].concat();
+            part(1, &[labels, sample(1.0_f64.to_bits(), now)].concat())
+        };
+        (0..count).flat_map(series).collect()
+    };
+    let kind = "application/x-protobuf";
+    let first = send(&server, kind, &scrape(3_040)).await;
+    assert_eq!(first.status(), 503);
+    assert!(first.headers().contains_key("retry-after"));
+    let why = first.text().await.expect("text");
+    assert!(why.contains("is new, and your address makes too many of them"), "{why}");
+    while send(&server, kind, &scrape(3_040)).await.status() == 503 {}
+    assert_eq!(send(&server, kind, &scrape(3_040)).await.status(), 204, "all are known");
+    // Where no place is left, sending again helps nobody.
+    while send(&server, kind, &scrape(3_050)).await.status() == 503 {}
+    let full = send(&server, kind, &scrape(3_200)).await;
+    assert_eq!(full.status(), 400, "{}", full.text().await.expect("text"));
+}
+
+#[tokio::test]
 async fn version_2_brings_its_texts_once_and_is_told_what_was_written() {
     let dir = tempfile::tempdir().expect("a directory");
     let server = Program::start(dir.path(), &[]);

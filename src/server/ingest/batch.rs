@@ -27,6 +27,8 @@ pub struct Refusals {
     /// Where, from 1, and why; in the order of the places.
     told: Vec<(usize, String)>,
     count: u64,
+    /// True where some of it would be taken a while later.
+    pub is_for_now: bool,
 }
 
 impl Refusals {

@@ -51,7 +51,8 @@ struct Written {
 }
 
 /// `POST /api/v1/write`: 204 once it is on the disk. Where samples do not fit, the others are written all the
-/// same: 400 with what was not, which makes senders go on with the next.
+/// same: 400 with what was not, which makes senders go on with the next; 503, which makes them send it again, where some
+/// of it would be taken then.
 pub async fn write(State(ingest): State<Ingest>, request: Request) -> Response {
     let Some(version) = Version::of(request.headers()) else {
         let why = "This takes application/x-protobuf with prometheus.WriteRequest or io.prometheus.write.v2.Request.\n";
@@ -67,8 +68,14 @@ pub async fn write(State(ingest): State<Ingest>, request: Request) -> Response {
         Ok(outcome) if outcome.refused.is_empty() => StatusCode::NO_CONTENT.into_response(),
         Ok(outcome) => {
             let (accepted, words) = (outcome.accepted, outcome.refused.words("series"));
-            (StatusCode::BAD_REQUEST, format!("{accepted} points written, not these: {words}\n"))
-                .into_response()
+            let words = format!("{accepted} points written, not these: {words}\n");
+            match outcome.refused.is_for_now {
+                true => {
+                    let response = (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
+                    with_headers(&IngestError::Busy, response)
+                }
+                false => (StatusCode::BAD_REQUEST, words).into_response(),
+            }
         }
         Err(error) => return failed(&error),
     };
