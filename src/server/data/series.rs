@@ -9,6 +9,7 @@ pub mod points;
 pub mod retention;
 pub mod runs;
 pub mod sealed;
+mod selector;
 pub mod spelling;
 pub mod variables;
 

@@ -2,6 +2,9 @@
 
 use std::hash::{Hash, Hasher};
 
+use super::selector;
+pub use super::selector::{Selector, selectors};
+
 /// Bytes of a whole name with its tags: collectors put all labels of a container into it, more than a
 /// kilobyte, and as many series as a server keeps hold 40 MiB of names at most.
 pub const MAX_KEY_BYTES: usize = 4_096;
@@ -81,9 +84,8 @@ impl Key {
 
     /// Reads a whole name as [`Key::whole`] gives it; `None` where it is none.
     pub fn read(whole: &str) -> Option<Self> {
-        let mut selectors = selectors(whole);
-        let selector = selectors.pop().filter(|_| selectors.is_empty())?;
-        Some(Self::own(&selector.name, selector.tags)).filter(|key| key.whole == whole)
+        let (name, tags) = selector::parts(whole)?;
+        Some(Self::own(&name, tags)).filter(|key| key.whole == whole)
     }
 
     pub fn whole(&self) -> &str {
@@ -102,116 +104,6 @@ impl Key {
     pub fn tag(&self, tag: &str) -> Option<&str> {
         self.tags.iter().find(|(known, _)| known == tag).map(|(_, value)| value.as_str())
     }
-}
-
-/// Which series are meant: all of a name, with these tags at least.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selector {
-    /// As it was written.
-    pub text: String,
-    pub name: String,
-    /// A value of `*` stands for any.
-    pub tags: Vec<(String, String)>,
-}
-
-impl Selector {
-    pub fn matches(&self, key: &Key) -> bool {
-        let has = |(tag, wanted): &(String, String)| {
-            key.tag(tag).is_some_and(|value| wanted == value || wanted == "*" || is_one_of(value, wanted))
-        };
-        self.name == key.name() && self.tags.iter().all(has)
-    }
-}
-
-/// Reads selectors with commas between them: `orders, latency{host=a}, "a, b"` is three. Empty ones are
-/// passed over.
-pub fn selectors(text: &str) -> Vec<Selector> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = end_of(rest, b",", true);
-        let one = trimmed(&rest[..end]);
-        rest = rest.get(end + 1..).unwrap_or_default();
-        if one.is_empty() {
-            continue;
-        }
-        let name_end = end_of(one, b"{", false);
-        let inner = one.get(name_end + 1..).unwrap_or_default();
-        let inner = &inner[..end_of(inner, b"}", false)];
-        let mut tags: Vec<(String, String)> = Vec::new();
-        let mut pairs = inner;
-        while !pairs.is_empty() {
-            let end = end_of(pairs, b",", false);
-            let pair = &pairs[..end];
-            pairs = pairs.get(end + 1..).unwrap_or_default();
-            let middle = end_of(pair, b"=", false);
-            let (tag, value) = (plain(&pair[..middle]), plain(pair.get(middle + 1..).unwrap_or_default()));
-            if !tag.is_empty() {
-                tags.push((tag, value));
-            }
-        }
-        tags.sort();
-        found.push(Selector { text: one.to_owned(), name: plain(&one[..name_end]), tags });
-    }
-    found
-}
-
-/// True for one of the values of `(a|b)`, as several values of a variable at once stand in a query; `.*` is all.
-fn is_one_of(value: &str, wanted: &str) -> bool {
-    let Some(inner) = wanted.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) else {
-        return wanted == ".*";
-    };
-    let (mut one, mut chars) = (String::new(), inner.chars());
-    loop {
-        match chars.next() {
-            Some('\\') => one.extend(chars.next()),
-            Some('|') if one == value => return true,
-            Some('|') => one.clear(),
-            Some(c) => one.push(c),
-            None => return one == value,
-        }
-    }
-}
-
-/// Where one of the bytes stands that is not escaped, in quotes or, if so wanted, in braces; else the end.
-fn end_of(text: &str, wanted: &[u8], braces: bool) -> usize {
-    let (mut quoted, mut deep, mut escape) = (false, 0_u32, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if escape => escape = false,
-            b'\\' => escape = true,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            byte if deep == 0 && wanted.contains(&byte) => return at,
-            b'{' if braces => deep += 1,
-            b'}' if braces => deep = deep.saturating_sub(1),
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-/// Without quotes and escapes.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = trimmed(text).chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => out.extend(chars.next()),
-            '"' => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Without the spaces at its ends, but for one at the end that has a backslash before it.
-fn trimmed(text: &str) -> &str {
-    let begun = text.trim_start();
-    let ended = begun.trim_end();
-    let escapes = ended.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
-    let kept = begun[ended.len()..].chars().next().filter(|_| escapes).map_or(0, char::len_utf8);
-    &begun[..ended.len() + kept]
 }
 
 /// A part of a name, in which nothing means anything else. Spaces at its ends stand behind a backslash, too: what
@@ -309,31 +201,5 @@ mod tests {
             assert!(key(name, tags).is_err(), "{name:?} {tags:?}");
         }
         assert!(key(&"x".repeat(MAX_KEY_BYTES + 1), &[]).is_err());
-    }
-
-    #[test]
-    fn selectors_choose_by_name_and_tags() {
-        let a = key("orders", &[("host", "a"), ("area", "eu")]).unwrap();
-        for (text, matches) in [
-            ("orders", true),
-            ("orders{}", true),
-            ("orders{host=a}", true),
-            ("orders{ host = \"a\" , area=eu }", true),
-            ("orders{host=*}", true),
-            ("orders{host=.*}", true),
-            (r"orders{host=(b|a)}", true),
-            (r"orders{host=(b|a\\.b|c)}", false),
-            ("orders{zone=(a|b)}", false),
-            ("orders{zone=*}", false),
-            ("orders{host=b}", false),
-            ("order", false),
-        ] {
-            assert_eq!(selectors(text)[0].matches(&a), matches, "{text}");
-        }
-        let dotted = key("orders", &[("host", "a.b")]).unwrap();
-        assert!(selectors(r"orders{host=(x|a\\.b)}")[0].matches(&dotted));
-        let names: Vec<String> =
-            selectors(" a, b{x=1,y=2},, \"c,d\" ").into_iter().map(|one| one.name).collect();
-        assert_eq!(names, ["a", "b", "c,d"]);
     }
 }

@@ -17,7 +17,8 @@ impl Match {
             return Some(Self::Prefix(prefix.to_owned()));
         }
         let named = selectors(text);
-        (!named.is_empty()).then_some(Self::Named(named))
+        let fits = !named.is_empty() && named.iter().all(|one| one.problem.is_none());
+        fits.then_some(Self::Named(named))
     }
 
     pub fn matches(&self, key: &Key) -> bool {
