@@ -9,14 +9,30 @@ use crate::fake::{Fake, Mode};
 use crate::program::{Program, answer, now_ms};
 use crate::support::Client;
 
+/// A fake source, and a server whose settings name it `main`; its data is gone with the directory.
+async fn start(set: &[(&str, &str)]) -> (Fake, Program, tempfile::TempDir) {
+    let fake = Fake::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let setting = fake.setting();
+    let all: Vec<(&str, &str)> =
+        set.iter().copied().chain([("LOCKSTEP_PROMETHEUS", setting.as_str())]).collect();
+    let server = Program::start(dir.path(), &all);
+    (fake, server, dir)
+}
+
 /// A dashboard that asks the fake source with as many widgets.
 async fn dashboard(server: &Program, widgets: usize, settings: &[(&str, Value)]) -> String {
+    dashboard_of(server, "up", widgets, settings).await
+}
+
+/// The same with another query.
+async fn dashboard_of(server: &Program, query: &str, widgets: usize, settings: &[(&str, Value)]) -> String {
     let made = server.post("/api/v1/dashboards").json(&json!({"title": "Asked"}));
     let id = answer(made).await.1["id"].as_str().expect("an id").to_owned();
     let mut ada = join(server, "maker", &id).await;
     let mut ops: Vec<Value> = (0..widgets)
         .map(|n| {
-            let options = json!({"source": "main", "query": "up", "legend": "{{job}}"});
+            let options = json!({"source": "main", "query": query, "legend": "{{job}}"});
             let frame = json!({"x": 0, "y": n, "w": 6, "h": 4});
             json!({"op": "add_widget", "id": format!("w{n}"), "widget": {"kind": "timeseries", "frame": frame, "options": options}})
         })
@@ -53,11 +69,7 @@ fn points(frame: &Value) -> &Vec<Value> {
 
 #[tokio::test]
 async fn two_hundred_viewers_are_one_query_an_interval() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let limits =
-        [("LOCKSTEP_PROMETHEUS", fake.setting()), ("LOCKSTEP_LIMIT_SESSIONS_PER_ROOM", "500".to_owned())];
-    let server = Program::start(dir.path(), &limits.each_ref().map(|(name, value)| (*name, value.as_str())));
+    let (fake, server, _dir) = start(&[("LOCKSTEP_LIMIT_SESSIONS_PER_ROOM", "500")]).await;
     // Two dashboards of ten widgets each ask the same.
     let settings = [("refresh", json!(2)), ("range", json!("5m"))];
     let (first, second) = (dashboard(&server, 10, &settings).await, dashboard(&server, 10, &settings).await);
@@ -98,32 +110,27 @@ async fn two_hundred_viewers_are_one_query_an_interval() {
 
 #[tokio::test]
 async fn nobody_is_asked_for_nobody() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let set = [("LOCKSTEP_PROMETHEUS", setting.as_str()), ("LOCKSTEP_LIMIT_QUERY_IDLE_MS", "300")];
-    let server = Program::start(dir.path(), &set);
-    let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
-    let mut ada = join(&server, "ada", &id).await;
+    let (fake, server, _dir) = start(&[("LOCKSTEP_LIMIT_QUERY_IDLE_MS", "300")]).await;
+    let settings = [("refresh", json!(1)), ("range", json!("5m"))];
+    let id = dashboard(&server, 1, &settings).await;
+    let other = dashboard_of(&server, "other", 1, &settings).await;
+    let (mut ada, mut bob) = (join(&server, "ada", &id).await, join(&server, "bob", &other).await);
     frame(&mut ada, "w0").await;
+    frame(&mut bob, "w0").await;
     drop(ada);
-    while server.metric("lockstep_standing_queries").await > 0.0 {
+    while server.metric("lockstep_standing_queries").await > 1.0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let before = fake.queries();
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert_eq!(fake.queries(), before, "it pauses");
+    // While the other is asked three times more, a second apart.
+    fake.asked_more_than(fake.queries() + 2).await;
+    assert_eq!(fake.last_queries(3), ["other"; 3], "it pauses");
     let mut grace = join(&server, "grace", &id).await;
     assert!(points(&frame(&mut grace, "w0").await).len() >= 149, "and goes on");
 }
 
 #[tokio::test]
 async fn errors_reach_the_widget_in_words_and_the_points_stay() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let set = [("LOCKSTEP_PROMETHEUS", setting.as_str()), ("LOCKSTEP_LIMIT_ANSWER_BYTES", "1048576")];
-    let server = Program::start(dir.path(), &set);
+    let (fake, server, _dir) = start(&[("LOCKSTEP_LIMIT_ANSWER_BYTES", "1048576")]).await;
     let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
     let mut ada = join(&server, "ada", &id).await;
     frame(&mut ada, "w0").await;
@@ -173,10 +180,7 @@ async fn errors_reach_the_widget_in_words_and_the_points_stay() {
 
 #[tokio::test]
 async fn only_what_the_settings_name_is_asked() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let (fake, server, _dir) = start(&[]).await;
     let id = dashboard(&server, 1, &[]).await;
     let mut ada = join(&server, "ada", &id).await;
     frame(&mut ada, "w0").await;
@@ -196,11 +200,8 @@ async fn only_what_the_settings_name_is_asked() {
 
 #[tokio::test]
 async fn more_series_than_fit_have_a_word_and_tables_have_more_rows() {
-    let fake = Fake::start().await;
+    let (fake, server, _dir) = start(&[]).await;
     fake.set(Mode::Many(1_500));
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
     let id = dashboard(&server, 1, &[("range", json!("5m"))]).await;
     let mut ada = join(&server, "ada", &id).await;
     let window = frame(&mut ada, "w0").await;
@@ -213,14 +214,22 @@ async fn more_series_than_fit_have_a_word_and_tables_have_more_rows() {
     assert_eq!(window["series"].as_array().map(Vec::len), Some(1_000));
     assert_eq!(window["series"][7]["tags"], json!([["job", "j0007"]]));
     assert_eq!(points(&window).len(), 1);
+    let op = json!({"op": "set", "id": "t", "field": "shows", "value": "max"});
+    ada.push(&id, json!([{"seq": 2, "base": 2, "ops": [op]}])).await;
+    let window = loop {
+        let frame = frame(&mut ada, "t").await;
+        if frame["reset"] == true && !points(&frame).is_empty() {
+            break frame;
+        }
+    };
+    assert_eq!(window["series"].as_array().map(Vec::len), Some(1_000), "of all of the time as well");
+    let point = &points(&window)[0];
+    assert_eq!((points(&window).len(), point[0].as_f64()), (1, point[1].as_f64().map(|at| at * 1_000.0)));
 }
 
 #[tokio::test]
 async fn a_time_of_ones_own_is_asked_once_for_all_who_want_it() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let (fake, server, _dir) = start(&[]).await;
     let id = dashboard(&server, 1, &[]).await;
     // Within a step of 10 s: the answer begins before it and ends after it.
     let to = (now_ms() - 3_600_000) / 10_000 * 10_000 + 5_000;
@@ -247,10 +256,7 @@ async fn a_time_of_ones_own_is_asked_once_for_all_who_want_it() {
 
 #[tokio::test]
 async fn sources_and_what_they_know_are_listed() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let (fake, server, _dir) = start(&[]).await;
     assert_eq!(
         server.push("/api/v2/write", "orders,host=b value=1\norders,host=a value=2,queue=3").await.0,
         204
@@ -265,6 +271,16 @@ async fn sources_and_what_they_know_are_listed() {
         let path = format!("/api/v1/sources/{name}/values?label=host&of=orders");
         assert_eq!(server.json(&path).await, json!(["a", "b"]), "{name:?}");
     }
+    // What is chosen of a variable is escaped by the source: a literal point is no pattern.
+    for (is_literal, expected) in [(true, json!([])), (false, json!(["a", "b"]))] {
+        let chosen = json!({"h": {"values": ["."], "is_literal": is_literal}}).to_string();
+        let mut url =
+            reqwest::Url::parse("http://x/api/v1/sources/series/values?label=host").expect("an address");
+        url.query_pairs_mut().append_pair("of", r#"orders{host=~"$h"}"#).append_pair("variables", &chosen);
+        let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+        assert_eq!(server.json(&path).await, expected, "{path}");
+    }
+    assert_eq!(server.get("/api/v1/sources/main/values?label=a&variables=x").await.status(), 400);
     assert_eq!(server.get("/api/v1/sources/none/values?label=a").await.status(), 404);
     assert_eq!(server.get("/api/v1/sources/main/values?label=a/../b").await.status(), 502);
     assert_eq!(server.json("/api/v1/series?part=QUEUE").await, json!(["orders.queue{host=a}"]));
@@ -272,10 +288,7 @@ async fn sources_and_what_they_know_are_listed() {
 
 #[tokio::test]
 async fn another_time_or_variable_brings_other_points() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let (fake, server, _dir) = start(&[]).await;
     let id = dashboard(&server, 1, &[("variable.job", json!({"choices": ["a", "b"]}))]).await;
     let mut ada = join(&server, "ada", &id).await;
     let window = frame(&mut ada, "w0").await;
@@ -332,11 +345,8 @@ impl Copy {
 
 #[tokio::test]
 async fn what_the_source_corrects_is_corrected_for_those_who_watch_and_those_who_join() {
-    let fake = Fake::start().await;
+    let (fake, server, _dir) = start(&[]).await;
     fake.set(Mode::Late(6_000));
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
     let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
     let mut ada = join(&server, "ada", &id).await;
     let mut copy = Copy::default();
@@ -376,10 +386,7 @@ async fn what_the_source_corrects_is_corrected_for_those_who_watch_and_those_who
 
 #[tokio::test]
 async fn a_bad_line_names_itself_and_spares_the_others() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let (fake, server, _dir) = start(&[]).await;
     let id = dashboard(&server, 1, &[("range", json!("5m"))]).await;
     let mut ada = join(&server, "ada", &id).await;
     frame(&mut ada, "w0").await;
@@ -400,11 +407,8 @@ async fn a_bad_line_names_itself_and_spares_the_others() {
 
 #[tokio::test]
 async fn a_large_answer_is_read_while_it_comes_and_asked_for_packed() {
-    let fake = Fake::start().await;
+    let (fake, server, _dir) = start(&[]).await;
     fake.set(Mode::Many(1_000));
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
     let id = dashboard(&server, 1, &[("range", json!("15m"))]).await;
     let mut ada = join(&server, "ada", &id).await;
     let window = frame(&mut ada, "w0").await;
@@ -417,11 +421,8 @@ async fn a_large_answer_is_read_while_it_comes_and_asked_for_packed() {
 
 #[tokio::test]
 async fn series_that_have_values_now_come_before_those_that_ended() {
-    let fake = Fake::start().await;
+    let (fake, server, _dir) = start(&[]).await;
     fake.set(Mode::Ended(30));
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
     let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
     let mut ada = join(&server, "ada", &id).await;
     let window = frame(&mut ada, "w0").await;
@@ -436,10 +437,7 @@ async fn series_that_have_values_now_come_before_those_that_ended() {
 
 #[tokio::test]
 async fn what_the_source_says_of_its_answer_reaches_the_widget_and_goes_again() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let (fake, server, _dir) = start(&[]).await;
     let id = dashboard(&server, 1, &[("refresh", json!(1)), ("range", json!("5m"))]).await;
     let mut ada = join(&server, "ada", &id).await;
     frame(&mut ada, "w0").await;
@@ -456,10 +454,7 @@ async fn what_the_source_says_of_its_answer_reaches_the_widget_and_goes_again() 
 
 #[tokio::test]
 async fn how_often_servers_are_scraped_is_the_shortest_step_and_what_a_rate_goes_by() {
-    let fake = Fake::start().await;
-    let dir = tempfile::tempdir().expect("a directory");
-    let setting = fake.setting();
-    let server = Program::start(dir.path(), &[("LOCKSTEP_PROMETHEUS", &setting)]);
+    let (fake, server, _dir) = start(&[]).await;
     let id = dashboard(&server, 1, &[]).await;
     let mut ada = join(&server, "ada", &id).await;
     frame(&mut ada, "w0").await;
