@@ -129,6 +129,17 @@ if $with_tests && [ "$(uname)" = Linux ]; then
   done
 fi
 
+# A database that tests ask; its programs are not on the path.
+if $with_tests && [ "$(uname)" = Linux ] && ! [ -x /usr/lib/postgresql/15/bin/initdb ]; then
+  can_apt || fail "PostgreSQL 15 is missing. Install the package postgresql-15."
+  say "installing postgresql-15 with apt-get (seconds)"
+  as_root apt-get update -qq
+  # The tests start servers of their own: none is set up beside them.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+  as_root sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-15 >/dev/null
+fi
+
 # A program that pushes, with what its plugin for HTTP is linked with and its package only suggests.
 if $with_tests && [ "$(uname)" = Linux ] && ! { [ -x /usr/sbin/collectd ] && /sbin/ldconfig -p | grep libyajl >/dev/null; }; then
   can_apt || fail "collectd is missing. Install the packages collectd-core, libyajl2 and libcurl3-gnutls."

@@ -9,10 +9,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use lockstep::server::config::{Config, ConfigError};
 use lockstep::server::connections::Connections;
+use lockstep::server::data::http::Http;
 use lockstep::server::data::local::SeriesByName;
 use lockstep::server::data::prometheus::Prometheus;
 use lockstep::server::data::series::{Bounds, SeriesStore};
 use lockstep::server::data::sources::Sources;
+use lockstep::server::data::sql::Sql;
 use lockstep::server::data::this_server::{Load, ThisServer};
 use lockstep::server::data::{Source, SourceError};
 use lockstep::server::data_dir::{DataDir, DataDirError};
@@ -46,7 +48,7 @@ enum StartError {
         path.display()
     )]
     Series { path: PathBuf, error: StoreError },
-    #[error("prometheus: {0}")]
+    #[error("{0}")]
     Source(SourceError),
     #[error("the sample dashboard could not be made: {0}")]
     Sample(RoomError),
@@ -154,6 +156,12 @@ fn sources(config: &Config, series: &SeriesStore, limits: &Arc<Limits>) -> Resul
     let mut all: Vec<Arc<dyn Source>> = vec![Arc::new(SeriesByName::new(series.memory().clone()))];
     for server in &config.prometheus {
         all.push(Arc::new(Prometheus::new(server, limits.answer_bytes)?));
+    }
+    for server in &config.http {
+        all.push(Arc::new(Http::new(server, limits.answer_bytes)?));
+    }
+    for database in &config.sql {
+        all.push(Arc::new(Sql::new(database, limits.answer_bytes)?));
     }
     Ok(Sources::new(all, limits.clone()))
 }

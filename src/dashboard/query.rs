@@ -74,6 +74,7 @@ mod tests {
         let chosen = |values: &[&str], is_literal| Chosen {
             values: values.iter().map(|value| (*value).to_owned()).collect(),
             is_literal,
+            offered: None,
         };
         let expected = [("host", chosen(&["a.b", "c"], true)), ("zone", chosen(&["eu|us"], false))];
         assert_eq!(query.variables, expected.map(|(name, one)| (name.to_owned(), one)).into());

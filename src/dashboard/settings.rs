@@ -1,6 +1,7 @@
 //! What can be set of a dashboard beside its title: how conflicts show, the time that it shows, its
 //! variables, and the moments that people have marked.
 
+mod chosen;
 mod mentions;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,10 @@ use super::several::{any_of, each_of};
 use super::widget::{MAX_QUERY_CHARS, MAX_SOURCE_CHARS, check_title};
 use super::{Id, Strategy};
 
-pub use self::mentions::{MAX_FILLED_BYTES, Mention, in_words, mentioned, mentions, uses, with_variables};
+pub use self::chosen::{Chosen, Offered, chosen_in};
+pub use self::mentions::{
+    MAX_FILLED_BYTES, Mention, in_words, mention, mentioned, mentions, uses, with_variables,
+};
 pub use super::zone::TimeZone;
 
 /// The setting that holds the [`TimeRange`], as text.
@@ -50,6 +54,8 @@ pub const MAX_CHOICE_CHARS: usize = 200;
 pub const MAX_REGEX_CHARS: usize = 500;
 /// Characters of what is chosen, which may be several values.
 pub const MAX_CHOSEN_CHARS: usize = 4_000;
+/// The choice that means all of them, as a regex says it.
+pub const ALL: &str = ".*";
 /// Characters in what somebody wrote to a moment.
 pub const MAX_ANNOTATION_CHARS: usize = 500;
 
@@ -75,7 +81,7 @@ pub struct Variable {
 }
 
 /// The values that a label has in a source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValuesOf {
     pub source: String,
@@ -269,32 +275,6 @@ pub fn variables_in_turn(settings: &Settings) -> Vec<(&str, Variable)> {
 pub fn variable_value(settings: &Settings, name: &str) -> Option<String> {
     let (variable, values) = chosen_of(settings, name)?;
     variable.chosen(&values)
-}
-
-/// The values that a variable stands for in a query.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Chosen {
-    /// At least one.
-    pub values: Vec<String>,
-    /// True for values of which each means itself: a source knows them, or several can be chosen. One that
-    /// somebody wrote as the only choice may be a pattern.
-    pub is_literal: bool,
-}
-
-/// What is chosen of the variables that a text names, by name.
-pub fn chosen_in(settings: &Settings, text: &str) -> BTreeMap<String, Chosen> {
-    let names = mentions(text, |name| settings.contains_key(&format!("{VARIABLE}{name}")));
-    let chosen = |name: &str| {
-        let (variable, values) = chosen_of(settings, name)?;
-        Some((name.to_owned(), Chosen { values, is_literal: variable.multi || variable.values_of.is_some() }))
-    };
-    let mut all = BTreeMap::new();
-    for Mention { name, .. } in names {
-        if !all.contains_key(name) {
-            all.extend(chosen(name));
-        }
-    }
-    all
 }
 
 /// A variable, and the values that it stands for.

@@ -2,7 +2,7 @@
 //! of objects. Nothing is invented: what cannot be read is an error that names the line.
 
 mod numbers;
-mod time;
+pub mod time;
 
 use std::fmt;
 

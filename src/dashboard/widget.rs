@@ -364,9 +364,11 @@ impl Widget {
         self.options.get(field).and_then(Value::as_f64)
     }
 
-    /// True where of each series only the last point counts, so that many more series fit.
-    pub fn wants_latest(&self) -> bool {
-        self.kind == Kind::Table && matches!(self.text_option(SHOWS.name), "" | "last")
+    /// What each series is brought down to before it is sent, as `shows` says it, so that many more of them fit; `None`
+    /// where their points count.
+    pub fn reduces_to(&self) -> Option<&str> {
+        let shows = Some(self.text_option(SHOWS.name)).filter(|shows| !shows.is_empty());
+        (self.kind == Kind::Table).then(|| shows.unwrap_or("last"))
     }
 
     /// True for a chart that shows its values as colours.

@@ -5,11 +5,15 @@
 
 mod commands;
 mod environment;
+mod http;
 mod prometheus;
 mod secret;
 mod settings;
+mod sql;
+mod tables;
 mod values;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,12 +24,15 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use self::environment::Environment;
-pub use self::prometheus::{Access, Prometheus};
+pub use self::http::Http;
+pub use self::prometheus::Prometheus;
 pub use self::secret::Secret;
 use self::settings::{
-    INGEST_TOKEN, INGEST_TOKEN_FILE, LIMITS, OPEN, PROMETHEUS, PROMETHEUS_FILE, PROMETHEUS_OVERLAP, SECRET,
-    command, kebab, names, nearest, set_limit, variable,
+    HTTP, HTTP_FILE, INGEST_TOKEN, INGEST_TOKEN_FILE, LIMITS, OPEN, PROMETHEUS, PROMETHEUS_FILE,
+    PROMETHEUS_OVERLAP, SECRET, SQL, SQL_FILE, command, kebab, names, nearest, set_limit, variable,
 };
+pub use self::sql::{Database, Login, Sql};
+pub use self::tables::Access;
 use self::values::{address, networks, origin, origins, plain, truth};
 use super::backup::command::Command as Task;
 use super::backup::schedule::Plan;
@@ -67,6 +74,10 @@ pub struct Config {
     pub bin_days: u64,
     /// The Prometheus servers that may be asked.
     pub prometheus: Vec<Prometheus>,
+    /// The databases that may be asked.
+    pub sql: Vec<Sql>,
+    /// The servers that may be asked for JSON.
+    pub http: Vec<Http>,
     /// Backups that the server makes by itself; `None` for none.
     pub backups: Option<Plan>,
     pub limits: Limits,
@@ -100,6 +111,8 @@ pub enum ConfigError {
     EmptySecret { place: Place },
     #[error("{0} and {1} are both set. Keep one of them.")]
     Twice(Place, Place),
+    #[error("{0:?} is the name of two sources. Give one of them another.")]
+    SourceTwice(String),
     #[error("{path}: {reason}")]
     File { path: String, reason: String },
     #[error(
@@ -151,6 +164,10 @@ impl Config {
     }
 }
 
+/// What holds for all sources that are named on one line.
+const NAMED: &str = "separated by commas; a name has up to 64 letters, digits, _ and -, and is not one of this \
+                     server's own sources";
+
 /// All places in which a value may stand.
 struct Found {
     flags: ArgMatches,
@@ -181,6 +198,13 @@ impl Found {
         }
         let ingest_token = self.ingest_token()?;
         let prometheus = self.prometheus()?;
+        let sql = self.sql()?;
+        let http = self.http()?;
+        let mut names = BTreeSet::new();
+        let all = prometheus.iter().map(|one| &one.name).chain(sql.iter().map(|one| &one.name));
+        if let Some(twice) = all.chain(http.iter().map(|one| &one.name)).find(|name| !names.insert(*name)) {
+            return Err(ConfigError::SourceTwice(twice.clone()));
+        }
         let config = Config {
             addr: addr.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             data_dir: self.parse("data_dir", "a path", path)?.unwrap_or_else(|| "data".into()),
@@ -230,6 +254,8 @@ impl Found {
                 })?
                 .unwrap_or(30),
             prometheus,
+            sql,
+            http,
             backups: self.backups()?,
             limits,
             task: commands::read(&self.flags, self.backup_keep()?),
@@ -300,31 +326,54 @@ impl Found {
         }
     }
 
-    /// The servers by name: out of the tables of the file where nothing else says so.
-    fn prometheus(&mut self) -> Result<Vec<Prometheus>, ConfigError> {
-        const WANTS: &str = "servers such as main=http://127.0.0.1:9090, separated by commas; a name has up to \
-                             64 letters, digits, _ and -, and is not one of this server's own sources";
-        let overlap = self.parse(PROMETHEUS_OVERLAP, "seconds, up to 86400", prometheus::read_overlap)?;
-        let elsewhere = self.get(PROMETHEUS).filter(|(place, _)| !matches!(place, Place::File { .. }));
-        if let Some(toml::Value::Table(servers)) = self.file.get(PROMETHEUS).filter(|_| elsewhere.is_none())
-            && self.get(PROMETHEUS_FILE).is_none()
+    /// Sources by name: out of the tables of the file where nothing else says so, else out of one line or the
+    /// file that is named.
+    fn named<T>(
+        &mut self,
+        (name, file): (&'static str, &'static str),
+        wants: &str,
+        read_tables: impl FnOnce(&toml::Table, &Path) -> Result<(Vec<T>, Vec<String>), String>,
+        read_list: impl FnOnce(&str, &Path) -> Option<Vec<T>>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let elsewhere = self.get(name).filter(|(place, _)| !matches!(place, Place::File { .. }));
+        if let Some(toml::Value::Table(tables)) = self.file.get(name).filter(|_| elsewhere.is_none())
+            && self.get(file).is_none()
         {
-            let read = prometheus::read_tables(servers, &self.dir, overlap);
-            let (servers, warnings) = read.map_err(|wants| {
-                let place = Place::File { name: PROMETHEUS, path: self.path.clone() };
-                misfit(PROMETHEUS, place, "", &wants)
+            let (all, warnings) = read_tables(tables, &self.dir).map_err(|wants| {
+                let place = Place::File { name, path: self.path.clone() };
+                misfit(name, place, "", &wants)
             })?;
             self.warnings.extend(warnings);
-            return Ok(servers);
+            return Ok(all);
         }
-        let Some((place, text)) = self.secret(PROMETHEUS, PROMETHEUS_FILE)? else { return Ok(Vec::new()) };
+        let Some((place, text)) = self.secret(name, file)? else { return Ok(Vec::new()) };
         let list = text.replace(['\n', '\r'], ",");
-        let mut servers =
-            prometheus::read_list(&list).ok_or_else(|| misfit(PROMETHEUS, place, &text, WANTS))?;
-        for server in &mut servers {
-            server.overlap = overlap.unwrap_or(server.overlap);
-        }
-        Ok(servers)
+        read_list(&list, &self.dir).ok_or_else(|| misfit(name, place, &text, wants))
+    }
+
+    fn prometheus(&mut self) -> Result<Vec<Prometheus>, ConfigError> {
+        let wants = format!("servers such as main=http://127.0.0.1:9090, {NAMED}");
+        let overlap = self.parse(PROMETHEUS_OVERLAP, "seconds, up to 86400", prometheus::read_overlap)?;
+        let tables = |tables: &toml::Table, dir: &Path| prometheus::read_tables(tables, dir, overlap);
+        self.named((PROMETHEUS, PROMETHEUS_FILE), &wants, tables, |list, _| {
+            let mut servers = prometheus::read_list(list)?;
+            for server in &mut servers {
+                server.overlap = overlap.unwrap_or(server.overlap);
+            }
+            Some(servers)
+        })
+    }
+
+    fn sql(&mut self) -> Result<Vec<Sql>, ConfigError> {
+        let wants = format!(
+            "databases such as shop=postgres://reader@127.0.0.1/shop or lab=sqlite:/var/lib/lab.db, {NAMED}"
+        );
+        self.named((SQL, SQL_FILE), &wants, sql::read_tables, sql::read_list)
+    }
+
+    fn http(&mut self) -> Result<Vec<Http>, ConfigError> {
+        let wants = format!("servers such as weather=https://api.open-meteo.com/v1, {NAMED}");
+        self.named((HTTP, HTTP_FILE), &wants, http::read_tables, |list, _| http::read_list(list))
     }
 
     fn get(&self, name: &'static str) -> Option<(Place, String)> {

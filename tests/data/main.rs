@@ -2,17 +2,23 @@
 
 #![cfg(feature = "ssr")]
 
+mod asked;
 mod clients;
 #[cfg(target_os = "linux")]
 mod daemons;
 mod fake;
+mod http;
 mod influx;
 mod ingest;
+#[cfg(target_os = "linux")]
+mod postgres;
 mod program;
 #[cfg(target_os = "linux")]
 mod real;
 mod remote_write;
 mod senders;
 mod sources;
+#[cfg(target_os = "linux")]
+mod sql;
 #[path = "../support/mod.rs"]
 mod support;

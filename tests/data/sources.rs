@@ -256,7 +256,7 @@ async fn a_time_of_ones_own_is_asked_once_for_all_who_want_it() {
 
 #[tokio::test]
 async fn sources_and_what_they_know_are_listed() {
-    let (fake, server, _dir) = start(&[]).await;
+    let (_fake, server, _dir) = start(&[]).await;
     assert_eq!(
         server.push("/api/v2/write", "orders,host=b value=1\norders,host=a value=2,queue=3").await.0,
         204
@@ -288,7 +288,7 @@ async fn sources_and_what_they_know_are_listed() {
 
 #[tokio::test]
 async fn another_time_or_variable_brings_other_points() {
-    let (fake, server, _dir) = start(&[]).await;
+    let (_fake, server, _dir) = start(&[]).await;
     let id = dashboard(&server, 1, &[("variable.job", json!({"choices": ["a", "b"]}))]).await;
     let mut ada = join(&server, "ada", &id).await;
     let window = frame(&mut ada, "w0").await;

@@ -4,6 +4,7 @@
 
 pub mod program;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use futures::{SinkExt, StreamExt};
+use lockstep::dashboard::settings::Chosen;
 use lockstep::server::clock::now_ms;
 use lockstep::server::config::{Config, LogFormat};
 use lockstep::server::data::sources::Sources;
@@ -136,6 +138,8 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         series_hours: 24,
         bin_days: 30,
         prometheus: Vec::new(),
+        sql: Vec::new(),
+        http: Vec::new(),
         backups: None,
         limits,
         task: None,
@@ -204,7 +208,12 @@ impl Source for Points {
         Ok(Answer { curves: vec![curve], count: 1, living: 1, ..Answer::default() })
     }
 
-    async fn values(&self, _: &str, _: &str) -> Result<Vec<String>, SourceError> {
+    async fn values(
+        &self,
+        _: &str,
+        _: &str,
+        _: &BTreeMap<String, Chosen>,
+    ) -> Result<Vec<String>, SourceError> {
         Ok(Vec::new())
     }
 

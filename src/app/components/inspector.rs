@@ -97,8 +97,8 @@ const UNITS: &str = "units";
 /// What the server offers to choose from. Where it does not answer, there is less to choose from.
 #[derive(Clone, Copy)]
 struct Offered {
-    /// The sources that the configuration names, and what people read of them.
-    sources: RwSignal<Vec<(String, String)>>,
+    /// The sources that the configuration names.
+    sources: RwSignal<Vec<Source>>,
     /// The names of series that somebody has sent.
     series: RwSignal<Vec<String>>,
 }
@@ -119,12 +119,36 @@ impl Offered {
     }
 }
 
+/// A source that the configuration names.
+#[derive(Clone)]
+struct Source {
+    name: String,
+    kind: String,
+    /// What people read.
+    label: String,
+}
+
 /// A source as it is listed; `None` for the one of series by name, which is always there.
-fn source(one: &Value) -> Option<(String, String)> {
+fn source(one: &Value) -> Option<Source> {
     let name = one["name"].as_str().filter(|name| !name.is_empty())?;
     let down = if one["state"] == "down" { ", down" } else { "" };
-    let kind = one["kind"].as_str().map(|kind| format!(" ({kind}{down})")).unwrap_or_default();
-    Some((name.to_owned(), format!("{name}{kind}")))
+    let kind = one["kind"].as_str().unwrap_or_default();
+    let label = if kind.is_empty() { name.to_owned() } else { format!("{name} ({kind}{down})") };
+    Some(Source { name: name.to_owned(), kind: kind.to_owned(), label })
+}
+
+/// How the query of a source of this kind is labelled, and an example of one.
+fn query_of(kind: &str) -> (&'static str, &'static str) {
+    match kind {
+        "postgresql" | "sqlite" => {
+            ("SQL", "SELECT at AS time, host, load FROM loads WHERE at BETWEEN $from AND $to")
+        }
+        "http" => (
+            "Path, and where values stand",
+            "/forecast?hourly=rain\ntime: $.hourly.time[*]\nvalue: $.hourly.rain[*]",
+        ),
+        _ => ("Queries, one a line", "sum by (host) (rate(…[5m]))"),
+    }
 }
 
 /// The options of a widget in groups, those that its source has a use for.
@@ -151,7 +175,7 @@ fn Fields(
     });
     let sources = memo(move || {
         let mut all = vec![(String::new(), "Series by name".to_owned())];
-        all.extend(offered.sources.get());
+        all.extend(offered.sources.get().into_iter().map(|one| (one.name, one.label)));
         all.push((TABLE.to_owned(), "A table, pasted here".to_owned()));
         let now = from.get();
         if all.iter().all(|(name, _)| *name != now) {
@@ -164,6 +188,9 @@ fn Fields(
         let from = from.get();
         let own = from == TABLE;
         let asks = !own && !from.is_empty();
+        let kind_of = |one: &Source| (one.name == from).then(|| query_of(&one.kind));
+        let (label_of_query, example) =
+            offered.sources.read().iter().find_map(kind_of).unwrap_or_else(|| query_of(""));
         let mut all = Vec::new();
         for known in kind.fields() {
             let control = match known.name {
@@ -178,7 +205,7 @@ fn Fields(
             };
             let label = match known.name {
                 "query" if own => "Columns",
-                "query" if asks => "Queries, one a line",
+                "query" if asks => label_of_query,
                 "query" => "Series",
                 _ => known.label,
             };
@@ -189,7 +216,7 @@ fn Fields(
                 control,
                 placeholder: match known.name {
                     "query" if own => "all with numbers",
-                    "query" if asks => "sum by (host) (rate(…[5m]))",
+                    "query" if asks => example,
                     name => placeholder(name),
                 },
             });

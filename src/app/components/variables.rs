@@ -15,14 +15,12 @@ use crate::app::requests;
 use crate::dashboard::Op;
 use crate::dashboard::order::sorted;
 use crate::dashboard::settings::{
-    self, CHOSEN, MAX_CHOSEN_CHARS, Settings, VARIABLE, ValuesOf, Variable, variable_value, with_variables,
+    self, ALL, CHOSEN, MAX_CHOSEN_CHARS, Settings, VARIABLE, ValuesOf, Variable, variable_value,
 };
 use crate::dashboard::several::{any_of, is_pattern};
 
 /// How long a variable shows that somebody else changed it.
 const GLOW: Duration = Duration::from_secs(2);
-/// What a regex calls everything.
-const ALL: &str = ".*";
 
 /// A variable that there is something to choose of: its name, what people read, and what is chosen.
 type Shown = (String, String, String);
@@ -140,8 +138,9 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
     let problem = RwSignal::new(None::<String>);
     let asked = memo(move || {
         let values = variable.read().values_of.clone()?;
-        let of = with_variables(&store.settings.read(), &values.of);
-        Some(ValuesOf { of, ..values })
+        // Its variables go along: the source writes their values as its language needs them.
+        let chosen = settings::chosen_in(&store.settings.read(), &values.of);
+        Some((values, serde_json::to_string(&chosen).unwrap_or_default()))
     });
     let ask = move || {
         let Some(asks) = asked.get_untracked() else { return };
@@ -288,11 +287,14 @@ fn passing_glow(store: DashboardStore, name: &str) -> RwSignal<Option<(String, S
     glow
 }
 
-/// The values that a label has in a source, or those that are picked.
-async fn values_of(asks: &ValuesOf) -> Result<Vec<String>, requests::RequestError> {
-    let ValuesOf { source, label, of, regex } = asks;
-    let [source, label, of, regex] = [source, label, of, regex].map(|text| requests::in_address(text));
-    let path = format!("/api/v1/sources/{source}/values?label={label}&of={of}&regex={regex}");
+/// The values that a label has in a source, or those that are picked, with what is chosen of the variables in what it is
+/// asked.
+async fn values_of(asks: &(ValuesOf, String)) -> Result<Vec<String>, requests::RequestError> {
+    let (ValuesOf { source, label, of, regex }, variables) = asks;
+    let [source, label, of, regex, variables] =
+        [source, label, of, regex, variables].map(|text| requests::in_address(text));
+    let path =
+        format!("/api/v1/sources/{source}/values?label={label}&of={of}&regex={regex}&variables={variables}");
     let answer = requests::request::<Value>("GET", &path, None).await?;
     let values = answer.get("values").unwrap_or(&answer).as_array().cloned().unwrap_or_default();
     Ok(values.into_iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect())

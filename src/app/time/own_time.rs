@@ -186,7 +186,7 @@ fn wants(store: DashboardStore) -> Vec<(WidgetId, String)> {
             asks.then(|| {
                 let query = with_variables(&settings, query);
                 // Of what shows its last values alone, no others are sent.
-                let latest = widget.wants_latest();
+                let latest = widget.reduces_to().unwrap_or_default();
                 let min_step = widget.number_option("min_step").unwrap_or_default();
                 format!("{source}\n{query}\n{}\n{latest}\n{min_step}", widget.text_option("legend"))
             })

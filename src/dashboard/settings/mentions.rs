@@ -88,7 +88,7 @@ pub fn mentioned(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The name that a text begins with, and how long its mention is in bytes.
-fn mention(text: &str) -> Option<(&str, usize)> {
+pub fn mention(text: &str) -> Option<(&str, usize)> {
     for (open, close) in [("${", "}"), ("[[", "]]")] {
         if let Some(inner) = text.strip_prefix(open) {
             // Looked for only so far: a text of nothing but brackets is read in one go.

@@ -3,22 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use axum::http::Uri;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-use super::secret::{self, Secret};
-use crate::dashboard::Id;
-
-/// Sources that this server has anyway.
-const TAKEN: [&str; 4] = ["table", "series", "push", "this-server"];
-
-/// How a server lets us in: the value of the header `Authorization`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
-    Open,
-    Header(Secret),
-}
+use super::tables::{self, Access, check_name, read_url};
 
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,73 +30,18 @@ pub(super) fn read_overlap(text: &str) -> Option<Duration> {
 impl Prometheus {
     /// A server under a name. Errors say what would fit.
     fn new(name: &str, url: &str) -> Result<Self, String> {
-        let wrong = |what: &str| Err(format!("{what} (of {name:?})"));
-        if Id::new(name).is_err() || TAKEN.contains(&name) {
-            return wrong(
-                "a name of up to 64 letters, digits, _ and -, which is not one of this server's own",
-            );
-        }
-        // A password goes into the header, and the address has none from here on.
-        let (url, access) = match url.split_once("://").and_then(|(scheme, rest)| {
-            let end = rest.find('/').unwrap_or(rest.len());
-            let (user, host) = rest[..end].rsplit_once('@')?;
-            Some((format!("{scheme}://{host}{}", &rest[end..]), basic(&decoded(user))))
-        }) {
-            Some((url, access)) => (url, access),
-            None => (url.to_owned(), Access::Open),
-        };
-        let fits = url.parse::<Uri>().is_ok_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some()
-                && uri.query().is_none()
-        });
-        if !fits {
-            return wrong(
-                "an address such as http://127.0.0.1:9090 or https://metrics.example.com/prometheus",
-            );
-        }
-        let (name, url) = (name.to_owned(), url.trim_end_matches('/').to_owned());
-        Ok(Self { name, url, access, overlap: DEFAULT_OVERLAP })
+        check_name(name)?;
+        let (url, access) = read_url(url).ok_or_else(|| {
+            let fits = "an address such as http://127.0.0.1:9090 or https://metrics.example.com/prometheus";
+            format!("{fits} (of {name:?})")
+        })?;
+        Ok(Self { name: name.to_owned(), url, access, overlap: DEFAULT_OVERLAP })
     }
-}
-
-/// `user:password` as the header says it.
-fn basic(user: &str) -> Access {
-    Access::Header(Secret::new(&format!("Basic {}", STANDARD.encode(user))))
-}
-
-/// Without percent signs, as they stand for bytes in an address.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while let Some(byte) = bytes.get(at) {
-        let code = text.get(at + 1..at + 3).filter(|_| *byte == b'%');
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(code) => {
-                out.push(code);
-                at += 3;
-            }
-            None => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Reads `main=http://127.0.0.1:9090,other=https://user:password@metrics.example.com`.
 pub(super) fn read_list(text: &str) -> Option<Vec<Prometheus>> {
-    let mut servers: Vec<Prometheus> = Vec::new();
-    for one in text.split(',').map(str::trim).filter(|one| !one.is_empty()) {
-        let (name, url) = one.split_once('=')?;
-        let server = Prometheus::new(name.trim(), url.trim()).ok()?;
-        if servers.iter().any(|known| known.name == server.name) {
-            return None;
-        }
-        servers.push(server);
-    }
-    Some(servers)
+    tables::read_list(text, Prometheus::new)
 }
 
 /// Reads the tables of `[lockstep.prometheus.main]`: `url`, and `user` with `password` or `token` where the
@@ -123,56 +53,19 @@ pub(super) fn read_tables(
     dir: &Path,
     overlap: Option<Duration>,
 ) -> Result<(Vec<Prometheus>, Vec<String>), String> {
-    let mut warnings = Vec::new();
-    let mut read = |(name, table): (&String, &toml::Value)| {
-        let wants = |what: &str| format!("{what} in [lockstep.prometheus.{name}]");
-        let table = table.as_table().ok_or_else(|| wants("a table with `url`"))?;
-        let known = ["url", "user", "password", "password_file", "token", "token_file", "overlap"];
-        if let Some(other) = table.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(wants(&format!("{}, and not {other:?},", known.join(", "))));
-        }
-        let text = |key: &str| match table.get(key) {
-            None => Ok(None),
-            Some(toml::Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(wants(&format!("text for `{key}`"))),
-        };
-        let mut secret = |key: &str| {
-            let file = format!("{key}_file");
-            let secret = match (text(key)?, text(&file)?) {
-                (Some(_), Some(_)) => return Err(wants(&format!("either `{key}` or `{file}`"))),
-                (own, None) => own,
-                (None, Some(path)) => {
-                    let (text, warning) = secret::read_file(&dir.join(path))
-                        .map_err(|reason| wants(&format!("a file to read for `{file}` ({reason})")))?;
-                    warnings.extend(warning);
-                    Some(text)
-                }
-            };
-            match secret.as_deref().map(str::trim) {
-                Some("") => Err(wants(&format!("a `{key}` that is not empty"))),
-                _ => Ok(secret),
-            }
-        };
-        let url = text("url")?.ok_or_else(|| wants("`url`"))?;
-        let mut server = Prometheus::new(name, &url)?;
+    let known = ["url", "user", "password", "password_file", "token", "token_file", "overlap"];
+    tables::read_tables("prometheus", tables, dir, &known, |table| {
+        let mut server = Prometheus::new(table.name, &table.url()?)?;
         server.overlap = overlap.unwrap_or(server.overlap);
         if let Some(own) = table.get("overlap") {
-            server.overlap = read_overlap(&own.to_string()).ok_or_else(|| wants("seconds for `overlap`"))?;
+            server.overlap =
+                read_overlap(&own.to_string()).ok_or_else(|| table.wants("seconds for `overlap`"))?;
         }
-        match (text("user")?, secret("password")?, secret("token")?) {
-            (None, None, None) => {}
-            (Some(user), password, None) => {
-                server.access = basic(&format!("{user}:{}", password.unwrap_or_default()));
-            }
-            (None, None, Some(token)) => {
-                server.access = Access::Header(Secret::new(&format!("Bearer {}", token.trim())));
-            }
-            _ => return Err(wants("either `user` with `password`, or `token`,")),
+        if let Some(access) = table.access()? {
+            server.access = access;
         }
         Ok(server)
-    };
-    let servers = tables.iter().map(&mut read).collect::<Result<_, String>>()?;
-    Ok((servers, warnings))
+    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) struct Setting {
     pub(super) default: &'static str,
 }
 
-const SETTINGS: [Setting; 20] = [
+const SETTINGS: [Setting; 24] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -103,6 +103,30 @@ const SETTINGS: [Setting; 20] = [
         default: "120",
     },
     Setting {
+        name: SQL,
+        value: "NAME=URL",
+        help: "PostgreSQL and SQLite databases that may be asked, separated by commas",
+        default: "none",
+    },
+    Setting {
+        name: SQL_FILE,
+        value: "PATH",
+        help: "The file with those databases, one a line, as passwords may stand in their addresses",
+        default: "none",
+    },
+    Setting {
+        name: HTTP,
+        value: "NAME=URL",
+        help: "Servers that may be asked for JSON, separated by commas",
+        default: "none",
+    },
+    Setting {
+        name: HTTP_FILE,
+        value: "PATH",
+        help: "The file with those servers, one a line, as passwords may stand in their addresses",
+        default: "none",
+    },
+    Setting {
         name: "backup_dir",
         value: "PATH",
         help: "Where the server keeps backups that it makes by itself",
@@ -123,8 +147,12 @@ pub(super) const INGEST_TOKEN_FILE: &str = "ingest_token_file";
 pub(super) const PROMETHEUS: &str = "prometheus";
 pub(super) const PROMETHEUS_FILE: &str = "prometheus_file";
 pub(super) const PROMETHEUS_OVERLAP: &str = "prometheus_overlap";
+pub(super) const SQL: &str = "sql";
+pub(super) const SQL_FILE: &str = "sql_file";
+pub(super) const HTTP: &str = "http";
+pub(super) const HTTP_FILE: &str = "http_file";
 /// Settings whose values are never shown.
-pub(super) const SECRET: [&str; 2] = [INGEST_TOKEN, PROMETHEUS];
+pub(super) const SECRET: [&str; 4] = [INGEST_TOKEN, PROMETHEUS, SQL, HTTP];
 /// What the environment's names of settings begin with.
 pub(super) const PREFIX: &str = "LOCKSTEP_";
 pub(super) const LIMIT_PREFIX: &str = "limit_";

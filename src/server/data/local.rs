@@ -1,20 +1,20 @@
 //! The source of series by name: what is pushed, and this server's own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::reduced::Reduce;
 use super::series::key::{Selector, selectors};
 use super::series::memory::{Found, Memory};
 use super::series::points::View;
 use super::series::variables;
-use super::{
-    Answer, Ask, Curve, MOST_ROWS, MOST_SERIES, MOST_VALUES, Point, Source, SourceError, SourceState,
-    WANTED_POINTS,
-};
+use super::thinning::thin_stretch;
+use super::{Answer, Ask, Curve, MOST_VALUES, Point, Source, SourceError, SourceState, WANTED_POINTS};
+use crate::dashboard::settings::Chosen;
 use crate::server::clock::now_ms;
 
 /// Names of one query: each is looked for among all series of its name.
@@ -55,13 +55,14 @@ impl Source for SeriesByName {
 
     async fn ask(&self, ask: &Ask) -> Result<Answer, SourceError> {
         let (found, mut answer) = gather(&self.0, ask)?;
-        let (step, fresh, latest) = (ask.step, !ask.known.is_empty(), ask.latest);
+        let (step, fresh, latest, reduce) = (ask.step, !ask.known.is_empty(), ask.latest, ask.reduce);
         let many = !latest && found.iter().map(|(_, one)| one.view.at_most()).sum::<usize>() > MANY;
         let work = move || {
             for (at, one) in &found {
-                answer.curves[*at].points = match latest {
-                    true => one.view.last().map(shown).into_iter().collect(),
-                    false => thinned(&one.view, step, fresh),
+                answer.curves[*at].points = match reduce {
+                    _ if latest => one.view.last().map(shown).into_iter().collect(),
+                    Some(reduce) => reduced(&one.view, reduce),
+                    None => thinned(&one.view, step, fresh),
                 };
             }
             answer
@@ -73,8 +74,14 @@ impl Source for SeriesByName {
         done.map_err(|_| SourceError("The points could not be read.".to_owned()))
     }
 
-    async fn values(&self, label: &str, of: &str) -> Result<Vec<String>, SourceError> {
-        let of: Vec<Selector> = names(of)?.into_iter().map(|(_, selector)| selector).collect();
+    async fn values(
+        &self,
+        label: &str,
+        of: &str,
+        chosen: &BTreeMap<String, Chosen>,
+    ) -> Result<Vec<String>, SourceError> {
+        let of = variables::fill(of, chosen).map_err(SourceError)?;
+        let of: Vec<Selector> = names(&of)?.into_iter().map(|(_, selector)| selector).collect();
         Ok(self.0.values(label, &of, MOST_VALUES))
     }
 
@@ -102,7 +109,7 @@ impl Source for SeriesByName {
 
 /// The series that are asked for: each with its place in the answer, whose curves have no points yet.
 fn gather(memory: &Memory, ask: &Ask) -> Result<(Vec<(usize, Found)>, Answer), SourceError> {
-    let most = if ask.latest { MOST_ROWS } else { MOST_SERIES };
+    let most = ask.most();
     let (mut all, mut answer) = (Vec::new(), Answer::default());
     let mut seen = BTreeSet::new();
     let text = variables::fill(&ask.text, &ask.variables).map_err(SourceError)?;
@@ -139,7 +146,10 @@ fn names(text: &str) -> Result<Vec<(usize, Selector)>, SourceError> {
     let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
     for (line, text) in text.lines().enumerate() {
         for selector in selectors(text) {
-            if !seen.insert((line, selector.name.clone(), selector.tags.clone())) {
+            if let Some(problem) = selector.problem {
+                return Err(SourceError(problem));
+            }
+            if !seen.insert((line, selector.clone())) {
                 continue;
             }
             if all.len() == MOST_NAMES {
@@ -149,6 +159,13 @@ fn names(text: &str) -> Result<Vec<(usize, Selector)>, SourceError> {
         }
     }
     Ok(all)
+}
+
+/// One point for all, of every one that there is.
+fn reduced(view: &View, reduce: Reduce) -> Vec<Point> {
+    let mut reducing = reduce.start();
+    view.each(|point| reducing.add(shown(point)));
+    reducing.end().into_iter().collect()
 }
 
 fn shown((at, value): (u64, f64)) -> Point {
@@ -174,22 +191,6 @@ pub fn thinned(view: &View, step: u64, fresh: bool) -> Vec<Point> {
     });
     thin_stretch(&mut stretch, &mut out);
     out
-}
-
-fn thin_stretch(stretch: &mut Vec<Point>, out: &mut Vec<Point>) {
-    if stretch.len() <= 3 {
-        out.append(stretch);
-        return;
-    }
-    let values = || stretch.iter().enumerate().filter_map(|(at, (_, value))| Some((at, (*value)?)));
-    let least = values().min_by(|a, b| a.1.total_cmp(&b.1));
-    let greatest = values().max_by(|a, b| a.1.total_cmp(&b.1));
-    let gap = stretch.iter().rposition(|(_, value)| value.is_none());
-    let chosen =
-        [least.map(|one| one.0), greatest.map(|one| one.0), values().next_back().map(|one| one.0), gap];
-    let chosen: BTreeSet<usize> = chosen.into_iter().flatten().collect();
-    out.extend(chosen.into_iter().map(|at| stretch[at]));
-    stretch.clear();
 }
 
 #[cfg(test)]
@@ -239,7 +240,7 @@ mod tests {
         assert!(source.ask(&ask(&"a, a{}\t,".repeat(1_000))).await.is_ok(), "each counts once");
         let refused = source.ask(&ask(&many(MOST_NAMES + 1))).await.expect_err("too many");
         assert_eq!(refused.0, "A query names at most 50 series.");
-        assert!(source.values("host", &many(MOST_NAMES + 1)).await.is_err());
+        assert!(source.values("host", &many(MOST_NAMES + 1), &BTreeMap::new()).await.is_err());
     }
 
     proptest! {

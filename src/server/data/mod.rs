@@ -1,13 +1,19 @@
 //! Where live figures come from: sources that answer queries, each asked once for all who look.
 
+pub mod http;
 pub mod legend;
 pub mod local;
 pub mod pick;
 pub mod prometheus;
+pub mod reduced;
+mod rows;
 pub mod series;
 pub mod sources;
+pub mod sql;
 pub mod standing;
+mod thinning;
 pub mod this_server;
+mod upstream;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -62,8 +68,14 @@ pub trait Source: Send + Sync {
     /// Answers a query. Errors say in words why not.
     async fn ask(&self, ask: &Ask) -> Result<Answer, SourceError>;
 
-    /// The values that a label has, in order; all series count where `of` is empty.
-    async fn values(&self, label: &str, of: &str) -> Result<Vec<String>, SourceError>;
+    /// The values that a label has, in order; all series count where `of` is empty. What is chosen of the
+    /// variables in `of` comes with it, by name.
+    async fn values(
+        &self,
+        label: &str,
+        of: &str,
+        variables: &BTreeMap<String, Chosen>,
+    ) -> Result<Vec<String>, SourceError>;
 
     /// How it is.
     fn state(&self) -> SourceState;
@@ -85,6 +97,8 @@ pub struct Ask {
     pub min_step: u64,
     /// Only the latest point of each series.
     pub latest: bool,
+    /// Whoever asks brings each series down to one value: many more of them fit.
+    pub reduce: Option<reduced::Reduce>,
     /// Asked once for somebody, not again and again for all who look.
     pub single: bool,
     /// By series, the time of the last point that is known already: earlier ones are not wanted again, but
@@ -92,6 +106,13 @@ pub struct Ask {
     pub known: BTreeMap<String, u64>,
     /// What was before is known and does not change any more, Unix milliseconds; `None` where all is wanted.
     pub since: Option<u64>,
+}
+
+impl Ask {
+    /// Series that fit in an answer.
+    pub fn most(&self) -> usize {
+        if self.latest || self.reduce.is_some() { MOST_ROWS } else { MOST_SERIES }
+    }
 }
 
 /// What a source answers.
@@ -107,10 +128,23 @@ pub struct Answer {
     pub complete_from: Option<u64>,
     /// Lines of the query that got no answer; a note says why.
     pub failed: Vec<usize>,
+    pub times: Times,
     /// What the source says of its answer, in words for people: warnings, and why a line has none.
     pub notes: Vec<String>,
     /// Another value than before tells that points have changed which were told already.
     pub stamp: u64,
+}
+
+/// When the points of an answer are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Times {
+    /// At whole steps, where one without a point is a gap.
+    #[default]
+    Steps,
+    /// Whenever the source has them. A gap is a point without a value.
+    Own,
+    /// At the moment of asking: a source without a history. What it answered before stays.
+    Now,
 }
 
 /// One series of an answer.
@@ -137,7 +171,7 @@ impl Curve {
     /// True where it has a value at the end of the time asked for, or in the step before.
     pub fn is_living(&self, end: u64, step: u64) -> bool {
         let last = self.points.iter().rev().find(|(_, value)| value.is_some());
-        last.is_some_and(|(last, _)| last + 2 * step > end)
+        last.is_some_and(|(last, _)| last.saturating_add(step.saturating_mul(2)) > end)
     }
 }
 

@@ -4,33 +4,25 @@ mod answer;
 mod promql;
 mod variables;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use serde::de::IgnoredAny;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use self::answer::{Reply, Response, Wanted};
-use super::{Answer, Ask, MOST_ROWS, MOST_SERIES, MOST_VALUES, Source, SourceError, SourceState};
-use crate::server::clock::now_ms;
+use super::upstream::{EVERY_MS, Failure, Upstream, WAIT};
+use super::{Answer, Ask, MOST_VALUES, Source, SourceError, SourceState};
+use crate::dashboard::settings::Chosen;
 use crate::server::config::{self, Access};
 
-/// The longest that an answer may take.
-const WAIT: Duration = Duration::from_secs(10);
 /// Queries at once of those that stand: many widgets that open together are not an attack.
 const AT_ONCE: usize = 8;
-/// Questions at once of single people, who look at a time of their own. They have turns of their own: those
-/// that everybody looks at never wait behind them.
-const SINGLE_AT_ONCE: usize = 4;
-/// Such questions that wait for their turn; one more is told that there are too many.
-const SINGLE_WAITING: usize = 256;
 /// Queries for one widget.
 const MAX_QUERIES: usize = 20;
 /// Bytes of an answer up to which it is read at once.
@@ -39,8 +31,6 @@ const SMALL_BYTES: usize = 256 * 1024;
 const MAX_PARTS: usize = 8;
 /// Bytes of an answer that is an error: no more of it is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
-/// How often it is asked where a dashboard does not say, and its shortest step.
-const EVERY_MS: u64 = 10_000;
 /// How often such servers look at what they watch, mostly.
 const SCRAPE_MS: u64 = 15_000;
 
@@ -51,37 +41,7 @@ pub struct Prometheus {
     client: reqwest::Client,
     most_bytes: usize,
     overlap: Duration,
-    at_once: Semaphore,
-    single: Semaphore,
-    /// Places of single questions, those that wait among them.
-    places: Semaphore,
-    asked: AtomicU64,
-    failed: AtomicU64,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    last_success: Option<u64>,
-    latency: Option<Duration>,
-    /// The last error, and since when there was no answer; `None` after a success.
-    down: Option<(String, u64)>,
-    last_error: Option<String>,
-}
-
-/// Why there is no answer, in words.
-enum Failure {
-    /// It does not answer as it should.
-    Down(String),
-    /// It is there, and does not answer this.
-    Refused(String),
-}
-
-impl Seen {
-    fn answered(&mut self, begun: Instant) {
-        (self.last_success, self.latency) = (Some(now_ms()), Some(begun.elapsed()));
-        self.down = None;
-    }
+    upstream: Upstream,
 }
 
 impl Prometheus {
@@ -110,49 +70,8 @@ impl Prometheus {
             client,
             most_bytes,
             overlap: server.overlap,
-            at_once: Semaphore::new(AT_ONCE),
-            single: Semaphore::new(SINGLE_AT_ONCE),
-            places: Semaphore::new(SINGLE_AT_ONCE + SINGLE_WAITING),
-            asked: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            seen: Mutex::default(),
+            upstream: Upstream::new(&server.name, AT_ONCE),
         })
-    }
-
-    /// Waits for a turn, asks, and keeps what there is to know of how it went.
-    async fn in_turn<T>(
-        &self,
-        single: bool,
-        ask: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, SourceError> {
-        let busy = || SourceError(format!("{} is busy with other questions; try again.", self.name));
-        let _place = if single { Some(self.places.try_acquire().map_err(|_| busy())?) } else { None };
-        let turn = if single { &self.single } else { &self.at_once }.acquire();
-        let turn = if single { timeout(WAIT, turn).await.map_err(|_| busy())? } else { turn.await };
-        let _turn = turn.expect("it is never closed");
-        self.asked.fetch_add(1, Relaxed);
-        let begun = Instant::now();
-        let answer = ask.await;
-        let mut seen = self.seen();
-        let error = match answer {
-            Ok(answer) => {
-                seen.answered(begun);
-                return Ok(answer);
-            }
-            Err(Failure::Refused(error)) => {
-                // It answers, whatever it says.
-                seen.answered(begun);
-                error
-            }
-            Err(Failure::Down(error)) => {
-                let since = seen.down.take().map_or_else(now_ms, |(_, since)| since);
-                seen.down = Some((error.clone(), since));
-                error
-            }
-        };
-        self.failed.fetch_add(1, Relaxed);
-        seen.last_error = Some(error.clone());
-        Err(SourceError(error))
     }
 
     /// Sends a request; what comes is an answer to it.
@@ -297,11 +216,7 @@ impl Prometheus {
         let mut form = vec![("query", wanted.query.clone()), ("timeout", format!("{}s", WAIT.as_secs()))];
         form.extend(times);
         let request = self.client.post(format!("{}/api/v1/{path}", self.url)).form(&form);
-        self.in_turn(ask.single, async { self.read(self.send(request).await?, wanted).await }).await
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.upstream.in_turn(ask.single, async { self.read(self.send(request).await?, wanted).await }).await
     }
 }
 
@@ -339,7 +254,7 @@ impl Source for Prometheus {
         }
         let asked = expressions.iter().map(async |one| {
             let query = with_intervals(&one.text, step, ask.min_step, ask.to.saturating_sub(ask.from));
-            let (most, known) = (if ask.latest { MOST_ROWS } else { MOST_SERIES }, ask.known.clone());
+            let (most, known) = (ask.most(), ask.known.clone());
             let (line, latest) = (one.line, ask.latest);
             let step = if latest { 0 } else { step };
             self.query(ask, start, Wanted { line, query, step, end, most, known, latest }).await
@@ -375,14 +290,20 @@ impl Source for Prometheus {
         Ok(answer)
     }
 
-    async fn values(&self, label: &str, of: &str) -> Result<Vec<String>, SourceError> {
+    async fn values(
+        &self,
+        label: &str,
+        of: &str,
+        variables: &BTreeMap<String, Chosen>,
+    ) -> Result<Vec<String>, SourceError> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
         if label.is_empty() || !label.bytes().all(fits) {
             return Err(SourceError(format!("{label:?} is not a label's name.")));
         }
         let mut request = self.client.get(format!("{}/api/v1/label/{label}/values", self.url));
         if !of.trim().is_empty() {
-            request = request.query(&[("match[]", of.trim())]);
+            let of = variables::fill(of.trim(), variables).map_err(SourceError)?;
+            request = request.query(&[("match[]", of)]);
         }
         let ask = async {
             let answer = self.send(request).await?;
@@ -391,27 +312,14 @@ impl Source for Prometheus {
             let no_data = || Failure::Refused(format!("{} answers without data.", self.name));
             reply.data.filter(|_| reply.status == "success").ok_or_else(no_data)
         };
-        let mut values = self.in_turn(true, ask).await?;
+        let mut values = self.upstream.in_turn(true, ask).await?;
         values.sort();
         values.truncate(MOST_VALUES);
         Ok(values)
     }
 
     fn state(&self) -> SourceState {
-        let seen = self.seen();
-        let ago = |at: u64| now_ms().saturating_sub(at) / 1000;
-        let (state, says) = match (&seen.down, seen.last_success) {
-            (Some((error, since)), _) => ("down", format!("{error} That is so for {} s.", ago(*since))),
-            (None, Some(at)) => ("ok", format!("The last answer came {} s ago.", ago(at))),
-            (None, None) => ("waiting", "Nobody has asked it yet.".to_owned()),
-        };
-        SourceState {
-            state,
-            says,
-            last_error: seen.last_error.clone(),
-            latency_ms: seen.latency.map(|latency| (latency.as_secs_f64() * 100_000.0).round() / 100.0),
-            asked: Some((self.asked.load(Relaxed), self.failed.load(Relaxed))),
-        }
+        self.upstream.state()
     }
 }
 
@@ -461,25 +369,6 @@ mod tests {
         assert_eq!(start(12_345, None, 1_000), 13_000);
         assert_eq!(start(12_345, Some(20_900), 1_000), 20_000);
         assert_eq!(start(12_345, Some(3_000), 1_000), 13_000, "after a long time without an answer");
-    }
-
-    #[tokio::test]
-    async fn s10_single_questions_have_turns_of_their_own_and_a_bound() {
-        let server = config::Prometheus {
-            name: "main".to_owned(),
-            url: "http://127.0.0.1:9".to_owned(),
-            access: Access::Open,
-            overlap: Duration::ZERO,
-        };
-        let source = Prometheus::new(&server, 1_000).expect("a client");
-        let _all = source.single.acquire_many(SINGLE_AT_ONCE as u32).await.expect("free");
-        let ask = |single| Ask { text: "up".to_owned(), to: 9_000, step: 1_000, single, ..Ask::default() };
-        let standing = source.ask(&ask(false)).await.expect_err("nobody answers there");
-        assert!(!standing.0.contains("busy"), "it did not wait: {standing}");
-        let _places =
-            source.places.acquire_many((SINGLE_AT_ONCE + SINGLE_WAITING) as u32).await.expect("free");
-        let single = source.ask(&ask(true)).await.expect_err("no place to wait at");
-        assert_eq!(single.0, "main is busy with other questions; try again.");
     }
 
     #[test]

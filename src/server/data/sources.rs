@@ -9,6 +9,7 @@ use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::reduced::{Reduce, Reduced};
 use super::standing::{Following, Key, Snapshot, Standing, count_note, join_notes};
 use super::{Answer, Ask, MOST_ROWS, MOST_SERIES, Source, SourceError, WANTED_POINTS, round_step};
 use crate::dashboard::query::Query;
@@ -47,11 +48,13 @@ enum Once {
         times: (u64, u64),
         min_step: u64,
         latest: bool,
+        reduce: Option<Reduce>,
     },
     Values {
         source: String,
         label: String,
         of: String,
+        variables: BTreeMap<String, Chosen>,
     },
 }
 
@@ -93,10 +96,11 @@ impl Sources {
     /// Follows a query: `notify` is told of news from here on. Where nobody else asks the same it begins
     /// now. `every_ms` of the key is taken as how often a dashboard wants it, where it says so.
     pub fn follow(&self, mut key: Key, notify: &Arc<Notify>) -> Result<Following, SourceError> {
-        let source = self.get(&key.source)?;
+        let source = &Reduced::wrap(self.get(&key.source)?.clone(), key.reduce);
         key.every_ms = match key.every_ms {
             _ if source.news().is_some() => 0,
             0 => source.every_ms(),
+            wanted if key.reduce.is_some() => wanted.max(source.every_ms()),
             wanted => wanted,
         };
         let mut all = lock(&self.0.standing);
@@ -136,8 +140,9 @@ impl Sources {
         query: &Query,
         (from, to): (u64, u64),
         latest: bool,
+        reduce: Option<Reduce>,
     ) -> Result<Arc<Snapshot>, SourceError> {
-        let asked = self.get(&query.source)?.clone();
+        let asked = Reduced::wrap(self.get(&query.source)?.clone(), reduce);
         let min_step = query.min_step_s * 1_000;
         let least = (to.saturating_sub(from) / WANTED_POINTS).max(asked.every_ms());
         let step = round_step(least.max(min_step));
@@ -155,10 +160,10 @@ impl Sources {
             single: true,
             ..Ask::default()
         };
-        let key = Once::Ask { source, text, variables, times: (from, to), min_step, latest };
+        let key = Once::Ask { source, text, variables, times: (from, to), min_step, latest, reduce };
         let past = to.saturating_add(step.saturating_mul(2)) < now_ms();
         let fresh = Duration::from_millis(step).clamp(KEPT_AT_LEAST, KEPT_AT_MOST);
-        let every_ms = asked.news().is_none().then_some(step);
+        let every_ms = (!asked.is_here()).then_some(step);
         let found = self.kept(key, if past { VALUES_KEPT } else { fresh }, async move {
             let mut answer: Answer = asked.ask(&ask).await?;
             answer.keep(if latest { MOST_ROWS } else { MOST_SERIES }, &ask);
@@ -172,14 +177,26 @@ impl Sources {
         }
     }
 
-    /// The values that a label has in a source.
-    pub async fn values(&self, source: &str, label: &str, of: &str) -> Result<Arc<Vec<String>>, SourceError> {
+    /// The values that a label has in a source, with what is chosen of the variables in `of`.
+    pub async fn values(
+        &self,
+        source: &str,
+        label: &str,
+        of: &str,
+        variables: BTreeMap<String, Chosen>,
+    ) -> Result<Arc<Vec<String>>, SourceError> {
         let asked = self.get(source)?.clone();
-        let key = Once::Values { source: source.to_owned(), label: label.to_owned(), of: of.to_owned() };
         let (label, of) = (label.to_owned(), of.to_owned());
+        let key = Once::Values {
+            source: source.to_owned(),
+            label: label.clone(),
+            of: of.clone(),
+            variables: variables.clone(),
+        };
         let long = if asked.is_here() { Duration::ZERO } else { VALUES_KEPT };
-        let found = self
-            .kept(key, long, async move { Ok(Found::Values(Arc::new(asked.values(&label, &of).await?))) });
+        let found = self.kept(key, long, async move {
+            Ok(Found::Values(Arc::new(asked.values(&label, &of, &variables).await?)))
+        });
         match found.await? {
             Found::Values(values) => Ok(values),
             Found::Answer(_) => unreachable!("asked for as values"),

@@ -12,7 +12,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use self::window::Window;
-use super::{Answer, Ask, Curve, MOST_ROWS, MOST_SERIES, Source, SourceError, WANTED_POINTS, round_step};
+use super::reduced::Reduce;
+use super::{
+    Answer, Ask, Curve, MOST_ROWS, MOST_SERIES, Source, SourceError, Times, WANTED_POINTS, round_step,
+};
 use crate::dashboard::range::TimeRange;
 use crate::dashboard::settings::Chosen;
 use crate::server::clock::now_ms;
@@ -45,12 +48,16 @@ pub struct Key {
     /// How often what is asked about has a new value, in milliseconds; 0 where the query does not say.
     pub min_step: u64,
     pub latest: bool,
+    /// What each series is brought down to instead, with `latest`.
+    pub reduce: Option<Reduce>,
 }
 
 /// A standing query.
 pub struct Standing {
     key: Key,
     step: u64,
+    /// The source answers out of memory.
+    is_here: bool,
     window: Mutex<Window>,
     followers: Mutex<Vec<Weak<Follower>>>,
     /// Told when somebody begins or ends to follow.
@@ -111,7 +118,8 @@ impl Standing {
     pub(super) fn new(key: Key, source: &dyn Source) -> Arc<Self> {
         let step = key.step(source);
         let (window, followers) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { key, step, window, followers, changed: Notify::new() })
+        let is_here = source.is_here();
+        Arc::new(Self { key, step, is_here, window, followers, changed: Notify::new() })
     }
 
     pub(super) fn follow(self: &Arc<Self>, notify: &Arc<Notify>) -> Following {
@@ -275,16 +283,24 @@ impl Standing {
         window.notes.clone_from(&answer.notes);
         window.asked_to = ask.to;
         let noted = (window.count, window.living);
-        let changed = if whole && !(window.generation > 0 && window.has_all(&answer)) {
+        let is_now = answer.times == Times::Now && !self.key.latest;
+        let step = if answer.times == Times::Steps { self.step } else { u64::MAX };
+        let stays = window.generation > 0 && (is_now || window.has_all(&answer));
+        let changed = if whole && !stays {
             window.reset(answer)
         } else if self.key.latest {
             window.update_latest(answer)
+        } else if is_now {
+            if whole {
+                (window.stale, window.whole_at) = (false, Some(Instant::now()));
+            }
+            window.append(answer, ask.from)
         } else if let Some(complete_from) = answer.complete_from {
             if whole {
                 (window.stale, window.whole_at) = (false, Some(Instant::now()));
                 (window.count, window.living) = (answer.count, answer.living);
             }
-            window.revise(answer, complete_from, self.step, ask.from)
+            window.revise(answer, complete_from, step, ask.from)
         } else if whole {
             window.reset(answer)
         } else {
@@ -402,7 +418,7 @@ impl Following {
 
 impl Standing {
     fn shown_every(&self) -> Option<u64> {
-        (self.key.every_ms > 0).then(|| self.every_ms())
+        (self.key.every_ms > 0 && !self.is_here).then(|| self.every_ms())
     }
 
     fn snapshot(&self, window: &mut Window) -> Arc<Snapshot> {

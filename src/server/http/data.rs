@@ -1,6 +1,8 @@
 //! Figures over HTTP: which sources there are, what they know, and a widget's data at another time than the
 //! dashboard's.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, State};
@@ -11,6 +13,7 @@ use crate::dashboard::range::{MAX_RANGE_MS, MAX_TIME_MS, MIN_RANGE_MS};
 use crate::dashboard::settings::MAX_REGEX_CHARS;
 use crate::dashboard::{DashboardId, WidgetId};
 use crate::server::data::pick::pick;
+use crate::server::data::reduced::Reduce;
 use crate::server::data::series::key::NAME_LABEL;
 use crate::server::data::{MOST_VALUES, SourceError, legend};
 use crate::server::errors::ApiError;
@@ -48,10 +51,13 @@ pub struct OfLabel {
     /// What picks from the values, or parts of them.
     #[serde(default)]
     regex: String,
+    /// What is chosen of the variables in `of`, by name, as JSON.
+    #[serde(default)]
+    variables: String,
 }
 
-/// `GET /api/v1/sources/{name}/values?label=&of=&regex=`: an array of the values that a label has, or of those
-/// that a regular expression picks. The source of series by name is called `series` here, or nothing at all.
+/// `GET /api/v1/sources/{name}/values?label=&of=&regex=&variables=`: an array of the values that a label has, or of
+/// those that a regular expression picks. The source of series by name is called `series` here, or nothing at all.
 pub async fn values(
     State(state): State<AppState>,
     name: Result<Path<String>, PathRejection>,
@@ -66,7 +72,14 @@ pub async fn values(
         let reason = format!("A regular expression has at most {MAX_REGEX_CHARS} characters.");
         return Err(ApiError::new(Code::Invalid, reason));
     }
-    let values = known.values(name, label, &asked.of).await.map_err(failed)?;
+    let variables = match asked.variables.as_str() {
+        "" => BTreeMap::new(),
+        text => serde_json::from_str(text).map_err(|_| {
+            let reason = r#"`variables` is JSON such as {"host":{"values":["a"],"is_literal":true}}."#;
+            ApiError::new(Code::Invalid, reason)
+        })?,
+    };
+    let values = known.values(name, label, &asked.of, variables).await.map_err(failed)?;
     let picked = pick(&values, &asked.regex).map_err(|reason| ApiError::new(Code::Invalid, reason))?;
     Ok(Json(picked))
 }
@@ -112,8 +125,8 @@ pub async fn data(
     };
     let mut frame = data_frame(&widget, &Default::default(), &[]);
     let Some(query) = read.dashboard.query(shown) else { return Ok(Json(frame)) };
-    let latest = shown.wants_latest();
-    match state.rooms.sources().once(&query, (from, to), latest).await {
+    let (latest, reduce) = (shown.reduces_to().is_some(), shown.reduces_to().and_then(Reduce::read));
+    match state.rooms.sources().once(&query, (from, to), latest, reduce).await {
         Ok(answer) => {
             let names = legend::names(&answer.curves, &query.legend);
             frame = data_frame(&widget, &answer, &names);

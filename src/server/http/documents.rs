@@ -20,7 +20,7 @@ use super::super::large_body::large_body;
 use super::super::rooms::input::{Counts, Merged, NotMerged, Read};
 use super::super::state::AppState;
 use crate::dashboard::export::{Choices, Imported, Remark};
-use crate::dashboard::settings::{CHOSEN, MAX_CHOICE_CHARS, Variable, variables_in_turn, with_variables};
+use crate::dashboard::settings::{CHOSEN, MAX_CHOICE_CHARS, Variable, chosen_in, variables_in_turn};
 use crate::dashboard::widget::MAX_SOURCE_CHARS;
 use crate::dashboard::{DashboardId, Settings, User, export};
 use crate::sync::protocol::Code;
@@ -213,8 +213,9 @@ async fn choose_first(state: &AppState, settings: &mut Settings) {
             if settings.contains_key(&field) {
                 continue;
             }
-            let of = with_variables(settings, &asks.of);
-            let values = sources.values(&asks.source, &asks.label, &of).await.unwrap_or_default();
+            let chosen = chosen_in(settings, &asks.of);
+            let values =
+                sources.values(&asks.source, &asks.label, &asks.of, chosen).await.unwrap_or_default();
             let values = pick(&values, &asks.regex).unwrap_or_default();
             let first = values.iter().find(|value| value.chars().count() <= MAX_CHOICE_CHARS);
             if let Some(first) = first {

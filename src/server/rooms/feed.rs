@@ -12,6 +12,7 @@ use super::frames::{self, Frame};
 use crate::dashboard::settings::{CHOSEN, RANGE, REFRESH, VARIABLE, range};
 use crate::dashboard::{Dashboard, DashboardId, Op, WidgetId};
 use crate::server::data::legend;
+use crate::server::data::reduced::Reduce;
 use crate::server::data::sources::Sources;
 use crate::server::data::standing::{Change, Delta, Following, Key, Snapshot};
 use crate::server::unsent::{Charge, Unsent};
@@ -172,7 +173,8 @@ impl Feed {
                 range,
                 every_ms: refresh.unwrap_or(0) * 1000,
                 min_step: query.min_step_s * 1000,
-                latest: widget.wants_latest(),
+                latest: widget.reduces_to().is_some(),
+                reduce: widget.reduces_to().and_then(Reduce::read),
             };
             let mut wanted =
                 Wanted { key: Some(key.clone()), legend: query.legend, error: None, names: Vec::new() };

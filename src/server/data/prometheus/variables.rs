@@ -86,7 +86,7 @@ mod tests {
 
     fn variables(values: &[&str], is_literal: bool) -> BTreeMap<String, Chosen> {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
-        [("x".to_owned(), Chosen { values, is_literal })].into()
+        [("x".to_owned(), Chosen { values, is_literal, offered: None })].into()
     }
 
     #[test]

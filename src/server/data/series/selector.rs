@@ -80,13 +80,12 @@ impl Matcher {
         let has = key.tag(&self.tag);
         // As in PromQL, one that is not there is empty.
         let value = has.unwrap_or_default();
-        let matches = || self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(value));
         match self.sign {
             Sign::Is if self.value == "*" || self.value == ".*" => has.is_some(),
             Sign::Is => value == self.value || (has.is_some() && is_one_of(value, &self.value)),
             Sign::IsNot => value != self.value && !is_one_of(value, &self.value),
-            Sign::Matches => matches(),
-            Sign::MatchesNot => !matches(),
+            Sign::Matches => self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(value)),
+            Sign::MatchesNot => self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(value)),
         }
     }
 
@@ -106,15 +105,20 @@ impl Matcher {
         } else {
             (before, Sign::Is, after)
         };
+        // A whole name has no quotes: what stands in them is meant as it is written.
+        let is_quoted = value.trim_start().starts_with('"');
+        let literal = literal.filter(|_| sign != Sign::Is && !is_quoted);
         let (tag, value) = (plain(tag), plain(value));
         if tag.is_empty() {
             return Ok(None);
         }
         let pattern = match sign {
-            Sign::Matches | Sign::MatchesNot => Some(read_pattern(&value)?),
-            _ => None,
+            Sign::Is | Sign::IsNot => None,
+            Sign::Matches | Sign::MatchesNot => match read_pattern(&value) {
+                Err(_) if literal.is_some() => None,
+                read => Some(read?),
+            },
         };
-        let literal = literal.filter(|_| sign != Sign::Is);
         Ok(Some(Self { tag, sign, value, pattern, literal }))
     }
 }
@@ -333,7 +337,7 @@ mod tests {
         );
         let large = ["a{b=~\"", &"(a{100}){100}".repeat(10), "\"}"].concat();
         assert!(selectors(&large)[0].problem.as_ref().is_some_and(|words| words.contains("too large")));
-        let odd = key("orders", &[("a!", "~b"), ("c", "~d")]).unwrap();
+        let odd = key("orders", &[("a!", "~b"), ("c", "~d"), ("e", "~(")]).unwrap();
         assert!(selectors(odd.whole())[0].matches(&odd), "{}", odd.whole());
     }
 

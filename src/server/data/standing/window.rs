@@ -119,7 +119,8 @@ impl Window {
     }
 
     /// Takes an answer that is complete from `complete_from` on: what was told of that time and is not in it
-    /// is corrected. Where a step has no value there is a gap.
+    /// is corrected. Where a step has no value there is a gap; where points lie at times of their own there is
+    /// no step, which is `u64::MAX` then.
     pub(super) fn revise(&mut self, answer: Answer, complete_from: u64, step: u64, from: u64) -> bool {
         let (mut deltas, mut anew) = (Vec::new(), self.remove_left(&answer, from));
         self.count = self.count.max(answer.count);
@@ -240,7 +241,9 @@ fn revise(
     let cut = points.partition_point(|(at, _)| *at < complete_from);
     let before = points[..cut].last().copied();
     let gap = match (before, new.first()) {
-        (Some((last, Some(_))), Some((first, _))) if *first > last + step => Some((last + step, None)),
+        (Some((last, Some(_))), Some((first, _))) if *first > last.saturating_add(step) => {
+            Some((last + step, None))
+        }
         _ => None,
     };
     let new: Vec<Point> = gap.into_iter().chain(new.iter().copied()).collect();
