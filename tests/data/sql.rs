@@ -56,7 +56,8 @@ async fn a_chart_has_the_rows_of_postgresql_value_by_value() {
             format!("SELECT {time} AS time, n FROM orders\nWHERE {between} AND host = 'a' -- $from\n;");
         assert_eq!(points(&mut asked, &query).await, (vec!["n".to_owned()], n.clone()), "{query}");
     }
-    let columns: [(&str, &dyn Fn(u64) -> Option<f64>); 4] = [
+    type Value<'a> = &'a dyn Fn(u64) -> Option<f64>;
+    let columns: [(&str, Value<'_>); 4] = [
         ("total", &|n| Some((n * 11) as f64 / 10.0)),
         ("ratio", &|_| Some(0.1)),
         ("ok", &|n| Some(if n % 2 == 0 { 1.0 } else { 0.0 })),
