@@ -84,7 +84,12 @@ async fn s10_the_file_stays_about_as_large_as_what_is_kept() {
     let mut writer =
         Writer::open(&file, Arc::new(Memory::new(bounds(1_000))), Arc::default()).await.expect("opens");
     writer.sweep(None).await.expect("swept");
-    assert!(writer.points < 1_500_000, "{} points in the file", writer.points);
+    // A step of sealing that was under way when it closed may have put this off.
+    writer.look_at_size().await;
+    while writer.anew.is_some() {
+        writer.write_anew().await.expect("written anew");
+    }
+    assert!(!writer.is_too_large(), "{} points in the file", writer.points);
     let points = writer.memory.size().points;
     assert!((1_001..1_600).contains(&points), "{points} points of the two series");
 }
