@@ -12,7 +12,7 @@ use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::store::{Appended, Listing, Most, NewDashboard, Store as _, StoreError};
 
 use self::model::{Dash, Found, Model, Op};
-use crate::disk::{Call, Left};
+use crate::disk::{Call, Failure, Left, Plan};
 use crate::scene::{Case, Plant, Scene, Told};
 
 /// Things that happen in the hour.
@@ -321,6 +321,48 @@ impl Player {
         }
         Ok(())
     }
+}
+
+/// Plays a write that fails at the last step, and so does whatever would take its place, until that is mended.
+/// Errors with the promise that was broken.
+pub async fn play_a_write_in_doubt() -> Result<(), String> {
+    let mut scene = Scene::new(Case { seed: 1, plan: None, plant: None });
+    let file = scene.folder.path().join("lockstep.db");
+    let id = DashboardId::new("d1").expect("an id");
+    let listing = Listing::default();
+    let said = |error: StoreError| error.to_string();
+    let commit = |revision| Appended {
+        revision,
+        client: ClientId::new("c1").expect("an id"),
+        seq: revision,
+        body: format!("{{\"revision\":{revision}}}").into(),
+    };
+    let store = SqliteStore::open(&file).await.map_err(said)?;
+    let state: Arc<str> = "{}".into();
+    let new = NewDashboard { id: id.clone(), epoch: "e1".to_owned(), state, listing: listing.clone() };
+    store.create(new).await.map_err(said)?;
+    store.append(&id, vec![commit(1)], listing.clone()).await.map_err(said)?;
+    scene.disk.plan(Plan { failure: Failure::SyncForgotten, nth: 1, lasts: true });
+    match store.append(&id, vec![commit(2)], listing).await {
+        Err(StoreError::Unknown(_)) => {}
+        other => return Err(format!("a sync that failed is {other:?}")),
+    }
+    if let Ok(opened) = store.open(&id).await {
+        return Err(format!("it opens while its end is in doubt: {opened:?}"));
+    }
+    scene.disk.mend();
+    let there = store.open(&id).await.map_err(said)?;
+    scene.disk.cut_power();
+    store.close().await;
+    scene.start(Left::All).await?;
+    let store = SqliteStore::open(&file).await.map_err(said)?;
+    let now = store.open(&id).await.map_err(said)?;
+    store.close().await;
+    scene.settle(0);
+    if there.as_ref().map(|opened| opened.commits.len()) != Some(1) || now != there {
+        return Err(format!("what was opened as {there:?} is {now:?} after a restart"));
+    }
+    scene.closed().await
 }
 
 enum Unread {

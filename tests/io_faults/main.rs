@@ -208,6 +208,13 @@ fn s3_what_was_lost_once_is_kept() {
     }
 }
 
+#[test]
+fn s2_no_dashboard_opens_while_a_failed_write_may_come_back() {
+    vfs::register();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    assert_eq!(runtime.block_on(dashboards::play_a_write_in_doubt()), Ok(()));
+}
+
 /// Asserts that something that is done wrong on purpose is found.
 fn bites(plant: Plant, strikes: impl Fn(Failure) -> bool) {
     for script in [Script::Dashboards, Script::Points] {
