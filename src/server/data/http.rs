@@ -15,11 +15,10 @@ use tokio::task::spawn_blocking;
 
 use self::path::{Found, Path};
 use self::request::Request;
-use super::upstream::{EVERY_MS, Failure, Upstream, WAIT};
+use super::upstream::{Failure, Upstream, WAIT, in_one_line};
 use super::variables::with_all;
 use super::{Answer, Ask, Curve, MOST_VALUES, Source, SourceError, SourceState, Times};
 use crate::dashboard::settings::Chosen;
-use crate::server::clock::now_ms;
 use crate::server::config::{self, Access};
 
 /// Requests at once for those that everybody looks at: servers that are not made for many.
@@ -32,8 +31,6 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// Characters of what a server says that people read.
 const MAX_SAID_CHARS: usize = 300;
-/// What values of a variable are asked for where nothing names a time.
-const VALUES_RANGE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// One server that the settings name.
 pub struct Http {
@@ -230,19 +227,11 @@ impl Source for Http {
         of: &str,
         variables: &BTreeMap<String, Chosen>,
     ) -> Result<Vec<String>, SourceError> {
-        let to = now_ms();
-        let ask = Ask {
-            variables: variables.clone(),
-            from: to.saturating_sub(VALUES_RANGE_MS),
-            to,
-            step: EVERY_MS,
-            ..Ask::default()
-        };
         let of = of.trim();
         if !of.starts_with('/') {
             return Err(SourceError("What is asked for values begins with `/`.".to_owned()));
         }
-        let address = request::fill_address(of, &ask).map_err(SourceError)?;
+        let address = request::fill_address(of, &Ask::for_values(of, variables)).map_err(SourceError)?;
         let path = Path::read(label).map_err(|error| SourceError(format!("{label} {error}.")))?;
         let values = self.get(&address, true, move |document| {
             let found = path.find(document).map_err(|error| format!("{} {error}.", path.text()))?;
@@ -266,8 +255,7 @@ fn said(body: &[u8]) -> Option<String> {
     let document: Value = serde_json::from_slice(body).ok()?;
     let places = ["/reason", "/message", "/detail", "/error/message", "/error"];
     let text = places.into_iter().find_map(|place| document.pointer(place)?.as_str())?;
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     // A text may name the address that was asked, which nobody is told.
-    let fits = !words.is_empty() && !words.contains("//");
-    fits.then(|| words.chars().take(MAX_SAID_CHARS).collect())
+    let fits = !text.trim().is_empty() && !text.contains("//");
+    fits.then(|| in_one_line(text, MAX_SAID_CHARS))
 }

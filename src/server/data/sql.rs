@@ -11,11 +11,10 @@ use async_trait::async_trait;
 use self::postgres::Postgres;
 use self::sqlite::Sqlite;
 use super::rows::Rows;
-use super::upstream::{EVERY_MS, SINGLE_AT_ONCE, Upstream};
+use super::upstream::{EVERY_MS, SINGLE_AT_ONCE, Upstream, in_one_line};
 use super::variables::with_all;
 use super::{Answer, Ask, MOST_VALUES, Source, SourceError, SourceState};
 use crate::dashboard::settings::Chosen;
-use crate::server::clock::now_ms;
 use crate::server::config::{self, Database};
 
 /// Queries at once of those that stand: few, as a database works for others too.
@@ -24,8 +23,6 @@ const AT_ONCE: usize = 4;
 const CONNECTIONS: u32 = (AT_ONCE + SINGLE_AT_ONCE) as u32;
 /// Characters of what a database says that people read.
 const MAX_SAID_CHARS: usize = 500;
-/// What values of a variable are asked for where nothing names a time.
-const VALUES_RANGE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// One database that the settings name.
 pub struct Sql {
@@ -103,17 +100,7 @@ impl Source for Sql {
         of: &str,
         variables: &BTreeMap<String, Chosen>,
     ) -> Result<Vec<String>, SourceError> {
-        let to = now_ms();
-        let ask = Ask {
-            text: of.to_owned(),
-            variables: variables.clone(),
-            from: to.saturating_sub(VALUES_RANGE_MS),
-            to,
-            step: EVERY_MS,
-            single: true,
-            ..Ask::default()
-        };
-        let (rows, _) = self.rows(&ask).await?;
+        let (rows, _) = self.rows(&Ask::for_values(of, variables)).await?;
         let column =
             Some(label).filter(|label| !label.is_empty() && *label != super::series::key::NAME_LABEL);
         let mut values = rows.texts(column).map_err(SourceError)?;
@@ -128,8 +115,7 @@ impl Source for Sql {
 
 /// What a database says, in one line and not too long.
 fn said(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.chars().take(MAX_SAID_CHARS).collect()
+    in_one_line(text, MAX_SAID_CHARS)
 }
 
 fn too_large(name: &str, most: usize) -> String {

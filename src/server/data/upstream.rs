@@ -1,5 +1,6 @@
 //! What all sources that are asked over the network have in common: turns, counters, and how the last asking went.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{SourceError, SourceState};
+use super::{Ask, SourceError, SourceState};
+use crate::dashboard::settings::Chosen;
 use crate::server::clock::now_ms;
 
 /// The longest that an answer may take.
@@ -19,6 +21,25 @@ pub const EVERY_MS: u64 = 10_000;
 pub const SINGLE_AT_ONCE: usize = 4;
 /// Such questions that wait for their turn; one more is told that there are too many.
 const SINGLE_WAITING: usize = 256;
+
+/// What a query for a variable's values is about: the last day.
+const VALUES_RANGE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+impl Ask {
+    /// Asks once for the values of a variable, in a text that may be about a time.
+    pub fn for_values(text: &str, variables: &BTreeMap<String, Chosen>) -> Self {
+        let to = now_ms();
+        let from = to.saturating_sub(VALUES_RANGE_MS);
+        let (text, variables) = (text.to_owned(), variables.clone());
+        Self { text, variables, from, to, step: EVERY_MS, single: true, ..Self::default() }
+    }
+}
+
+/// What somebody else's program says, in one line of so many characters at most.
+pub fn in_one_line(text: &str, most_chars: usize) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().take(most_chars).collect()
+}
 
 /// Why there is no answer, in words.
 pub enum Failure {
