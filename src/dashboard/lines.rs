@@ -1,4 +1,4 @@
-//! What a chart says of single series, a line each: `errors = right, red, dashed`, `5* | *timeout* = area`.
+//! Overrides of single series of a chart, a line each: `errors = right, red, dashed`, `5* | *timeout* = area`.
 //!
 //! A name stands for itself; `*` in it for any text, and `|` between names for each of them. There are no
 //! regular expressions here, as one that somebody writes could hold up everybody's page. Of several lines that fit

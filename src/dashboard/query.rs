@@ -1,4 +1,4 @@
-//! What a widget asks for, and what is chosen of the variables in it.
+//! Query of a widget, with the chosen values of the variables in it.
 
 use std::collections::BTreeMap;
 

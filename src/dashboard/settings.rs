@@ -1,5 +1,5 @@
-//! What can be set of a dashboard beside its title: how conflicts show, the time that it shows, its
-//! variables, and the moments that people have marked.
+//! Settings of a dashboard beside its title: how conflicts show, the time that it shows, its variables, and the
+//! moments that people have marked.
 
 mod chosen;
 mod mentions;

@@ -1,4 +1,4 @@
-//! What widgets show, one file per kind.
+//! Contents of widgets, one file per kind.
 
 mod axis;
 mod bar;

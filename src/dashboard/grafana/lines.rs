@@ -1,5 +1,4 @@
-//! What a Grafana panel says of single series, as lines of a chart's option, and what of it is about the right
-//! axis.
+//! Series overrides of Grafana as lines of a chart's option, and the right axis that they name.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! How a panel of Grafana looks, as options: units, scales, thresholds, styles, and which value shows.
+//! Display options of Grafana's panels: units, scales, thresholds, styles, and which value shows.
 
 use serde_json::{Value, json};
 

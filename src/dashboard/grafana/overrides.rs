@@ -1,5 +1,5 @@
-//! What a Grafana panel says of single series: what comes over of it is what is said of all in fact, the names
-//! of a query's series, the units of a table's columns, and what a chart can say of a line.
+//! Field overrides of Grafana's panels. Those come over that are said of all fields in fact, names of a query's
+//! series, units of a table's columns, and what a chart can say of a line.
 
 use serde_json::Value;
 

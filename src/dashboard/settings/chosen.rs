@@ -1,4 +1,4 @@
-//! What is chosen of variables, as queries need it.
+//! Chosen values of variables, as queries need them.
 
 use std::collections::BTreeMap;
 
