@@ -2,9 +2,10 @@
 //!
 //! A state never changes: it is the bytes of an earlier one and the updates since. The document in it saves the
 //! work of reading all of that for each edit. It moves on to the state after, and is made anew where somebody goes
-//! on from the one before.
+//! on from the one before. A state knows the one after it: an own edit that was shown before the log had it is
+//! worked out once.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use yrs::block::ClientID;
 use yrs::updates::decoder::Decode;
@@ -32,7 +33,24 @@ struct Shared {
     /// Bytes of the two together: the state takes no more.
     size: usize,
     bytes: OnceLock<Update>,
-    live: Mutex<Option<Live>>,
+    worked_out: Mutex<WorkedOut>,
+}
+
+/// What was worked out from a state, to be used again.
+#[derive(Default)]
+struct WorkedOut {
+    live: Option<Live>,
+    next: Option<Next>,
+}
+
+/// The state after an update, as long as anybody has it.
+struct Next {
+    update: Update,
+    /// True where it was judged as a whole update.
+    whole: bool,
+    state: Weak<Shared>,
+    plain: Weak<str>,
+    units: u32,
 }
 
 /// A document of this state.
@@ -68,7 +86,7 @@ impl From<Update> for State {
             since: Vec::new(),
             size,
             bytes: known,
-            live: Mutex::default(),
+            worked_out: Mutex::default(),
         }))
     }
 }
@@ -79,15 +97,15 @@ impl State {
         let live = Live::empty(author);
         edit(&mut live.doc.transact_mut(), &live.text);
         let state = Self::from(live.encode());
-        *state.live() = Some(live);
+        state.worked_out().live = Some(live);
         state
     }
 
     /// Its bytes.
     pub fn bytes(&self) -> &Update {
         self.0.bytes.get_or_init(|| {
-            let mut live = self.live();
-            match &*live {
+            let live = &mut self.worked_out().live;
+            match live {
                 Some(live) if live.ahead.is_none() => live.encode(),
                 // What is ahead of it goes on from here, so it stays.
                 Some(_) => self.open(0).encode(),
@@ -108,7 +126,7 @@ impl State {
 
     /// Reads the document.
     pub fn read<R>(&self, read: impl FnOnce(&Transaction, &TextRef) -> R) -> R {
-        let mut live = self.live();
+        let live = &mut self.worked_out().live;
         let ahead = live.as_ref().is_some_and(|live| live.ahead.is_some());
         if ahead {
             let live = self.open(0);
@@ -120,7 +138,7 @@ impl State {
 
     /// The update of an edit that `author` makes here. The state stays as it is.
     pub fn edit(&self, author: u64, edit: impl FnOnce(&mut TransactionMut, &TextRef)) -> Update {
-        let mut live = self.live();
+        let live = &mut self.worked_out().live;
         live.take_if(|live| live.ahead.is_some() || live.author != author);
         let live = live.get_or_insert_with(|| self.open(author));
         let mut txn = live.doc.transact_mut();
@@ -135,11 +153,15 @@ impl State {
     /// The state after an update, and how it reads. An update that goes on where its authors stand, as
     /// [`yjs::follows`] tells, is `whole`; of any other the library says whether it has what that needs.
     pub fn after(&self, update: &Update, whole: bool) -> Result<(Self, Reading), OpError> {
-        let live = self.live().take().filter(|live| live.ahead.as_ref().is_none_or(|ahead| ahead == update));
+        if let Some(next) = self.next(update, whole) {
+            return Ok(next);
+        }
+        let live = self.worked_out().live.take();
+        let live = live.filter(|live| live.ahead.as_ref().is_none_or(|ahead| ahead == update));
         let mut live = live.unwrap_or_else(|| self.open(0));
         if whole && !self.is_whole(&live, update)? {
             if live.ahead.is_none() {
-                *self.live() = Some(live);
+                self.worked_out().live = Some(live);
             }
             return Err(OpError::TextUnknownBase);
         }
@@ -152,7 +174,26 @@ impl State {
         }
         let reading = Reading { plain: live.text.get_string(&txn).into(), units: live.text.len(&txn) };
         drop(txn);
-        Ok((self.next(update, live), reading))
+        let state = self.go_on(update, live);
+        self.worked_out().next = Some(Next {
+            update: update.clone(),
+            whole,
+            state: Arc::downgrade(&state.0),
+            plain: Arc::downgrade(&reading.plain),
+            units: reading.units,
+        });
+        Ok((state, reading))
+    }
+
+    /// The state after an update, and how it reads, where that was worked out before and is still there.
+    fn next(&self, update: &Update, whole: bool) -> Option<(Self, Reading)> {
+        let worked_out = self.worked_out();
+        let next = worked_out.next.as_ref()?;
+        if next.update != *update || (whole && !next.whole) {
+            return None;
+        }
+        let reading = Reading { plain: next.plain.upgrade()?, units: next.units };
+        Some((Self(next.state.upgrade()?), reading))
     }
 
     fn is_whole(&self, live: &Live, update: &Update) -> Result<bool, OpError> {
@@ -165,16 +206,17 @@ impl State {
         yjs::follows(update.as_bytes(), known).ok_or(OpError::NotAnUpdate)
     }
 
-    fn next(&self, update: &Update, live: Live) -> Self {
+    fn go_on(&self, update: &Update, live: Live) -> Self {
         let size = self.0.size + update.as_bytes().len();
         let next = if size - self.0.origin.as_bytes().len() > MAX_SINCE_BYTES {
             Self::from(live.encode())
         } else {
             let since = self.0.since.iter().chain([update]).cloned().collect();
             let origin = self.0.origin.clone();
-            Self(Arc::new(Shared { origin, since, size, bytes: OnceLock::new(), live: Mutex::default() }))
+            let (bytes, worked_out) = (OnceLock::new(), Mutex::default());
+            Self(Arc::new(Shared { origin, since, size, bytes, worked_out }))
         };
-        *next.live() = Some(live);
+        next.worked_out().live = Some(live);
         next
     }
 
@@ -193,13 +235,13 @@ impl State {
         (doc, text)
     }
 
-    fn live(&self) -> MutexGuard<'_, Option<Live>> {
+    fn worked_out(&self) -> MutexGuard<'_, WorkedOut> {
         // A panic may have left it between two states.
-        self.0.live.lock().unwrap_or_else(|poisoned| {
-            self.0.live.clear_poison();
-            let mut live = PoisonError::into_inner(poisoned);
-            *live = None;
-            live
+        self.0.worked_out.lock().unwrap_or_else(|poisoned| {
+            self.0.worked_out.clear_poison();
+            let mut worked_out = PoisonError::into_inner(poisoned);
+            *worked_out = WorkedOut::default();
+            worked_out
         })
     }
 }
@@ -285,6 +327,23 @@ mod tests {
                 prop_assert_eq!(reads(state), stored(&state.at_rest()));
             }
         }
+    }
+
+    #[test]
+    fn an_edit_that_was_shown_is_not_worked_out_again() {
+        let state = State::written(1, |txn, text| text.insert(txn, 0, "abc"));
+        let update = state.edit(7, |txn, text| text.insert(txn, 3, "d"));
+        let (shown, shows) = state.after(&update, true).expect("goes on");
+        let (logged, reading) = state.after(&update, false).expect("goes on");
+        assert!(Arc::ptr_eq(&shown.0, &logged.0) && Arc::ptr_eq(&shows.plain, &reading.plain));
+        assert_eq!((&*reading.plain, reading.units), ("abcd", 4));
+        // The document that its author goes on with is still there.
+        let author = |state: &State| state.worked_out().live.as_ref().map(|live| live.author);
+        assert_eq!(author(&logged), Some(7));
+        let other = state.edit(8, |txn, text| text.insert(txn, 0, "-"));
+        assert_eq!(&*state.after(&other, true).expect("goes on").1.plain, "-abc");
+        drop((shown, logged));
+        assert_eq!(&*state.after(&update, true).expect("goes on").1.plain, "abcd");
     }
 
     #[test]
