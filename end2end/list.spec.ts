@@ -1,6 +1,7 @@
 // The list of dashboards: windows, search, order, tags and favourites, and news from others.
 import { type Page } from "@playwright/test";
 import { violations } from "./accessibility.ts";
+import { keptCopy, opensOffline } from "./device.ts";
 import { expect, test } from "./fixtures.ts";
 import { Person } from "./person.ts";
 import { Server } from "./server.ts";
@@ -273,28 +274,13 @@ test("what this device keeps is listed and searched without a server", async ({ 
   const cable = await line();
   const ada = await arrive("Ada", { line: cable, complains: /net::ERR_|Failed to load|WebSocket/ });
   for (const title of ["Kept orders", "Kept stock"]) {
-    await ada.open(await server.dashboard(title));
+    const id = await server.dashboard(title);
+    await ada.open(id);
     const stat = await ada.add("stat");
     await ada.saved();
-    await expect
-      .poll(() =>
-        ada.page.evaluate(async (wanted) => {
-          const request = indexedDB.open("lockstep");
-          await new Promise((done) => (request.onsuccess = done));
-          const read = request.result.transaction("dashboards").objectStore("dashboards").getAll();
-          await new Promise((done) => (read.onsuccess = done));
-          request.result.close();
-          return read.result.some((text: string) => text.split("\n")[1].includes(wanted));
-        }, stat),
-      )
-      .toBe(true);
+    await expect.poll(async () => (await keptCopy(ada.page, id))?.dashboard.widgets ?? {}).toHaveProperty(stat);
   }
-  await ada.page.evaluate(async () => {
-    await navigator.serviceWorker.ready;
-    while (!navigator.serviceWorker.controller) {
-      await new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true }));
-    }
-  });
+  await opensOffline(ada.page);
   await ada.page.goto(cable.url);
   cable.cut();
   await ada.page.goto(`${cable.url}/?search=orders`);

@@ -4,36 +4,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type BrowserContext, chromium, type Page } from "@playwright/test";
+import { keptCopy, opensOffline } from "./device.ts";
 import { expect, test } from "./fixtures.ts";
 import { Person } from "./person.ts";
 
 // What Chromium itself writes about a connection that a test has cut.
 const CUT = /WebSocket connection|net::ERR_|Failed to load resource/;
 
-/** Waits until the service worker has the page's files, and all later pages come by it. */
-async function opensOffline(page: Page) {
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.ready;
-    while (!navigator.serviceWorker.controller) {
-      await new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true }));
-    }
-  });
-}
-
 /** Waits until the device has a copy of a dashboard at a revision of the log. */
 async function kept(page: Page, dashboard: string, revision: number) {
-  await expect
-    .poll(() =>
-      page.evaluate(async (id) => {
-        const request = indexedDB.open("lockstep");
-        await new Promise((done) => (request.onsuccess = done));
-        const read = request.result.transaction("dashboards").objectStore("dashboards").get(id);
-        await new Promise((done) => (read.onsuccess = done));
-        request.result.close();
-        return read.result ? JSON.parse(read.result.split("\n")[1]).revision : -1;
-      }, dashboard),
-    )
-    .toBe(revision);
+  await expect.poll(async () => (await keptCopy(page, dashboard))?.revision).toBe(revision);
 }
 
 /** Kills the browser of a profile as a flat battery would: without a word to it. */

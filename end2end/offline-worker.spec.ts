@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { BrowserContext, Page } from "@playwright/test";
+import { keptCopy, opensOffline } from "./device.ts";
 import { expect, test } from "./fixtures.ts";
 import { Server, site } from "./server.ts";
 import { fill } from "./wall.ts";
@@ -12,12 +13,7 @@ const CUT = /WebSocket connection|net::ERR_|Failed to load resource/;
 
 /** Waits until the worker of a build has taken over: all later pages come by it. */
 async function worker(page: Page): Promise<string> {
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.ready;
-    while (!navigator.serviceWorker.controller) {
-      await new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true }));
-    }
-  });
+  await opensOffline(page);
   const builds = await page.evaluate(() => caches.keys());
   return builds.filter((name) => name.startsWith("lockstep-build-")).at(-1)!;
 }
@@ -155,6 +151,7 @@ test("a large dashboard opens from this device with what is on the screen, and t
   await fill(ada.page, id, WIDGETS, false);
   await expect(ada.widgets).toHaveCount(WIDGETS);
   await worker(ada.page);
+  await expect.poll(async () => Object.keys((await keptCopy(ada.page, id))?.dashboard.widgets ?? {})).toHaveLength(WIDGETS);
   await ada.page.goto("/status");
   // How it is in the moment in which all have their place.
   await ada.page.addInitScript((wanted) => {
@@ -181,4 +178,18 @@ test("a large dashboard opens from this device with what is on the screen, and t
   expect(began.filter((it: any) => it.busy).length).toBeGreaterThan(WIDGETS / 2);
   expect(began.filter((it: any) => it.busy && it.top < height)).toEqual([]);
   expect(ended).toEqual(began.map((it: any) => ({ ...it, busy: false })));
+});
+
+test("what a page shows in the moment in which it is left is on the device", async ({ arrive, server }) => {
+  const ada = await arrive("Ada", { complains: CUT });
+  await ada.page.goto("/status");
+  await worker(ada.page);
+  for (const widgets of [60, 200]) {
+    const id = await server.dashboard("Left at once");
+    await ada.open(id);
+    await fill(ada.page, id, widgets, false);
+    await expect(ada.widgets).toHaveCount(widgets);
+    await ada.page.goto("/status");
+    expect(Object.keys((await keptCopy(ada.page, id))?.dashboard.widgets ?? {})).toHaveLength(widgets);
+  }
 });

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Browser } from "@playwright/test";
 import * as Y from "yjs";
+import { keptCopy, opensOffline } from "./device.ts";
 import { expect, test } from "./fixtures.ts";
 import { type Edit, Peer, type Texts } from "./peers/peer.ts";
 import { Person } from "./person.ts";
@@ -241,24 +242,10 @@ class Page extends Writer {
 
   /** Waits until its next pages open without a network, and show these notes. */
   async settled(dashboard: string) {
-    await this.person.page.evaluate(async () => {
-      await navigator.serviceWorker.ready;
-      while (!navigator.serviceWorker.controller) {
-        await new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true }));
-      }
-    });
+    await opensOffline(this.person.page);
     await expect
-      .poll(() =>
-        this.person.page.evaluate(async (id) => {
-          const request = indexedDB.open("lockstep");
-          await new Promise((done) => (request.onsuccess = done));
-          const read = request.result.transaction("dashboards").objectStore("dashboards").get(id);
-          await new Promise((done) => (read.onsuccess = done));
-          request.result.close();
-          return read.result ?? "";
-        }, dashboard),
-      )
-      .toContain(this.notes[1]);
+      .poll(async () => (await keptCopy(this.person.page, dashboard))?.dashboard.widgets ?? {})
+      .toHaveProperty(this.notes[1]);
   }
 
   async texts() {

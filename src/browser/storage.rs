@@ -73,6 +73,11 @@ extern "C" {
         mode: &str,
         options: &JsValue,
     ) -> Result<IdbTransaction, JsValue>;
+
+    type Ending;
+    /// As the standard has it; `web_sys` has an older one by this name.
+    #[wasm_bindgen(method, catch)]
+    fn commit(this: &Ending) -> Result<(), JsValue>;
 }
 
 impl Kept {
@@ -153,6 +158,9 @@ impl Storage {
             };
             asked.map_err(|error| failed(&error))?;
         }
+        // Nothing more is asked. Left to itself, a transaction waits for the page to hear its answers, and one of a
+        // page that is being left would not end well. A browser that cannot be told does it as it always did.
+        let _ = transaction.unchecked_ref::<Ending>().commit();
         let done = Promise::new(&mut |done, failed| {
             transaction.set_oncomplete(Some(&done));
             transaction.set_onabort(Some(&failed));

@@ -50,7 +50,10 @@ pub struct Keeping {
     copied_at: Option<u64>,
     /// Whether the browser was asked not to clear this away when it wants place.
     asked_to_stay: bool,
-    writing: bool,
+    /// Writes under way. One that takes all along waits for none before it: they end in the order of their beginning.
+    writing: usize,
+    /// The turn and the copy that the device has once these have ended well.
+    offered: Option<(u64, Option<Resume>)>,
     /// When the next write is to be looked at.
     planned: Option<u64>,
     retry_at: u64,
@@ -62,6 +65,8 @@ pub struct Keeping {
 struct Job {
     secret: String,
     turn: u64,
+    /// True where the queue is written.
+    queue: bool,
     changes: usize,
     unsaved: usize,
     numbering: u64,
@@ -92,7 +97,8 @@ impl Keeping {
             copy,
             copied_at: None,
             asked_to_stay: false,
-            writing: false,
+            writing: 0,
+            offered: None,
             planned: None,
             retry_at: 0,
             looking: false,
@@ -174,7 +180,7 @@ impl Keeping {
 
     /// How long the next write may wait; `None` where there is none to do.
     fn wait(&self, replica: &Replica, now: u64) -> Option<u64> {
-        if self.storage.is_none() || self.lock.is_none() || self.writing {
+        if self.storage.is_none() || self.lock.is_none() || self.writing > 0 {
             return None;
         }
         let queue = (self.turn != self.kept_turn).then(|| {
@@ -217,17 +223,20 @@ impl ServiceProvider {
         let mut services = self.0.borrow_mut();
         let services = &mut *services;
         services.keeping.planned = None;
-        if services.keeping.writing || services.keeping.lock.is_none() {
+        if (services.keeping.writing > 0 && !all) || services.keeping.lock.is_none() {
             return;
         }
         let Some(storage) = services.keeping.storage.clone() else { return };
         let now = monotonic_ms();
         let resume = services.replica.resume();
         let rested = services.keeping.copied_at.is_none_or(|at| now >= at + COPY_EVERY_MS);
-        let copy = resume.filter(|resume| services.keeping.copy.as_ref() != Some(resume) && (all || rested));
+        let there = (services.keeping.kept_turn, services.keeping.copy.clone());
+        let (turn, there) = services.keeping.offered.clone().unwrap_or(there);
+        let copy = resume.filter(|resume| there.as_ref() != Some(resume) && (all || rested));
         let job = Job {
             secret: services.secret.clone(),
             turn: services.keeping.turn,
+            queue: services.keeping.turn != turn,
             changes: services.replica.pending(),
             unsaved: services.store.unsaved.with_untracked(Vec::len),
             numbering: services.replica.numbering(),
@@ -241,7 +250,8 @@ impl ServiceProvider {
             Ok(writes) => writes,
             Err(error) => return leptos::logging::error!("A record that cannot be written: {error}"),
         };
-        services.keeping.writing = true;
+        services.keeping.writing += 1;
+        services.keeping.offered = Some((job.turn, job.copy.clone().or(there)));
         if job.copy.is_some() {
             services.keeping.copied_at = Some(now);
         }
@@ -290,7 +300,7 @@ impl ServiceProvider {
         let mut services = self.0.borrow_mut();
         let services = &mut *services;
         let keeping = &mut services.keeping;
-        let busy = keeping.looking || keeping.writing || services.replica.pending() > 0;
+        let busy = keeping.looking || keeping.writing > 0 || services.replica.pending() > 0;
         if busy || now < keeping.look_at || keeping.lock.is_none() {
             return;
         }
@@ -314,7 +324,7 @@ impl ServiceProvider {
         let connected = {
             let mut services = self.0.borrow_mut();
             let services = &mut *services;
-            if services.replica.pending() > 0 || services.keeping.writing {
+            if services.replica.pending() > 0 || services.keeping.writing > 0 {
                 // Its lock goes here; the next look finds it again.
                 return;
             }
@@ -354,7 +364,10 @@ impl ServiceProvider {
 impl Services {
     fn wrote(&mut self, job: Job, outcome: Result<(), StorageError>) {
         let keeping = &mut self.keeping;
-        keeping.writing = false;
+        keeping.writing -= 1;
+        if keeping.writing == 0 {
+            keeping.offered = None;
+        }
         if job.secret != self.secret {
             // A queue that was left for another one meanwhile is no concern any more.
             return;
@@ -386,7 +399,7 @@ impl Services {
 
     fn writes(&mut self, job: &Job) -> Result<Vec<Write>, serde_json::Error> {
         let mut writes = Vec::new();
-        if job.turn != self.keeping.kept_turn {
+        if job.queue {
             let record = self.record();
             writes.push(device::queue(&self.dashboard, &job.secret, &record)?);
         }
