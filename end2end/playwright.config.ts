@@ -17,8 +17,9 @@ export default defineConfig({
   reporter: "list",
   use: {
     actionTimeout: 10_000,
-    // Pictures of every frame took two fifths of the time; of a failure there is one at its end.
-    trace: { mode: "retain-on-failure", screenshots: false },
+    // Pictures of every frame took two fifths of the time; of a failure there is one at its end. What is measured is
+    // the page alone: for a trace, the page's elements are walked at each step.
+    trace: process.env.LOCKSTEP_BENCH ? "off" : { mode: "retain-on-failure", screenshots: false },
     screenshot: "only-on-failure",
     launchOptions: {
       executablePath: chromiumPath(),

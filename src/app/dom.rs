@@ -13,12 +13,21 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     Element, HtmlAnchorElement, HtmlDocument, HtmlElement, HtmlInputElement, IntersectionObserver,
-    IntersectionObserverEntry, PointerEvent,
+    IntersectionObserverEntry, Performance, PointerEvent,
 };
 
 /// Unix milliseconds by this browser's clock.
 pub fn now_ms() -> u64 {
     js_sys::Date::now() as u64
+}
+
+/// Milliseconds since the page began, which never go back; `None` in a browser without such a clock.
+pub fn elapsed_ms() -> Option<f64> {
+    thread_local! {
+        /// To ask the window for it takes longer than to ask it for the time.
+        static CLOCK: Option<Performance> = window().performance();
+    }
+    CLOCK.with(|clock| clock.as_ref().map(Performance::now))
 }
 
 /// An id of 128 random bits from the browser's cryptographic source.

@@ -13,6 +13,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::dashboard_store::WidgetSignals;
+use super::dom;
 
 /// Milliseconds of a frame that go to drawing, of the 16 that it lasts: the browser needs the others to lay
 /// out and paint what was drawn, and to move the cursors.
@@ -97,7 +98,7 @@ async fn kept(promise: Promise) {
 }
 
 fn elapsed_ms() -> f64 {
-    window().performance().map_or(0.0, |performance| performance.now())
+    dom::elapsed_ms().unwrap_or(0.0)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ use self::unread::Unread;
 use crate::dashboard::outline::Tile;
 use crate::dashboard::{Dashboard, DashboardId, User};
 
+pub use dom::elapsed_ms;
 pub use shell::{Assets, shell};
 
 /// The id of the element that carries [`PageData`] as JSON.

@@ -2,9 +2,11 @@
 
 use leptos::prelude::window;
 
+use crate::app;
+
 /// Milliseconds that never go back, for waits and latencies.
 pub fn monotonic_ms() -> u64 {
-    window().performance().map_or_else(wall_ms, |performance| performance.now() as u64)
+    app::elapsed_ms().map_or_else(wall_ms, |elapsed| elapsed as u64)
 }
 
 /// Unix milliseconds by this device's clock, for people.

@@ -252,8 +252,13 @@ impl ServiceProvider {
     }
 
     fn message(&self, message: ServerMessage) {
+        let is_presence = matches!(message, ServerMessage::Presence { .. });
         // The borrow ends before anything is sent: sending borrows again.
         let join = self.0.borrow_mut().take(message);
+        if is_presence {
+            // It comes thirty times a second. Whoever is new is told of this tab; the rest waits for the next tick.
+            return self.plan_presence(0);
+        }
         if join {
             self.join();
         }

@@ -1,5 +1,7 @@
 //! One pill that tells about my work, and behind it how every service does.
 
+use std::time::Duration;
+
 use crate::app::dynamic::{attr, derived, each, effect, live, memo};
 use leptos::prelude::*;
 
@@ -8,6 +10,10 @@ use crate::app::chunks::{Part, Parts};
 use crate::app::clock::Clock;
 use crate::app::dashboard_store::{DashboardStore, ServiceStatus, SyncState};
 use crate::app::format;
+
+/// "Saved" shows after so long without an edit on its way: keys are saved one by one, and the pill need not say so of
+/// each.
+const REST: Duration = Duration::from_millis(400);
 
 #[component]
 pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
@@ -20,10 +26,11 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
             _ => None,
         });
     });
+    let shows = rested(store.sync);
     let words = memo(move || {
         let wait_s = due.get().map(|due| due.saturating_sub(clock.now()).div_ceil(1000));
         let safety = store.safety.read();
-        match &*store.sync.read() {
+        match &*shows.read() {
             SyncState::Error { .. } if safety.in_bin => "In the bin".to_owned(),
             sync => words(sync, store.pending.get(), safety.kept, store.conflicts.read().len(), wait_s),
         }
@@ -33,6 +40,7 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
             class="sync"
             data-testid="sync-status"
             data-state=attr(move || store.sync.read().name())
+            data-shows=attr(move || shows.read().name())
             data-pending=attr(move || store.pending.get().to_string())
         >
             <Popup
@@ -48,6 +56,30 @@ pub fn SyncStatusIndicator(store: DashboardStore) -> impl IntoView {
             <span class="sr-only" role="status">{words}</span>
         </div>
     }
+}
+
+/// The state that the pill shows. It is never ahead of the one that is, and "saved" comes after a [`REST`].
+fn rested(sync: RwSignal<SyncState>) -> RwSignal<SyncState> {
+    let shows = RwSignal::new(sync.get_untracked());
+    let turn = StoredValue::new(0u32);
+    effect(move || {
+        let now = sync.get();
+        turn.update_value(|turn| *turn += 1);
+        let rests = now == SyncState::Saved && shows.with_untracked(|shows| *shows == SyncState::Saving);
+        if rests {
+            let mine = turn.get_value();
+            let show = move || {
+                // The page may be gone by then.
+                if turn.try_get_value() == Some(mine) {
+                    shows.set(SyncState::Saved);
+                }
+            };
+            set_timeout(show, REST);
+        } else if shows.with_untracked(|shows| *shows != now) {
+            shows.set(now);
+        }
+    });
+    shows
 }
 
 /// What the pill says.

@@ -179,22 +179,26 @@ impl Services {
     /// Takes who came, moved and left. My own session is not somebody else.
     fn peers(&mut self, peers: Peers) {
         let before = self.peers.len();
+        let mut changed = false;
         for (session, peer) in peers {
-            match peer {
-                Some(_) if self.session.as_ref() == Some(&session) => {}
+            changed |= match peer {
+                Some(_) if self.session.as_ref() == Some(&session) => false,
                 Some(peer) => {
-                    self.peers.insert(session, peer);
+                    self.peers.get(&session) != Some(&peer) && {
+                        self.peers.insert(session, peer);
+                        true
+                    }
                 }
-                None => {
-                    self.peers.remove(&session);
-                }
-            }
+                None => self.peers.remove(&session).is_some(),
+            };
         }
         if self.peers.len() > before {
             // Who is new knows nothing of this tab that was not said since.
             self.outgoing.forget_sent();
         }
-        self.store.peers.set(self.peers.clone());
+        if changed {
+            self.store.peers.set(self.peers.clone());
+        }
     }
 
     pub(super) fn wipe_peers(&mut self) {
