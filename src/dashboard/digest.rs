@@ -3,8 +3,9 @@
 use std::io::{Result, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{Conflict, Dashboard, Widget};
+use super::{Cell, ClientId, Conflict, ConflictId, Dashboard, Settled, Side, User, Widget};
 
 /// FNV-1a, 64 bits: no secret to keep, only a difference to find.
 struct Fnv(u64);
@@ -48,19 +49,44 @@ impl Fnv {
         self.byte(0xff);
     }
 
-    /// A record, but for when its sides were written: a replica of an older build drops what it does not know,
-    /// and would take a snapshot at each digest.
-    fn record(&mut self, conflict: &Conflict) {
-        if conflict.kept.written_at.or(conflict.other.written_at).is_none() {
-            return self.json(conflict);
-        }
-        let mut conflict = conflict.clone();
-        (conflict.kept.written_at, conflict.other.written_at) = (None, None);
-        self.json(&conflict);
-    }
-
     fn digits(&self) -> String {
         format!("{:016x}", self.0)
+    }
+}
+
+/// A record as the digest has it: without the times at which its sides were written. A replica of an older build
+/// drops what it does not know, and would take a snapshot at each digest.
+#[derive(Serialize)]
+struct Record<'a> {
+    id: &'a ConflictId,
+    cell: &'a Cell,
+    base: &'a Value,
+    kept: RecordSide<'a>,
+    other: RecordSide<'a>,
+    settled: &'a Option<Settled>,
+}
+
+#[derive(Serialize)]
+struct RecordSide<'a> {
+    value: &'a Value,
+    by: &'a User,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: &'a Option<ClientId>,
+    at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+}
+
+impl<'a> From<&'a Conflict> for Record<'a> {
+    fn from(conflict: &'a Conflict) -> Self {
+        let Conflict { id, cell, base, kept, other, settled } = conflict;
+        Self { id, cell, base, kept: kept.into(), other: other.into(), settled }
+    }
+}
+
+impl<'a> From<&'a Side> for RecordSide<'a> {
+    fn from(Side { value, by, client, at, written_at: _, revision }: &'a Side) -> Self {
+        Self { value, by, client, at: *at, revision: *revision }
     }
 }
 
@@ -107,7 +133,7 @@ impl Dashboard {
             hash.number(removed.revision);
         }
         hash.number(self.conflicts.len() as u64);
-        self.conflicts.values().for_each(|conflict| hash.record(conflict));
+        self.conflicts.values().for_each(|conflict| hash.json(&Record::from(&**conflict)));
         hash.digits()
     }
 
@@ -131,9 +157,7 @@ impl Dashboard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{
-        Cell, Choice, ConflictId, Frame, Kind, NoteText, Op, Settled, Side, Stamp, User, WidgetId,
-    };
+    use crate::dashboard::{Choice, Frame, Kind, NoteText, Op, Stamp, WidgetId};
     use std::sync::Arc;
 
     fn id(name: &str) -> WidgetId {
@@ -232,6 +256,18 @@ mod tests {
         let old = full();
         assert_ne!(told, old);
         assert_eq!((told.digest(), told.full_digest()), (old.digest(), old.full_digest()));
+    }
+
+    #[test]
+    fn s11_a_record_is_hashed_as_it_is_written() {
+        let mut dashboard = full();
+        let record = Arc::make_mut(dashboard.conflicts.get_mut("k1").expect("a record"));
+        record.kept.client = ClientId::new("c1").ok();
+        record.other.revision = Some(7);
+        let written = serde_json::to_string(record).expect("JSON");
+        assert_eq!(serde_json::to_string(&Record::from(&*record)).expect("JSON"), written);
+        record.other.written_at = Some(1);
+        assert_eq!(serde_json::to_string(&Record::from(&*record)).expect("JSON"), written);
     }
 
     #[test]
