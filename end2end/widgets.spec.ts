@@ -2,6 +2,7 @@
 import { violations } from "./accessibility.ts";
 import { expect, test } from "./fixtures.ts";
 import type { Person } from "./person.ts";
+import { push } from "./wall.ts";
 
 const ENDPOINTS = "endpoint,p95,share\n/checkout,412,0.82\n/cart,260,0.55\n/session,90,0.19";
 
@@ -289,6 +290,27 @@ for (const scheme of ["light", "dark"] as const) {
     await check("data as a table");
   });
 }
+
+test("series that came on several lines keep their lines where somebody writes in them", async ({ server, arrive }) => {
+  const id = await server.dashboard("Imported");
+  const ada = await arrive("Ada");
+  await ada.open(id);
+  const lines = "server.cpu,\nserver.memory";
+  const widget = { kind: "stat", title: "Two", frame: { x: 0, y: 0, w: 6, h: 4 }, options: { query: lines } };
+  await push(ada.page, id, [{ op: "add_widget", id: "two", widget }]);
+  await options(ada, "two");
+  const field = ada.page.getByTestId("field-query");
+  await expect(field).toHaveValue(lines);
+  await field.fill(`${lines},\nserver.sessions`);
+  await field.press("Control+Enter");
+  await ada.saved();
+  expect((await server.read(id)).dashboard.widgets.two.options.query).toBe(`${lines},\nserver.sessions`);
+  // One line is one line again where the options are opened anew, not under the caret of who writes.
+  await field.fill("server.cpu");
+  await field.press("Control+Enter");
+  await expect(field).toBeFocused();
+  await ada.saved();
+});
 
 test("bars of several series stand side by side, each time's in the order of the legend", async ({ server, arrive }) => {
   const id = await server.dashboard("Bars");

@@ -183,6 +183,14 @@ fn Fields(
         }
         all
     });
+    // A document or a program may bring series on several lines, which a field of one line would join. While the
+    // panel is open it stays as it is: whoever writes in it keeps the keyboard.
+    let was_long = StoredValue::new(false);
+    let is_long = memo(move || {
+        let is_long = signals.widget.with(|widget| widget.text_option("query").contains(['\n', '\r']));
+        was_long.update_value(|was| *was |= is_long);
+        was_long.get_value()
+    });
     // What the fields are depends on the source, so another source makes them anew.
     let data = move || {
         let from = from.get();
@@ -198,6 +206,7 @@ fn Fields(
                 "query" if own && kind == Kind::Table => continue,
                 "query" if asks => Control::Lines,
                 "query" if own => Control::Line(None),
+                "query" if is_long.get() => Control::Lines,
                 "query" => Control::Line(Some(QUERIES)),
                 "legend" if asks => Control::Lines,
                 "min_step" if asks => Control::Line(None),
