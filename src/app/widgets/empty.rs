@@ -24,14 +24,23 @@ struct Hint {
     feed: Option<String>,
 }
 
+/// What the source of a widget without a value has said.
+#[derive(Clone, Copy)]
+enum Answer<'a> {
+    Awaited,
+    Came,
+    /// Why there is none, in a sentence.
+    Failed(&'a str),
+}
+
 /// What a widget without a value says; `query` is its query with the dashboard's variables in it. What it has to
 /// say of no value is true only where the source has answered.
-fn hint(widget: &Widget, query: &str, pasted: &Pasted, answered: bool) -> Hint {
+fn hint(widget: &Widget, query: &str, pasted: &Pasted, answer: Answer) -> Hint {
     let only = |says: &str| Hint { says: says.to_owned(), feed: None };
     let own_words = values::figure(None, "", widget).number;
     match (widget.text_option("source"), pasted) {
         (_, Pasted::Broken(why)) => only(why),
-        _ if answered && own_words != format::NO_VALUE => only(&own_words),
+        _ if matches!(answer, Answer::Came) && own_words != format::NO_VALUE => only(&own_words),
         (TABLE, _) if widget.text_option("data").trim().is_empty() => {
             only("Paste a table into the options: CSV with a header, or a JSON array of objects.")
         }
@@ -54,7 +63,10 @@ fn hint(widget: &Widget, query: &str, pasted: &Pasted, answered: bool) -> Hint {
             }
         }
         _ if query.trim().is_empty() => only("Write a query into the options."),
-        _ => only("The query gave no values in this time."),
+        _ => only(match answer {
+            Answer::Failed(why) => why,
+            Answer::Awaited | Answer::Came => "The query gave no values in this time.",
+        }),
     }
 }
 
@@ -87,7 +99,13 @@ pub fn Empty(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
         bare.get().then(|| {
             signals.shown.with(|widget| {
                 let query = with_variables(&store.settings.read(), widget.text_option("query"));
-                hint(widget, &query, &signals.pasted.read(), signals.answered())
+                let data = signals.data.read();
+                let answer = match &data.error {
+                    Some(why) => Answer::Failed(why),
+                    None if signals.answered() => Answer::Came,
+                    None => Answer::Awaited,
+                };
+                hint(widget, &query, &signals.pasted.read(), answer)
             })
         })
     });
@@ -123,25 +141,33 @@ mod tests {
     #[test]
     fn an_empty_widget_says_what_to_do() {
         let mut widget = Widget::new(Kind::Stat, "", Frame::default());
-        let feed = |widget: &Widget| hint(widget, widget.text_option("query"), &Pasted::No, true).feed;
+        let feed =
+            |widget: &Widget| hint(widget, widget.text_option("query"), &Pasted::No, Answer::Came).feed;
         assert_eq!(feed(&widget).as_deref(), Some("orders"));
         widget.options.insert("query".to_owned(), "sales, server.cpu".into());
         assert_eq!(feed(&widget).as_deref(), Some("sales"));
         widget.options.insert("query".to_owned(), "server.cpu".into());
         assert_eq!(feed(&widget), None);
         widget.options.insert("source".to_owned(), "main".into());
-        assert!(hint(&widget, "up", &Pasted::No, true).says.starts_with("The query gave"));
+        assert!(hint(&widget, "up", &Pasted::No, Answer::Came).says.starts_with("The query gave"));
+        let why = "lab does not take the query: no such table: cellar";
+        assert_eq!(hint(&widget, "up", &Pasted::No, Answer::Failed(why)).says, why);
         widget.options.insert("no_value".to_owned(), "All is well".into());
-        assert!(hint(&widget, "up", &Pasted::No, false).says.starts_with("The query gave"));
         assert_eq!(
-            hint(&widget, "up", &Pasted::No, true),
+            hint(&widget, "up", &Pasted::No, Answer::Failed(why)).says,
+            why,
+            "nobody knows whether it is"
+        );
+        assert!(hint(&widget, "up", &Pasted::No, Answer::Awaited).says.starts_with("The query gave"));
+        assert_eq!(
+            hint(&widget, "up", &Pasted::No, Answer::Came),
             Hint { says: "All is well".to_owned(), feed: None }
         );
         widget.options.insert("mappings".to_owned(), "none = Nothing yet".into());
-        assert_eq!(hint(&widget, "up", &Pasted::No, true).says, "Nothing yet");
+        assert_eq!(hint(&widget, "up", &Pasted::No, Answer::Came).says, "Nothing yet");
         widget.options.clear();
         widget.options.insert("source".to_owned(), TABLE.into());
-        assert!(hint(&widget, "", &Pasted::No, true).says.starts_with("Paste a table"));
+        assert!(hint(&widget, "", &Pasted::No, Answer::Came).says.starts_with("Paste a table"));
     }
 
     #[test]

@@ -130,7 +130,8 @@ pub fn Freshness(kind: Kind, signals: WidgetSignals, store: DashboardStore) -> i
         Fresh::Nothing => "no data".to_owned(),
         Fresh::Late(age) => format!("late {}", format::span(*age)),
         Fresh::Silent(since) => format!("no data since {}", words::moment(*since, clock.now())),
-        Fresh::Down(why) => format!("source down: {why}"),
+        // A sentence about the source by its name, or about the query.
+        Fresh::Down(why) => why.clone(),
     });
     let title = move || match &*state.read() {
         Fresh::Live => "live".to_owned(),
