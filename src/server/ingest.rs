@@ -169,7 +169,8 @@ impl Ingest {
         request: Request<Body>,
         read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
     ) -> Result<Outcome, IngestError> {
-        let packing = Packing::of(request.headers())?;
+        let unsaid = || request.extensions().get().copied().unwrap_or(Packing::Plain);
+        let packing = Packing::of(request.headers())?.unwrap_or_else(unsaid);
         let most = self.0.most_bytes;
         let length =
             request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -194,6 +195,7 @@ impl Ingest {
                 Packing::Plain => None,
                 Packing::Gzip => Some(gunzip(body, most)?),
                 Packing::Snappy => Some(unsnap(body, most)?),
+                Packing::PerhapsSnappy => unsnap(body, most).ok(),
             };
             let batch = Batch::of(window, memory);
             let batch = read(unpacked.as_deref().unwrap_or(body), batch).map_err(IngestError::Unreadable)?;
@@ -282,15 +284,18 @@ enum Packing {
     Gzip,
     /// One block, as Prometheus' remote write has it.
     Snappy,
+    /// Such a block, or else as it is.
+    PerhapsSnappy,
 }
 
 impl Packing {
-    fn of(headers: &HeaderMap) -> Result<Self, IngestError> {
-        let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(Self::Plain) };
+    /// As the sender says; `None` where it says nothing.
+    fn of(headers: &HeaderMap) -> Result<Option<Self>, IngestError> {
+        let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(None) };
         match encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => Ok(Self::Gzip),
-            "snappy" => Ok(Self::Snappy),
-            "" | "identity" => Ok(Self::Plain),
+            "gzip" | "x-gzip" => Ok(Some(Self::Gzip)),
+            "snappy" => Ok(Some(Self::Snappy)),
+            "" | "identity" => Ok(Some(Self::Plain)),
             other => Err(IngestError::Encoding(other.to_owned())),
         }
     }

@@ -78,7 +78,16 @@ async fn version_1_brings_samples_and_the_ends_of_series() {
     assert_eq!(send(&server, "application/x-protobuf", b"\x0a\x7f").await.status(), 400);
     let bare = server.post("/api/v1/write").header("content-encoding", "snappy").body("not packed");
     assert_eq!(answer(bare).await.0, 400);
+    // As a sender for JavaScript does: packed, and not a word of it.
+    let unsaid = [label("__name__", "unsaid"), sample(3.0_f64.to_bits(), now)].concat();
+    let packed = snap::raw::Encoder::new().compress_vec(&part(1, &unsaid)).expect("packs");
+    assert_eq!(answer(server.post("/api/v1/write").body(packed)).await.0, 204);
+    let plain = [label("__name__", "plain"), sample(4.0_f64.to_bits(), now)].concat();
+    assert_eq!(answer(server.post("/api/v1/write").body(part(1, &plain))).await.0, 204);
+    assert_eq!(answer(server.post("/api/v1/write").body("neither")).await.0, 400);
     drop(server);
+    assert_eq!(kept(dir.path(), "unsaid").await, [(now, 3.0)]);
+    assert_eq!(kept(dir.path(), "plain").await, [(now, 4.0)]);
     let points = kept(dir.path(), "up{job=a}").await;
     assert_eq!(points.len(), 3);
     assert!(points[0] == (now - 2, 1.0) && points[1].1.is_nan() && points[2] == (now, 2.0), "{points:?}");

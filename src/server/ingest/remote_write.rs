@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::batch::Batch;
 use super::json::with_headers;
 use super::protobuf::{Fields, MALFORMED, Value};
-use super::{Ingest, IngestError};
+use super::{Ingest, IngestError, Packing};
 use crate::server::data::series::key::{Key, MAX_TAGS, NAME_LABEL};
 use crate::server::data::series::spelling::Way;
 
@@ -53,11 +53,13 @@ struct Written {
 /// `POST /api/v1/write`: 204 once it is on the disk. Where samples do not fit, the others are written all the
 /// same: 400 with what was not, which makes senders go on with the next; 503, which makes them send it again, where some
 /// of it would be taken then.
-pub async fn write(State(ingest): State<Ingest>, request: Request) -> Response {
+pub async fn write(State(ingest): State<Ingest>, mut request: Request) -> Response {
     let Some(version) = Version::of(request.headers()) else {
         let why = "This takes application/x-protobuf with prometheus.WriteRequest or io.prometheus.write.v2.Request.\n";
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response();
     };
+    // Senders that do not say how they pack do it all the same, as the protocol has no other way.
+    request.extensions_mut().insert(Packing::PerhapsSnappy);
     let written = Arc::new(Written::default());
     let counts = written.clone();
     let read = move |body: &[u8], batch| match version {
