@@ -1,40 +1,51 @@
 //! The request as JSON: names in camel case, whole numbers of 64 bits as texts or as numbers.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{DataPoint, Kind, MAX_BUCKETS, Points, Tags, add_attribute, of_resource};
 
 /// Objects of one request: each costs a few hundred bytes of memory, of however few it is written.
 const MAX_OBJECTS: usize = 400_000;
 
+/// A value, where `null` says the same as its absence: the JSON of protobuf has it for any field.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Request {
+    #[serde(deserialize_with = "or_default")]
     resource_metrics: Vec<ResourceMetrics>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ResourceMetrics {
+    #[serde(deserialize_with = "or_default")]
     resource: Resource,
+    #[serde(deserialize_with = "or_default")]
     scope_metrics: Vec<ScopeMetrics>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Resource {
+    #[serde(deserialize_with = "or_default")]
     attributes: Vec<Attribute>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ScopeMetrics {
+    #[serde(deserialize_with = "or_default")]
     metrics: Vec<Metric>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Metric {
+    #[serde(deserialize_with = "or_default")]
     name: String,
     gauge: Option<Data>,
     sum: Option<Data>,
@@ -46,35 +57,47 @@ struct Metric {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Data {
+    #[serde(deserialize_with = "or_default")]
     data_points: Vec<Point>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Point {
+    #[serde(deserialize_with = "or_default")]
     attributes: Vec<Attribute>,
+    #[serde(deserialize_with = "or_default")]
     time_unix_nano: Number,
+    #[serde(deserialize_with = "or_default")]
     flags: u64,
     as_double: Option<Number>,
     as_int: Option<Number>,
+    #[serde(deserialize_with = "or_default")]
     count: Number,
     sum: Option<Number>,
+    #[serde(deserialize_with = "or_default")]
     bucket_counts: Vec<Number>,
+    #[serde(deserialize_with = "or_default")]
     explicit_bounds: Vec<Number>,
+    #[serde(deserialize_with = "or_default")]
     quantile_values: Vec<Quantile>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Quantile {
+    #[serde(deserialize_with = "or_default")]
     quantile: Number,
+    #[serde(deserialize_with = "or_default")]
     value: Number,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Attribute {
+    #[serde(deserialize_with = "or_default")]
     key: String,
+    #[serde(deserialize_with = "or_default")]
     value: Any,
 }
 
@@ -215,6 +238,26 @@ mod tests {
                 "size_bucket{job=shop,le=+Inf} 3",
             ]
         );
+    }
+
+    #[test]
+    fn null_is_as_good_as_nothing() {
+        let body = serde_json::json!({"resourceMetrics": [{
+            "resource": null,
+            "scopeMetrics": [{"metrics": [
+                {"name": "orders", "gauge": {"dataPoints": [
+                    {"timeUnixNano": NOW * 1_000_000, "asDouble": 2.5, "asInt": null, "attributes": null,
+                     "flags": null, "bucketCounts": null}]}, "sum": null},
+                // As JavaScript's exporter writes large whole numbers.
+                {"name": "ratio", "gauge": {"dataPoints": [
+                    {"timeUnixNano": NOW * 1_000_000, "asDouble": 1, "attributes": [
+                        {"key": "batch", "value": {"intValue": 1e22}}, {"key": "none", "value": null}]}]}},
+                {"name": "nothing", "gauge": {"dataPoints": null}},
+            ]}, {"metrics": null}, {}],
+        }, {"scopeMetrics": null}]});
+        let read = read(body.to_string().as_bytes(), points()).expect("reads");
+        assert_eq!(taken(read), ["orders 2.5", "ratio{batch=10000000000000000000000} 1"]);
+        assert!(super::read(br#"{"resourceMetrics":null}"#, points()).is_ok());
     }
 
     #[test]
