@@ -1,4 +1,4 @@
-//! When widgets draw the points that came: a few in each frame of the page.
+//! Queue of widgets with new points: a few draw in each frame of the page.
 //!
 //! New points come for all widgets at once, and to draw them all takes longer than a frame. So the widgets
 //! stand in line, and each frame goes on where the last one stopped. Nothing but points is in this line:

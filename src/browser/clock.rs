@@ -1,4 +1,4 @@
-//! What the pure core must be told: the time and randomness.
+//! Time and randomness, which the pure core must be told.
 
 use leptos::prelude::window;
 

@@ -1,8 +1,8 @@
-//! What this device keeps, in IndexedDB: of each dashboard the copy that the log confirmed, and of each
+//! Storage of this device, in IndexedDB: of each dashboard the copy that the log confirmed, and of each
 //! tab the changes that wait for the log.
 //!
-//! A transaction commits by itself once nothing is asked of it: whoever writes has read before, and asks
-//! for all it writes at once.
+//! Whoever writes has read before, asks for all it writes at once, and ends the transaction: one that is left to
+//! itself ends once nothing is asked of it.
 
 use js_sys::{Array, Promise, Reflect};
 use leptos::prelude::window;

@@ -1,4 +1,4 @@
-//! What all sources that are asked over the network have in common: turns, counters, and how the last asking went.
+//! Common parts of all sources that are asked over the network: turns, counters, and how the last asking went.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
