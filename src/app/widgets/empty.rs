@@ -38,17 +38,18 @@ enum Answer<'a> {
 fn hint(widget: &Widget, query: &str, pasted: &Pasted, answer: Answer) -> Hint {
     let only = |says: &str| Hint { says: says.to_owned(), feed: None };
     let own_words = values::figure(None, "", widget).number;
-    match (widget.text_option("source"), pasted) {
-        (_, Pasted::Broken(why)) => only(why),
-        _ if matches!(answer, Answer::Came) && own_words != format::NO_VALUE => only(&own_words),
-        (TABLE, _) if widget.text_option("data").trim().is_empty() => {
+    match (widget.text_option("source"), pasted, answer) {
+        (_, Pasted::Broken(why), _) => only(why),
+        (_, _, Answer::Came) if own_words != format::NO_VALUE => only(&own_words),
+        (TABLE, _, _) if widget.text_option("data").trim().is_empty() => {
             only("Paste a table into the options: CSV with a header, or a JSON array of objects.")
         }
-        (TABLE, _) if widget.kind == Kind::Timeseries => {
+        (TABLE, _, _) if widget.kind == Kind::Timeseries => {
             only("A chart needs a column of times, as 2026-11-22 10:00, and one of numbers.")
         }
-        (TABLE, _) => only("This table has no column of numbers."),
-        ("", _) => {
+        (TABLE, _, _) => only("This table has no column of numbers."),
+        (_, _, Answer::Failed(why)) if !query.trim().is_empty() => only(why),
+        ("", _, _) => {
             let first = query.split([',', '\n']).map(str::trim).find(|name| !name.is_empty());
             match first {
                 None => Hint {
@@ -63,10 +64,7 @@ fn hint(widget: &Widget, query: &str, pasted: &Pasted, answer: Answer) -> Hint {
             }
         }
         _ if query.trim().is_empty() => only("Write a query into the options."),
-        _ => only(match answer {
-            Answer::Failed(why) => why,
-            Answer::Awaited | Answer::Came => "The query gave no values in this time.",
-        }),
+        _ => only("The query gave no values in this time."),
     }
 }
 
@@ -146,6 +144,8 @@ mod tests {
         assert_eq!(feed(&widget).as_deref(), Some("orders"));
         widget.options.insert("query".to_owned(), "sales, server.cpu".into());
         assert_eq!(feed(&widget).as_deref(), Some("sales"));
+        let unread = Answer::Failed("The name has no closing brace.");
+        assert_eq!(hint(&widget, "sales{a", &Pasted::No, unread).feed, None, "no line mends the name");
         widget.options.insert("query".to_owned(), "server.cpu".into());
         assert_eq!(feed(&widget), None);
         widget.options.insert("source".to_owned(), "main".into());
