@@ -134,8 +134,19 @@ async fn version_2_brings_its_texts_once_and_is_told_what_was_written() {
     assert_eq!(written.status(), 204);
     assert_eq!(written.headers()["x-prometheus-remote-write-samples-written"], "1");
     assert_eq!(send(&server, kind, &[symbols, series(&[1, 9])].concat()).await.status(), 400);
+    // The same series by other numbers, beside one that differs in where its texts are parted.
+    let symbols = ["", "a", "job", "up", "__name__", "upj", "ob"].map(|text| part(4, text.as_bytes()));
+    let series = |references: &[u8], value: f64| {
+        part(5, &[part(1, references), sample(value.to_bits(), now + 1)].concat())
+    };
+    let body = [symbols.concat(), series(&[4, 3, 2, 1], 2.0), series(&[4, 5, 6, 1], 3.0)].concat();
+    for _ in 0..2 {
+        let written = send(&server, kind, &body).await;
+        assert_eq!(written.headers()["x-prometheus-remote-write-samples-written"], "2");
+    }
     drop(server);
-    assert_eq!(kept(dir.path(), "up{job=a}").await, [(now, 1.0)]);
+    assert_eq!(kept(dir.path(), "up{job=a}").await, [(now, 1.0), (now + 1, 2.0)]);
+    assert_eq!(kept(dir.path(), "upj{ob=a}").await, [(now + 1, 3.0)]);
 }
 
 #[tokio::test]

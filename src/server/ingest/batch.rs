@@ -79,8 +79,9 @@ pub struct Batch {
     series: Vec<(Named, usize)>,
     by_key: HashMap<Arc<Key>, u32>,
     name_bytes: usize,
-    /// Each with the place of its series.
-    points: Vec<(u32, Point)>,
+    points: Vec<Point>,
+    /// Of each point the place of its series.
+    of: Vec<u32>,
     learned: Vec<Learned>,
     pub refused: Refusals,
     /// Fields whose value is a text: a chart has no place for them.
@@ -97,6 +98,7 @@ impl Batch {
             by_key: HashMap::new(),
             name_bytes: 0,
             points: Vec::new(),
+            of: Vec::new(),
             learned: Vec::new(),
             refused: Refusals::default(),
             texts: 0,
@@ -174,12 +176,14 @@ impl Batch {
 
     /// Adds a point; the time was checked.
     pub fn add(&mut self, series: u32, at: u64, value: f64) {
-        self.points.push((series, (at, value)));
+        self.points.push((at, value));
+        self.of.push(series);
     }
 
     /// Makes room for so many points.
     pub fn reserve(&mut self, points: usize) {
         self.points.reserve(points);
+        self.of.reserve(points);
     }
 
     /// How many points were added.
@@ -189,24 +193,25 @@ impl Batch {
 
     /// Gives the points from a place on a time.
     pub fn set_time(&mut self, from: usize, at: u64) {
-        self.points[from..].iter_mut().for_each(|(_, point)| point.0 = at);
+        self.points[from..].iter_mut().for_each(|point| point.0 = at);
     }
 
     /// Lets go of the points from a place on.
     pub fn truncate(&mut self, from: usize) {
         self.points.truncate(from);
+        self.of.truncate(from);
     }
 
     /// Lets go of all points; what was refused stays.
     pub fn clear(&mut self) {
-        self.points.clear();
+        self.truncate(0);
     }
 
     /// The runs in order, what was refused, and how many texts were passed over.
     pub fn finish(mut self) -> (Runs, Refusals, u64) {
         let removals = self.memory.take().map_or(0, |memory| self.find(&memory));
-        let Self { series, points, refused, texts, .. } = self;
-        (Runs::sorted(series, &points, removals), refused, texts)
+        let Self { series, points, of, refused, texts, .. } = self;
+        (Runs::sorted(series, points, &of, removals), refused, texts)
     }
 
     /// Finds the series that are there, once each, and remembers how they were spelled. How often series had been
@@ -278,7 +283,7 @@ impl Batch {
         if others.is_empty() {
             return;
         }
-        for (series, _) in &mut self.points {
+        for series in &mut self.of {
             *series = others.get(series).copied().unwrap_or(*series);
         }
     }

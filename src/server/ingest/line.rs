@@ -9,6 +9,7 @@ mod value;
 use std::collections::HashMap;
 
 use memchr::{memchr, memchr_iter, memchr3};
+use rustc_hash::FxHashMap;
 
 use self::value::{plain_number, value};
 use super::batch::Batch;
@@ -84,8 +85,8 @@ impl Precision {
     }
 }
 
-/// Bytes that a point has in lines with many of them; others have more.
-const POINT_BYTES: usize = 16;
+/// Bytes that a point has in lines with many of them.
+const POINT_BYTES: usize = 24;
 
 /// A series' place in the batch, or why there is none.
 type Place = Result<u32, String>;
@@ -96,6 +97,8 @@ type Tags = Vec<(String, String)>;
 /// taken apart once, and not at all where an earlier request had it.
 struct Head<'a, 'k> {
     text: &'a [u8],
+    /// Its place among those that are known.
+    at: Option<usize>,
     /// Its fields that are known.
     known: Option<&'k Fields>,
     /// Where their places begin.
@@ -109,8 +112,12 @@ struct Lines<'a, 'k> {
     batch: Batch,
     precision: Precision,
     spellings: Option<&'k Spellings>,
-    /// By measurement and tags as they stand there.
+    /// Of what is not known, by measurement and tags as they stand there.
     by_text: HashMap<&'a [u8], usize>,
+    /// Of what is known, by its place among that.
+    by_place: FxHashMap<usize, usize>,
+    /// Where the next head is looked for first among what is known, and among those of this text.
+    next: (usize, usize),
     heads: Vec<Head<'a, 'k>>,
     /// The places in the batch of fields that are known.
     places: Vec<Option<u32>>,
@@ -128,6 +135,8 @@ pub fn read(body: &[u8], precision: Precision, mut batch: Batch) -> Batch {
         precision,
         spellings: spellings.as_deref(),
         by_text: HashMap::new(),
+        by_place: FxHashMap::default(),
+        next: (0, 0),
         heads: Vec::new(),
         places: Vec::new(),
         series: HashMap::new(),
@@ -158,15 +167,15 @@ pub fn read(body: &[u8], precision: Precision, mut batch: Batch) -> Batch {
 impl<'a> Lines<'a, '_> {
     /// Reads the line that the text begins with; where it ends, and what is wrong with it.
     fn line(&mut self, text: &'a [u8], number: usize) -> (usize, Result<(), String>) {
-        let head_end = match memchr3(b' ', b'\\', b'\n', text) {
-            Some(at) if text[at] == b' ' => at,
-            _ => end_of(text, b" "),
+        let (next, head_end) = match self.next_head(text) {
+            Some((place, end)) => (Some(place), end),
+            None => (None, end_of_head(text)),
         };
         let whole_line = || memchr(b'\n', text).unwrap_or(text.len());
         if text.get(head_end) != Some(&b' ') {
             return (whole_line(), Err(format!("{}: there are no fields", shown(text))));
         }
-        let head = self.head(&text[..head_end]);
+        let head = self.head(&text[..head_end], next);
         let mut at = head_end;
         while text.get(at) == Some(&b' ') {
             at += 1;
@@ -235,14 +244,33 @@ impl<'a> Lines<'a, '_> {
         }
     }
 
-    fn head(&mut self, text: &'a [u8]) -> usize {
-        *self.by_text.entry(text).or_insert_with(|| {
-            let known = self.spellings.and_then(|spellings| spellings.fields(Way::Line, text));
+    /// The head that is next in the order of those that are known, and its end, where the text begins with it.
+    fn next_head(&self, text: &[u8]) -> Option<(usize, usize)> {
+        let (head, _) = self.spellings?.head(Way::Line, self.next.0)?;
+        let is_here = text.starts_with(head) && text.get(head.len()) == Some(&b' ');
+        is_here.then_some((self.next.0, head.len()))
+    }
+
+    /// The head of a line, and where it is among those that are known, if that was found.
+    fn head(&mut self, text: &'a [u8], place: Option<usize>) -> usize {
+        let place = place.or_else(|| self.spellings?.find(Way::Line, text));
+        let new = self.heads.len();
+        let head = match place {
+            Some(place) if self.heads.get(self.next.1).is_some_and(|head| head.at == Some(place)) => {
+                self.next.1
+            }
+            Some(place) => *self.by_place.entry(place).or_insert(new),
+            None => *self.by_text.entry(text).or_insert(new),
+        };
+        if head == new {
+            let known = place.and_then(|place| self.spellings?.head(Way::Line, place));
+            let known = known.map(|(_, fields)| fields);
             let places = self.places.len();
             self.places.resize(places + known.map_or(0, Fields::count), None);
-            self.heads.push(Head { text, known, places, read: None });
-            self.heads.len() - 1
-        })
+            self.heads.push(Head { text, at: place, known, places, read: None });
+        }
+        self.next = (place.map_or(0, |place| place + 1), head + 1);
+        head
     }
 
     /// The place of a field that is known; `None` where it is not.
@@ -272,6 +300,14 @@ impl<'a> Lines<'a, '_> {
             Ok(place)
         });
         place.clone()
+    }
+}
+
+/// Where the measurement and its tags end.
+fn end_of_head(text: &[u8]) -> usize {
+    match memchr3(b' ', b'\\', b'\n', text) {
+        Some(at) if text[at] == b' ' => at,
+        _ => end_of(text, b" "),
     }
 }
 

@@ -16,10 +16,16 @@ use super::json::with_headers;
 use super::protobuf::{Fields, MALFORMED, Value};
 use super::{Ingest, IngestError, Packing};
 use crate::server::data::series::key::{Key, MAX_TAGS, NAME_LABEL};
-use crate::server::data::series::spelling::Way;
+use crate::server::data::series::memory::Id;
+use crate::server::data::series::spelling::{Way, spell};
 
 /// Texts of one request of 2.0: many times what a sender has in it.
 const MAX_SYMBOLS: usize = 500_000;
+
+/// Numbers of the fields of a series.
+const SAMPLES: u64 = 2;
+const HISTOGRAMS: u64 = 4;
+const HISTOGRAMS_V2: u64 = 3;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Version {
@@ -100,31 +106,21 @@ fn failed(error: &IngestError) -> Response {
 fn read_v1(body: &[u8], mut batch: Batch, written: &Written) -> Result<Batch, String> {
     let memory = batch.memory();
     let spellings = memory.as_ref().and_then(|memory| memory.spellings());
-    let mut place = 0;
+    let (mut place, mut next) = (0, 0);
     for field in Fields(body) {
         let (1, series) = field? else { continue };
         place += 1;
         let (spelled, rest) = spelled(series);
         // Labels that are not together, and histograms, are read with more care.
-        let is_plain = rest.flatten().all(|(number, _)| number != 1 && number != 4);
+        let is_plain = rest.flatten().all(|(number, _)| number != 1 && number != HISTOGRAMS);
         if is_plain
-            && let Some(id) = spellings.as_ref().and_then(|known| known.series(Way::RemoteWrite, spelled))
+            && let Some(id) =
+                spellings.as_ref().and_then(|known| known.series(Way::RemoteWrite, spelled, &mut next))
         {
-            let of = batch.known(id, place);
-            for field in rest {
-                let (2, message) = field? else { continue };
-                let (value, at) = sample(message)?;
-                match batch.check_time(at) {
-                    Ok(at) => {
-                        batch.add(of, at, value);
-                        written.samples.fetch_add(1, Relaxed);
-                    }
-                    Err(why) => batch.refused.add(place, 1, why),
-                }
-            }
+            add_samples(id, rest, place, &mut batch, written)?;
             continue;
         }
-        let mut labels = Labels { spelled, ..Labels::default() };
+        let mut labels = Labels::spelled(Way::RemoteWrite, spelled);
         for field in series.fields() {
             let (1, label) = field? else { continue };
             let (mut name, mut value) = ("", "");
@@ -137,10 +133,33 @@ fn read_v1(body: &[u8], mut batch: Batch, written: &Written) -> Result<Batch, St
             }
             labels.add(name, value);
         }
-        Series { labels, place, samples: 2, histograms: 4 }.read(series, &mut batch, written)?;
+        Series { labels, place, histograms: HISTOGRAMS }.read(series, &mut batch, written)?;
     }
     drop(spellings);
     Ok(batch)
+}
+
+/// Adds the samples of a series that is known. Other fields are passed over.
+fn add_samples(
+    id: Id,
+    fields: Fields<'_>,
+    place: usize,
+    batch: &mut Batch,
+    written: &Written,
+) -> Result<(), String> {
+    let series = batch.known(id, place);
+    for field in fields {
+        let (SAMPLES, message) = field? else { continue };
+        let (value, at) = sample(message)?;
+        match batch.check_time(at) {
+            Ok(at) => {
+                batch.add(series, at, value);
+                written.samples.fetch_add(1, Relaxed);
+            }
+            Err(why) => batch.refused.add(place, 1, why),
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of the labels that a series begins with, and what is behind them.
@@ -168,36 +187,57 @@ fn read_v2(body: &[u8], mut batch: Batch, written: &Written) -> Result<Batch, St
         let text = usize::try_from(at).ok().and_then(|at| symbols.get(at));
         text.copied().ok_or_else(|| MALFORMED.to_owned())
     };
-    let mut place = 0;
+    let memory = batch.memory();
+    let spellings = memory.as_ref().and_then(|memory| memory.spellings());
+    let (mut place, mut next, mut texts, mut spelled) = (0, 0, Vec::new(), Vec::new());
     for field in Fields(body) {
         let (5, series) = field? else { continue };
         place += 1;
-        let mut labels = Labels::default();
-        let mut name = None;
+        texts.clear();
+        let mut has_histograms = false;
         for field in series.fields() {
-            let (1, references) = field? else { continue };
-            for reference in references.varints() {
-                let text = symbol(reference)?;
-                match name.take() {
-                    None => name = Some(text),
-                    Some(name) => labels.add(name, text),
+            match field? {
+                // Names and values in turn.
+                (1, references) => {
+                    for reference in references.varints() {
+                        texts.push(symbol(reference)?);
+                    }
                 }
+                (HISTOGRAMS_V2, _) => has_histograms = true,
+                _ => {}
             }
         }
-        Series { labels, place, samples: 2, histograms: 3 }.read(series, &mut batch, written)?;
+        // By its texts: symbols have other numbers in each request.
+        spelled.clear();
+        texts.iter().for_each(|text| spell(text.as_bytes(), &mut spelled));
+        let known =
+            spellings.as_ref().and_then(|known| known.series(Way::RemoteWriteV2, &spelled, &mut next));
+        if let Some(id) = known.filter(|_| !has_histograms) {
+            add_samples(id, series.fields(), place, &mut batch, written)?;
+            continue;
+        }
+        let mut labels = Labels::spelled(Way::RemoteWriteV2, &spelled);
+        texts.chunks_exact(2).for_each(|pair| labels.add(pair[0], pair[1]));
+        Series { labels, place, histograms: HISTOGRAMS_V2 }.read(series, &mut batch, written)?;
     }
+    drop(spellings);
     Ok(batch)
 }
 
-#[derive(Default)]
 struct Labels<'a> {
-    /// Their bytes, where they are the same each time.
+    way: Way,
+    /// Their bytes in that way.
     spelled: &'a [u8],
     name: &'a str,
     tags: Vec<(String, String)>,
 }
 
 impl<'a> Labels<'a> {
+    /// None as yet.
+    fn spelled(way: Way, spelled: &'a [u8]) -> Self {
+        Self { way, spelled, name: "", tags: Vec::new() }
+    }
+
     fn add(&mut self, name: &'a str, value: &'a str) {
         if name == NAME_LABEL {
             self.name = value;
@@ -213,17 +253,16 @@ pub(super) fn without_controls(text: &str) -> String {
     if text.chars().any(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() }
 }
 
-/// A series, and the numbers of its fields, in which the versions differ.
+/// A series, and the number of the field of its histograms, in which the versions differ.
 struct Series<'a> {
     labels: Labels<'a>,
     place: usize,
-    samples: u64,
     histograms: u64,
 }
 
 impl Series<'_> {
     fn read(self, series: Value<'_>, batch: &mut Batch, written: &Written) -> Result<(), String> {
-        let Self { mut labels, place, samples, histograms } = self;
+        let Self { mut labels, place, histograms } = self;
         // Most series have values alone, and one key.
         let has_histograms = series.fields().flatten().any(|(number, _)| number == histograms);
         let mut key = |batch: &mut Batch, suffix: &str| {
@@ -234,7 +273,7 @@ impl Series<'_> {
             };
             let series = batch.series(key, place)?;
             if !has_histograms && !labels.spelled.is_empty() {
-                batch.learn(Way::RemoteWrite, labels.spelled, b"", series);
+                batch.learn(labels.way, labels.spelled, b"", series);
             }
             Ok::<u32, String>(series)
         };
@@ -242,7 +281,7 @@ impl Series<'_> {
         let mut counts_and_sums: Option<Result<(u32, u32), String>> = None;
         for field in series.fields() {
             let (number, message) = field?;
-            let read = if number == samples {
+            let read = if number == SAMPLES {
                 let series = values.get_or_insert_with(|| key(batch, ""));
                 let (value, at) = sample(message)?;
                 series.as_ref().map_err(Clone::clone).and_then(|series| {

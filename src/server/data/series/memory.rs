@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rustc_hash::FxHashMap;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use tokio::sync::watch;
 
 use super::Bounds;
@@ -42,7 +43,7 @@ struct Kept {
     by_key: HashMap<Arc<Key>, Id>,
     /// By name and then by whole name, which is the order in which they are shown.
     by_name: BTreeMap<String, BTreeMap<String, Id>>,
-    all: FxHashMap<Id, Series>,
+    all: IndexMap<Id, Series, FxBuildHasher>,
     next: Id,
     /// Pushed series whose names the file has not.
     unstored: HashSet<Id>,
@@ -213,9 +214,9 @@ impl Memory {
             kept.unstored.remove(&id);
         }
         let most = self.bounds.points_per_series.saturating_add(2 * super::points::BLOCK);
-        let (mut newest, mut more, mut fewer) = (0, 0, 0);
+        let (mut newest, mut more, mut fewer, mut next) = (0, 0, 0, 0);
         for (id, points) in runs {
-            let Some(series) = kept.all.get_mut(&id) else { continue };
+            let Some(series) = kept.next_of(&mut next, id) else { continue };
             let before = series.points.count();
             newest = points.last().map_or(newest, |(at, _)| newest.max(*at));
             if series.points.extend(points) {
@@ -364,10 +365,9 @@ impl Memory {
         values.into_iter().take(most).collect()
     }
 
-    /// Keeps those of the pushed series that are there.
-    pub(super) fn retain_known<T>(&self, series: &mut FxHashMap<Id, T>) {
-        let kept = self.read();
-        series.retain(|id, _| kept.all.contains_key(id));
+    /// True where a series is there.
+    pub(super) fn is_known(&self, id: Id) -> bool {
+        self.read().all.contains_key(&id)
     }
 
     /// How many pushed series there are.
@@ -417,6 +417,14 @@ impl Kept {
         self.all.get(&id).is_some_and(|series| series.points.last().is_some())
     }
 
+    /// A series, looked for first where the one before it in a request was followed by the next one.
+    fn next_of(&mut self, next: &mut usize, id: Id) -> Option<&mut Series> {
+        let is_next = self.all.get_index(*next).is_some_and(|(known, _)| *known == id);
+        let at = if is_next { *next } else { self.all.get_index_of(&id)? };
+        *next = at + 1;
+        self.all.get_index_mut(at).map(|(_, series)| series)
+    }
+
     fn id_of(&mut self, key: Arc<Key>, own: bool) -> Id {
         if let Some(id) = self.by_key.get(&key) {
             return *id;
@@ -438,7 +446,7 @@ impl Kept {
     }
 
     fn remove(&mut self, id: Id) {
-        let Some(series) = self.all.remove(&id) else { return };
+        let Some(series) = self.all.swap_remove(&id) else { return };
         self.by_key.remove(&series.key);
         self.unstored.remove(&id);
         if !series.own {
@@ -502,7 +510,7 @@ mod tests {
         let memory = memory(9, 10, 100);
         let a = memory.ids(&runs(["a"]))[0].expect("made");
         memory.apply([(a, &[(1, 1.0)][..])], [a]);
-        let known = Runs::sorted(vec![(Named::Known(a), 1)], &[(0, (2, 1.0))], 0);
+        let known = Runs::sorted(vec![(Named::Known(a), 1)], vec![(2, 1.0)], &[0], 0);
         assert_eq!(memory.ids(&known), [Some(a)]);
         memory.remove(&[a]);
         assert_eq!(memory.removals(), 1);

@@ -10,8 +10,11 @@ use std::sync::Arc;
 /// Unix milliseconds and a value; NaN stands for a gap.
 pub type Point = (u64, f64);
 
-/// Points of a block. Reading begins at a block's first point, so it bounds what the newest point costs.
+/// Points of a block. Reading begins at a block's first point, so it bounds what an older point costs.
 pub const BLOCK: usize = 256;
+/// Points of one series that are kept as they are. Of thousands of series each has its own, and the fewer they are, the
+/// more of them are near at hand when the next points come.
+const HEAD: usize = 64;
 
 /// Some points, encoded.
 #[derive(Debug)]
@@ -22,14 +25,32 @@ pub struct Block {
     bytes: Box<[u8]>,
 }
 
-/// The points of one series in time order, each time once.
+/// A block that grows.
+#[derive(Debug, Default)]
+struct Growing {
+    first: u64,
+    count: usize,
+    encoder: Encoder,
+    bytes: Vec<u8>,
+}
+
+/// Points that are encoded.
+#[derive(Debug, Default)]
+struct Past {
+    blocks: VecDeque<Arc<Block>>,
+    /// Later than every block; of no points where it has not begun.
+    growing: Growing,
+}
+
+/// The points of one series in time order, each time once. What new points do not touch is apart.
 #[derive(Debug, Default)]
 pub struct Points {
-    blocks: VecDeque<Arc<Block>>,
-    /// Later than every block.
+    past: Option<Box<Past>>,
+    /// Later than all of those.
     head: Vec<Point>,
     count: usize,
-    last: Option<Point>,
+    /// The last of all, where there are any.
+    last: Point,
 }
 
 /// Points as of one moment; reading it keeps nobody waiting.
@@ -51,79 +72,105 @@ impl Block {
     }
 }
 
+impl Growing {
+    /// Takes points that are later than all before.
+    fn extend(&mut self, points: &[Point]) {
+        if self.count == 0 {
+            self.first = points.first().map_or(0, |(at, _)| *at);
+            self.bytes.reserve(BLOCK * 6);
+        }
+        self.count += points.len();
+        self.encoder.write(points, &mut self.bytes);
+    }
+
+    /// Itself as a block, where it has begun.
+    fn to_block(&self) -> Option<Arc<Block>> {
+        let Self { first, count, encoder, bytes } = self;
+        let block =
+            || Block { first: *first, last: encoder.at, count: *count, bytes: bytes.as_slice().into() };
+        (*count > 0).then(|| Arc::new(block()))
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
+        self.encoder = Encoder::default();
+        self.bytes.clear();
+    }
+}
+
 impl Points {
     pub fn count(&self) -> usize {
         self.count
     }
 
     pub fn last(&self) -> Option<Point> {
-        self.last
+        (self.count > 0).then_some(self.last)
     }
 
     /// Bytes of memory, about.
     pub fn bytes(&self) -> usize {
-        let blocks: usize = self.blocks.iter().map(|block| block.bytes.len() + size_of::<Block>() + 32).sum();
-        blocks + self.head.capacity() * size_of::<Point>()
+        let of_past = |past: &Past| {
+            let of_blocks = past.blocks.iter().map(|block| block.bytes.len() + size_of::<Block>() + 32);
+            size_of::<Past>() + past.growing.bytes.capacity() + of_blocks.sum::<usize>()
+        };
+        self.past.as_deref().map_or(0, of_past) + self.head.capacity() * size_of::<Point>()
     }
 
     /// Takes points in time order, each time once; one whose time is there already takes its place. True
     /// where one of them was not later than all before.
     pub fn extend(&mut self, points: &[Point]) -> bool {
-        let newest = self.last.map(|(at, _)| at);
-        let late = points.partition_point(|(at, _)| newest.is_some_and(|newest| *at <= newest));
-        self.merge(&points[..late]);
-        for point in &points[late..] {
-            self.head.push(*point);
-            if self.head.len() == BLOCK {
-                self.blocks.push_back(Arc::new(Block::new(&self.head)));
-                self.head.clear();
-            }
+        let newest = self.last().map(|(at, _)| at);
+        let (late, later) =
+            points.split_at(points.partition_point(|(at, _)| newest.is_some_and(|newest| *at <= newest)));
+        self.merge(late);
+        later.iter().for_each(|point| self.push(*point));
+        self.count += later.len();
+        self.last = later.last().copied().unwrap_or(self.last);
+        !late.is_empty()
+    }
+
+    /// Takes a point that is later than all before.
+    fn push(&mut self, point: Point) {
+        self.head.push(point);
+        if self.head.len() == HEAD {
+            self.past.get_or_insert_default().extend(&self.head);
+            self.head.clear();
         }
-        self.count += points.len() - late;
-        self.last = points.last().filter(|_| late < points.len()).copied().or(self.last);
-        late > 0
     }
 
     /// Takes points that are not later than the last one.
-    fn merge(&mut self, mut late: &[Point]) {
-        // The last of them may take the last one's place.
-        self.last =
-            late.last().filter(|last| self.last.is_some_and(|old| old.0 == last.0)).copied().or(self.last);
-        while let Some((at, _)) = late.first() {
-            let index = self.blocks.partition_point(|block| block.last < *at);
-            let Some(block) = self.blocks.get(index) else {
-                let before = self.head.len();
-                self.head = merged(&self.head, late);
-                self.count += self.head.len() - before;
-                break;
-            };
-            let (now, rest) = late.split_at(late.partition_point(|(at, _)| *at <= block.last));
-            let all = merged(&block.decoded(), now);
-            self.count += all.len() - block.count;
-            self.blocks.remove(index);
-            for (offset, part) in all.chunks(BLOCK).enumerate() {
-                self.blocks.insert(index + offset, Arc::new(Block::new(part)));
-            }
-            late = rest;
+    fn merge(&mut self, late: &[Point]) {
+        let Some(last) = late.last() else { return };
+        if last.0 == self.last.0 {
+            self.last = *last;
         }
-        while self.head.len() >= BLOCK {
-            let rest = self.head.split_off(BLOCK);
-            self.blocks.push_back(Arc::new(Block::new(&self.head)));
-            self.head = rest;
+        let before = self.head.len();
+        let rest = match &mut self.past {
+            Some(past) => {
+                let (more, rest) = past.merge(late);
+                self.count += more;
+                rest
+            }
+            None => late,
+        };
+        self.head = merged(&self.head, rest);
+        self.count += self.head.len() - before;
+        if self.head.len() >= HEAD {
+            let head = std::mem::take(&mut self.head);
+            head.into_iter().for_each(|point| self.push(point));
         }
     }
 
     /// Lets go of what is older, and of the oldest of more than so many; block by block, so some of it
     /// stays a little longer.
     pub fn trim(&mut self, before: u64, most: usize) {
-        while let Some(oldest) = self.blocks.front() {
-            if oldest.last >= before && self.count - oldest.count < most {
-                break;
+        if let Some(past) = &mut self.past {
+            self.count -= past.trim(before, self.count.saturating_sub(most));
+            if past.is_empty() {
+                self.past = None;
             }
-            self.count -= oldest.count;
-            self.blocks.pop_front();
         }
-        if self.blocks.is_empty() {
+        if self.past.is_none() {
             let old = self.head.partition_point(|(at, _)| *at < before);
             self.head.drain(..old);
             self.count -= old;
@@ -135,23 +182,90 @@ impl Points {
 
     /// The time of the oldest block's last point, where there is a block.
     pub fn oldest_block(&self) -> Option<u64> {
-        self.blocks.front().map(|block| block.last)
+        self.past.as_ref()?.blocks.front().map(|block| block.last)
     }
 
     /// Lets go of the oldest block; how many points that were.
     pub fn drop_oldest_block(&mut self) -> usize {
-        let dropped = self.blocks.pop_front().map_or(0, |block| block.count);
+        let block = self.past.as_mut().and_then(|past| past.blocks.pop_front());
+        let dropped = block.map_or(0, |block| block.count);
         self.count -= dropped;
         dropped
     }
 
     /// The points from..=to.
     pub fn view(&self, from: u64, to: u64) -> View {
-        let first = self.blocks.partition_point(|block| block.last < from);
-        let within = self.blocks.range(first..).take_while(|block| block.first <= to);
+        let blocks = self.past.as_ref().map_or_else(Vec::new, |past| past.blocks_of(from, to));
         let start = self.head.partition_point(|(at, _)| *at < from);
         let end = self.head.partition_point(|(at, _)| *at <= to).max(start);
-        View { blocks: within.cloned().collect(), head: self.head[start..end].to_vec(), from, to }
+        View { blocks, head: self.head[start..end].to_vec(), from, to }
+    }
+}
+
+impl Past {
+    fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.growing.count == 0
+    }
+
+    /// Takes points that are later than all before.
+    fn extend(&mut self, points: &[Point]) {
+        self.growing.extend(points);
+        if self.growing.count >= BLOCK {
+            self.end_block();
+        }
+    }
+
+    /// Lets the block that grows be one of the others.
+    fn end_block(&mut self) {
+        self.blocks.extend(self.growing.to_block());
+        self.growing.clear();
+    }
+
+    /// Takes those of late points that are not later than all before. How many more there are, and the rest of them.
+    fn merge<'p>(&mut self, mut late: &'p [Point]) -> (usize, &'p [Point]) {
+        if late.first().is_some_and(|(at, _)| *at <= self.growing.encoder.at) {
+            self.end_block();
+        }
+        let mut more = 0;
+        while let Some((at, _)) = late.first() {
+            let index = self.blocks.partition_point(|block| block.last < *at);
+            let Some(block) = self.blocks.get(index) else { break };
+            let (now, rest) = late.split_at(late.partition_point(|(at, _)| *at <= block.last));
+            let all = merged(&block.decoded(), now);
+            more += all.len() - block.count;
+            self.blocks.remove(index);
+            for (offset, part) in all.chunks(BLOCK).enumerate() {
+                self.blocks.insert(index + offset, Arc::new(Block::new(part)));
+            }
+            late = rest;
+        }
+        (more, late)
+    }
+
+    /// Lets go of blocks that are older than a time, and of the oldest, as long as they have no more than so many points
+    /// together. How many points went.
+    fn trim(&mut self, before: u64, too_many: usize) -> usize {
+        let mut gone = 0;
+        while let Some(oldest) = self.blocks.front()
+            && (oldest.last < before || gone + oldest.count <= too_many)
+        {
+            gone += oldest.count;
+            self.blocks.pop_front();
+        }
+        if self.blocks.is_empty() && self.growing.encoder.at < before {
+            gone += self.growing.count;
+            self.growing.clear();
+        }
+        gone
+    }
+
+    /// The blocks that have points from..=to.
+    fn blocks_of(&self, from: u64, to: u64) -> Vec<Arc<Block>> {
+        let first = self.blocks.partition_point(|block| block.last < from);
+        let within = self.blocks.range(first..).take_while(|block| block.first <= to).cloned();
+        let is_growing_within = self.growing.first <= to && self.growing.encoder.at >= from;
+        let growing = if is_growing_within { self.growing.to_block() } else { None };
+        within.chain(growing).collect()
     }
 }
 
@@ -202,28 +316,45 @@ fn merged(old: &[Point], new: &[Point]) -> Vec<Point> {
     all
 }
 
+/// What points are written as differences to.
+#[derive(Debug, Default)]
+struct Encoder {
+    /// The time of the last point.
+    at: u64,
+    step: i64,
+    bits: u64,
+}
+
+impl Encoder {
+    /// Writes points in time order.
+    fn write(&mut self, points: &[Point], out: &mut Vec<u8>) {
+        let Self { at: mut at_before, step: mut step_before, bits: mut bits_before } = *self;
+        for (at, value) in points {
+            let step = at.wrapping_sub(at_before) as i64;
+            let turn = step.wrapping_sub(step_before);
+            write_number(((turn << 1) ^ (turn >> 63)) as u64, out);
+            let bits = value.to_bits();
+            let differs = bits ^ bits_before;
+            if differs == 0 {
+                out.push(0);
+            } else {
+                let (leading, trailing) = (differs.leading_zeros() / 8, differs.trailing_zeros() / 8);
+                let count = 8 - leading - trailing;
+                out.push((leading << 4 | count) as u8);
+                // All eight and then fewer: a length that is known is quicker to copy.
+                let end = out.len() + count as usize;
+                out.extend_from_slice(&(differs >> (8 * trailing)).to_le_bytes());
+                out.truncate(end);
+            }
+            (at_before, step_before, bits_before) = (*at, step, bits);
+        }
+        *self = Self { at: at_before, step: step_before, bits: bits_before };
+    }
+}
+
 /// Writes points in time order.
 pub fn encode(points: &[Point], out: &mut Vec<u8>) {
-    let (mut at_before, mut step_before, mut bits_before) = (0_u64, 0_i64, 0_u64);
-    for (at, value) in points {
-        let step = at.wrapping_sub(at_before) as i64;
-        let turn = step.wrapping_sub(step_before);
-        write_number(((turn << 1) ^ (turn >> 63)) as u64, out);
-        let bits = value.to_bits();
-        let differs = bits ^ bits_before;
-        if differs == 0 {
-            out.push(0);
-        } else {
-            let (leading, trailing) = (differs.leading_zeros() / 8, differs.trailing_zeros() / 8);
-            let count = 8 - leading - trailing;
-            out.push((leading << 4 | count) as u8);
-            // All eight and then fewer: a length that is known is quicker to copy.
-            let end = out.len() + count as usize;
-            out.extend_from_slice(&(differs >> (8 * trailing)).to_le_bytes());
-            out.truncate(end);
-        }
-        (at_before, step_before, bits_before) = (*at, step, bits);
-    }
+    Encoder::default().write(points, out);
 }
 
 /// Reads what [`encode`] wrote, up to the first byte that it did not.
@@ -328,7 +459,9 @@ mod tests {
         points.trim(0, 600);
         assert_eq!((points.count(), all(&points)[0].0), (744, 256));
         points.trim(900, 600);
-        assert_eq!((points.count(), all(&points)[0].0), (100, 900));
+        assert_eq!((points.count(), all(&points)[0].0), (232, 768));
+        points.trim(960, 600);
+        assert_eq!((points.count(), all(&points)[0].0), (40, 960));
         points.trim(2_000, 600);
         assert_eq!((points.count(), points.last()), (0, None));
     }

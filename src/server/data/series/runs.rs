@@ -63,32 +63,22 @@ impl From<Vec<Run>> for Runs {
 }
 
 impl Runs {
-    /// Sorts points by their series, whose places in `series` they come with. Of two of one time the later counts.
-    /// The numbers were found when series had been removed so often.
-    pub fn sorted(series: Vec<(Named, usize)>, points: &[(u32, Point)], removals: u64) -> Self {
-        let mut ends = vec![0; series.len()];
-        points.iter().for_each(|(of, _)| ends[*of as usize] += 1);
-        let mut end = 0;
-        for count in &mut ends {
-            // For now where the first of them goes.
-            (end, *count) = (end + *count, end);
-        }
-        let mut sorted = vec![(0, 0.0); points.len()];
-        for (of, point) in points {
-            let at = &mut ends[*of as usize];
-            sorted[*at] = *point;
-            *at += 1;
-        }
+    /// Sorts points by their series. `of` has the place in `series` of each. Of two of one time the later counts. The
+    /// numbers were found when series had been removed so often.
+    pub fn sorted(series: Vec<(Named, usize)>, points: Vec<Point>, of: &[u32], removals: u64) -> Self {
+        let mut counts = vec![0; series.len()];
+        of.iter().for_each(|of| counts[*of as usize] += 1);
+        let mut points = if of.is_sorted() { points } else { by_series(&points, of, &counts) };
         let mut begin = 0;
         let mut of_series = Vec::with_capacity(series.len());
-        for ((named, place), end) in series.into_iter().zip(ends) {
-            let count = in_order(&mut sorted[begin..end]);
-            if count > 0 {
-                of_series.push(OfSeries { named, place, points: begin..begin + count });
+        for ((named, place), count) in series.into_iter().zip(counts) {
+            let kept = in_order(&mut points[begin..begin + count]);
+            if kept > 0 {
+                of_series.push(OfSeries { named, place, points: begin..begin + kept });
             }
-            begin = end;
+            begin += count;
         }
-        Self { series: of_series, points: sorted, removals }
+        Self { series: of_series, points, removals }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -131,6 +121,23 @@ impl Runs {
     }
 }
 
+/// The points of the first series, of the second, and so on.
+fn by_series(points: &[Point], of: &[u32], counts: &[usize]) -> Vec<Point> {
+    let mut end = 0;
+    let begin_of = |count: &usize| {
+        end += count;
+        end - count
+    };
+    let mut next: Vec<usize> = counts.iter().map(begin_of).collect();
+    let mut sorted = vec![(0, 0.0); points.len()];
+    for (of, point) in of.iter().zip(points) {
+        let at = &mut next[*of as usize];
+        sorted[*at] = *point;
+        *at += 1;
+    }
+    sorted
+}
+
 /// Puts points in time order at the front, each time once; how many those are.
 fn in_order(points: &mut [Point]) -> usize {
     if points.is_sorted_by(|one, next| one.0 < next.0) {
@@ -149,8 +156,12 @@ mod tests {
     #[test]
     fn points_are_by_series_and_in_order() {
         let key = |name: &str| (Named::Key(Arc::new(Key::own(name, Vec::new()))), 1);
-        let points = [(2, (5, 1.0)), (0, (3, 1.0)), (2, (4, 2.0)), (0, (3, 7.0)), (2, (6, 3.0))];
-        let runs = Runs::sorted(vec![key("a"), key("none"), key("c")], &points, 0);
+        let points = vec![(5, 1.0), (3, 1.0), (4, 2.0), (3, 7.0), (6, 3.0)];
+        let series = || vec![key("a"), key("none"), key("c")];
+        let runs = Runs::sorted(series(), points, &[2, 0, 2, 0, 2], 0);
+        let grouped = vec![(3, 1.0), (3, 7.0), (5, 1.0), (4, 2.0), (6, 3.0)];
+        let same = Runs::sorted(series(), grouped, &[0, 0, 2, 2, 2], 0);
+        assert_eq!(same.into_list(), runs.clone().into_list());
         let list: Vec<(String, Vec<Point>)> = runs
             .clone()
             .into_list()

@@ -4,7 +4,10 @@
 //! copied again.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::RandomState;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use indexmap::IndexMap;
 
 use super::memory::Id;
 
@@ -22,8 +25,21 @@ pub enum Way {
     Line,
     /// The labels, without fields.
     RemoteWrite,
+    /// The texts of the labels, without fields.
+    RemoteWriteV2,
     /// Resource, metric and attributes, without fields.
     Otlp,
+}
+
+impl Way {
+    const COUNT: usize = Self::Otlp as usize + 1;
+}
+
+/// Adds a text so that no two lists of texts are the same bytes.
+pub fn spell(text: &[u8], out: &mut Vec<u8>) {
+    // A request is below 2^32 bytes.
+    out.extend((text.len() as u32).to_le_bytes());
+    out.extend(text);
 }
 
 /// The names of fields, in the order in which they came first. Heads of one kind have one list in common.
@@ -73,7 +89,7 @@ pub struct Learned {
 /// What is known of the spellings.
 #[derive(Debug, Default)]
 pub struct Spellings {
-    heads: [HashMap<Box<[u8]>, Fields>; 3],
+    heads: [IndexMap<Box<[u8]>, Fields, RandomState>; Way::COUNT],
     names: HashSet<Names>,
     bytes: usize,
     /// How often series were removed when this began.
@@ -81,14 +97,24 @@ pub struct Spellings {
 }
 
 impl Spellings {
-    /// The fields of a head.
-    pub fn fields(&self, way: Way, head: &[u8]) -> Option<&Fields> {
-        self.heads[way as usize].get(head)
+    /// The head at a place, with its fields. Heads stand in the order in which they came first, and most often they come in
+    /// that order again.
+    pub fn head(&self, way: Way, place: usize) -> Option<(&[u8], &Fields)> {
+        self.heads[way as usize].get_index(place).map(|(head, fields)| (&**head, fields))
     }
 
-    /// The series of what has no fields.
-    pub fn series(&self, way: Way, head: &[u8]) -> Option<Id> {
-        self.fields(way, head).map(|fields| fields.series(0))
+    /// The place of a head.
+    pub fn find(&self, way: Way, head: &[u8]) -> Option<usize> {
+        self.heads[way as usize].get_index_of(head)
+    }
+
+    /// The series of what has no fields. It is looked for first at the place `next`, which is the one behind it from
+    /// then on.
+    pub fn series(&self, way: Way, head: &[u8], next: &mut usize) -> Option<Id> {
+        let is_next = self.head(way, *next).is_some_and(|(known, _)| known == head);
+        let place = if is_next { *next } else { self.find(way, head)? };
+        *next = place + 1;
+        self.head(way, place).map(|(_, fields)| fields.series(0))
     }
 
     /// Takes fields of one head.
@@ -154,13 +180,29 @@ mod tests {
         Learned { way: Way::Line, head: bytes(head), field: bytes(field), series: 0 }
     }
 
+    fn fields_of<'k>(known: &'k Spellings, head: &[u8]) -> Option<&'k Fields> {
+        known.head(Way::Line, known.find(Way::Line, head)?).map(|(_, fields)| fields)
+    }
+
+    #[test]
+    fn what_comes_in_any_order_is_found() {
+        let shared = Shared::default();
+        shared.learn((1..=4).map(|n| (learned(&format!("h{n}"), ""), n)), 0);
+        let known = shared.read(0).expect("known");
+        let mut next = 0;
+        for n in [1, 2, 4, 3, 4, 1, 9, 2, 2] {
+            let head = format!("h{n}");
+            assert_eq!(known.series(Way::Line, head.as_bytes(), &mut next), (n < 5).then_some(n));
+        }
+    }
+
     #[test]
     fn what_was_learned_is_known_until_series_are_removed() {
         let shared = Shared::default();
         shared.learn([(learned("cpu,host=a", "idle"), 7), (learned("cpu,host=a", "user"), 8)], 0);
         let fields = |removals| {
             let known = shared.read(removals)?;
-            Some(known.fields(Way::Line, b"cpu,host=a")?.ids.clone())
+            Some(fields_of(&known, b"cpu,host=a")?.ids.clone())
         };
         assert_eq!(fields(0), Some(vec![7, 8]));
         assert_eq!(fields(1), None);
@@ -168,7 +210,7 @@ mod tests {
         assert_eq!(fields(1), Some(vec![9]));
         shared.learn([(learned("cpu,host=a", "user"), 8)], 0);
         assert_eq!(fields(1), Some(vec![9]), "of before");
-        assert_eq!(shared.read(1).expect("known").series(Way::Otlp, b"cpu,host=a"), None);
+        assert_eq!(shared.read(1).expect("known").series(Way::Otlp, b"cpu,host=a", &mut 0), None);
     }
 
     #[test]
@@ -177,15 +219,9 @@ mod tests {
         for n in 0..MOST_FIELDS + 9 {
             shared.learn([(learned("a", &format!("f{n}")), 1)], 0);
         }
-        assert_eq!(
-            shared.read(0).expect("known").fields(Way::Line, b"a").expect("known").count(),
-            MOST_FIELDS
-        );
         let known = shared.read(0).expect("known");
-        assert_eq!(
-            (known.fields(Way::Line, b"a").expect("known").find(b"f3"), known.series(Way::Line, b"a")),
-            (Some(3), Some(1))
-        );
+        let fields = fields_of(&known, b"a").expect("known");
+        assert_eq!((fields.count(), fields.find(b"f3")), (MOST_FIELDS, Some(3)));
         drop(known);
         let long = "x".repeat(MOST_BYTES / 4);
         for n in 0..6 {

@@ -53,6 +53,9 @@ const QUIET_BYTES: u64 = 1024 * 1024;
 /// Rows removed at once.
 const ROWS: i64 = 500;
 
+/// Bytes that a point of a batch takes in a row, about.
+const POINT_BYTES: usize = 16;
+
 /// The file as the log names it.
 const FILE: &str = "series.db";
 /// How long to wait for somebody who reads when the log's file is cut: whoever brings points waits meanwhile.
@@ -433,8 +436,9 @@ impl Writer {
 
 impl Group {
     fn new(memory: &Memory, waiting: Vec<Waiting>) -> Self {
-        let (mut ids, mut body, mut points, mut newest) = (Vec::new(), Vec::new(), 0, 0);
-        let mut bytes = Vec::new();
+        let (mut ids, mut points, mut newest) = (Vec::new(), 0, 0);
+        let (mut body, mut bytes) = (Vec::new(), Vec::new());
+        body.reserve(POINT_BYTES * waiting.iter().map(|one| one.runs.count()).sum::<usize>());
         for one in &waiting {
             let of_one = memory.ids(&one.runs);
             for ((_, run), id) in one.runs.iter().zip(&of_one) {
@@ -554,36 +558,33 @@ struct Packed<'a> {
     bytes: &'a [u8],
 }
 
-/// The runs of a body; `None` in the place of what is spoilt, which is the last.
-fn packed(mut body: &[u8]) -> impl Iterator<Item = Option<Packed<'_>>> {
-    std::iter::from_fn(move || {
-        if body.is_empty() {
-            return None;
-        }
-        let run = next_packed(&mut body);
-        if run.is_none() {
-            body = &[];
-        }
-        Some(run)
-    })
-}
+impl<'a> Packed<'a> {
+    /// Takes the first run of a body.
+    fn read(body: &mut &'a [u8]) -> Option<Self> {
+        let id = Id::try_from(read_number(body)?).ok()?;
+        let count = usize::try_from(read_number(body)?).ok()?;
+        let length = usize::try_from(read_number(body)?).ok()?;
+        Some(Self { id, count, bytes: body.split_off(..length)? })
+    }
 
-fn next_packed<'a>(body: &mut &'a [u8]) -> Option<Packed<'a>> {
-    let id = Id::try_from(read_number(body)?).ok()?;
-    let count = usize::try_from(read_number(body)?).ok()?;
-    let length = usize::try_from(read_number(body)?).ok()?;
-    let bytes = body.split_off(..length)?;
-    (decode(bytes).count() == count).then_some(Packed { id, count, bytes })
+    /// Adds its points; `None` where they do not read, or are not as many.
+    fn add_to(&self, points: &mut Vec<Point>) -> Option<()> {
+        let before = points.len();
+        points.extend(decode(self.bytes));
+        (points.len() - before == self.count).then_some(())
+    }
 }
 
 /// The runs of a body; `None` where it is spoilt.
-pub(super) fn read_body(body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
-    let points = |Packed { id, count, bytes }: Packed<'_>| {
-        let mut points = Vec::with_capacity(count);
-        points.extend(decode(bytes));
-        (id, points)
-    };
-    packed(body).map(|run| run.map(points)).collect()
+pub(super) fn read_body(mut body: &[u8]) -> Option<Vec<(Id, Vec<Point>)>> {
+    let mut runs = Vec::new();
+    while !body.is_empty() {
+        let run = Packed::read(&mut body)?;
+        let mut points = Vec::new();
+        run.add_to(&mut points)?;
+        runs.push((run.id, points));
+    }
+    Some(runs)
 }
 
 #[cfg(test)]

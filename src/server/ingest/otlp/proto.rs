@@ -2,7 +2,7 @@
 
 use super::super::protobuf::{Fields, Value};
 use super::{DataPoint, Kind, MAX_BUCKETS, Points, Tags, add_attribute, of_resource};
-use crate::server::data::series::spelling::{Spellings, Way};
+use crate::server::data::series::spelling::{Spellings, Way, spell};
 
 /// Numbers of the fields that differ between the kinds of data points.
 struct Numbers {
@@ -34,9 +34,10 @@ impl Kind {
 pub(super) fn read(body: &[u8], mut points: Points) -> Result<Points, String> {
     let memory = points.batch.memory();
     let spellings = memory.as_ref().and_then(|memory| memory.spellings());
+    let mut next = 0;
     for field in Fields(body) {
         if let (1, message) = field? {
-            read_resource(message, spellings.as_deref(), &mut points)?;
+            read_resource(message, spellings.as_deref(), &mut next, &mut points)?;
         }
     }
     drop(spellings);
@@ -49,11 +50,14 @@ struct Resource<'k> {
     /// The tags, byte by byte; each point's series adds to it.
     spelled: Vec<u8>,
     spellings: Option<&'k Spellings>,
+    /// Where the next series is looked for first.
+    next: &'k mut usize,
 }
 
-fn read_resource(
+fn read_resource<'k>(
     message: Value<'_>,
-    spellings: Option<&Spellings>,
+    spellings: Option<&'k Spellings>,
+    next: &'k mut usize,
     points: &mut Points,
 ) -> Result<(), String> {
     let mut attributes = Tags::new();
@@ -67,8 +71,9 @@ fn read_resource(
     }
     let tags = of_resource(&attributes);
     let mut spelled = Vec::new();
-    tags.iter().for_each(|(tag, value)| spell(&[tag.as_bytes(), value.as_bytes()], &mut spelled));
-    let mut resource = Resource { tags, spelled, spellings };
+    let texts = tags.iter().flat_map(|(tag, value)| [tag, value]);
+    texts.for_each(|text| spell(text.as_bytes(), &mut spelled));
+    let mut resource = Resource { tags, spelled, spellings, next };
     for field in message.fields() {
         let (2, scope) = field? else { continue };
         for field in scope.fields() {
@@ -80,14 +85,6 @@ fn read_resource(
     Ok(())
 }
 
-/// Adds texts so that no two lists of them are the same bytes.
-fn spell(texts: &[&[u8]], out: &mut Vec<u8>) {
-    for text in texts {
-        out.extend((text.len() as u32).to_le_bytes());
-        out.extend(*text);
-    }
-}
-
 fn read_metric(message: Value<'_>, resource: &mut Resource<'_>, points: &mut Points) -> Result<(), String> {
     let mut name = "";
     for field in message.fields() {
@@ -96,7 +93,7 @@ fn read_metric(message: Value<'_>, resource: &mut Resource<'_>, points: &mut Poi
         }
     }
     let of_resource = resource.spelled.len();
-    spell(&[name.as_bytes()], &mut resource.spelled);
+    spell(name.as_bytes(), &mut resource.spelled);
     let of_metric = resource.spelled.len();
     for field in message.fields() {
         let (number, data) = field?;
@@ -108,7 +105,9 @@ fn read_metric(message: Value<'_>, resource: &mut Resource<'_>, points: &mut Poi
                 continue;
             }
             let Plain { time_ns, value } = plain(point, &mut resource.spelled)?;
-            let known = resource.spellings.and_then(|known| known.series(Way::Otlp, &resource.spelled));
+            let known = resource
+                .spellings
+                .and_then(|known| known.series(Way::Otlp, &resource.spelled, resource.next));
             match (known, value) {
                 (Some(id), Some(value)) => points.add_known(id, time_ns, value),
                 _ => {
@@ -137,7 +136,7 @@ fn plain(message: Value<'_>, spelled: &mut Vec<u8>) -> Result<Plain, String> {
     let mut is_flagged = false;
     for field in message.fields() {
         match field? {
-            (number, Value::Bytes(attribute)) if number == attributes => spell(&[attribute], spelled),
+            (number, Value::Bytes(attribute)) if number == attributes => spell(attribute, spelled),
             (number, value) if number == flags => is_flagged |= value.number() != 0,
             (3, value) => plain.time_ns = value.number(),
             (4, value) => plain.value = Some(value.double()),

@@ -6,14 +6,13 @@
 //! memory merges it.
 
 use futures::TryStreamExt as _;
-use rustc_hash::FxHashMap;
 use sqlx::{Connection as _, Row as _};
 use tokio::task::JoinHandle;
 
 use super::super::memory::{Id, Memory, in_time_order};
-use super::super::points::{Point, decode};
-use super::super::sealed;
-use super::{Writer, packed};
+use super::super::points::Point;
+use super::super::{points_of_batch, sealed};
+use super::{Packed, Writer};
 use crate::server::store::StoreError;
 use crate::server::store::sqlite::failed;
 use crate::server::store::sqlite::writer::in_doubt;
@@ -22,7 +21,7 @@ use crate::server::store::sqlite::writer::in_doubt;
 const WORTH: usize = 64;
 /// Points below which nothing is sealed while more come.
 const LEAST: u64 = 1_000;
-/// Points sealed at once: in memory they take 16 bytes each meanwhile.
+/// Points sealed at once: in memory each run of them takes 12 bytes meanwhile, beside its row.
 const MOST: u64 = 1_000_000;
 /// Batches sealed at once.
 const MOST_ROWS: i64 = 20_000;
@@ -52,6 +51,12 @@ pub(super) struct Sealed {
     tail: i64,
     /// Batches that do not read, and stay as they are.
     damaged: Vec<i64>,
+    joined: Joined,
+}
+
+/// The points of many rows as those of one.
+#[derive(Default)]
+struct Joined {
     newest: u64,
     points: u64,
     body: Vec<u8>,
@@ -145,7 +150,8 @@ impl Writer {
     }
 
     async fn replace(&mut self, sealed: &Sealed) -> Result<(), StoreError> {
-        let Sealed { first, last, through, tail, damaged, newest, points, body } = sealed;
+        let Sealed { first, last, through, tail, damaged, joined } = sealed;
+        let Joined { newest, points, body } = joined;
         let spared: Vec<String> = damaged.iter().map(i64::to_string).collect();
         let delete = format!(
             "DELETE FROM batches WHERE n BETWEEN $1 AND $2 AND (sealed = 0 OR n = $3) AND n NOT IN ({})
@@ -187,62 +193,107 @@ impl Writer {
 
 /// Takes batches together, the later ones over the earlier. Series that are gone and what is too old stay behind.
 fn seal(batches: &[Batch], memory: &Memory, before: u64) -> Sealed {
-    let mut series: FxHashMap<Id, Vec<Point>> = FxHashMap::default();
-    let (mut damaged, mut tail, mut last) = (Vec::new(), 0, 0);
-    for Batch { n, body, is_sealed } in batches {
-        if *is_sealed {
-            tail = *n;
+    let all = Vec::from_iter(batches);
+    let (joined, damaged) = match join(&all, memory, before) {
+        Some(joined) => (joined, Vec::new()),
+        None => {
+            let (whole, damaged) = all.into_iter().partition::<Vec<_>, _>(|batch| batch.reads());
+            (join(&whole, memory, before).unwrap_or_default(), damaged)
         }
-        if !add(body, *is_sealed, &mut series) {
-            damaged.push(*n);
-            continue;
-        }
-        last = *n;
-    }
-    memory.retain_known(&mut series);
-    let mut series: Vec<(Id, Vec<Point>)> = series.into_iter().collect();
-    series.sort_unstable_by_key(|(id, _)| *id);
-    let (mut body, mut newest, mut count) = (Vec::new(), 0, 0);
-    for (id, points) in &mut series {
-        in_time_order(points);
-        let kept = &points[points.partition_point(|(at, _)| *at < before)..];
-        sealed::seal(*id, kept, &mut body);
-        newest = newest.max(kept.last().map_or(0, |(at, _)| *at));
-        count += kept.len() as u64;
-    }
+    };
     let numbers = || batches.iter().map(|batch| batch.n);
+    let damaged: Vec<i64> = damaged.into_iter().map(|batch| batch.n).collect();
     Sealed {
         first: numbers().min().unwrap_or(0),
-        last,
+        last: numbers().filter(|n| !damaged.contains(n)).max().unwrap_or(0),
         through: numbers().max().unwrap_or(0),
-        tail,
+        tail: batches.iter().rfind(|batch| batch.is_sealed).map_or(0, |batch| batch.n),
         damaged,
-        newest,
-        points: count,
-        body,
+        joined,
     }
 }
 
-/// Adds the points of a row to their series; false, and nothing, where any of it does not read.
-fn add(body: &[u8], is_sealed: bool, series: &mut FxHashMap<Id, Vec<Point>>) -> bool {
-    // Of most there are as many as are worth it, and some.
-    let room = || Vec::with_capacity(2 * WORTH);
-    if is_sealed {
-        let opened = sealed::open(body);
-        if !opened.damaged {
-            for (id, points) in opened.runs {
-                series.entry(id).or_insert_with(room).extend(points);
+/// Joins batches; `None` where any of them does not read.
+fn join(batches: &[&Batch], memory: &Memory, before: u64) -> Option<Joined> {
+    let rows: Vec<Row> = batches.iter().map(|batch| batch.row()).collect::<Option<_>>()?;
+    let mut runs = Vec::new();
+    for (n, row) in (0..).zip(&rows) {
+        row.find_runs(n, &mut runs)?;
+    }
+    // Those of one series stay in the order in which they came. The batches of a collector are in order already.
+    runs.sort_by_key(|run| run.id);
+    let mut joined = Joined::default();
+    let mut points = Vec::new();
+    for runs in runs.chunk_by(|one, next| one.id == next.id) {
+        let Some(Run { id, .. }) = runs.first().filter(|run| memory.is_known(run.id)) else { continue };
+        points.clear();
+        for run in runs {
+            rows[run.row as usize].add(run.at as usize, &mut points)?;
+        }
+        in_time_order(&mut points);
+        let kept = &points[points.partition_point(|(at, _)| *at < before)..];
+        sealed::seal(*id, kept, &mut joined.body);
+        joined.newest = joined.newest.max(kept.last().map_or(0, |(at, _)| *at));
+        joined.points += kept.len() as u64;
+    }
+    Some(joined)
+}
+
+/// Where points of one series are: in which row, and there at which byte or as which run.
+struct Run {
+    id: Id,
+    row: u32,
+    at: u32,
+}
+
+/// A row that is read.
+enum Row<'a> {
+    Open(&'a [u8]),
+    Sealed(Vec<(Id, Vec<Point>)>),
+}
+
+impl Row<'_> {
+    /// Adds where its runs are; `None` where it is seen already that it does not read.
+    fn find_runs(&self, row: u32, runs: &mut Vec<Run>) -> Option<()> {
+        match self {
+            Self::Open(body) => {
+                let mut rest = *body;
+                while !rest.is_empty() {
+                    let at = u32::try_from(body.len() - rest.len()).ok()?;
+                    runs.push(Run { id: Packed::read(&mut rest)?.id, row, at });
+                }
+            }
+            Self::Sealed(all) => runs.extend((0..).zip(all).map(|(at, (id, _))| Run { id: *id, row, at })),
+        }
+        Some(())
+    }
+
+    /// Adds the points of a run; `None` where they do not read.
+    fn add(&self, at: usize, points: &mut Vec<Point>) -> Option<()> {
+        match self {
+            Self::Open(body) => Packed::read(&mut body.get(at..)?)?.add_to(points),
+            Self::Sealed(runs) => {
+                points.extend(&runs.get(at)?.1);
+                Some(())
             }
         }
-        return !opened.damaged;
     }
-    let is_whole = packed(body).all(|run| run.is_some());
-    if is_whole {
-        for run in packed(body).flatten() {
-            series.entry(run.id).or_insert_with(room).extend(decode(run.bytes));
+}
+
+impl Batch {
+    /// Itself as a row; `None` where it is sealed and damaged.
+    fn row(&self) -> Option<Row<'_>> {
+        if !self.is_sealed {
+            return Some(Row::Open(&self.body));
         }
+        let opened = sealed::open(&self.body);
+        (!opened.damaged).then_some(Row::Sealed(opened.runs))
     }
-    is_whole
+
+    /// True where all of it reads.
+    fn reads(&self) -> bool {
+        points_of_batch(&self.body, self.is_sealed).1
+    }
 }
 
 #[cfg(test)]
