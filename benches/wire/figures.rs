@@ -157,7 +157,7 @@ pub async fn ingest() -> Result<()> {
 }
 
 /// Makes a dashboard whose widgets ask for something.
-async fn dashboard(
+pub async fn dashboard(
     server: &Process,
     widgets: usize,
     ask: impl Fn(usize) -> serde_json::Value,
@@ -274,13 +274,16 @@ pub async fn upstream() -> Result<()> {
     Ok(())
 }
 
+/// A number of a form; 0 where it has none of that name.
+pub fn form_number(form: &str, name: &str) -> f64 {
+    let value = form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    value.and_then(|value| value.parse().ok()).unwrap_or(0.0)
+}
+
 /// A Prometheus whose every series is flat.
 async fn answer(State(asked): State<Arc<AtomicU64>>, body: String) -> String {
     asked.fetch_add(1, Relaxed);
-    let number = |name: &str| {
-        let value = body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        value.and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0)
-    };
+    let number = |name: &str| form_number(&body, name);
     let (start, end, step) = (number("start"), number("end"), number("step").max(1.0));
     let steps = ((end - start) / step).max(0.0) as u64;
     let values: Vec<String> = (0..=steps).map(|n| format!("[{},\"1\"]", start + n as f64 * step)).collect();

@@ -1,7 +1,7 @@
 //! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
 //!
 //! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
-//! cursors,idle,idle-connections,unread-joins,join,log,resume,ingest,fanout,upstream,list,notes,backup` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! cursors,idle,idle-connections,unread-joins,join,log,resume,ingest,fanout,upstream,corrections,list,notes,backup` picks scenes. The figures hold for the machine that they were taken on; ratios
 //! within one run are what can be compared.
 
 mod backup;
@@ -9,6 +9,7 @@ mod beside;
 mod broadcast;
 mod client;
 mod connections;
+mod corrections;
 mod figures;
 mod fleet;
 mod list;
@@ -121,6 +122,9 @@ async fn measure() {
     }
     if wanted("upstream") {
         figures::upstream().await.expect("upstream queries");
+    }
+    if wanted("corrections") {
+        corrections::corrections().await.expect("corrections");
     }
     if wanted("list") {
         list::list(10_000).await.expect("the list");
