@@ -131,8 +131,10 @@ async fn answers_of_many_shapes_are_charts_value_by_value() {
     assert_eq!(hosts, json!(["a", "b"]));
     asked.set("variable.place", json!({"choices": ["a&b=../c"]})).await;
     asked.series("/rows?from=$from&to=$to_iso&place=$place\nvalue: $.data[0].v").await;
-    let last = upstream.asked().pop().expect("asked");
-    assert_eq!(last, "/api/rows?from=1760000040&to=2025-10-09T09%3A04%3A00Z&place=a%26b%3D..%2Fc");
+    // Beside what the room itself asks for those who are in it.
+    let wanted = "/api/rows?from=1760000040&to=2025-10-09T09%3A04%3A00Z&place=a%26b%3D..%2Fc";
+    let asked = upstream.asked();
+    assert!(asked.iter().any(|path| path == wanted), "{asked:?}");
 }
 
 #[tokio::test]
