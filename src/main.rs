@@ -113,7 +113,7 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let listener = tokio::net::TcpListener::bind(config.addr).await;
     let listener = listener.map_err(|error| StartError::Bind { addr: config.addr, error })?;
     let addr = listener.local_addr()?;
-    access::log(&config, addr, &state.origins);
+    access::summary::log(&config, addr, &state.origins);
     let bounds = connections::bounds(state.rooms.limits(), files);
     let open = Connections::new(bounds, state.rooms.limits(), state.proxies.clone(), metrics.clone());
     let load = load_of(metrics);

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use super::accounts::Accounts;
 use super::{
     Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_ALL_FAVOURITES,
     MAX_COUNTED_TAGS, MAX_FAVOURITES, Most, NewDashboard, Opened, Order, Store, StoreError, Stored,
 };
 use crate::dashboard::fold::fold;
 use crate::dashboard::{ClientId, DashboardId, UserId};
+use crate::server::access::directory::{Change, Directory};
+use crate::server::access::sessions::{Session, SessionHash};
 
 /// Dashboards in a map.
 #[derive(Default)]
@@ -22,6 +25,8 @@ struct Kept {
     dashboards: BTreeMap<DashboardId, Log>,
     favourites: BTreeSet<(UserId, DashboardId)>,
     secrets: BTreeMap<String, [u8; 32]>,
+    directory: Directory,
+    sessions: BTreeMap<SessionHash, Session>,
     closed: bool,
 }
 
@@ -219,6 +224,7 @@ impl Store for MemoryStore {
         }
         kept.dashboards.remove(id);
         kept.favourites.retain(|(_, marked)| marked != id);
+        kept.directory.change(Change::Forget(id.clone())).map_err(|_| StoreError::Taken)?;
         Ok(true)
     }
 
@@ -386,5 +392,61 @@ impl Store for MemoryStore {
         if let Ok(mut kept) = self.kept() {
             kept.closed = true;
         }
+    }
+}
+
+#[async_trait]
+impl Accounts for MemoryStore {
+    async fn directory(&self) -> Result<Directory, StoreError> {
+        Ok(self.kept()?.directory.clone())
+    }
+
+    async fn change_directory(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        // All or none.
+        let mut directory = kept.directory.clone();
+        for change in changes {
+            if let Change::SetTeam { dashboard, .. } | Change::SetGrant { dashboard, role: Some(_), .. } =
+                &change
+                && !kept.dashboards.contains_key(dashboard)
+            {
+                return Err(StoreError::Gone);
+            }
+            if let Change::RemoveAccount(id) = &change {
+                kept.sessions.retain(|_, session| session.account != *id);
+            }
+            directory.change(change).map_err(|_| StoreError::Taken)?;
+        }
+        kept.directory = directory;
+        Ok(())
+    }
+
+    async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        Ok(self.kept()?.sessions.values().cloned().collect())
+    }
+
+    async fn put_session(&self, session: Session, removed: Vec<SessionHash>) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        if kept.directory.account(&session.account).is_none() {
+            return Err(StoreError::Gone);
+        }
+        kept.sessions.retain(|hash, _| !removed.contains(hash));
+        kept.sessions.insert(session.hash, session);
+        Ok(())
+    }
+
+    async fn note_uses(&self, used: Vec<(SessionHash, u64)>) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        for (hash, at) in used {
+            if let Some(session) = kept.sessions.get_mut(&hash) {
+                session.used_at = session.used_at.max(at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_sessions(&self, hashes: Vec<SessionHash>) -> Result<(), StoreError> {
+        self.kept()?.sessions.retain(|hash, _| !hashes.contains(hash));
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Where dashboards are kept: one trait, which every backend fulfils to the same contract
 //! (`tests/store_contract.rs`).
 
+pub mod accounts;
 pub mod last_write;
 pub mod memory;
 pub mod sqlite;

@@ -5,6 +5,7 @@ pub(in crate::server) mod checkpoint;
 pub(in crate::server) mod connection;
 pub(in crate::server) mod writer;
 
+mod accounts;
 mod bin;
 mod list;
 
@@ -23,14 +24,18 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, Sqlite};
 
+use self::accounts::SessionWrite;
 use self::check::Check;
 use self::connection::{LeftLog, WriteConnection};
 use self::writer::{Write, Writer};
+use super::accounts::Accounts;
 use super::{
     Appended, BinPage, Binned, Condition, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, Most,
     NewDashboard, Opened, Store, StoreError, Stored,
 };
 use crate::dashboard::{ClientId, DashboardId, UserId};
+use crate::server::access::directory::{Change, Directory};
+use crate::server::access::sessions::{Session, SessionHash};
 
 /// Readers: opening rooms and reading tails, beside the one who writes.
 const READERS: u32 = 4;
@@ -284,6 +289,35 @@ impl Store for SqliteStore {
         // The last to close tidies the file up, which one that only reads could not.
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Accounts for SqliteStore {
+    async fn directory(&self) -> Result<Directory, StoreError> {
+        self.writer.settle().await?;
+        accounts::directory(&self.readers).await
+    }
+
+    async fn change_directory(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.writer.write(Write::Directory(changes)).await
+    }
+
+    async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        self.writer.settle().await?;
+        accounts::sessions(&self.readers).await
+    }
+
+    async fn put_session(&self, session: Session, removed: Vec<SessionHash>) -> Result<(), StoreError> {
+        self.writer.write(Write::Sessions(SessionWrite::Put { session, removed })).await
+    }
+
+    async fn note_uses(&self, used: Vec<(SessionHash, u64)>) -> Result<(), StoreError> {
+        self.writer.write(Write::Sessions(SessionWrite::Uses(used))).await
+    }
+
+    async fn remove_sessions(&self, hashes: Vec<SessionHash>) -> Result<(), StoreError> {
+        self.writer.write(Write::Sessions(SessionWrite::Remove(hashes))).await
     }
 }
 

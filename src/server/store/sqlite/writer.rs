@@ -11,11 +11,13 @@ use tokio::task::JoinHandle;
 
 use super::super::last_write::LastWrite;
 use super::super::{Appended, Deletion, Listing, Most, NewDashboard, StoreError};
+use super::accounts::{self, SessionWrite};
 use super::checkpoint::{self, Written};
 use super::connection::WriteConnection;
 use super::{bin, failed, signed};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, UserId};
+use crate::server::access::directory::Change;
 
 /// The file as the log names it.
 const FILE: &str = "lockstep.db";
@@ -81,6 +83,9 @@ pub(super) enum Write {
         name: String,
         bytes: [u8; 32],
     },
+    /// In their order, all or none.
+    Directory(Vec<Change>),
+    Sessions(SessionWrite),
     /// Says whether writing works.
     Probe,
     /// A round trip.
@@ -97,11 +102,13 @@ impl Write {
             | Self::Restore { .. }
             | Self::Purge { .. }
             | Self::Renew { .. }
+            | Self::Directory(_)
             | Self::Probe => true,
             Self::Snapshot { .. }
             | Self::Favourite { .. }
             | Self::Outline { .. }
             | Self::Secret { .. }
+            | Self::Sessions(_)
             | Self::Nothing => false,
         }
     }
@@ -351,9 +358,14 @@ pub(super) enum Undone {
 
 impl From<sqlx::Error> for Undone {
     fn from(error: sqlx::Error) -> Self {
-        // The only uniqueness that the checks before do not cover is `(client, seq)`.
-        let taken = error.as_database_error().is_some_and(|inner| inner.is_unique_violation());
-        Self::Half(if taken { StoreError::Taken } else { failed(error) })
+        // The only uniqueness that the checks before do not cover is `(client, seq)`, and what another node was first with.
+        let inner = error.as_database_error();
+        if inner.is_some_and(|inner| inner.is_unique_violation()) {
+            return Self::Half(StoreError::Taken);
+        }
+        // What a row belongs to is not there, or not any more.
+        let is_nobodys = inner.is_some_and(|inner| inner.is_foreign_key_violation());
+        Self::Half(if is_nobodys { StoreError::Gone } else { failed(error) })
     }
 }
 
@@ -369,6 +381,13 @@ async fn perform(to: &mut SqliteConnection, write: &Write, probe_bytes: i64) -> 
         Write::Purge { id, before } => bin::purge(to, id, *before).await,
         Write::Favourite { user, id, favourite } => bin::set_favourite(to, user, id, *favourite).await,
         Write::Outline { id, outline } => bin::set_outline(to, id, outline).await,
+        Write::Directory(changes) => {
+            for change in changes {
+                accounts::change(&mut *to, change).await?;
+            }
+            Ok(())
+        }
+        Write::Sessions(write) => accounts::write_sessions(to, write).await,
         Write::Renew { id, epoch } => {
             let query = sqlx::query("UPDATE dashboards SET epoch = $1 WHERE id = $2 AND deleted_at IS NULL");
             one_row(query.bind(epoch.as_str()).bind(id.as_str()).execute(to).await?)

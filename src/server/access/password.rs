@@ -1,0 +1,173 @@
+//! Passwords: hashed with Argon2id, a few at a time, and refused where they are easy to guess.
+
+use argon2::password_hash::rand_core::OsRng;
+use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+/// Bytes of a password.
+pub const LEAST_BYTES: usize = 10;
+pub const MOST_BYTES: usize = 200;
+/// Memory of one hash, KiB.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+/// Hashes at once: others wait, so that a flood of sign-ins takes no more memory than these.
+const AT_ONCE: usize = 2;
+/// Sign-ins that wait for a hash. More of them are told to come again.
+const WAITING: usize = 64;
+/// Guesses, as a power of ten, that a password has to withstand: more than a list of the commonest has.
+const LEAST_GUESSES_LOG10: f64 = 6.0;
+
+/// Why a password is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Weak {
+    #[error("A password has at least {LEAST_BYTES} characters.")]
+    Short,
+    #[error("A password has at most {MOST_BYTES} bytes.")]
+    Long,
+    #[error(
+        "This password is easy to guess. Take one that is in no list, and has neither your name nor your address in it."
+    )]
+    Guessable,
+}
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    Right,
+    /// It is right, and its hash was made with other parameters: it is to be hashed anew.
+    RightAndOld,
+    Wrong,
+}
+
+/// More wait than there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+/// Hashes passwords.
+pub struct Hasher {
+    /// What an unknown account is checked against, so that it takes as long as a known one.
+    decoy: String,
+    at_once: Semaphore,
+    waiting: Semaphore,
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        let decoy = hash(&rand::random::<[u8; 16]>());
+        Self { decoy, at_once: Semaphore::new(AT_ONCE), waiting: Semaphore::new(AT_ONCE + WAITING) }
+    }
+}
+
+impl Hasher {
+    /// The hash of a password, in PHC form.
+    pub async fn hash(&self, password: String) -> Result<String, Busy> {
+        self.work(move || hash(password.as_bytes())).await
+    }
+
+    /// Whether a password is that of a hash. Without a hash it takes as long, and is wrong.
+    pub async fn check(&self, password: String, known: Option<String>) -> Result<Checked, Busy> {
+        let is_known = known.is_some();
+        let known = known.unwrap_or_else(|| self.decoy.clone());
+        let checked = self.work(move || check(password.as_bytes(), &known)).await?;
+        Ok(if is_known { checked } else { Checked::Wrong })
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
+        let _turn = self.at_once.acquire().await.map_err(|_| Busy)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+    }
+}
+
+/// Checks a new password. `about` is what it is not to be made of, such as the person's name.
+pub fn check_strength(password: &str, about: &[&str]) -> Result<(), Weak> {
+    if password.chars().count() < LEAST_BYTES {
+        return Err(Weak::Short);
+    }
+    if password.len() > MOST_BYTES {
+        return Err(Weak::Long);
+    }
+    let words = about.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).chain(about.iter().copied()).collect();
+    let guesses = zxcvbn::zxcvbn(password, &words).guesses_log10();
+    if guesses < LEAST_GUESSES_LOG10 { Err(Weak::Guessable) } else { Ok(()) }
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("parameters that Argon2 takes");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn hash(password: &[u8]) -> String {
+    let salt = SaltString::generate(&mut OsRng);
+    argon2().hash_password(password, &salt).expect("it hashes up to 4 GiB").to_string()
+}
+
+fn check(password: &[u8], known: &str) -> Checked {
+    let Ok(known) = PasswordHash::new(known) else { return Checked::Wrong };
+    // With the parameters that stand in the hash.
+    if argon2().verify_password(password, &known).is_err() {
+        return Checked::Wrong;
+    }
+    let now = argon2();
+    let is_as_now = Params::try_from(&known).is_ok_and(|params| {
+        let now = now.params();
+        (params.m_cost(), params.t_cost(), params.p_cost()) == (now.m_cost(), now.t_cost(), now.p_cost())
+    });
+    let is_id = known.algorithm == Algorithm::Argon2id.ident();
+    if is_as_now && is_id { Checked::Right } else { Checked::RightAndOld }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_known_again_and_no_other() {
+        let hasher = Hasher::default();
+        let known = hasher.hash("correct horse battery".to_owned()).await.expect("hashes");
+        assert!(known.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{known}");
+        let check = async |password: &str, known: Option<&str>| {
+            hasher.check(password.to_owned(), known.map(str::to_owned)).await.expect("checks")
+        };
+        assert_eq!(check("correct horse battery", Some(&known)).await, Checked::Right);
+        assert_eq!(check("correct horse batterz", Some(&known)).await, Checked::Wrong);
+        assert_eq!(check("correct horse battery", None).await, Checked::Wrong);
+        assert_eq!(check("correct horse battery", Some("no hash")).await, Checked::Wrong);
+    }
+
+    #[test]
+    fn a_hash_of_other_parameters_is_made_anew() {
+        let small =
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(1024, 1, 1, None).expect("fits"));
+        let salt = SaltString::generate(&mut OsRng);
+        let old = small.hash_password(b"correct horse battery", &salt).expect("hashes").to_string();
+        assert_eq!(check(b"correct horse battery", &old), Checked::RightAndOld);
+        assert_eq!(check(b"wrong", &old), Checked::Wrong);
+    }
+
+    #[test]
+    fn easy_passwords_are_refused() {
+        let check = |password: &str| check_strength(password, &["Ada Lovelace", "ada@example.com"]);
+        assert_eq!(check("short"), Err(Weak::Short));
+        assert_eq!(check(&"x1y2".repeat(60)), Err(Weak::Long));
+        for password in
+            ["password123", "qwertyuiop", "1234567890", "adalovelace", "aaaaaaaaaaaa", "iloveyou12"]
+        {
+            assert_eq!(check(password), Err(Weak::Guessable), "{password}");
+        }
+        assert_eq!(check("correct horse battery staple"), Ok(()));
+        assert_eq!(check("Zug-fährt-um-8:40-ab"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn s10_so_many_wait_for_a_hash() {
+        let hasher = Hasher::default();
+        let most = u32::try_from(AT_ONCE + WAITING).expect("few");
+        let all = hasher.waiting.acquire_many(most).await.expect("open");
+        assert_eq!(hasher.hash("correct horse battery".to_owned()).await, Err(Busy));
+        drop(all);
+        assert_eq!(hasher.check(String::new(), Some("no hash".to_owned())).await, Ok(Checked::Wrong));
+    }
+}

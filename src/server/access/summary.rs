@@ -1,0 +1,38 @@
+//! Who may do what, in words for the log at the start: an open door is one that somebody chose.
+
+use std::net::SocketAddr;
+
+use crate::server::config::Config;
+use crate::server::origin::Origins;
+
+/// Says it, with what the settings say that may not be meant so.
+pub fn log(config: &Config, addr: SocketAddr, origins: &Origins) {
+    for warning in &config.warnings {
+        tracing::warn!("settings: {warning}");
+    }
+    for line in lines(config, addr, origins) {
+        tracing::info!("{line}");
+    }
+}
+
+fn lines(config: &Config, addr: SocketAddr, origins: &Origins) -> Vec<String> {
+    let reach = if addr.ip().is_loopback() {
+        format!("everybody on this machine, at {addr}")
+    } else {
+        format!("everybody who reaches {addr} from any machine: there is no sign-in")
+    };
+    let push = match config.ingest_token {
+        Some(_) => "whoever sends the ingest token".to_owned(),
+        None => reach.clone(),
+    };
+    let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+    let allowed = config.allowed_origins.iter().map(ToString::to_string).collect();
+    let proxies = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    vec![
+        format!("who may read and edit dashboards: {reach}"),
+        format!("who may push points and delete series: {push}"),
+        format!("hosts that count as this server: any IP address, {}", origins.hosts().join(", ")),
+        format!("other origins whose pages may use it: {}", list(allowed)),
+        format!("proxies whose X-Forwarded-For counts: {}", list(proxies)),
+    ]
+}

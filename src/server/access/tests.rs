@@ -1,0 +1,111 @@
+//! Tests of signing in, sessions and changes, on a store in memory.
+
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::server::store::memory::MemoryStore;
+
+const GOOD: &str = "correct horse battery";
+
+fn from(n: u32) -> Origin {
+    let address = IpAddr::V4(Ipv4Addr::from_bits(n));
+    Origin { network: address, address, agent: "Firefox".to_owned() }
+}
+
+async fn access() -> (Arc<MemoryStore>, Access, Account) {
+    let store = Arc::new(MemoryStore::default());
+    let access = Access::open(store.clone()).await.expect("opens");
+    assert!(access.is_empty());
+    let ada = access.add_account(" Ada@example.com ", "Ada", GOOD.to_owned(), true).await.expect("made");
+    (store, access, ada)
+}
+
+#[tokio::test]
+async fn who_signs_in_is_known_by_the_cookie_also_after_a_restart() {
+    let (store, access, ada) = access().await;
+    let (token, signed) = access.sign_in("ADA@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    assert_eq!((&signed.account, signed.session.address.as_str()), (&ada, "0.0.0.1"));
+    let again = Access::open(store).await.expect("opens");
+    assert_eq!(again.find(&token).map(|found| found.account.id), Some(ada.id.clone()));
+    again.end_session(signed.session.hash).await.expect("ended");
+    assert!(again.find(&token).is_none());
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_account_are_answered_alike_and_slow_down() {
+    let (_, access, _) = access().await;
+    for (n, email) in (0..).zip(["ada@example.com", "nobody@example.com"]) {
+        let sign_in = async |password: &str, address: u32| {
+            let tried = access.sign_in(email, password.to_owned(), &from(100 * n + address)).await;
+            tried.map(drop).expect_err("refused")
+        };
+        for address in 0..5 {
+            assert_eq!(sign_in("wrong horse battery", address).await, AccessError::Wrong);
+        }
+        assert!(matches!(sign_in("wrong horse battery", 5).await, AccessError::Wait(_)));
+        assert!(matches!(sign_in(GOOD, 6).await, AccessError::Wait(_)), "not even looked at");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_ended_is_out_at_once() {
+    let (_, access, ada) = access().await;
+    let bob = access.add_account("bob@example.com", "Bob", GOOD.to_owned(), false).await.expect("made");
+    let (token, signed) = access.sign_in("bob@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let ended = Account { disabled_at: Some(1), ..bob.clone() };
+    access.change(vec![Change::PutAccount(ended)]).await.expect("ended");
+    assert!(*signed.ended.borrow(), "its sockets hear of it");
+    assert!(access.find(&token).is_none());
+    let again = access.sign_in("bob@example.com", GOOD.to_owned(), &from(2)).await;
+    assert_eq!(again.map(drop), Err(AccessError::Wrong));
+    let last = access.change(vec![Change::RemoveAccount(ada.id)]).await;
+    assert_eq!(last, Err(AccessError::Change(ChangeError::LastAdmin)));
+}
+
+#[tokio::test]
+async fn another_password_ends_the_other_sessions() {
+    let (_, access, ada) = access().await;
+    let (own, signed) = access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let (other, _) = access.sign_in("ada@example.com", GOOD.to_owned(), &from(2)).await.expect("in");
+    let new = "another horse, another battery";
+    let change = async |before: &str, to: &str| {
+        access.change_password(&signed, before.to_owned(), to.to_owned(), &from(3)).await
+    };
+    assert_eq!(change("wrong", new).await, Err(AccessError::Wrong));
+    assert_eq!(change(GOOD, "ada@example.com").await, Err(AccessError::Weak(Weak::Guessable)));
+    assert!(access.find(&other).is_some(), "nothing was changed");
+    change(GOOD, new).await.expect("changed");
+    assert!(access.find(&own).is_some() && access.find(&other).is_none());
+    assert_eq!(access.sessions_of(&ada.id).len(), 1);
+    access.sign_in("ada@example.com", new.to_owned(), &from(4)).await.expect("in");
+}
+
+#[tokio::test]
+async fn a_hash_of_other_parameters_is_replaced_at_the_next_sign_in() {
+    let (store, access, ada) = access().await;
+    let params = argon2::Params::new(1024, 1, 1, None).expect("fits");
+    let old = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let salt = argon2::password_hash::SaltString::from_b64("c29tZXNhbHRzb21l").expect("a salt");
+    let hash =
+        argon2::PasswordHasher::hash_password(&old, GOOD.as_bytes(), &salt).expect("hashes").to_string();
+    let with_old = Account { password: Some(hash.clone()), ..ada.clone() };
+    access.change(vec![Change::PutAccount(with_old)]).await.expect("changed");
+    access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let stored = store.directory().await.expect("read").account(&ada.id).and_then(|ada| ada.password.clone());
+    assert!(stored.is_some_and(|stored| stored != hash && stored.contains("m=19456")));
+}
+
+#[tokio::test]
+async fn what_is_no_account_is_refused_in_words() {
+    let (_, access, _) = access().await;
+    let add = async |email: &str, name: &str, password: &str| {
+        access.add_account(email, name, password.to_owned(), false).await.map(drop)
+    };
+    for email in ["", "ada", "@example.com", "ada@", "a b@example.com", "a\n@example.com"] {
+        assert_eq!(add(email, "Bob", GOOD).await, Err(AccessError::NoEmail), "{email:?}");
+    }
+    assert_eq!(add("bob@example.com", " ", GOOD).await, Err(AccessError::NoName));
+    assert_eq!(add("bob@example.com", "Bob", "short").await, Err(AccessError::Weak(Weak::Short)));
+    let taken = add("ADA@EXAMPLE.com", "Bob", GOOD).await;
+    assert_eq!(taken, Err(AccessError::Change(ChangeError::EmailTaken)));
+}

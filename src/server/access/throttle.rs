@@ -1,0 +1,198 @@
+//! Throttle of guesses: who fails waits, longer each time, by account and by address.
+//!
+//! Nobody is locked out for good, and who is signed in notices nothing. It reads no clock: times come in, as
+//! milliseconds of one that is never set.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::net::IpAddr;
+
+/// Failures of one account before anybody waits.
+const FREE_FAILURES: u32 = 5;
+/// The first wait; each failure doubles it.
+const FIRST_WAIT_MS: u64 = 1_000;
+const LONGEST_WAIT_MS: u64 = 15 * 60_000;
+/// How long after the last failure an account begins anew.
+const FORGET_AFTER_MS: u64 = 60 * 60_000;
+/// Tries of one address in a minute.
+const TRIES_A_MINUTE: u32 = 20;
+const MINUTE_MS: u64 = 60_000;
+/// Accounts, and addresses, that are told apart. Beyond that those are forgotten that were seen longest ago.
+const MOST_KEYS: usize = 10_000;
+
+/// What is guessed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Guessed {
+    /// The password of an account, by its folded mail address, whether there is one or not.
+    Password(String),
+    /// The password of a link, by the link's id.
+    Link(String),
+    /// The token of the first admin.
+    Setup,
+    /// A code of invitations and of new passwords.
+    Code,
+    /// A pairing code of screens.
+    Screen,
+}
+
+/// Values by key, of which those go that were used longest ago.
+struct Recent<K, V> {
+    /// Each with when it was used last, as a number that counts up.
+    by_key: HashMap<K, (u64, V)>,
+    by_use: BTreeMap<u64, K>,
+    uses: u64,
+}
+
+impl<K: Clone + Eq + Hash, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self { by_key: HashMap::new(), by_use: BTreeMap::new(), uses: 0 }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Default> Recent<K, V> {
+    /// The value of a key, which is used by that.
+    fn entry(&mut self, key: &K) -> &mut V {
+        self.uses += 1;
+        let uses = self.uses;
+        if !self.by_key.contains_key(key)
+            && self.by_key.len() >= MOST_KEYS
+            && let Some((_, oldest)) = self.by_use.pop_first()
+        {
+            self.by_key.remove(&oldest);
+        }
+        let (used, value) = self.by_key.entry(key.clone()).or_insert_with(|| (uses, V::default()));
+        self.by_use.remove(used);
+        *used = uses;
+        self.by_use.insert(uses, key.clone());
+        value
+    }
+
+    fn remove(&mut self, key: &K) {
+        if let Some((used, _)) = self.by_key.remove(key) {
+            self.by_use.remove(&used);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    last_ms: u64,
+    /// Until when nothing is tried.
+    until_ms: u64,
+}
+
+#[derive(Default)]
+struct Tries {
+    count: u32,
+    begun_ms: u64,
+}
+
+/// What has been tried of late.
+#[derive(Default)]
+pub struct Throttle {
+    failures: Recent<Guessed, Failures>,
+    tries: Recent<IpAddr, Tries>,
+}
+
+impl Throttle {
+    /// Counts a try from an address (a network, of IPv6). Errors with how many milliseconds to wait; nothing is to be
+    /// looked up then.
+    pub fn begin(&mut self, guessed: &Guessed, address: IpAddr, now_ms: u64) -> Result<(), u64> {
+        let tries = self.tries.entry(&address);
+        if tries.count == 0 || now_ms.saturating_sub(tries.begun_ms) >= MINUTE_MS {
+            *tries = Tries { count: 0, begun_ms: now_ms };
+        }
+        if tries.count >= TRIES_A_MINUTE {
+            return Err((tries.begun_ms + MINUTE_MS).saturating_sub(now_ms).max(1));
+        }
+        tries.count += 1;
+        let failures = self.failures.entry(guessed);
+        if now_ms < failures.until_ms { Err(failures.until_ms - now_ms) } else { Ok(()) }
+    }
+
+    /// Notes that a try failed.
+    pub fn failed(&mut self, guessed: &Guessed, now_ms: u64) {
+        let failures = self.failures.entry(guessed);
+        if now_ms.saturating_sub(failures.last_ms) >= FORGET_AFTER_MS {
+            *failures = Failures::default();
+        }
+        failures.count += 1;
+        failures.last_ms = now_ms;
+        if let Some(doublings) = failures.count.checked_sub(FREE_FAILURES) {
+            let wait = FIRST_WAIT_MS.saturating_mul(1_u64.checked_shl(doublings).unwrap_or(u64::MAX));
+            failures.until_ms = now_ms + wait.min(LONGEST_WAIT_MS);
+        }
+    }
+
+    /// Notes that a try was right: the next one who fails begins anew.
+    pub fn succeeded(&mut self, guessed: &Guessed) {
+        self.failures.remove(guessed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn address(n: u32) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from_bits(n))
+    }
+
+    fn ada() -> Guessed {
+        Guessed::Password("ada@example.com".to_owned())
+    }
+
+    #[test]
+    fn each_failure_doubles_the_wait_up_to_a_bound_and_never_for_good() {
+        let mut throttle = Throttle::default();
+        let mut now = 1_000_000;
+        for n in 0..FREE_FAILURES {
+            throttle.begin(&ada(), address(n), now).expect("free");
+            throttle.failed(&ada(), now);
+        }
+        let mut waits = Vec::new();
+        for n in 0..13 {
+            let wait = throttle.begin(&ada(), address(100 + n), now).expect_err("it waits");
+            waits.push(wait / 1_000);
+            now += wait;
+            throttle.begin(&ada(), address(200 + n), now).expect("it waited");
+            throttle.failed(&ada(), now);
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+        let other = Guessed::Password("bob@example.com".to_owned());
+        throttle.begin(&other, address(1), now).expect("others wait for nobody");
+        throttle.succeeded(&ada());
+        throttle.begin(&ada(), address(1), now).expect("whoever knew it begins anew");
+    }
+
+    #[test]
+    fn an_address_has_so_many_tries_a_minute_whatever_it_guesses() {
+        let mut throttle = Throttle::default();
+        for n in 0..TRIES_A_MINUTE {
+            throttle.begin(&Guessed::Password(n.to_string()), address(1), 5_000).expect("free");
+        }
+        assert_eq!(throttle.begin(&Guessed::Setup, address(1), 25_000), Err(40_000));
+        throttle.begin(&Guessed::Setup, address(2), 25_000).expect("another address");
+        throttle.begin(&Guessed::Setup, address(1), 65_000).expect("a minute later");
+    }
+
+    #[test]
+    fn s10_memory_is_bounded_and_who_is_guessed_at_now_is_not_forgotten() {
+        let mut throttle = Throttle::default();
+        let mut now = 1_000_000;
+        for n in 0..20 {
+            throttle.failed(&ada(), now + n);
+        }
+        for n in 0..3 * MOST_KEYS as u32 {
+            now += 10;
+            let _ = throttle.begin(&Guessed::Password(n.to_string()), address(n), now);
+            if n % 1_000 == 0 {
+                assert!(throttle.begin(&ada(), address(n), now).is_err(), "it waits still");
+            }
+        }
+        assert_eq!(throttle.failures.by_key.len(), MOST_KEYS);
+        assert_eq!((throttle.tries.by_key.len(), throttle.tries.by_use.len()), (MOST_KEYS, MOST_KEYS));
+    }
+}
