@@ -2,6 +2,7 @@
 //! those who ask.
 
 mod deletion;
+mod in_sequence;
 pub mod key;
 pub mod matching;
 pub mod memory;

@@ -9,6 +9,7 @@ use rustc_hash::FxBuildHasher;
 use tokio::sync::watch;
 
 use super::Bounds;
+use super::in_sequence::find_in_sequence;
 use super::key::{Key, NAME_LABEL, Selector};
 use super::matching::Match;
 use super::points::{Point, Points, View};
@@ -216,7 +217,9 @@ impl Memory {
         let most = self.bounds.points_per_series.saturating_add(2 * super::points::BLOCK);
         let (mut newest, mut more, mut fewer, mut next) = (0, 0, 0, 0);
         for (id, points) in runs {
-            let Some(series) = kept.next_of(&mut next, id) else { continue };
+            let place = find_in_sequence(&kept.all, &id, &mut next);
+            let series = place.and_then(|place| kept.all.get_index_mut(place));
+            let Some((_, series)) = series else { continue };
             let before = series.points.count();
             newest = points.last().map_or(newest, |(at, _)| newest.max(*at));
             if series.points.extend(points) {
@@ -415,14 +418,6 @@ impl Kept {
     /// False for a series that was named in a batch which the disk did not take.
     fn has_points(&self, id: Id) -> bool {
         self.all.get(&id).is_some_and(|series| series.points.last().is_some())
-    }
-
-    /// A series, looked for first where the one before it in a request was followed by the next one.
-    fn next_of(&mut self, next: &mut usize, id: Id) -> Option<&mut Series> {
-        let is_next = self.all.get_index(*next).is_some_and(|(known, _)| *known == id);
-        let at = if is_next { *next } else { self.all.get_index_of(&id)? };
-        *next = at + 1;
-        self.all.get_index_mut(at).map(|(_, series)| series)
     }
 
     fn id_of(&mut self, key: Arc<Key>, own: bool) -> Id {

@@ -1,4 +1,4 @@
-//! How requests spell series, byte by byte: what was taken apart once is found again by its bytes.
+//! Index of series by their spelling in requests, byte by byte: a name is taken apart once.
 //!
 //! Collectors send the same names over and over. A name that is found here is neither unescaped nor sorted nor
 //! copied again.
@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use indexmap::IndexMap;
 
+use super::in_sequence::find_in_sequence;
 use super::memory::Id;
 
 /// Bytes of what is remembered, about: the names of a hundred thousand series. Beyond that it begins anew.
@@ -111,9 +112,7 @@ impl Spellings {
     /// The series of what has no fields. It is looked for first at the place `next`, which is the one behind it from
     /// then on.
     pub fn series(&self, way: Way, head: &[u8], next: &mut usize) -> Option<Id> {
-        let is_next = self.head(way, *next).is_some_and(|(known, _)| known == head);
-        let place = if is_next { *next } else { self.find(way, head)? };
-        *next = place + 1;
+        let place = find_in_sequence(&self.heads[way as usize], head, next)?;
         self.head(way, place).map(|(_, fields)| fields.series(0))
     }
 
