@@ -13,7 +13,7 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use crate::at_most;
-use crate::figures::{dashboard, form_number};
+use crate::figures::{dashboard, matrix, now_ms};
 use crate::load::join;
 use crate::process::Process;
 
@@ -88,18 +88,10 @@ async fn turn(sum: &mut Sum, overlap: &str, source: &str, asked: &AtomicU64) -> 
 /// A Prometheus whose last points are not yet what they will be.
 async fn answer(State(asked): State<Arc<AtomicU64>>, body: String) -> String {
     asked.fetch_add(1, Relaxed);
-    let number = |name: &str| form_number(&body, name);
-    let (start, end, step) = (number("start"), number("end"), number("step").max(1.0));
-    let now = crate::figures::now_ms() as f64 / 1000.0;
-    let steps = ((end - start) / step).max(0.0) as u64;
-    let value = |at: f64| {
+    let now = now_ms() as f64 / 1000.0;
+    matrix(&body, |at| {
         let whole = (at * 0.01).sin() * 50.0 + 50.0;
-        if now - at < SETTLES_S { whole * (now - at).max(0.0) / SETTLES_S } else { whole }
-    };
-    let times = (0..=steps).map(|n| start + n as f64 * step);
-    let values: Vec<String> = times.map(|at| format!("[{at},\"{:.3}\"]", value(at))).collect();
-    format!(
-        r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"__name__":"up"}},"values":[{}]}}]}}}}"#,
-        values.join(",")
-    )
+        let value = if now - at < SETTLES_S { whole * (now - at).max(0.0) / SETTLES_S } else { whole };
+        format!("{value:.3}")
+    })
 }

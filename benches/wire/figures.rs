@@ -275,19 +275,22 @@ pub async fn upstream() -> Result<()> {
     Ok(())
 }
 
-/// A number of a form; 0 where it has none of that name.
-pub fn form_number(form: &str, name: &str) -> f64 {
-    let value = form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    value.and_then(|value| value.parse().ok()).unwrap_or(0.0)
-}
-
 /// A Prometheus whose every series is flat.
 async fn answer(State(asked): State<Arc<AtomicU64>>, body: String) -> String {
     asked.fetch_add(1, Relaxed);
-    let number = |name: &str| form_number(&body, name);
+    matrix(&body, |_| "1".to_owned())
+}
+
+/// What a Prometheus answers to the form of a range, with a value for each time in seconds.
+pub fn matrix(form: &str, value: impl Fn(f64) -> String) -> String {
+    let number = |name: &str| {
+        let value = form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        value.and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0)
+    };
     let (start, end, step) = (number("start"), number("end"), number("step").max(1.0));
     let steps = ((end - start) / step).max(0.0) as u64;
-    let values: Vec<String> = (0..=steps).map(|n| format!("[{},\"1\"]", start + n as f64 * step)).collect();
+    let times = (0..=steps).map(|n| start + n as f64 * step);
+    let values: Vec<String> = times.map(|at| format!("[{at},\"{}\"]", value(at))).collect();
     format!(
         r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"__name__":"up"}},"values":[{}]}}]}}}}"#,
         values.join(",")
