@@ -20,7 +20,9 @@ use self::directory::{Account, Change, ChangeError, Directory, Role, folded};
 use self::password::{Checked, Hasher, Weak, check_strength};
 use self::sessions::{Ended, Session, SessionHash, Sessions};
 use self::throttle::{Guessed, Throttle};
+use super::auth::{MAX_NAME_CHARS, clean_name};
 use super::clock::now_ms;
+use super::rooms::random_id;
 use super::store::StoreError;
 use super::store::accounts::Accounts;
 use crate::dashboard::{DashboardId, UserId};
@@ -40,7 +42,7 @@ pub enum AccessError {
     Busy,
     #[error("This is no mail address.")]
     NoEmail,
-    #[error("A name has 1 to 40 characters that show, on one line.")]
+    #[error("A name has 1 to {MAX_NAME_CHARS} characters that show, on one line.")]
     NoName,
     #[error(transparent)]
     Weak(#[from] Weak),
@@ -58,7 +60,7 @@ impl From<password::Busy> for AccessError {
 
 /// Where a request comes from: the address under which tries count, and what is shown of it.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub struct Requester {
     pub network: IpAddr,
     pub address: IpAddr,
     pub agent: String,
@@ -146,7 +148,7 @@ impl Access {
         &self,
         email: &str,
         password: String,
-        from: &Origin,
+        from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
         let email: String = folded(email).chars().take(MAX_EMAIL_BYTES).collect();
         let guessed = Guessed::Password(email.clone());
@@ -155,12 +157,11 @@ impl Access {
         let account = account.filter(|account| account.disabled_at.is_none());
         let known = account.as_ref().and_then(|account| account.password.clone());
         let checked = self.hasher.check(password.clone(), known).await?;
-        let Some(account) = account.filter(|_| checked != Checked::Wrong) else {
+        let Some(mut account) = account.filter(|_| checked != Checked::Wrong) else {
             self.throttle().failed(&guessed, self.ticks());
             return Err(AccessError::Wrong);
         };
         self.throttle().succeeded(&guessed);
-        let mut account = account;
         if checked == Checked::RightAndOld {
             account.password = Some(self.hasher.hash(password).await?);
             self.change(vec![Change::PutAccount(account.clone())]).await?;
@@ -172,7 +173,7 @@ impl Access {
     pub async fn open_session(
         &self,
         account: Account,
-        from: &Origin,
+        from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
         let (token, session, ended) =
             self.sessions().open(account.id.clone(), now_ms(), from.address.to_string(), &from.agent);
@@ -221,7 +222,7 @@ impl Access {
         who: &SignedIn,
         before: String,
         password: String,
-        from: &Origin,
+        from: &Requester,
     ) -> Result<(), AccessError> {
         let guessed = Guessed::Password(folded(&who.account.email));
         self.begin_try(&guessed, from.network)?;
@@ -251,10 +252,10 @@ impl Access {
         is_admin: bool,
     ) -> Result<Account, AccessError> {
         let email = checked_email(email).ok_or(AccessError::NoEmail)?;
-        let name = super::auth::clean_name(name).ok_or(AccessError::NoName)?;
+        let name = clean_name(name).ok_or(AccessError::NoName)?;
         check_strength(&password, &[&name, &email])?;
         let account = Account {
-            id: super::auth::Guest::someone().user.id,
+            id: UserId::new(random_id()).expect("base64 without padding is an id"),
             email,
             name,
             password: Some(self.hasher.hash(password).await?),

@@ -16,7 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 
-use super::auth::{Guest, MAX_NAME_CHARS, clean_name};
+use super::access::AccessError;
+use super::auth::{Guest, clean_name};
 use super::errors::ApiError;
 use super::state::AppState;
 use crate::sync::protocol::Code;
@@ -35,8 +36,7 @@ pub async fn rename(
 ) -> Result<Response, ApiError> {
     let Json(Rename { name }) = body?;
     let Some(name) = clean_name(&name) else {
-        let reason = format!("A name has 1 to {MAX_NAME_CHARS} characters that show, on one line.");
-        return Err(ApiError::new(Code::Invalid, reason));
+        return Err(ApiError::new(Code::Invalid, AccessError::NoName.to_string()));
     };
     let guest = guest.map_or_else(Guest::someone, |Extension(guest)| guest);
     let guest = Guest::new(guest.user.id, name);

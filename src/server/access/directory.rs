@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
-
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, Id, UserId};
 use crate::sync::protocol;
@@ -19,8 +17,7 @@ pub const MAX_TEAMS: usize = 2_000;
 pub const MAX_GRANTS: usize = 1_000;
 
 /// What somebody may do on a dashboard. Each may do what is below it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Reads, is present, and looks at other times.
     Viewer,
@@ -58,7 +55,7 @@ pub struct Account {
 }
 
 /// A team's id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TeamId(pub Id);
 
 /// People who own dashboards together.

@@ -1,4 +1,4 @@
-//! Who may do what, in words for the log at the start: an open door is one that somebody chose.
+//! Summary of who may do what, for the log at the start: an open door is one that somebody chose.
 
 use std::net::SocketAddr;
 

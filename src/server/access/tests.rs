@@ -7,9 +7,9 @@ use crate::server::store::memory::MemoryStore;
 
 const GOOD: &str = "correct horse battery";
 
-fn from(n: u32) -> Origin {
+fn from(n: u32) -> Requester {
     let address = IpAddr::V4(Ipv4Addr::from_bits(n));
-    Origin { network: address, address, agent: "Firefox".to_owned() }
+    Requester { network: address, address, agent: "Firefox".to_owned() }
 }
 
 async fn access() -> (Arc<MemoryStore>, Access, Account) {

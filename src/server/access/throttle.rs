@@ -3,9 +3,10 @@
 //! Nobody is locked out for good, and who is signed in notices nothing. It reads no clock: times come in, as
 //! milliseconds of one that is never set.
 
-use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
+
+use hashlink::LruCache;
 
 /// Failures of one account before anybody waits.
 const FREE_FAILURES: u32 = 5;
@@ -35,45 +36,6 @@ pub enum Guessed {
     Screen,
 }
 
-/// Values by key, of which those go that were used longest ago.
-struct Recent<K, V> {
-    /// Each with when it was used last, as a number that counts up.
-    by_key: HashMap<K, (u64, V)>,
-    by_use: BTreeMap<u64, K>,
-    uses: u64,
-}
-
-impl<K: Clone + Eq + Hash, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self { by_key: HashMap::new(), by_use: BTreeMap::new(), uses: 0 }
-    }
-}
-
-impl<K: Clone + Eq + Hash, V: Default> Recent<K, V> {
-    /// The value of a key, which is used by that.
-    fn entry(&mut self, key: &K) -> &mut V {
-        self.uses += 1;
-        let uses = self.uses;
-        if !self.by_key.contains_key(key)
-            && self.by_key.len() >= MOST_KEYS
-            && let Some((_, oldest)) = self.by_use.pop_first()
-        {
-            self.by_key.remove(&oldest);
-        }
-        let (used, value) = self.by_key.entry(key.clone()).or_insert_with(|| (uses, V::default()));
-        self.by_use.remove(used);
-        *used = uses;
-        self.by_use.insert(uses, key.clone());
-        value
-    }
-
-    fn remove(&mut self, key: &K) {
-        if let Some((used, _)) = self.by_key.remove(key) {
-            self.by_use.remove(&used);
-        }
-    }
-}
-
 #[derive(Default)]
 struct Failures {
     count: u32,
@@ -89,17 +51,30 @@ struct Tries {
 }
 
 /// What has been tried of late.
-#[derive(Default)]
 pub struct Throttle {
-    failures: Recent<Guessed, Failures>,
-    tries: Recent<IpAddr, Tries>,
+    failures: LruCache<Guessed, Failures>,
+    tries: LruCache<IpAddr, Tries>,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { failures: LruCache::new(MOST_KEYS), tries: LruCache::new(MOST_KEYS) }
+    }
+}
+
+/// The value of a key, which is used by that.
+fn used<'c, K: Clone + Eq + Hash, V: Default>(cache: &'c mut LruCache<K, V>, key: &K) -> &'c mut V {
+    if !cache.contains_key(key) {
+        cache.insert(key.clone(), V::default());
+    }
+    cache.get_mut(key).expect("it is there, or was just put there")
 }
 
 impl Throttle {
     /// Counts a try from an address (a network, of IPv6). Errors with how many milliseconds to wait; nothing is to be
     /// looked up then.
     pub fn begin(&mut self, guessed: &Guessed, address: IpAddr, now_ms: u64) -> Result<(), u64> {
-        let tries = self.tries.entry(&address);
+        let tries = used(&mut self.tries, &address);
         if tries.count == 0 || now_ms.saturating_sub(tries.begun_ms) >= MINUTE_MS {
             *tries = Tries { count: 0, begun_ms: now_ms };
         }
@@ -107,13 +82,13 @@ impl Throttle {
             return Err((tries.begun_ms + MINUTE_MS).saturating_sub(now_ms).max(1));
         }
         tries.count += 1;
-        let failures = self.failures.entry(guessed);
+        let failures = used(&mut self.failures, guessed);
         if now_ms < failures.until_ms { Err(failures.until_ms - now_ms) } else { Ok(()) }
     }
 
     /// Notes that a try failed.
     pub fn failed(&mut self, guessed: &Guessed, now_ms: u64) {
-        let failures = self.failures.entry(guessed);
+        let failures = used(&mut self.failures, guessed);
         if now_ms.saturating_sub(failures.last_ms) >= FORGET_AFTER_MS {
             *failures = Failures::default();
         }
@@ -192,7 +167,6 @@ mod tests {
                 assert!(throttle.begin(&ada(), address(n), now).is_err(), "it waits still");
             }
         }
-        assert_eq!(throttle.failures.by_key.len(), MOST_KEYS);
-        assert_eq!((throttle.tries.by_key.len(), throttle.tries.by_use.len()), (MOST_KEYS, MOST_KEYS));
+        assert_eq!((throttle.failures.len(), throttle.tries.len()), (MOST_KEYS, MOST_KEYS));
     }
 }

@@ -1,4 +1,5 @@
-//! Where accounts and sessions are kept: a sister of [`Store`](super::Store), to the same contract in every backend.
+//! Trait of the store of accounts and sessions, which every backend fulfils to the same contract
+//! (`tests/accounts_contract.rs`).
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! Where dashboards are kept: one trait, which every backend fulfils to the same contract
+//! Trait of the store of dashboards, which every backend fulfils to the same contract
 //! (`tests/store_contract.rs`).
 
 pub mod accounts;

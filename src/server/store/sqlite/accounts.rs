@@ -28,12 +28,9 @@ fn role_text(role: Role) -> &'static str {
 }
 
 fn role(row: &SqliteRow) -> Result<Role, StoreError> {
-    match row.try_get::<&str, _>("role").map_err(failed)? {
-        "viewer" => Ok(Role::Viewer),
-        "editor" => Ok(Role::Editor),
-        "owner" => Ok(Role::Owner),
-        other => Err(spoilt(format!("{other:?} is no role"))),
-    }
+    let text: &str = row.try_get("role").map_err(failed)?;
+    let role = [Role::Viewer, Role::Editor, Role::Owner].into_iter().find(|role| role_text(*role) == text);
+    role.ok_or_else(|| spoilt(format!("{text:?} is no role")))
 }
 
 fn id(row: &SqliteRow, column: &str) -> Result<Id, StoreError> {
