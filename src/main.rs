@@ -1,13 +1,16 @@
 //! The server program: read the settings, open the store, serve, stop gracefully.
 
+use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use lockstep::server::config::{Config, ConfigError};
+use lockstep::server::access::{Access, AccessError, Mode};
+use lockstep::server::config::{Config, ConfigError, Task};
 use lockstep::server::connections::Connections;
 use lockstep::server::data::http::Http;
 use lockstep::server::data::local::SeriesByName;
@@ -23,8 +26,9 @@ use lockstep::server::metrics::Metrics;
 use lockstep::server::rooms::{RoomError, Rooms};
 use lockstep::server::state::AppState;
 use lockstep::server::static_files::{Site, SiteError};
+use lockstep::server::store::StoreError;
+use lockstep::server::store::accounts::Accounts;
 use lockstep::server::store::sqlite::SqliteStore;
-use lockstep::server::store::{Store, StoreError};
 use lockstep::server::{
     access, audit, backup, connections, drain, housekeeping, logging, memory, open_files, router, sample,
 };
@@ -32,6 +36,9 @@ use lockstep::server::{
 /// Bytes of each worker's stack: what strangers send is bounded in depth before it is followed, and
 /// where a bound was missed this is room to fail in order instead of with the process.
 const WORKER_STACK: usize = 8 * 1024 * 1024;
+
+/// How often what is over of sessions is looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 
 /// Why the server did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +57,8 @@ enum StartError {
     Series { path: PathBuf, error: StoreError },
     #[error("{0}")]
     Source(SourceError),
+    #[error("the dashboards could not be given to a team: {0}")]
+    Access(AccessError),
     #[error("the sample dashboard could not be made: {0}")]
     Sample(RoomError),
     #[error("addr: {addr} cannot be listened on: {error}")]
@@ -67,7 +76,10 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error, 2),
     };
     if let Some(task) = config.task {
-        return backup::command::run(task, &config.data_dir);
+        return match task {
+            Task::Backup(command) => backup::command::run(command, &config.data_dir),
+            Task::Admin(command) => access::command::run(command, &config.data_dir),
+        };
     }
     logging::init(&config);
     // Before anything else reads or writes there, and until the process has ended.
@@ -98,22 +110,30 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let files = open_files::raise();
     let site = Site::open(config.site_root.as_deref(), &std::env::current_exe()?)?;
     let (store, last_change) = open_store(data).await?;
+    let fails = |error| StartError::Store { path: data.database(), error };
+    let accounts: Arc<dyn Accounts> = store.clone();
+    let access =
+        Access::open(accounts, |has_accounts| config.access_mode(has_accounts)).await.map_err(fails)?;
+    let access = Arc::new(access);
     let metrics = Arc::new(Metrics::default());
     let series = Arc::new(open_series(&config, data, last_change).await?);
     let source = Arc::new(ThisServer::new(series.memory().clone()));
     let limits = Arc::new(config.limits.clone());
     let sources = sources(&config, &series, &limits).map_err(StartError::Source)?;
-    let rooms = Rooms::new(store, limits, metrics.clone(), sources);
+    let rooms = Rooms::new(store, access.clone(), limits, metrics.clone(), sources);
     if data.is_new() {
         let id = rooms.create_with(sample::dashboard()).await.map_err(StartError::Sample)?;
-        audit::log(audit::Event::Made, &id, None);
+        audit::note(&access, audit::Event::Made, &id, "", None).await;
     }
     let state = AppState::new(&config, rooms, source.clone(), series, site).await;
-    let state = state.map_err(|error| StartError::Store { path: data.database(), error })?;
+    let state = state.map_err(fails)?;
+    if access.mode() == Mode::Accounts {
+        access.adopt().await.map_err(StartError::Access)?;
+    }
     let listener = tokio::net::TcpListener::bind(config.addr).await;
     let listener = listener.map_err(|error| StartError::Bind { addr: config.addr, error })?;
     let addr = listener.local_addr()?;
-    access::summary::log(&config, addr, &state.origins);
+    access::summary::log(&config, access.mode(), addr, &state.origins);
     let bounds = connections::bounds(state.rooms.limits(), files);
     let open = Connections::new(bounds, state.rooms.limits(), state.proxies.clone(), metrics.clone());
     let load = load_of(metrics);
@@ -121,6 +141,13 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let housekeeping = housekeeping::run(state.rooms.clone(), state.bin_days);
     let stop = drain::Stop::listen()?;
     announce(addr)?;
+    if access.mode() == Mode::Accounts && access.is_empty() {
+        let base = config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string);
+        let token = access.setup.begin();
+        eprintln!(
+            "Nobody has an account yet. Make the first one, an admin, within an hour at\n    {base}/setup#{token}"
+        );
+    }
     let backups = state.backups.clone();
     tokio::select! {
         () = drain::serve(listener, open, router::router(state.clone()), state, stop) => Ok(()),
@@ -128,11 +155,22 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
         never = memory::give_back(unsent) => match never {},
         never = housekeeping => match never {},
         never = backups.run() => match never {},
+        never = keep_tidy(&access) => match never {},
+    }
+}
+
+/// Ends sessions that are over, now and then.
+async fn keep_tidy(access: &Access) -> Infallible {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        if let Err(error) = access.tidy().await {
+            tracing::warn!(%error, "what is over of sessions and invitations could not be removed; it is tried again");
+        }
     }
 }
 
 /// Opens the database, made where there is none yet. Also the time of its last change.
-async fn open_store(data: &DataDir) -> Result<(Arc<dyn Store>, Option<u64>), StartError> {
+async fn open_store(data: &DataDir) -> Result<(Arc<SqliteStore>, Option<u64>), StartError> {
     let fails = |error| StartError::Store { path: data.database(), error };
     let store = SqliteStore::open(&data.database()).await.map_err(fails)?;
     let last_change = store.last_change().await.map_err(fails)?;

@@ -9,8 +9,8 @@ use leptos::task::spawn_local;
 use super::PageData;
 use super::components::{
     ActivityList, Clipboard, CommandPalette, ConflictInbox, CursorTracker, FollowBar, Grid, Inspector,
-    KeptEdits, Kinds, MenuOf, MoreNotices, NameForm, Settings, SyncDetails, UnsavedList, VariableChoices,
-    VariablesEditor, WidgetMenu,
+    KeptEdits, Kinds, MenuOf, MoreNotices, NameForm, Settings, ShareDialog, SyncDetails, UnsavedList,
+    VariableChoices, VariablesEditor, WidgetMenu,
 };
 use super::dashboard_store::{DashboardStore, WidgetSignals};
 use super::dynamic::{effect, live};
@@ -52,6 +52,8 @@ pub enum Part {
     /// The choices of the dashboard's variables.
     Variables,
     VariablesEditor,
+    /// Who may do what on the dashboard.
+    Share,
     /// The others' cursors, over the grid that the context says.
     Cursors,
     /// Whom this page follows, and that it does.
@@ -78,6 +80,7 @@ impl Part {
                 | Self::Data
                 | Self::Mark
                 | Self::VariablesEditor
+                | Self::Share
                 | Self::TimeRange
                 | Self::AddWidget
                 | Self::Settings
@@ -289,6 +292,7 @@ pub fn show_part(part: Part) -> AnyView {
         Part::Clipboard => view! { <Clipboard store/> }.into_any(),
         Part::Variables => view! { <VariableChoices store/> }.into_any(),
         Part::VariablesEditor => view! { <VariablesEditor store/> }.into_any(),
+        Part::Share => view! { <ShareDialog store/> }.into_any(),
         Part::Marks => view! { <MarksList store/> }.into_any(),
         Part::Cursors => {
             let Grid(grid) = use_context().expect("the grid provides itself");

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use super::access::Role;
 use super::activity::{Absence, Activity};
+use super::dynamic::memo;
 use super::time::ShownTime;
 use super::unsaved::Unsaved;
 use crate::dashboard::order::sorted;
@@ -191,6 +193,10 @@ pub struct DashboardStore {
     pub review: RwSignal<Option<Review>>,
     /// Who I am; the server's word once connected.
     pub me: RwSignal<User>,
+    /// What I may do here. Another role takes hold of the page as it stands.
+    pub role: RwSignal<Role>,
+    /// False for who only reads: by their role, or by the word of the room.
+    pub may_edit: Memo<bool>,
     /// My session, once connected: the one that `peers` must not show as somebody else.
     pub session: RwSignal<Option<SessionId>>,
     /// The sessions of the others.
@@ -219,6 +225,8 @@ pub struct DashboardStore {
     pub renaming: RwSignal<bool>,
     /// True while the dialog with the variables is open.
     pub editing_variables: RwSignal<bool>,
+    /// True while the dialog is open that says who may do what here.
+    pub sharing: RwSignal<bool>,
     /// The setting that somebody else changed last, and who.
     pub changed_setting: RwSignal<Option<(String, User)>>,
     /// Who changed what since the page was opened, the newest last.
@@ -239,10 +247,11 @@ pub struct DashboardStore {
 }
 
 impl DashboardStore {
-    /// A store that shows a dashboard as it is, without a live handle.
+    /// A store that shows a dashboard as it is, to somebody who may do everything, without a live handle.
     pub fn new(id: DashboardId, dashboard: &Dashboard, me: User) -> Self {
         let settings = RwSignal::new(dashboard.settings.clone());
         let server_ahead_ms = StoredValue::new(None);
+        let (role, sync) = (RwSignal::new(Role::Owner), RwSignal::new(SyncState::default()));
         let store = Self {
             id: StoredValue::new(id),
             title: RwSignal::new(dashboard.title.clone()),
@@ -252,9 +261,11 @@ impl DashboardStore {
             settled: RwSignal::new(Vec::new()),
             review: RwSignal::new(None),
             me: RwSignal::new(me),
+            role,
+            may_edit: memo(move || role.get() >= Role::Editor && *sync.read() != SyncState::ReadOnly),
             session: RwSignal::new(None),
             peers: RwSignal::new(BTreeMap::new()),
-            sync: RwSignal::new(SyncState::default()),
+            sync,
             pending: RwSignal::new(0),
             safety: RwSignal::new(Safety::default()),
             can_undo: RwSignal::new(false),
@@ -269,6 +280,7 @@ impl DashboardStore {
             summary: RwSignal::new(None),
             renaming: RwSignal::new(false),
             editing_variables: RwSignal::new(false),
+            sharing: RwSignal::new(false),
             changed_setting: RwSignal::new(None),
             activity: RwSignal::new(Vec::new()),
             absence: RwSignal::new(None),
@@ -282,6 +294,13 @@ impl DashboardStore {
         };
         store.show_all(dashboard);
         store
+    }
+
+    /// The same for somebody with a role.
+    #[must_use]
+    pub fn with_role(self, role: Role) -> Self {
+        self.role.set(role);
+        self
     }
 
     /// Gives the store its live handle. Until then `live` does nothing.
@@ -438,4 +457,26 @@ impl DashboardStore {
 /// When two values met: the later of their times.
 fn met_at(conflict: &Conflict) -> u64 {
     conflict.kept.at.max(conflict.other.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_role_takes_hold_as_it_comes() {
+        let owner = Owner::new();
+        owner.with(|| {
+            let id = DashboardId::new("d").expect("an id");
+            let store = DashboardStore::new(id, &Dashboard::new("Orders"), User::default());
+            let may_edit = || store.may_edit.get_untracked();
+            assert!(may_edit(), "where nobody signs in everybody edits");
+            let store = store.with_role(Role::Viewer);
+            assert!(!may_edit());
+            store.role.set(Role::Editor);
+            assert!(may_edit());
+            store.sync.set(SyncState::ReadOnly);
+            assert!(!may_edit(), "the room has the last word");
+        });
+    }
 }

@@ -84,6 +84,11 @@ pub fn set_cookie(name: &str, value: Option<&str>) {
     let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
 }
 
+/// A text in small letters of any script. The browser's tables for that need not come with the page.
+pub fn in_small_letters(text: &str) -> String {
+    js_sys::JsString::from(text).to_lower_case().into()
+}
+
 /// Puts a text on the clipboard, and says whether that worked. Over plain HTTP there is no clipboard.
 pub fn copy(text: &str, then: impl FnOnce(bool) + 'static) {
     let navigator = window().navigator();

@@ -3,7 +3,9 @@
 //! The server puts a [`PageData`] into the context and into the page; the browser reads the same one
 //! when it hydrates, so both render the same thing.
 
+pub mod access;
 pub mod activity;
+pub mod audit;
 pub mod chunks;
 pub mod components;
 pub mod conflicts;
@@ -15,6 +17,7 @@ pub mod options;
 pub mod pages;
 pub mod pasted;
 pub mod shell;
+pub mod sign_in;
 pub mod time;
 pub mod type_ahead;
 pub mod unread;
@@ -30,6 +33,8 @@ mod settings_in_words;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use self::access::{OwnAccount, People, Rights, Role};
+use self::audit::{AuditFilter, AuditPage};
 use self::dynamic::effect;
 use self::unread::Unread;
 use crate::dashboard::outline::Tile;
@@ -51,6 +56,9 @@ pub struct PageData {
     pub theme: Option<Theme>,
     /// The build that rendered this; another one means: reload.
     pub build: String,
+    /// What they may do.
+    #[serde(default)]
+    pub rights: Rights,
 }
 
 /// Which page, with its data.
@@ -69,12 +77,28 @@ pub enum Page {
     InBin { title: String, dashboard: Unread<Option<BinEntry>> },
     /// `/status`
     Status { server: ServerStatus },
+    /// `/account`: one's own.
+    Account { account: Unread<OwnAccount> },
+    /// `/admin`, for admins.
+    Admin { people: Unread<People> },
+    /// `/admin/audit`, for admins.
+    Audit { log: Unread<AuditPage>, filter: AuditFilter },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.
     Offline,
     /// Anything else, with what was looked for.
     NotFound { what: String },
     /// What was asked for may well be there; the server cannot show it now.
     Failed { why: String },
+}
+
+impl Page {
+    /// The dashboard that it shows.
+    pub fn dashboard(&self) -> Option<&DashboardId> {
+        match self {
+            Self::Dashboard { id, .. } | Self::LargeDashboard { id, .. } => Some(id),
+            _ => None,
+        }
+    }
 }
 
 /// A dashboard in the list.
@@ -98,6 +122,9 @@ pub struct DashboardCard {
     /// True where whoever asks marked it as a favourite.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub favourite: bool,
+    /// What whoever asks may do there. Where nobody signs in, and in what older builds wrote, everything.
+    #[serde(default = "Role::highest")]
+    pub role: Role,
 }
 
 /// A part of the list of dashboards.
@@ -247,6 +274,7 @@ pub fn App(
 ) -> impl IntoView {
     let data = use_context::<PageData>().expect("whoever renders the app provides the page's data");
     clock::provide();
+    provide_context(data.rights);
     // Until here it reads as the server wrote it.
     effect(format::locale::follow);
     let theming = components::Theming::new(data.theme);

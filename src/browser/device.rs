@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
+use crate::app::access::Role;
 use crate::app::unsaved::Unsaved;
 use crate::app::{Waiting, json};
 use crate::dashboard::order::sorted;
@@ -38,6 +39,9 @@ pub struct Head {
     pub at: u64,
     /// Who it was shown to.
     pub user: User,
+    /// What they may do with it.
+    #[serde(default = "Role::highest")]
+    pub role: Role,
 }
 
 /// The record of a queue.
@@ -184,6 +188,15 @@ pub async fn waiting(storage: &Storage) -> Result<Vec<Waiting>, StorageError> {
         waiting.push(Waiting { id, title, edits });
     }
     Ok(waiting)
+}
+
+/// Lets go of what this person's account may not be shown any more: all copies, or those that were kept before a time
+/// (Unix milliseconds by this device's clock). Edits that wait stay, with the copies that they belong to.
+pub async fn forget_copies(storage: &Storage, before: u64) -> Result<(), StorageError> {
+    let queues = storage.keys(Kept::Queues, "").await?;
+    let waits = |head: &Head| queues.iter().any(|key| key.starts_with(&queue_key(&head.id, "")));
+    let old = heads(storage).await?.into_iter().filter(|head| head.at < before && !waits(head));
+    storage.write(old.map(|head| remove_copy(&head.id)).collect()).await
 }
 
 /// Makes room for another dashboard: the oldest copies go, other than those that edits wait for.

@@ -1,5 +1,6 @@
 //! The browser's side: IO around `sync::Replica`, and the start of the page.
 
+mod account;
 mod clock;
 mod data;
 mod device;

@@ -14,6 +14,7 @@ use crate::app::{App, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, 
 use crate::dashboard::DashboardId;
 use crate::sync::replica::StoredDashboard;
 
+use super::account;
 use super::device::{self, Head, OnDevice};
 use super::requests;
 use super::service_provider::ServiceProvider;
@@ -23,6 +24,7 @@ use super::storage::Storage;
 /// Opens the page with its data. On a dashboard it first reads what this device has of it, so that no
 /// edit is made before those that wait are there.
 pub async fn open(mut data: PageData) {
+    account::begin(&data);
     let here = window().location().pathname().unwrap_or_default();
     let id = match &data.page {
         Page::Dashboard { id, .. } | Page::LargeDashboard { id, .. } => Some(id.clone()),
@@ -63,6 +65,10 @@ pub async fn open(mut data: PageData) {
             // The page that this device keeps is nobody's: it is for who was shown the copy, or made the edits.
             let known = head.map(|head| head.user.clone());
             let author = || found.own.as_ref().map(|own| own.record.user.clone());
+            if let Some(head) = head {
+                data.rights.role = head.role;
+            }
+            data.rights.has_account = account::current().is_some();
             data.user = data.user.or(known).or_else(author);
             let StoredDashboard { epoch, revision, token, dashboard } = copy;
             data.page = Page::Dashboard { id, epoch, revision, token, dashboard };
@@ -156,7 +162,7 @@ async fn show(mut data: PageData, found: Option<OnDevice>, made: Made) {
         if let (Page::Dashboard { id, epoch, revision, token, dashboard }, Some(found)) = (&data.page, found)
         {
             let user = data.user.clone().unwrap_or_default();
-            let store = DashboardStore::new(id.clone(), dashboard, user.clone());
+            let store = DashboardStore::new(id.clone(), dashboard, user.clone()).with_role(data.rights.role);
             provide_context(store);
             let shown = StoredDashboard {
                 epoch: epoch.clone(),
@@ -166,7 +172,10 @@ async fn show(mut data: PageData, found: Option<OnDevice>, made: Made) {
             };
             let (owner, build) = (Owner::current().unwrap_or_default(), data.build.clone());
             // Once the page stands as it was rendered: what waits here shows as a change.
-            queue_microtask(move || owner.with(|| ServiceProvider::start(store, shown, &user, found, build)));
+            let has_account = data.rights.has_account;
+            queue_microtask(move || {
+                owner.with(|| ServiceProvider::start(store, shown, (&user, has_account), found, build))
+            });
         }
         provide_context(data);
         view! { <App show/> }

@@ -15,6 +15,12 @@ pub async fn text(address: &str) -> Option<String> {
     JsFuture::from(response.text().ok()?).await.ok()?.as_string()
 }
 
+/// The status that an address of this server answers with; `None` where it could not be had.
+pub async fn status(address: &str) -> Option<u16> {
+    let response = JsFuture::from(window().fetch_with_str(address)).await.ok()?;
+    Some(response.unchecked_into::<Response>().status())
+}
+
 /// Sends JSON; the answer's text, or `None` where it did not go well.
 pub async fn send(method: &str, address: &str, json: &str) -> Option<String> {
     let headers = Headers::new().ok()?;

@@ -13,19 +13,22 @@ use std::time::Duration;
 
 use leptos::ev;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use web_sys::VisibilityState;
 
 use crate::app::ThisTab;
 use crate::app::dashboard_store::DashboardStore;
 use crate::dashboard::{ClientId, ConflictId, DashboardId, Op, SessionId, User, WidgetId};
-use crate::sync::link::{Do, Link};
+use crate::sync::link::{Do, Ended, Link, State};
 use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, Resume, ServerMessage};
 use crate::sync::replica::{Changes, EditError, Landed, Replica, StoredDashboard, Undone};
 
+use super::account;
 use super::clock::{monotonic_ms, random, random_id, wall_ms};
 use super::device::OnDevice;
 use super::live::NAME_KEY;
 use super::outgoing::Outgoing;
+use super::requests;
 use super::services::{Seen, close_reason};
 use super::socket::{Happened, Socket};
 use super::told;
@@ -34,6 +37,8 @@ use keeping::Keeping;
 const PATH: &str = "/api/v1/ws";
 /// How often the state machines are asked what time it is.
 const TICK: Duration = Duration::from_millis(250);
+/// What the server answers who is not signed in.
+const NOT_SIGNED_IN: u16 = 401;
 /// A connection on which the room has not answered a join for this long is given up.
 const JOIN_ANSWER_MS: u64 = 10_000;
 /// Handle to the services of one dashboard page.
@@ -58,6 +63,10 @@ pub(super) struct Services {
     pub(super) link: Link,
     pub(super) replica: Replica,
     socket: Option<Socket>,
+    /// True where the socket opened, which it does for who is signed in.
+    was_open: bool,
+    /// True for somebody with an account.
+    has_account: bool,
     client: Option<ClientId>,
     session: Option<SessionId>,
     user: User,
@@ -99,7 +108,13 @@ impl Services {
 impl ServiceProvider {
     /// Starts the services of a dashboard page and mounts them on its store, with what this device has of
     /// it. The newer of the two copies counts.
-    pub fn start(store: DashboardStore, shown: StoredDashboard, user: &User, found: OnDevice, build: String) {
+    pub fn start(
+        store: DashboardStore,
+        shown: StoredDashboard,
+        (user, has_account): (&User, bool),
+        found: OnDevice,
+        build: String,
+    ) {
         let now = monotonic_ms();
         let (link, first) = Link::new(now);
         let author = random() >> 11;
@@ -135,6 +150,8 @@ impl ServiceProvider {
             link,
             replica,
             socket: None,
+            was_open: false,
+            has_account,
             client: None,
             session: None,
             user: user.clone(),
@@ -230,7 +247,8 @@ impl ServiceProvider {
     fn happened(&self, happened: Happened) {
         match happened {
             Happened::Opened => {
-                let services = self.0.borrow();
+                let mut services = self.0.borrow_mut();
+                services.was_open = true;
                 let hello = ClientMessage::Hello {
                     protocol: PROTOCOL,
                     client: services.secret.clone(),
@@ -297,6 +315,10 @@ impl ServiceProvider {
         services.wipe_peers();
         services.outgoing.forget_sent();
         let gone = services.is_gone();
+        let is_signed_out = services.link.state() == State::Ended(Ended::NotSignedIn);
+        // What turns a socket away before it opens says nothing to a page.
+        let is_asked = services.has_account && !services.was_open;
+        services.was_open = false;
         drop(services);
         if gone {
             self.forget_copy()
@@ -304,6 +326,13 @@ impl ServiceProvider {
             self.keep(true)
         }
         self.show_status();
+        if is_signed_out || is_asked {
+            spawn_local(async move {
+                if is_signed_out || requests::status("/api/v1/me").await == Some(NOT_SIGNED_IN) {
+                    account::signed_out().await;
+                }
+            });
+        }
     }
 
     /// Ends the connection and makes another at once, for a new identity.

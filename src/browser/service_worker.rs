@@ -9,6 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{EventTarget, ServiceWorkerContainer};
 
+use super::account;
 use crate::app::ThisTab;
 use crate::app::dashboard_store::{ServiceState, ServiceStatus};
 
@@ -64,6 +65,7 @@ async fn register(tab: ThisTab) -> ServiceStatus {
                     let _ = post.call1(&worker, &JsValue::NULL);
                 }
             }
+            tell_account(&registration);
             service(ServiceState::Ok, "The page opens without a network.", told.get_untracked())
         }
         Err(error) => {
@@ -71,6 +73,19 @@ async fn register(tab: ThisTab) -> ServiceStatus {
                 told.get_untracked().or_else(|| words(&error)).unwrap_or_else(|| NO_REASON.to_owned());
             service(ServiceState::Down, NOT_KEPT, Some(reason))
         }
+    }
+}
+
+/// Tells the worker whose copies this device has: it looks whether there is one before it waits for a slow line.
+fn tell_account(registration: &JsValue) {
+    let worker = get(registration, "active");
+    let message = js_sys::Object::new();
+    let account = account::current().unwrap_or_default();
+    if let Ok(post) = get(&worker, "postMessage").dyn_into::<Function>()
+        && js_sys::Reflect::set(&message, &"account".into(), &account.into()).is_ok()
+    {
+        // Where it has ended again, the next page tells it.
+        let _ = post.call1(&worker, &message);
     }
 }
 

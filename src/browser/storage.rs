@@ -13,8 +13,10 @@ use web_sys::{
     DomException, IdbDatabase, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
 };
 
+use super::account;
 use super::clock::sleep;
 
+/// The database where nobody signs in. Each account has its own, whose name goes on with its id.
 const NAME: &str = "lockstep";
 /// Of what is in the database. A newer build may raise it; then older pages keep nothing any more.
 const VERSION: u32 = 1;
@@ -98,7 +100,7 @@ impl Storage {
             return Err(StorageError::NotSecure);
         }
         let factory = window().indexed_db().ok().flatten().ok_or(StorageError::Unavailable)?;
-        let request = factory.open_with_u32(NAME, VERSION).map_err(|error| failed(&error))?;
+        let request = factory.open_with_u32(&name(), VERSION).map_err(|error| failed(&error))?;
         let opening = request.clone();
         let make = Closure::once(move || make_stores(&opening));
         request.set_onupgradeneeded(Some(make.as_ref().unchecked_ref()));
@@ -177,6 +179,22 @@ impl Storage {
         transaction
             .and_then(|transaction| transaction.object_store(store.name()))
             .map_err(|error| failed(&error))
+    }
+}
+
+fn name() -> String {
+    match account::current() {
+        Some(account) => format!("{NAME}-{account}"),
+        None => NAME.to_owned(),
+    }
+}
+
+/// Deletes the database with all that is in it.
+pub async fn delete() {
+    let factory = window().indexed_db().ok().flatten();
+    if let Some(Ok(request)) = factory.map(|factory| factory.delete_database(&name())) {
+        // Other tabs of this build let go of it when they hear of this.
+        within(&settled(&request), PATIENCE_MS).await;
     }
 }
 

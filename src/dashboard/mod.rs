@@ -2,6 +2,7 @@
 //!
 //! Pure: no IO, no clock, no randomness, no framework. Imports nothing of this crate.
 
+pub mod capability;
 pub mod difference;
 pub mod export;
 pub mod fold;

@@ -3,12 +3,21 @@
 //! [`Access`] is the only place that answers either. What it knows is in memory and written through: a change counts when it
 //! is on the disk, and from then on for everybody.
 
+pub mod audit;
+pub mod command;
 pub mod directory;
+pub mod invitations;
+pub mod links;
 pub mod password;
+pub mod policy;
 pub mod sessions;
 pub mod setup;
+pub mod sharing;
 pub mod summary;
 pub mod throttle;
+pub mod tokens;
+pub mod visits;
+pub mod who;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -16,19 +25,36 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use self::directory::{Account, Change, ChangeError, Directory, Role, folded};
+use self::directory::{Account, Change, ChangeError, Directory, Grantee, Role, Team, TeamId, folded};
 use self::password::{Checked, Hasher, Weak, check_strength};
 use self::sessions::{Ended, Session, SessionHash, Sessions};
+use self::setup::Setup;
 use self::throttle::{Guessed, Throttle};
+use self::tokens::LiveTokens;
+use self::visits::Visits;
+use self::who::{Principal, Who};
 use super::auth::{MAX_NAME_CHARS, clean_name};
 use super::clock::now_ms;
 use super::rooms::random_id;
-use super::store::StoreError;
 use super::store::accounts::Accounts;
-use crate::dashboard::{DashboardId, UserId};
+use super::store::memory::MemoryStore;
+use super::store::{Reader, StoreError};
+use crate::app::audit::Action;
+use crate::dashboard::{DashboardId, Id, UserId};
 
 /// Bytes of a mail address.
 const MAX_EMAIL_BYTES: usize = 254;
+/// The team that all dashboards belong to which nobody has yet.
+const EVERYONE: &str = "everyone";
+
+/// Whether people sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Whoever reaches the server may do everything.
+    Open,
+    /// People have accounts, and roles on dashboards.
+    Accounts,
+}
 
 /// Why somebody is not let in, or a change is not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,13 +62,35 @@ pub enum AccessError {
     /// The same for an unknown account, a wrong password and an account that was ended.
     #[error("The mail address or the password is not right.")]
     Wrong,
+    /// The same for one that was never made, is used up, over, or revoked.
+    #[error("This link does not count, or not any more. Ask for a new one.")]
+    NoInvitation,
+    #[error("The password of this link is not right.")]
+    LinkPassword,
+    #[error(
+        "A link has a role, viewer or editor, 1 to {} days, and a label of at most {} characters. Only an \
+         editor's can let change what is asked.",
+        links::MAX_DAYS,
+        links::MAX_LABEL_CHARS
+    )]
+    BadLink,
+    #[error("There is no such session.")]
+    NoSession,
+    #[error("There is no such token.")]
+    NoToken,
+    #[error("You may not make a token with the scope {0}.")]
+    NotYours(&'static str),
+    #[error("{0}")]
+    BadToken(&'static str),
     #[error("There were too many wrong tries. Try again in {} s.", .0.as_secs_f64().ceil())]
     Wait(Duration),
     #[error("Too many people sign in at this moment. Try again in a few seconds.")]
     Busy,
     #[error("This is no mail address.")]
     NoEmail,
-    #[error("A name has 1 to {MAX_NAME_CHARS} characters that show, on one line.")]
+    #[error(
+        "A name has 1 to {MAX_NAME_CHARS} characters that show, on one line, and does not end as a guest's."
+    )]
     NoName,
     #[error(transparent)]
     Weak(#[from] Weak),
@@ -77,9 +125,14 @@ pub struct SignedIn {
 
 /// Accounts, roles and sessions of this deployment.
 pub struct Access {
+    mode: Mode,
+    /// The token of the first account.
+    pub setup: Setup,
     store: Arc<dyn Accounts>,
     directory: RwLock<Directory>,
     sessions: Mutex<Sessions>,
+    live_tokens: Mutex<LiveTokens>,
+    visits: Mutex<Visits>,
     hasher: Hasher,
     throttle: Mutex<Throttle>,
     /// Held from the check of a change until it is made: the next one is checked against it.
@@ -90,20 +143,39 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads what is stored.
-    pub async fn open(store: Arc<dyn Accounts>) -> Result<Self, StoreError> {
+    /// Reads what is stored. Whether people sign in may depend on whether there are accounts.
+    pub async fn open(store: Arc<dyn Accounts>, mode: impl FnOnce(bool) -> Mode) -> Result<Self, StoreError> {
         let directory = store.directory().await?;
         let sessions = Sessions::restore(store.sessions().await?, now_ms());
-        Ok(Self {
+        let visits = Visits::restore(store.visits().await?, now_ms());
+        let access = Self::new(mode(!directory.is_empty()), store, directory, sessions);
+        Ok(Self { visits: Mutex::new(visits), ..access })
+    }
+
+    /// Of a server on which nobody signs in, and that keeps no accounts.
+    pub fn open_to_all() -> Self {
+        Self::new(Mode::Open, Arc::<MemoryStore>::default(), Directory::default(), Sessions::default())
+    }
+
+    fn new(mode: Mode, store: Arc<dyn Accounts>, directory: Directory, sessions: Sessions) -> Self {
+        Self {
+            mode,
+            setup: Setup::default(),
             store,
             directory: RwLock::new(directory),
             sessions: Mutex::new(sessions),
+            live_tokens: Mutex::default(),
+            visits: Mutex::default(),
             hasher: Hasher::default(),
             throttle: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             changes: watch::Sender::new(0),
             begun: Instant::now(),
-        })
+        }
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// True where nobody has an account.
@@ -111,9 +183,50 @@ impl Access {
         self.directory().is_empty()
     }
 
-    /// What an account may do on a dashboard; `None` where it may not even know of it.
-    pub fn role(&self, account: &UserId, dashboard: &DashboardId) -> Option<Role> {
+    /// What somebody may do on a dashboard; `None` where they may not even know of it.
+    pub fn role(&self, principal: &Principal, dashboard: &DashboardId) -> Option<Role> {
+        let own = self.own_role(principal, dashboard);
+        own.max(self.by_links(principal, dashboard).map(|(role, _)| role))
+    }
+
+    /// The same without what share links give: all that they open is the dashboard as it shows.
+    pub fn own_role(&self, principal: &Principal, dashboard: &DashboardId) -> Option<Role> {
+        match (self.mode, principal) {
+            (Mode::Open, _) => Some(Role::Owner),
+            (Mode::Accounts, Principal::Anyone | Principal::Link(_)) => None,
+            (Mode::Accounts, Principal::Account(account)) => self.role_of(account, dashboard),
+            (Mode::Accounts, Principal::Token(id)) => self.role_of_token(id, dashboard),
+        }
+    }
+
+    /// Whether somebody who edits a dashboard may also change what is asked of which source.
+    pub fn may_query_on(&self, principal: &Principal, dashboard: &DashboardId) -> bool {
+        self.own_role(principal, dashboard) >= Some(Role::Editor)
+            || self.by_links(principal, dashboard).is_some_and(|(_, may_query)| may_query)
+    }
+
+    /// The own role of an account.
+    pub fn role_of(&self, account: &UserId, dashboard: &DashboardId) -> Option<Role> {
         self.directory().role(account, dashboard)
+    }
+
+    /// Whose dashboards somebody may list.
+    pub fn reader(&self, who: &Who) -> Reader {
+        match (self.mode, who.principal()) {
+            (Mode::Open, _) => Reader::Anyone,
+            (Mode::Accounts, Principal::Anyone | Principal::Link(_)) => Reader::Nobody,
+            (Mode::Accounts, Principal::Account(account)) => Reader::Account(account),
+            (Mode::Accounts, Principal::Token(_)) => self.reader_of_token(who),
+        }
+    }
+
+    pub fn has_team(&self, id: &TeamId) -> bool {
+        self.directory().team(id).is_some()
+    }
+
+    /// Whether an account may ask sources.
+    pub fn may_query(&self, account: &UserId) -> bool {
+        self.directory().may_query(account)
     }
 
     /// Counts up after each change of who may do what.
@@ -123,11 +236,21 @@ impl Access {
 
     /// Makes changes in their order, all or none; when it returns they are stored, and count.
     pub async fn change(&self, changes: Vec<Change>) -> Result<(), AccessError> {
+        self.change_checked(changes, |_| Ok(())).await
+    }
+
+    /// The same where what comes of it passes a check.
+    async fn change_checked(
+        &self,
+        changes: Vec<Change>,
+        check: impl FnOnce(&Directory) -> Result<(), ChangeError> + Send,
+    ) -> Result<(), AccessError> {
         let _alone = self.changing.lock().await;
         let mut changed = self.directory().clone();
         for change in &changes {
             changed.change(change.clone())?;
         }
+        check(&changed)?;
         let gone = changes.iter().filter_map(|change| match change {
             Change::RemoveAccount(id) => Some(id.clone()),
             Change::PutAccount(account) if account.disabled_at.is_some() => Some(account.id.clone()),
@@ -136,9 +259,12 @@ impl Access {
         let gone: Vec<UserId> = gone.collect();
         self.store.change_directory(changes).await?;
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = changed;
+        self.end_tokens();
         for account in gone {
             self.end_sessions(&account, None).await?;
+            self.end_visits_of(&account);
         }
+        self.end_strays();
         self.changes.send_modify(|count| *count += 1);
         Ok(())
     }
@@ -157,11 +283,13 @@ impl Access {
         let account = account.filter(|account| account.disabled_at.is_none());
         let known = account.as_ref().and_then(|account| account.password.clone());
         let checked = self.hasher.check(password.clone(), known).await?;
+        let failed = from.failed(&email, account.as_ref());
         let Some(mut account) = account.filter(|_| checked != Checked::Wrong) else {
             self.throttle().failed(&guessed, self.ticks());
+            self.record(vec![failed]).await;
             return Err(AccessError::Wrong);
         };
-        self.throttle().succeeded(&guessed);
+        self.throttle().succeeded(&guessed, from.network);
         if checked == Checked::RightAndOld {
             account.password = Some(self.hasher.hash(password).await?);
             self.change(vec![Change::PutAccount(account.clone())]).await?;
@@ -183,6 +311,7 @@ impl Access {
         }
         let found = self.sessions().find(&token, now_ms());
         let (session, ended) = found.ok_or(AccessError::Wrong)?;
+        self.record(vec![from.did(Action::SignIn, &account)]).await;
         Ok((token, SignedIn { account, session, ended }))
     }
 
@@ -229,10 +358,12 @@ impl Access {
         let known = self.directory().account(&who.account.id).and_then(|account| account.password.clone());
         if self.hasher.check(before, known).await? == Checked::Wrong {
             self.throttle().failed(&guessed, self.ticks());
+            self.record(vec![from.did(Action::SignInFailed, &who.account)]).await;
             return Err(AccessError::Wrong);
         }
-        self.throttle().succeeded(&guessed);
+        self.throttle().succeeded(&guessed, from.network);
         self.set_password(&who.account.id, password).await?;
+        self.record(vec![from.did(Action::PasswordChanged, &who.account)]).await;
         Ok(self.end_sessions(&who.account.id, Some(&who.session.hash)).await?)
     }
 
@@ -243,8 +374,31 @@ impl Access {
         self.change(vec![Change::PutAccount(Account { password, ..account })]).await
     }
 
-    /// Makes an account with a password. Nobody is signed in by that.
+    /// Makes an account with a password, in the team of everyone. Nobody is signed in by that.
     pub async fn add_account(
+        &self,
+        email: &str,
+        name: &str,
+        password: String,
+        is_admin: bool,
+    ) -> Result<Account, AccessError> {
+        let account = self.new_account(email, name, password, is_admin).await?;
+        self.keep_new(account.clone()).await?;
+        Ok(account)
+    }
+
+    /// Keeps a new account, in the team of everyone.
+    async fn keep_new(&self, account: Account) -> Result<(), AccessError> {
+        let role = if account.is_admin { Role::Owner } else { Role::Editor };
+        let member = Change::SetMember { team: everyone(), account: account.id.clone(), role: Some(role) };
+        let team = self.directory().team(&everyone()).is_none();
+        let team = team.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }));
+        let account_is_made = Change::PutAccount(account);
+        self.change(team.into_iter().chain([account_is_made, member]).collect()).await
+    }
+
+    /// What an account is to be, with its password checked and hashed.
+    async fn new_account(
         &self,
         email: &str,
         name: &str,
@@ -254,7 +408,7 @@ impl Access {
         let email = checked_email(email).ok_or(AccessError::NoEmail)?;
         let name = clean_name(name).ok_or(AccessError::NoName)?;
         check_strength(&password, &[&name, &email])?;
-        let account = Account {
+        Ok(Account {
             id: UserId::new(random_id()).expect("base64 without padding is an id"),
             email,
             name,
@@ -262,9 +416,87 @@ impl Access {
             is_admin,
             made_at: now_ms(),
             disabled_at: None,
-        };
+        })
+    }
+
+    /// The first account, an admin, by the token of the log. Errors with `NoInvitation` where that does not count.
+    pub async fn set_up(
+        &self,
+        token: &str,
+        (email, name, password): (&str, &str, String),
+        from: &Requester,
+    ) -> Result<(String, SignedIn), AccessError> {
+        self.begin_try(&Guessed::Setup, from.network)?;
+        if !self.is_empty() || !self.setup.check(token) {
+            return Err(AccessError::NoInvitation);
+        }
+        let account = self.new_account(email, name, password, true).await?;
+        // Of two who have it at the same moment one is first.
+        if !self.setup.take(token) {
+            return Err(AccessError::NoInvitation);
+        }
+        self.throttle().succeeded(&Guessed::Setup, from.network);
+        self.keep_new(account.clone()).await?;
+        self.record(vec![from.did(Action::SetUp, &account)]).await;
+        self.open_session(account, from).await
+    }
+
+    /// Changes something of an account.
+    pub async fn change_account(
+        &self,
+        id: &UserId,
+        change: impl FnOnce(&mut Account) + Send,
+    ) -> Result<Account, AccessError> {
+        let mut account = self.directory().account(id).cloned().ok_or(ChangeError::NoAccount)?;
+        change(&mut account);
         self.change(vec![Change::PutAccount(account.clone())]).await?;
         Ok(account)
+    }
+
+    /// Gives a new dashboard to whoever made it, and to the first of their teams in which they edit.
+    pub async fn give_new(&self, who: &Who, dashboard: &DashboardId) -> Result<(), AccessError> {
+        if let Some(holder) = who.token() {
+            return self.give_new_of_token(&holder.token, dashboard).await;
+        }
+        let Some(signed_in) = who.signed_in() else { return Ok(()) };
+        let account = signed_in.account.id.clone();
+        let team = {
+            let directory = self.directory();
+            let edits = directory.teams_of(&account).filter(|(_, role)| *role >= Role::Editor);
+            let name = |team: &TeamId| directory.team(team).map(|team| team.name.clone());
+            edits.map(|(team, _)| team).min_by_key(|team| (**team != everyone(), name(team))).cloned()
+        };
+        let (to, role) = (Grantee::Account(account), Some(Role::Owner));
+        let team = team.map(|team| Change::SetTeam { dashboard: dashboard.clone(), team: Some(team) });
+        let grant = Change::SetGrant { dashboard: dashboard.clone(), to, role };
+        self.change(team.into_iter().chain([grant]).collect()).await
+    }
+
+    /// Gives dashboards that nobody has to the team of everyone.
+    pub async fn adopt(&self) -> Result<(), AccessError> {
+        let orphans = self.store.orphans().await?.into_iter();
+        let orphans: Vec<Change> =
+            orphans.map(|dashboard| Change::SetTeam { dashboard, team: Some(everyone()) }).collect();
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        let team = self.directory().team(&everyone()).is_none();
+        let team = team.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }));
+        let changes: Vec<Change> = team.into_iter().chain(orphans).collect();
+        self.change(changes.clone()).await?;
+        self.record(self.given_by_server(&changes)).await;
+        Ok(())
+    }
+
+    /// Forgets who had a dashboard that is gone for good.
+    ///
+    /// The store has forgotten it with the dashboard.
+    pub async fn forget(&self, dashboard: &DashboardId) {
+        let _alone = self.changing.lock().await;
+        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+        directory.forget(dashboard);
+        drop(directory);
+        self.end_strays();
     }
 
     /// Counts a try of something that can be guessed.
@@ -274,12 +506,25 @@ impl Access {
     }
 
     /// Now and then: ends what is over, and notes what was used.
-    pub async fn tidy(&self) -> Result<(), StoreError> {
-        let (over, used) = self.sessions().tidy(now_ms());
+    pub async fn tidy(&self) -> Result<(), AccessError> {
+        let now = now_ms();
+        let expired: Vec<Change> = {
+            let directory = self.directory();
+            let expired = directory.invitations().filter(|known| known.expires_at <= now);
+            expired.map(|known| Change::RemoveInvitation(known.hash)).collect()
+        };
+        if !expired.is_empty() {
+            self.change(expired).await?;
+        }
+        self.tidy_tokens(now).await?;
+        let (over, used) = self.sessions().tidy(now);
         if !over.is_empty() {
             self.store.remove_sessions(over).await?;
         }
-        if used.is_empty() { Ok(()) } else { self.store.note_uses(used).await }
+        if !used.is_empty() {
+            self.store.note_uses(used).await?;
+        }
+        self.tidy_links().await
     }
 
     /// Milliseconds of a clock that is never set.
@@ -295,13 +540,25 @@ impl Access {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn live_tokens(&self) -> MutexGuard<'_, LiveTokens> {
+        self.live_tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn visits(&self) -> MutexGuard<'_, Visits> {
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn everyone() -> TeamId {
+    TeamId(Id::new(EVERYONE).expect("letters are an id"))
+}
+
 /// A mail address, trimmed; `None` for what is none. Whether anybody reads there, nobody knows.
-fn checked_email(email: &str) -> Option<String> {
+pub fn checked_email(email: &str) -> Option<String> {
     let email = email.trim();
     let (before, host) = email.rsplit_once('@')?;
     let shows = |c: char| !c.is_control() && !c.is_whitespace();

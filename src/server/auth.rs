@@ -1,4 +1,4 @@
-//! Who somebody is: a guest, known again by a signed cookie.
+//! Guests: people without an account, known again by a signed cookie.
 
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -9,6 +9,7 @@ use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::dashboard::fold::fold;
 use crate::dashboard::{User, UserId};
 
 /// The cookie's name.
@@ -39,12 +40,6 @@ const ANIMALS: [&str; 32] = [
     "Panda", "Puffin", "Raven", "Robin", "Seal", "Stork", "Swan", "Tern", "Wren",
 ];
 
-/// A person without an account. In a request's extensions where its cookie is true.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guest {
-    pub user: User,
-}
-
 /// What the cookie says; the colour follows from the id.
 #[derive(Serialize, Deserialize)]
 struct Claim {
@@ -65,19 +60,14 @@ impl Guests {
     }
 
     /// The guest whose cookie a request carries; `None` where there is none or it was not made here.
-    pub fn read(&self, headers: &HeaderMap) -> Option<Guest> {
-        let all = headers.get_all(COOKIE).iter().filter(|value| value.len() <= MAX_HEADER_BYTES);
-        all.filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| *name == COOKIE_NAME)
-            .find_map(|(_, value)| self.open(value))
+    pub fn read(&self, headers: &HeaderMap) -> Option<User> {
+        cookies(headers, COOKIE_NAME).find_map(|value| self.open(value))
     }
 
     /// The `Set-Cookie` header that lets this browser be known again for a year.
     ///
     /// `secure` where the page came over TLS, so that the cookie never travels without.
-    pub fn cookie(&self, guest: &Guest, secure: bool) -> HeaderValue {
+    pub fn cookie(&self, guest: &User, secure: bool) -> HeaderValue {
         let value = self.seal(guest);
         let secure = if secure { "; Secure" } else { "" };
         let cookie =
@@ -85,40 +75,48 @@ impl Guests {
         HeaderValue::try_from(cookie).expect("base64 and words are header text")
     }
 
-    fn seal(&self, guest: &Guest) -> String {
-        let claim = Claim { id: guest.user.id.clone(), name: guest.user.name.clone() };
+    fn seal(&self, guest: &User) -> String {
+        let claim = Claim { id: guest.id.clone(), name: guest.name.clone() };
         let claim = serde_json::to_vec(&claim).expect("two strings are JSON");
         let claim = URL_SAFE_NO_PAD.encode(claim);
         let signature = self.key.clone().chain_update(&claim).finalize().into_bytes();
         format!("{claim}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    fn open(&self, value: &str) -> Option<Guest> {
+    fn open(&self, value: &str) -> Option<User> {
         let (claim, signature) = value.split_once('.').filter(|_| value.len() <= MAX_COOKIE_BYTES)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         self.key.clone().chain_update(claim).verify_slice(&signature).ok()?;
         let claim: Claim = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claim).ok()?).ok()?;
-        Some(Guest::new(claim.id, claim.name))
+        Some(person(claim.id, claim.name))
     }
 }
 
-impl Guest {
-    /// Somebody who was never here before: a random id, a friendly name.
-    pub fn someone() -> Self {
-        let id = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>());
-        let mut rng = rand::rng();
-        let name = match (QUALITIES.choose(&mut rng), ANIMALS.choose(&mut rng)) {
-            (Some(quality), Some(animal)) => format!("{quality} {animal}"),
-            _ => "Guest".to_owned(),
-        };
-        Self::new(UserId::new(id).expect("base64 without padding is an id"), name)
-    }
+/// The values of all cookies of one name that a request carries.
+pub fn cookies<'h>(headers: &'h HeaderMap, wanted: &'h str) -> impl Iterator<Item = &'h str> {
+    let all = headers.get_all(COOKIE).iter().filter(|value| value.len() <= MAX_HEADER_BYTES);
+    all.filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(move |(name, _)| *name == wanted)
+        .map(|(_, value)| value)
+}
 
-    /// A guest with an id and a name that were checked.
-    pub fn new(id: UserId, name: String) -> Self {
-        let color = color_of(&id).to_owned();
-        Self { user: User { id, name, color } }
-    }
+/// Somebody who was never here before: a random id, a friendly name.
+pub fn someone() -> User {
+    let id = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>());
+    let mut rng = rand::rng();
+    let name = match (QUALITIES.choose(&mut rng), ANIMALS.choose(&mut rng)) {
+        (Some(quality), Some(animal)) => format!("{quality} {animal}"),
+        _ => "Guest".to_owned(),
+    };
+    person(UserId::new(id).expect("base64 without padding is an id"), name)
+}
+
+/// A person as others see them, by an id and a name that were checked.
+pub fn person(id: UserId, name: String) -> User {
+    let color = color_of(&id).to_owned();
+    User { id, name, color }
 }
 
 /// The colour of a person: always the same one of [`PALETTE`].
@@ -128,15 +126,26 @@ pub fn color_of(id: &UserId) -> &'static str {
     PALETTE[usize::from(u16::from_be_bytes([digest[0], digest[1]])) % PALETTE.len()]
 }
 
-/// A name as somebody wished it, trimmed; `None` where it is empty, longer than [`MAX_NAME_CHARS`], or
-/// holds what does not show: control characters, or marks that turn the direction of text around.
+/// A name as somebody wished it, trimmed; `None` where it is empty, longer than [`MAX_NAME_CHARS`], ends as a guest's
+/// does, or holds what does not show: control characters, or marks that turn the direction of text around.
 pub fn clean_name(wish: &str) -> Option<String> {
     let name = wish.trim();
     let turns = |c: char| matches!(c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let fits = !name.is_empty()
         && name.chars().count() <= MAX_NAME_CHARS
-        && !name.chars().any(|c| c.is_control() || turns(c));
+        && !name.chars().any(|c| c.is_control() || turns(c))
+        && !is_guests_name(name);
     fits.then(|| name.to_owned())
+}
+
+/// True for a name that ends in the mark of a guest, however it is written: `(guest)`, which only the server puts
+/// there.
+pub fn is_guests_name(name: &str) -> bool {
+    let is_mark = |c: char| !c.is_alphanumeric();
+    let before = name.trim_end_matches(is_mark);
+    let folded = fold(before);
+    let word = folded.strip_suffix("guest");
+    before.len() < name.len() && word.is_some_and(|rest| rest.is_empty() || rest.ends_with(is_mark))
 }
 
 #[cfg(test)]
@@ -203,7 +212,7 @@ mod tests {
     #[test]
     fn a_guest_is_known_again() {
         let guests = Guests::new(&[7; 32]);
-        let guest = Guest::new(UserId::new("u1").unwrap(), "Zoë 🦦".to_owned());
+        let guest = person(UserId::new("u1").unwrap(), "Zoë 🦦".to_owned());
         let cookie = guests.cookie(&guest, false);
         let cookie = cookie.to_str().unwrap();
         for mark in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=31536000"] {
@@ -220,7 +229,7 @@ mod tests {
     #[test]
     fn a_cookie_that_was_not_made_here_is_nobody() {
         let guests = Guests::new(&[7; 32]);
-        let cookie = guests.seal(&Guest::someone());
+        let cookie = guests.seal(&someone());
         let (claim, signature) = cookie.split_once('.').unwrap();
         let forged = URL_SAFE_NO_PAD.encode(br#"{"id":"u1","name":"Ada"}"#);
         let long = "x".repeat(MAX_COOKIE_BYTES);
@@ -242,9 +251,13 @@ mod tests {
     fn names_are_short_and_show() {
         assert_eq!(clean_name("  Ada Lovelace "), Some("Ada Lovelace".to_owned()));
         assert_eq!(clean_name(&"é".repeat(40)), Some("é".repeat(40)));
+        assert_eq!(clean_name("Best guest"), Some("Best guest".to_owned()));
+        for bad in ["Ada (guest)", "Ada (GUEST)", "Ada ( Guest )", "(guest)", "Ada [guest]"] {
+            assert_eq!(clean_name(bad), None, "{bad:?}");
+        }
         for bad in ["", "   ", "a\nb", "a\u{202e}b", "\u{200b}", &"x".repeat(41)] {
             assert_eq!(clean_name(bad), None, "{bad:?}");
         }
-        assert!(clean_name(&Guest::someone().user.name).is_some());
+        assert!(clean_name(&someone().name).is_some());
     }
 }

@@ -34,7 +34,9 @@ use self::settings::{
 pub use self::sql::{Database, Login, Sql};
 pub use self::tables::Access;
 use self::values::{address, networks, origin, origins, plain, truth};
-use super::backup::command::Command as Task;
+use super::access::Mode;
+use super::access::command::Command as Admin;
+use super::backup::command::Command as Backup;
 use super::backup::schedule::Plan;
 use super::limits::Limits;
 use super::origin::Origin;
@@ -64,6 +66,8 @@ pub struct Config {
     pub allowed_origins: Vec<Origin>,
     /// Proxies whose word counts about who made a request.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether people sign in; `None` decides by the address, and by whether there are accounts.
+    pub access: Option<Mode>,
     /// Whether everyone who can reach an address beyond this machine may read and edit.
     pub allow_open_access_on_network: bool,
     /// What whoever brings points has to know; `None` lets everybody who reaches the server.
@@ -85,6 +89,13 @@ pub struct Config {
     pub task: Option<Task>,
     /// What the settings say that may not be meant so: for the log, once there is one.
     pub warnings: Vec<String>,
+}
+
+/// Something to do instead of serving.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    Backup(Backup),
+    Admin(Admin),
 }
 
 /// How log lines are written.
@@ -116,9 +127,8 @@ pub enum ConfigError {
     #[error("{path}: {reason}")]
     File { path: String, reason: String },
     #[error(
-        "addr: {0} can be reached from other machines, and Lockstep has no sign-in yet: everyone who can \
-         reach it may read and edit every dashboard. Where that is what you want, say so with \
-         --allow-open-access-on-network; otherwise use 127.0.0.1."
+        "access: with `open`, everyone who can reach {0} from any machine may read and edit every dashboard. Where \
+         that is what you want, say so with --allow-open-access-on-network; otherwise use `accounts`, or 127.0.0.1."
     )]
     Open(SocketAddr),
 }
@@ -161,6 +171,14 @@ impl Config {
         let found = Found { flags, env, path, file, dir: dir.to_owned(), warnings: Vec::new() };
         found.check_file_names()?;
         found.config()
+    }
+
+    /// Whether people sign in, on a server that has accounts or none. Where nothing is said they do as soon as there is
+    /// an account, or other machines can reach the server.
+    pub fn access_mode(&self, has_accounts: bool) -> Mode {
+        let is_private = self.addr.ip().is_loopback() || self.allow_open_access_on_network;
+        let usual = if is_private && !has_accounts { Mode::Open } else { Mode::Accounts };
+        self.access.unwrap_or(usual)
     }
 }
 
@@ -241,6 +259,11 @@ impl Found {
                     networks,
                 )?
                 .unwrap_or_default(),
+            access: self.parse("access", "`open` or `accounts`", |text| match text {
+                "open" => Some(Mode::Open),
+                "accounts" => Some(Mode::Accounts),
+                _ => None,
+            })?,
             allow_open_access_on_network: self.parse(OPEN, "true or false", truth)?.unwrap_or(false),
             ingest_token,
             series_hours: self
@@ -262,7 +285,11 @@ impl Found {
             warnings: self.warnings,
         };
         // What only works on files opens nothing to anybody.
-        if config.task.is_none() && !config.addr.ip().is_loopback() && !config.allow_open_access_on_network {
+        if config.task.is_none()
+            && config.access == Some(Mode::Open)
+            && !config.addr.ip().is_loopback()
+            && !config.allow_open_access_on_network
+        {
             return Err(ConfigError::Open(config.addr));
         }
         Ok(config)

@@ -7,6 +7,8 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::access::AccessError;
+use super::access::directory::ChangeError;
 use super::rooms::RoomError;
 use super::store::StoreError;
 use crate::sync::protocol::Code;
@@ -45,6 +47,19 @@ impl ApiError {
     pub fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
+    }
+
+    pub fn not_signed_in() -> Self {
+        Self::new(Code::Forbidden, "Sign in first.").status(StatusCode::UNAUTHORIZED)
+    }
+
+    pub fn no_accounts() -> Self {
+        Self::new(Code::NotFound, "This server has no accounts.")
+    }
+
+    pub fn method_not_allowed() -> Self {
+        Self::new(Code::Invalid, "This address does not take this method.")
+            .status(StatusCode::METHOD_NOT_ALLOWED)
     }
 
     pub fn no_such_dashboard() -> Self {
@@ -119,6 +134,32 @@ impl From<RoomError> for ApiError {
             }
             RoomError::Spoilt => Self::new(Code::Internal, reason),
             RoomError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        let reason = error.to_string();
+        match error {
+            AccessError::Wrong | AccessError::NotYours(_) | AccessError::LinkPassword => {
+                Self::new(Code::Forbidden, reason)
+            }
+            AccessError::Wait(_) => Self::new(Code::RateLimited, reason),
+            AccessError::Busy => Self::new(Code::Full, reason),
+            AccessError::NoInvitation | AccessError::NoSession | AccessError::NoToken => {
+                Self::new(Code::NotFound, reason)
+            }
+            AccessError::NoEmail
+            | AccessError::NoName
+            | AccessError::BadLink
+            | AccessError::Weak(_)
+            | AccessError::BadToken(_) => Self::new(Code::Invalid, reason),
+            AccessError::Change(ChangeError::NoAccount | ChangeError::NoTeam | ChangeError::NoLink) => {
+                Self::new(Code::NotFound, reason)
+            }
+            AccessError::Change(_) => Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT),
+            AccessError::Store(error) => error.into(),
         }
     }
 }

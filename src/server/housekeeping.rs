@@ -1,4 +1,5 @@
-//! Housekeeping beside the rooms: removing what was in the bin for long, and making outlines that are missing.
+//! Housekeeping beside the rooms: removing what was in the bin for long and what is old in the audit log, and making
+//! outlines that are missing.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use super::audit::{self, Event};
 use super::clock::now_ms;
 use super::rooms::Rooms;
-use super::store::{ListQuery, Order, StoreError};
+use super::store::{ListQuery, Order, Reader, StoreError};
 
 /// How often the bin is looked through.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -56,7 +57,8 @@ async fn look_through(rooms: &Rooms, days: u64) -> Result<(), StoreError> {
         }
         tracing::warn!("the clock was set: nothing is removed from the bin by it until it stands");
     }
-    remove_before(rooms, now.saturating_sub(days * DAY_MS)).await
+    remove_before(rooms, now.saturating_sub(days * DAY_MS)).await?;
+    rooms.access().forget_audit(now).await
 }
 
 /// True where a clock went on as time did while it was waited for [`STANDS`].
@@ -69,7 +71,8 @@ fn has_stood(before: u64, now: u64) -> bool {
 async fn newest(rooms: &Rooms) -> Result<u64, StoreError> {
     let query = ListQuery { order: Order::Changed, limit: 1, ..ListQuery::default() };
     let changed = rooms.store().page(&query).await?.dashboards.first().map(|one| one.listing.changed_at);
-    let deleted = rooms.store().bin(None, 1).await?.dashboards.first().map(|one| one.deletion.at);
+    let deleted =
+        rooms.store().bin(&Reader::Anyone, None, 1).await?.dashboards.first().map(|one| one.deletion.at);
     Ok(changed.max(deleted).unwrap_or(0))
 }
 
@@ -82,8 +85,10 @@ async fn remove_before(rooms: &Rooms, before: u64) -> Result<(), StoreError> {
         }
         for id in expired {
             // One that was restored meanwhile stays.
+            let title = rooms.store().binned(&id).await?.map(|one| one.listing.title).unwrap_or_default();
             if rooms.store().purge(&id, before).await? {
-                audit::log(Event::Expired, &id, None);
+                rooms.access().forget(&id).await;
+                audit::note(rooms.access(), Event::Expired, &id, &title, None).await;
             }
         }
     }
@@ -95,6 +100,7 @@ mod tests {
 
     use super::*;
     use crate::dashboard::DashboardId;
+    use crate::server::access::Access;
     use crate::server::data::sources::Sources;
     use crate::server::store::memory::MemoryStore;
     use crate::server::store::{Deletion, Listing, NewDashboard, Store};
@@ -110,7 +116,8 @@ mod tests {
         }
         let id = DashboardId::new("deleted").expect("an id");
         assert_eq!(store.delete(&id, &Deletion { at: deleted_at, by: None }, 10).await, Ok(true));
-        (Rooms::new(store, Arc::default(), Arc::default(), Sources::new([], Arc::default())), id)
+        let access = Arc::new(Access::open_to_all());
+        (Rooms::new(store, access, Arc::default(), Arc::default(), Sources::new([], Arc::default())), id)
     }
 
     #[tokio::test(start_paused = true)]

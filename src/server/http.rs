@@ -1,47 +1,68 @@
-//! The HTTP interface: dashboards, the guest's name, and metrics.
+//! The HTTP interface: dashboards, people and their access, the audit log, and metrics.
 
+pub mod account;
+pub mod admin;
+pub mod audit;
 pub mod dashboards;
 pub mod data;
 pub mod documents;
+pub mod links;
+pub mod sharing;
+pub mod sign_in;
+pub mod tokens;
 
 mod etag;
 
 use std::fmt::Write as _;
 
+use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde::Deserialize;
 
 use super::access::AccessError;
-use super::auth::{Guest, clean_name};
+use super::access::who::Who;
+use super::audit::Sender;
+use super::auth::{clean_name, person, someone};
 use super::errors::ApiError;
 use super::state::AppState;
-use crate::sync::protocol::Code;
+use crate::app::audit::{Action, Detail};
 
 #[derive(Deserialize)]
 pub struct Rename {
     name: String,
 }
 
-/// `PUT /api/v1/me` `{"name":"..."}`: the guest under the new name, known by a new cookie.
+/// `PUT /api/v1/me` `{"name":"..."}`: whoever asks under the new name, a guest known by a new cookie.
 pub async fn rename(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    who: Who,
+    sender: Sender,
     headers: HeaderMap,
     body: Result<Json<Rename>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(Rename { name }) = body?;
-    let Some(name) = clean_name(&name) else {
-        return Err(ApiError::new(Code::Invalid, AccessError::NoName.to_string()));
-    };
-    let guest = guest.map_or_else(Guest::someone, |Extension(guest)| guest);
-    let guest = Guest::new(guest.user.id, name);
+    if let Some(visiting) = who.visiting() {
+        let visit = state.access().rename_visitor(&visiting.visit.hash, &name).await?;
+        return Ok(Json(visit.person()).into_response());
+    }
+    let name = clean_name(&name).ok_or(AccessError::NoName)?;
+    if let Some(signed_in) = who.signed_in() {
+        let account =
+            state.access().change_account(&signed_in.account.id, |account| account.name = name).await?;
+        let renamed_from = Some(signed_in.account.name.clone());
+        let detail = Detail { renamed_from, ..Detail::default() };
+        let entry = sender.did(Action::AccountChanged, account.as_target()).with(detail);
+        state.access().record(vec![entry]).await;
+        return Ok(Json(person(account.id, account.name)).into_response());
+    }
+    let guest = who.user().unwrap_or_else(someone);
+    let guest = person(guest.id, name);
     let cookie = state.guests.cookie(&guest, is_secure(&headers));
-    Ok(([(SET_COOKIE, cookie)], Json(guest.user)).into_response())
+    Ok(([(SET_COOKIE, cookie)], Json(guest)).into_response())
 }
 
 /// Whether the browser came over TLS, as the proxy in front says.

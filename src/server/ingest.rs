@@ -30,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::batch::{Batch, Refusals};
 use self::budget::{Budget, Busy, Share};
+use super::access::{Access, Mode};
 use super::data::series::SeriesStore;
 use super::data::series::matching::Match;
 use super::data::series::runs::{Named, Runs};
@@ -38,6 +39,7 @@ use super::metrics::Metrics;
 use super::peer::PeerAddr;
 use super::rates::AddressRate;
 use super::store::StoreError;
+use crate::app::access::Scope;
 
 /// Bytes of requests that are worked on at once; more of them wait.
 const AT_ONCE: usize = 64 * 1024 * 1024;
@@ -57,6 +59,8 @@ struct Shared {
     metrics: Arc<Metrics>,
     /// The hash of the token that whoever brings points has to know.
     token: Option<[u8; 32]>,
+    /// Knows the tokens of people, and whether without any whoever reaches the server may bring points.
+    access: Arc<Access>,
     most_bytes: usize,
     budget: Budget,
     /// Of series that nobody has pushed before.
@@ -68,6 +72,8 @@ struct Shared {
 pub enum IngestError {
     #[error("This server takes points only from those who know its token.")]
     NoToken,
+    #[error("This token may not push points: that takes the scope push, and an owner who edits dashboards.")]
+    NoScope,
     #[error("The body has more than {0} bytes. Send it in parts.")]
     TooLarge(usize),
     #[error("The body unpacks to more than {0} bytes. Send it in parts.")]
@@ -96,6 +102,7 @@ impl IngestError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::NoScope => StatusCode::FORBIDDEN,
             Self::TooLarge(_) | Self::UnpacksTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotPacked(_) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
             Self::Encoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -105,6 +112,13 @@ impl IngestError {
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
+}
+
+/// What somebody may push and delete.
+#[derive(Debug, Default)]
+struct Allowed {
+    /// What the names of series begin with; `None` for all.
+    prefix: Option<String>,
 }
 
 /// What became of a batch.
@@ -120,6 +134,7 @@ impl Ingest {
         series: Arc<SeriesStore>,
         metrics: Arc<Metrics>,
         token: Option<&str>,
+        access: Arc<Access>,
         limits: &Limits,
     ) -> Self {
         let token = token.map(|token| Sha256::digest(token).into());
@@ -127,7 +142,7 @@ impl Ingest {
         let budget = Budget::new(AT_ONCE, most_bytes);
         let per_minute = limits.new_series_per_minute;
         let new_series = AddressRate::new(f64::from(per_minute) / 60.0, per_minute);
-        Self(Arc::new(Shared { series, metrics, token, most_bytes, budget, new_series }))
+        Self(Arc::new(Shared { series, metrics, token, access, most_bytes, budget, new_series }))
     }
 
     /// Takes a request's points: all that `read` makes of its body.
@@ -147,7 +162,7 @@ impl Ingest {
         read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
     ) -> Result<Outcome, IngestError> {
         let taken = match self.check(request.headers(), password) {
-            Ok(()) => self.try_take(request, read).await,
+            Ok(allowed) => self.try_take(request, allowed, read).await,
             Err(error) => Err(error),
         };
         let metrics = &self.0.metrics;
@@ -167,6 +182,7 @@ impl Ingest {
     async fn try_take(
         &self,
         request: Request<Body>,
+        Allowed { prefix }: Allowed,
         read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
     ) -> Result<Outcome, IngestError> {
         let unsaid = || request.extensions().get().copied().unwrap_or(Packing::Plain);
@@ -197,7 +213,7 @@ impl Ingest {
                 Packing::Snappy => Some(unsnap(body, most)?),
                 Packing::PerhapsSnappy => unsnap(body, most).ok(),
             };
-            let batch = Batch::of(window, memory);
+            let batch = Batch::of(window, memory).within(prefix);
             let batch = read(unpacked.as_deref().unwrap_or(body), batch).map_err(IngestError::Unreadable)?;
             Ok::<_, IngestError>(batch.finish())
         };
@@ -249,17 +265,25 @@ impl Ingest {
 
     /// Whether who asks may push points and delete series.
     fn check_token(&self, headers: &HeaderMap) -> Result<(), IngestError> {
-        self.check(headers, None)
+        self.check(headers, None).map(drop)
     }
 
     /// The same, where the address may have a password.
-    fn check(&self, headers: &HeaderMap, password: Option<&str>) -> Result<(), IngestError> {
-        let Some(wanted) = &self.0.token else { return Ok(()) };
+    fn check(&self, headers: &HeaderMap, password: Option<&str>) -> Result<Allowed, IngestError> {
+        let Shared { token: wanted, access, .. } = &*self.0;
+        if wanted.is_none() && access.mode() == Mode::Open {
+            return Ok(Allowed::default());
+        }
         let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = said.and_then(token_of).or_else(|| password.map(str::to_owned));
+        let token = token.ok_or(IngestError::NoToken)?;
         // Hashes are compared: how long that takes tells nothing of the token.
-        let known = token.is_some_and(|token| <[u8; 32]>::from(Sha256::digest(token)) == *wanted);
-        if known { Ok(()) } else { Err(IngestError::NoToken) }
+        if wanted.is_some_and(|wanted| <[u8; 32]>::from(Sha256::digest(&token)) == wanted) {
+            return Ok(Allowed::default());
+        }
+        let holder = access.find_token(&token).ok_or(IngestError::NoToken)?;
+        let may_push = access.token_may(&holder.token, Scope::Push);
+        if may_push { Ok(Allowed { prefix: holder.token.prefix }) } else { Err(IngestError::NoScope) }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod audit;
 pub mod auth;
+pub mod authorize;
 pub mod backup;
 pub mod clock;
 pub mod config;
@@ -35,5 +36,6 @@ pub mod socket;
 pub mod state;
 pub mod static_files;
 pub mod store;
+pub mod to_the_end;
 pub mod unread_body;
 pub mod unsent;

@@ -1,6 +1,5 @@
 //! The pages, rendered on the server with their data in them.
 
-use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
@@ -12,17 +11,22 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use leptos::prelude::*;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::auth::Guest;
+use super::access::Mode;
+use super::access::who::Who;
+use super::auth::someone;
 use super::errors::ApiError;
 use super::health::server_status;
+use super::http::account::account_of;
+use super::http::audit::{Asked as AskedOfAudit, page_for as audit_for};
 use super::http::dashboards::{Asked, AskedOfBin, bin_entry, bin_for, list_for};
 use super::http::is_secure;
 use super::large_body::large_body;
 use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
+use crate::app::access::Rights;
 use crate::app::unread::Unread;
-use crate::app::{Page, PageData, Theme, shell};
+use crate::app::{Page, PageData, Theme, shell, sign_in};
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 /// The cookie with `light` or `dark`, which the page itself sets.
@@ -37,28 +41,23 @@ const PAGE_PARTS: usize = 3;
 const EMPTY_PAGE: usize = 32 * 1024;
 
 /// Who asks, and how: what every page is rendered for.
+#[derive(Clone, Debug)]
 pub struct Visit {
-    guest: Option<Guest>,
-    headers: HeaderMap,
-}
-
-impl Visit {
-    pub fn new(guest: Option<Extension<Guest>>, headers: HeaderMap) -> Self {
-        Self { guest: guest.map(|Extension(guest)| guest), headers }
-    }
+    pub who: Who,
+    pub headers: HeaderMap,
 }
 
 /// `GET /?search=&order=&tag=&favourites=&after=`: the first dashboards of the list that is asked for.
 pub async fn dashboards(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    who: Who,
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
     // What cannot be asked for is an old or mistyped address: the list is there all the same.
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
-    let found = list_for(&state, guest.as_deref(), &asked).await;
-    let visit = Visit::new(guest, headers);
+    let found = list_for(&state, &who, &asked).await;
+    let visit = Visit { who, headers };
     match found {
         Ok(list) => page(
             &state,
@@ -73,13 +72,14 @@ pub async fn dashboards(
 /// `GET /bin?after=`
 pub async fn bin(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    who: Who,
     headers: HeaderMap,
     asked: Result<Query<AskedOfBin>, QueryRejection>,
 ) -> Response {
-    let visit = Visit::new(guest, headers);
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
-    match bin_for(&state, &asked).await {
+    let found = bin_for(&state, &who, &asked).await;
+    let visit = Visit { who, headers };
+    match found {
         Ok(bin) => page(&state, visit, StatusCode::OK, Page::Bin { bin: Unread::of(&bin) }),
         Err(error) => failed(&state, visit, error),
     }
@@ -89,10 +89,10 @@ pub async fn bin(
 pub async fn dashboard(
     State(state): State<AppState>,
     Path(id): Path<String>,
-    guest: Option<Extension<Guest>>,
+    who: Who,
     headers: HeaderMap,
 ) -> Response {
-    let visit = Visit::new(guest, headers);
+    let visit = Visit { who, headers };
     let Ok(id) = DashboardId::new(&id) else { return failed(&state, visit, ApiError::no_such_dashboard()) };
     match state.rooms.snapshot(&id).await {
         Ok(Read { dashboard, bytes, .. }) if bytes > MAX_IN_PAGE => {
@@ -122,19 +122,51 @@ pub async fn dashboard(
     }
 }
 
-/// `GET /status`
-pub async fn status(
+/// `GET /account`
+pub async fn account(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Response {
+    match account_of(&who) {
+        Ok(signed_in) => {
+            let account = Unread::of(&state.access().own_account(signed_in));
+            page(&state, Visit { who, headers }, StatusCode::OK, Page::Account { account })
+        }
+        Err(error) => failed(&state, Visit { who, headers }, error),
+    }
+}
+
+/// `GET /admin`
+pub async fn admin(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Response {
+    let people = Unread::of(&state.access().people());
+    page(&state, Visit { who, headers }, StatusCode::OK, Page::Admin { people })
+}
+
+/// `GET /admin/audit?who=&what=&dashboard=&from=&to=&after=`
+pub async fn audit(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    who: Who,
     headers: HeaderMap,
+    asked: Result<Query<AskedOfAudit>, QueryRejection>,
 ) -> Response {
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let found = audit_for(&state, &asked).await;
+    let visit = Visit { who, headers };
+    match found {
+        Ok(log) => {
+            let page_of = Page::Audit { log: Unread::of(&log), filter: asked.filter() };
+            page(&state, visit, StatusCode::OK, page_of)
+        }
+        Err(error) => failed(&state, visit, error),
+    }
+}
+
+/// `GET /status`
+pub async fn status(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Response {
     let server = server_status(&state).await;
-    page(&state, Visit::new(guest, headers), StatusCode::OK, Page::Status { server })
+    page(&state, Visit { who, headers }, StatusCode::OK, Page::Status { server })
 }
 
 /// `GET /offline`: the page that the service worker keeps. It is nobody's, and names its build.
 pub async fn shell_of_the_build(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    render(&state, &headers, StatusCode::OK, Page::Offline, None, None)
+    render(&state, &headers, StatusCode::OK, Page::Offline, None, Rights::default(), None)
 }
 
 /// `GET /service-worker.js`. It may ask this server for what a page needs, and run nothing else.
@@ -154,7 +186,7 @@ pub fn not_found(state: &AppState, visit: Visit) -> Response {
 }
 
 /// A page that says in words why there is not the one asked for.
-fn failed(state: &AppState, visit: Visit, error: ApiError) -> Response {
+pub fn failed(state: &AppState, visit: Visit, error: ApiError) -> Response {
     let page_of = match error.status.is_server_error() {
         true => Page::Failed { why: error.reason },
         false => Page::NotFound { what: error.reason },
@@ -175,11 +207,12 @@ fn page_in_turn(
     page: Page,
     turn: Option<OwnedSemaphorePermit>,
 ) -> Response {
-    let Visit { guest, headers } = visit;
-    let is_new = guest.is_none();
-    let guest = guest.unwrap_or_else(Guest::someone);
-    let cookie = is_new.then(|| state.guests.cookie(&guest, is_secure(&headers)));
-    let mut response = render(state, &headers, status, page, Some(guest.user), turn);
+    let Visit { who, headers } = visit;
+    let known = who.user();
+    let new = if known.is_none() && state.access().mode() == Mode::Open { Some(someone()) } else { None };
+    let cookie = new.as_ref().map(|user| state.guests.cookie(user, is_secure(&headers)));
+    let rights = state.access().rights(&who, page.dashboard());
+    let mut response = render(state, &headers, status, page, known.or(new), rights, turn);
     if let Some(cookie) = cookie {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
@@ -192,16 +225,39 @@ fn render(
     status: StatusCode,
     page: Page,
     user: Option<User>,
+    rights: Rights,
     turn: Option<OwnedSemaphorePermit>,
 ) -> Response {
-    let data = PageData { page, user, theme: theme(headers), build: state.site.build().to_owned() };
-    let nonce = STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>());
+    let data = PageData { page, user, theme: theme(headers), build: state.site.build().to_owned(), rights };
+    let nonce = nonce();
     let policy = policy(&nonce, headers);
     let assets = state.site.assets(nonce);
+    let html = to_html(|| shell(&data, &assets));
+    let response = large_body([html.into()], turn);
+    as_page(state, response, status, policy)
+}
+
+/// A form for somebody who is not signed in.
+pub fn form(state: &AppState, headers: &HeaderMap, status: StatusCode, form: sign_in::Form) -> Response {
+    let nonce = nonce();
+    let policy = policy(&nonce, headers);
+    let css = state.site.assets(String::new()).css;
+    let html = to_html(|| sign_in::document(form, theme(headers), css, nonce));
+    as_page(state, html.into_response(), status, policy)
+}
+
+/// The mark of the scripts that one answer may run.
+fn nonce() -> String {
+    STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>())
+}
+
+fn to_html<V: IntoView>(view: impl FnOnce() -> V) -> String {
     let owner = Owner::new_root(None);
-    let html = owner.with(|| shell(&data, &assets).to_html());
-    drop(owner);
-    let mut response = large_body([html.into()], turn);
+    owner.with(|| view().to_html())
+}
+
+/// The headers of every page.
+fn as_page(state: &AppState, mut response: Response, status: StatusCode, policy: HeaderValue) -> Response {
     *response.status_mut() = status;
     for (name, value) in [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),

@@ -29,6 +29,7 @@ use self::input::{EncodedRead, Input, Merged, NotMerged, Read};
 use self::live::Live;
 use self::resume_token::ResumeTokens;
 use self::tail::{Tail, TailBudget};
+use super::access::Access;
 use super::clock::now_ms;
 use super::data::sources::Sources;
 use super::limits::Limits;
@@ -90,6 +91,7 @@ pub struct Rooms(Arc<Shared>);
 
 struct Shared {
     store: Arc<dyn Store>,
+    access: Arc<Access>,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
     sources: Sources,
@@ -171,11 +173,18 @@ impl RoomHandle {
 }
 
 impl Rooms {
-    pub fn new(store: Arc<dyn Store>, limits: Arc<Limits>, metrics: Arc<Metrics>, sources: Sources) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        access: Arc<Access>,
+        limits: Arc<Limits>,
+        metrics: Arc<Metrics>,
+        sources: Sources,
+    ) -> Self {
         Self(Arc::new(Shared {
             unsent: Unsent::new(limits.unsent_bytes),
             tails: TailBudget::new(limits.tails_bytes),
             store,
+            access,
             limits,
             metrics,
             sources,
@@ -191,6 +200,11 @@ impl Rooms {
 
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.store
+    }
+
+    /// Who may do what.
+    pub fn access(&self) -> &Arc<Access> {
+        &self.0.access
     }
 
     pub fn limits(&self) -> &Arc<Limits> {
@@ -542,7 +556,13 @@ mod tests {
     async fn s10_no_address_has_all_sessions_of_the_server() {
         let limits = Arc::new(Limits { sessions: 4, sessions_per_address: 3, ..Limits::default() });
         let sources = Sources::new([], Arc::default());
-        let rooms = Rooms::new(Arc::new(MemoryStore::default()), limits, Arc::default(), sources);
+        let rooms = Rooms::new(
+            Arc::new(MemoryStore::default()),
+            Arc::new(Access::open_to_all()),
+            limits,
+            Arc::default(),
+            sources,
+        );
         let (one, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
         let mut office: Vec<Admission> =
             (0..3).map(|_| rooms.admit(Some(one)).expect("there is a place")).collect();
@@ -559,7 +579,8 @@ mod tests {
     async fn draining_does_not_wait_for_a_room_whose_task_died() {
         let sources = Sources::new([], Arc::default());
         let store = Arc::new(MemoryStore::default());
-        let rooms = Rooms::new(store, Arc::default(), Arc::default(), sources);
+        let rooms =
+            Rooms::new(store, Arc::new(Access::open_to_all()), Arc::default(), Arc::default(), sources);
         let id = rooms.create("Orders").await.expect("made");
         let room = rooms.open(&id).await.expect("opens");
         let mut tasks = std::mem::take(&mut *rooms.0.tasks.lock().expect("no panic"));

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -11,12 +11,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use tower_http::trace::TraceLayer;
 
+use super::access::Mode;
+use super::access::tokens::in_header;
+use super::authorize::authorize;
 use super::errors::ApiError;
-use super::http::{dashboards, documents};
+use super::http::{account, admin, audit, dashboards, documents, links, sharing, sign_in, tokens};
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
-use super::{health, http, ingest, logging, pages, peer, rates, socket, unread_body};
+use super::{health, http, ingest, logging, pages, peer, rates, socket, to_the_end, unread_body};
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
@@ -29,6 +32,15 @@ pub fn router(state: AppState) -> Router {
         .route("/d/{id}", get(pages::dashboard))
         .route("/bin", get(pages::bin))
         .route("/status", get(pages::status))
+        .route("/account", get(pages::account))
+        .route("/admin", get(pages::admin))
+        .route("/admin/audit", get(pages::audit))
+        .route("/sign-in", get(sign_in::sign_in_page).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/setup", get(sign_in::setup_page).post(sign_in::setup))
+        .route("/invitation/{code}", get(sign_in::invitation_page).post(sign_in::accept_invitation))
+        .route("/reset/{code}", get(sign_in::reset_page).post(sign_in::reset))
+        .route("/s/{code}", get(links::open_page).post(links::open))
         .route(SHELL, get(pages::shell_of_the_build))
         .route("/service-worker.js", get(pages::service_worker))
         .route("/api/v1/ws", get(socket::upgrade))
@@ -47,12 +59,34 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/bin", get(dashboards::bin))
         .route("/api/v1/bin/{id}", delete(dashboards::purge))
         .route("/api/v1/bin/{id}/restore", post(dashboards::restore))
-        .route("/api/v1/me", put(http::rename))
+        .route("/api/v1/me", get(account::me).put(http::rename))
+        .route("/api/v1/me/password", put(account::change_password))
+        .route("/api/v1/me/sessions", delete(account::end_other_sessions))
+        .route("/api/v1/me/sessions/{session}", delete(account::end_session))
+        .route("/api/v1/me/tokens", get(tokens::own).post(tokens::create))
+        .route("/api/v1/me/tokens/{token}", delete(tokens::revoke))
         .route(
             "/api/v1/me/favourites/{id}",
             put(dashboards::add_favourite).delete(dashboards::remove_favourite),
         )
         .route("/api/v1/dashboards/{id}/data", get(http::data::data))
+        .route("/api/v1/dashboards/{id}/access", get(sharing::sharing).put(sharing::share))
+        .route("/api/v1/dashboards/{id}/links", post(links::make))
+        .route("/api/v1/dashboards/{id}/links/{link}", delete(links::revoke))
+        .route("/api/v1/admin/people", get(admin::people))
+        .route("/api/v1/admin/people/{account}", put(admin::change_account).delete(admin::remove_account))
+        .route("/api/v1/admin/people/{account}/sessions", delete(admin::end_sessions))
+        .route("/api/v1/admin/people/{account}/reset", post(admin::reset))
+        .route("/api/v1/admin/teams", post(admin::create_team))
+        .route("/api/v1/admin/teams/{team}", put(admin::rename_team).delete(admin::remove_team))
+        .route("/api/v1/admin/teams/{team}/members/{account}", put(admin::set_member))
+        .route("/api/v1/admin/invitations", post(admin::invite))
+        .route("/api/v1/admin/invitations/{invitation}", delete(admin::revoke_invitation))
+        .route("/api/v1/admin/tokens", get(tokens::all))
+        .route("/api/v1/admin/tokens/{token}", delete(tokens::revoke_any))
+        .route("/api/v1/audit", get(audit::all))
+        .route("/api/v1/audit.ndjson", get(audit::ndjson))
+        .route("/api/v1/dashboards/{id}/audit", get(audit::of_dashboard))
         .route("/api/v1/sources", get(http::data::sources))
         .route("/api/v1/sources/{name}/values", get(http::data::values))
         // The source of series by name has none.
@@ -77,12 +111,13 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(http::metrics))
-        .fallback(anything_else)
+        .fallback(fallback)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(state.clone(), know_the_guest))
+        .layer(from_fn(to_the_end::to_the_end))
+        .layer(from_fn_with_state(state.clone(), authorize))
         .layer(from_fn_with_state(state.clone(), rates::limit_rates))
-        .layer(from_fn_with_state(state.clone(), own_pages_only))
+        .layer(from_fn_with_state(state.clone(), check_origin))
         .layer(from_fn_with_state(state.proxies.clone(), peer::load_peer))
         .layer(from_fn(security_headers))
         .layer(from_fn(unread_body::read_rest))
@@ -91,7 +126,7 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// Files, and what is nowhere: JSON under `/api`, plain text for files, a page for everything else.
-async fn anything_else(State(state): State<AppState>, request: Request) -> Response {
+async fn fallback(State(state): State<AppState>, request: Request) -> Response {
     let path = request.uri().path();
     let name = path.rsplit('/').next().unwrap_or_default();
     if path == "/api" || path.starts_with("/api/") {
@@ -103,25 +138,16 @@ async fn anything_else(State(state): State<AppState>, request: Request) -> Respo
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return other_method().await.into_response();
     }
-    let guest = request.extensions().get().cloned().map(axum::Extension);
-    pages::not_found(&state, Visit::new(guest, request.headers().clone()))
+    let who = request.extensions().get().cloned().unwrap_or_default();
+    pages::not_found(&state, Visit { who, headers: request.headers().clone() })
 }
 
 async fn other_method() -> ApiError {
-    ApiError::new(Code::Invalid, "This address does not take this method.")
-        .status(StatusCode::METHOD_NOT_ALLOWED)
-}
-
-/// Puts the guest whose cookie is true into the request.
-async fn know_the_guest(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    if let Some(guest) = state.guests.read(request.headers()) {
-        request.extensions_mut().insert(guest);
-    }
-    next.run(request).await
+    ApiError::method_not_allowed()
 }
 
 /// Turns down what a page of somebody else sends through a visitor's browser.
-async fn own_pages_only(State(state): State<AppState>, request: Request, next: Next) -> Response {
+async fn check_origin(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     if !state.origins.is_own_host(request.headers()) {
         let reason = "This server does not know the host name in the address of this request as its own. If it is, \
                       name it in LOCKSTEP_PUBLIC_URL, such as LOCKSTEP_PUBLIC_URL=https://wall.example.com, and \
@@ -129,6 +155,11 @@ async fn own_pages_only(State(state): State<AppState>, request: Request, next: N
         return ApiError::new(Code::Forbidden, reason)
             .status(StatusCode::MISDIRECTED_REQUEST)
             .into_response();
+    }
+    if state.access().mode() == Mode::Accounts && in_header(request.headers()).is_some() {
+        // No page of somebody else knows a token, and the cookies that a browser sends along are let go of.
+        request.headers_mut().remove(COOKIE);
+        return next.run(request).await;
     }
     let (method, headers) = (request.method(), request.headers());
     if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method) && !state.origins.may_change(headers) {
@@ -151,12 +182,13 @@ async fn security_headers(request: Request, next: Next) -> Response {
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "same-origin"),
         (opener, "same-origin"),
         (resources, "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // An address that is a secret has written its own.
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers
         .entry(CONTENT_SECURITY_POLICY)

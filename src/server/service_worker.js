@@ -6,6 +6,8 @@ const FILES = PREFIX + BUILD.id;
 // Addresses of pages that were there the last time: only for these is there anything to show instead.
 const VISITED = "lockstep-visited";
 const MOST_VISITED = 500;
+// Whose copies this device has: the id of an account, or nothing where nobody signs in.
+const ACCOUNT = "lockstep-account";
 // A line that has not brought a page by then is as good as none, where this device keeps a copy of it.
 const PATIENCE_MS = 4000;
 // What stands in front of a server that is not there answers so. The server's own pages name their build.
@@ -13,8 +15,11 @@ const ABSENT = [502, 503, 504];
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
-// Asked by a page that is in no worker's hands.
-self.addEventListener("message", (event) => event.waitUntil(self.clients.claim()));
+// Asked by a page that is in no worker's hands, or told whose copies this device has.
+self.addEventListener("message", (event) => {
+  const { account } = event.data ?? {};
+  event.waitUntil(account === undefined ? self.clients.claim() : noteAccount(account));
+});
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
@@ -97,8 +102,9 @@ async function ask(event) {
 // Whether this device has something to show for an address: its store is that of browser/storage.rs.
 async function isKept(path) {
   if (path === "/status") return true;
+  const account = await (await caches.match(ACCOUNT, { cacheName: ACCOUNT }))?.text();
   const found = new Promise((done) => {
-    const opening = indexedDB.open("lockstep");
+    const opening = indexedDB.open(account ? `lockstep-${account}` : "lockstep");
     // There is none, and to make one is for the page.
     opening.onupgradeneeded = () => opening.transaction.abort();
     opening.onerror = () => done(false);
@@ -117,6 +123,15 @@ async function isKept(path) {
   });
   // A browser that lets nobody at its store has nothing there.
   return found.catch(() => false);
+}
+
+// Pages that another account visited are not there for this one.
+async function noteAccount(account) {
+  const kept = await caches.open(ACCOUNT);
+  const before = await (await kept.match(ACCOUNT))?.text();
+  if (before === account) return;
+  await kept.put(ACCOUNT, new Response(account));
+  if (before !== undefined) await caches.delete(VISITED);
 }
 
 async function wasThere(path) {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE};
 use axum::response::{IntoResponse, Response};
@@ -19,9 +19,11 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use self::decode::{Decoded, decode};
-use self::session::Session;
+use self::session::{Identity, Session};
 use self::wire::{Heard, NoUpgrade, Wire};
-use super::auth::{Guest, clean_name};
+use super::access::sessions::Ended;
+use super::access::who::{Principal, Who};
+use super::auth::{clean_name, person};
 use super::clock::now_ms;
 use super::errors::ApiError;
 use super::origin::Origins;
@@ -68,28 +70,26 @@ impl Sockets {
     }
 }
 
-/// `GET /api/v1/ws`. The guest is the one whose cookie is true, where there is one.
-pub async fn upgrade(
-    State(sockets): State<Sockets>,
-    guest: Option<Extension<Guest>>,
-    mut request: Request,
-) -> Response {
+/// `GET /api/v1/ws`. Who it is, the cookie says, where there is one.
+pub async fn upgrade(State(sockets): State<Sockets>, who: Who, mut request: Request) -> Response {
     let headers = request.headers();
-    // A browser opens sockets for any page and sends its cookies along: only our own pages may.
-    let named = guest.is_some() && !headers.contains_key(ORIGIN);
-    if named || !sockets.origins.is_own_host(headers) || !sockets.origins.may_change(headers) {
+    // A browser opens sockets for any page and sends its cookies along: only our own pages may. A token it does not send.
+    let user = who.user();
+    let named = user.is_some() && !headers.contains_key(ORIGIN);
+    let from_elsewhere = who.token().is_none() && (named || !sockets.origins.may_change(headers));
+    if from_elsewhere || !sockets.origins.is_own_host(headers) {
         return ApiError::new(Code::Forbidden, "This socket is for pages of this server.").into_response();
     }
     let (response, opening) = match wire::upgrade(&mut request) {
         Ok(upgrade) => upgrade,
         Err(error) => return no_upgrade(&error),
     };
-    let guest = guest.map(|Extension(guest)| guest.user);
+    let opener = Opener { user, principal: who.principal(), ended: who.ended() };
     let address = request.extensions().get().map(|peer: &PeerAddr| peer.network());
     tokio::spawn(async move {
         // A browser that is gone before the answer has nobody to be told.
         if let Some(wire) = opening.wire(sockets.rooms.limits()).await {
-            serve(sockets, guest, address, wire).await;
+            serve(sockets, opener, address, wire).await;
         }
     });
     response
@@ -102,7 +102,16 @@ fn no_upgrade(error: &NoUpgrade) -> Response {
     ([(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")], error).into_response()
 }
 
-async fn serve(sockets: Sockets, guest: Option<User>, address: Option<IpAddr>, mut wire: Wire) {
+/// Who opens a socket.
+struct Opener {
+    user: Option<User>,
+    principal: Principal,
+    /// Turns true when the session ends by which they are signed in, or the token, or the visit by a link.
+    ended: Option<Ended>,
+}
+
+async fn serve(sockets: Sockets, opener: Opener, address: Option<IpAddr>, mut wire: Wire) {
+    let Opener { user, principal, ended } = opener;
     let admission = match sockets.rooms.admit(address) {
         Ok(admission) => admission,
         Err(turned) => {
@@ -120,21 +129,22 @@ async fn serve(sockets: Sockets, guest: Option<User>, address: Option<IpAddr>, m
     };
     let deadline = Duration::from_millis(sockets.rooms.limits().hello_ms);
     // The greeting's future is gone before the session's begins: an idle session holds only its own.
-    let greeted = match tokio::time::timeout(deadline, Box::pin(greet(&sockets, guest, &mut wire))).await {
+    let greeted = match tokio::time::timeout(deadline, Box::pin(greet(&sockets, user, &mut wire))).await {
         Ok(greeted) => greeted,
         Err(_) => Err(End { code: close::SILENT, reason: "no hello" }),
     };
     match greeted {
         Ok((client, user)) => {
             let session = SessionId::new(random_id()).expect("base64 without padding is an id");
-            welcome(&sockets, admission, wire, client, user, session).await;
+            let identity = Identity { id: session, client, user, principal };
+            welcome(&sockets, admission, wire, identity, ended).await;
         }
         Err(end) => wire.close(end).await,
     }
 }
 
 /// Waits for a good `hello`; says who it is.
-async fn greet(sockets: &Sockets, guest: Option<User>, wire: &mut Wire) -> Result<(ClientId, User), End> {
+async fn greet(sockets: &Sockets, known: Option<User>, wire: &mut Wire) -> Result<(ClientId, User), End> {
     let text = match wire.hear().await {
         Heard::Text(text) => text,
         Heard::End(end) => return Err(end),
@@ -166,7 +176,7 @@ async fn greet(sockets: &Sockets, guest: Option<User>, wire: &mut Wire) -> Resul
         return Err(malformed("no client id"));
     }
     let client = sockets.public_client(&secret);
-    let user = guest.unwrap_or_else(|| nameless(&client, wish.as_deref()));
+    let user = known.unwrap_or_else(|| nameless(&client, wish.as_deref()));
     Ok((client, user))
 }
 
@@ -175,28 +185,27 @@ fn nameless(client: &ClientId, wish: Option<&str>) -> User {
     let number = client.as_str().bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte));
     let name = wish.and_then(clean_name).unwrap_or_else(|| format!("Guest {}", 100 + number % 900));
     let id = UserId::new(format!("c-{client}")).expect("an id with two characters more is an id");
-    Guest::new(id, name).user
+    person(id, name)
 }
 
 async fn welcome(
     sockets: &Sockets,
     admission: Admission,
     wire: Wire,
-    client: ClientId,
-    user: User,
-    session: SessionId,
+    identity: Identity,
+    ended: Option<Ended>,
 ) {
     let outbound = Arc::new(Outbound::new(sockets.rooms.limits()));
     outbound.send(frames::frame(&ServerMessage::Welcome {
         protocol: PROTOCOL,
-        client: client.clone(),
-        session: session.clone(),
-        user: user.clone(),
+        client: identity.client.clone(),
+        session: identity.id.clone(),
+        user: identity.user.clone(),
         heartbeat_ms: HEARTBEAT_MS,
         build: sockets.build.to_string(),
         now: Some(now_ms()),
     }));
-    Session::new(sockets.rooms.clone(), admission, session, client, user, outbound).run(wire).await;
+    Session::new(sockets.rooms.clone(), admission, identity, outbound).run(wire, ended).await;
 }
 
 /// What to answer where a room cannot be had.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use axum::extract::FromRef;
 
+use super::access::Access;
 use super::auth::Guests;
 use super::backup::schedule::Schedule;
 use super::config::{Config, Secret};
@@ -66,7 +67,8 @@ impl AppState {
         let sockets = Sockets::new(rooms.clone(), origins.clone(), site.build()).await?;
         let metrics = rooms.metrics().clone();
         let token = config.ingest_token.as_ref().map(Secret::reveal);
-        let ingest = Ingest::new(series.clone(), metrics.clone(), token, &config.limits);
+        let access = rooms.access().clone();
+        let ingest = Ingest::new(series.clone(), metrics.clone(), token, access, &config.limits);
         let backups = Arc::new(Schedule::new(config.backups.clone(), &config.data_dir));
         let (started, draining) = (Instant::now(), Arc::default());
         Ok(Self {
@@ -90,6 +92,11 @@ impl AppState {
             started,
             draining,
         })
+    }
+
+    /// Who may do what.
+    pub fn access(&self) -> &Arc<Access> {
+        self.rooms.access()
     }
 
     /// Says that the server stops: from now on it is not ready.

@@ -212,6 +212,17 @@ pub enum ServerMessage {
         /// With `not_found`: the dashboard is in the bin, and can be restored.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         in_bin: bool,
+        /// The dashboard that it is about, where the session is not in it, or not any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dashboard: Option<DashboardId>,
+    },
+    /// What the session may do on a dashboard from now on.
+    Role {
+        dashboard: DashboardId,
+        role: Role,
+        /// True for an owner, who also shares and deletes it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        owner: bool,
     },
 }
 
@@ -220,6 +231,9 @@ pub enum ServerMessage {
 pub struct Joined {
     pub dashboard: DashboardId,
     pub role: Role,
+    /// True for an owner, who also shares and deletes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owner: bool,
     pub epoch: String,
     pub revision: u64,
     /// What to give back on resuming from that revision; absent where it has no commit.

@@ -188,6 +188,12 @@ impl Replica {
         self.role
     }
 
+    /// Takes another role, which the room judges by from now on. What it turned down by the one of before has been
+    /// handed back to its author.
+    pub fn set_role(&mut self, role: Role) {
+        self.role = role;
+    }
+
     /// Own changes that are not durable yet.
     pub fn pending(&self) -> usize {
         self.pending.len()

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dashboard::capability::needs_query;
 use crate::dashboard::difference::SinceBase;
 use crate::dashboard::size::{MAX_DASHBOARD_BYTES, json_bytes};
 use crate::dashboard::{
@@ -25,6 +26,9 @@ use super::protocol::{Change, Code, Commit, MAX_OPS, Refused, Role};
 pub const MAX_CLIENTS: usize = 10_000;
 /// Revisions between two looks for cells that nobody needs to know of any more.
 const FORGET_EVERY: u64 = 256;
+/// Why an edit is turned down that changes what is asked, for those who may not.
+const NO_QUERY: &str =
+    "Forbidden: you may edit this dashboard, and not change what is asked of which source.";
 
 /// The authority for one dashboard.
 #[derive(Clone, Debug)]
@@ -73,6 +77,8 @@ pub struct Author {
     pub client: ClientId,
     pub by: User,
     pub role: Role,
+    /// True for who may also change what is asked of which source.
+    pub may_query: bool,
 }
 
 /// What became of a change.
@@ -229,7 +235,7 @@ impl Room {
         }
         let (written_at, revision) = (change.written_at(now_ms), self.revision + 1);
         let stamp = Stamp { by: author.by.clone(), at: now_ms, written_at, revision };
-        let commit = self.perform(&author.client, change, &stamp);
+        let commit = self.perform(author, change, &stamp);
         self.reached(&stamp, &author.client, change.seq);
         Verdict::Committed(Box::new(commit))
     }
@@ -264,7 +270,8 @@ impl Room {
         }
     }
 
-    fn perform(&mut self, client: &ClientId, change: &Change, stamp: &Stamp) -> Commit {
+    fn perform(&mut self, author: &Author, change: &Change, stamp: &Stamp) -> Commit {
+        let client = &author.client;
         let mut refused = Vec::new();
         let mut records: BTreeSet<ConflictId> = BTreeSet::new();
         let mut written: Vec<Cell> = Vec::new();
@@ -272,6 +279,10 @@ impl Room {
         let edit = Edit::new(&mut self.dashboard, stamp.clone());
         let mut edit = edit.max_widgets(self.max_widgets).max_bytes(bytes, self.max_bytes);
         for (index, op) in change.ops.iter().enumerate() {
+            if !author.may_query && needs_query(op, edit.dashboard()) {
+                refused.push(Refused { index, reason: NO_QUERY.to_owned() });
+                continue;
+            }
             let cell = op.cell();
             // A cell that this very change wrote over has no other writer in between.
             let own = cell.as_ref().is_some_and(|cell| written.contains(cell));

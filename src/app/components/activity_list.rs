@@ -83,7 +83,7 @@ fn Line(one: Activity, store: DashboardStore) -> impl IntoView {
                 <span><b>{who}</b> " " {deed.words}</span>
                 <small>{live(move || format::ago(at, clock.now()))}</small>
             </button>
-            {live(move || (removed && !is_there.get()).then(|| view! {
+            {live(move || (removed && !is_there.get() && store.may_edit.get()).then(|| view! {
                 <button type="button" class="button link" on:click=restore>"Restore"</button>
             }))}
         </li>

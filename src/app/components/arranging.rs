@@ -65,9 +65,12 @@ impl Arranging {
         use_context().expect("the dashboard page provides its arranging")
     }
 
-    /// Takes a widget. One that is held already is put down first.
+    /// Takes a widget, where that is allowed. One that is held already is put down first.
     pub fn take(self, id: &WidgetId, grasp: Grasp, by: By) {
         self.put_down();
+        if !self.store.may_edit.get_untracked() {
+            return;
+        }
         let Some(signals) = self.store.widget(id) else { return };
         let start = signals.widget.get_untracked().frame;
         self.carried.set((0.0, 0.0));

@@ -7,7 +7,7 @@ use web_sys::ClipboardEvent;
 
 use super::commands::look_at;
 use super::widget_title::UNTITLED;
-use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dashboard_store::DashboardStore;
 use crate::app::{dom, format};
 use crate::dashboard::export::{Report, export_widgets, read_widgets};
 use crate::dashboard::layout::free_place;
@@ -91,7 +91,7 @@ fn paste(store: DashboardStore, text: &str) -> bool {
     if document.get("lockstep").is_none() {
         return false;
     }
-    if *store.sync.read_untracked() == SyncState::ReadOnly {
+    if !store.may_edit.get_untracked() {
         store.toast("Not pasted: you can only read here.", None);
         return true;
     }

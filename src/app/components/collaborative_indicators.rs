@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use super::avatar::Avatar;
 use super::people::{People, Person};
 use super::popup::{Popup, Popups};
+use crate::app::access::Rights;
 use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format;
@@ -115,36 +116,51 @@ fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl
     }
 }
 
-/// My own avatar, behind which my name can be changed.
+/// My own avatar: the way to my account, or without one to another name.
 #[component]
 fn Me(store: DashboardStore) -> impl IntoView {
     let (people, parts) = (People::here(), Parts::here());
+    let has_account = Rights::here().has_account;
     let user = derived(move || store.me.get());
     let says = derived(move || {
         let devices = match people.my_devices.get() {
             1 => String::new(),
             n => format!(", on {}", format::count(n, "device", "devices")),
         };
-        format!("You are {}{devices}. Change your name", store.me.read().name)
+        let leads = if has_account { "Your account" } else { "Change your name" };
+        format!("You are {}{devices}. {leads}", store.me.read().name)
     });
+    let face = move || {
+        view! {
+            <Avatar user/>
+            <span class="devices" aria-hidden="true">
+                {live(move || Some(people.my_devices.get()).filter(|devices| *devices > 1))}
+            </span>
+        }
+    };
     view! {
         <div class="me" data-user=attr(move || store.me.read().id.to_string())>
-            <Popup
-                name="me"
-                testid="me"
-                class="person"
-                role="dialog"
-                label=says
-                from_end=true
-                face=ViewFn::from(move || view! {
-                    <Avatar user/>
-                    <span class="devices" aria-hidden="true">
-                        {live(move || Some(people.my_devices.get()).filter(|devices| *devices > 1))}
-                    </span>
-                })
-            >
-                {parts.show(Part::MyName)}
-            </Popup>
+            {if has_account {
+                view! {
+                    <a class="person" href="/account" data-testid="me" aria-label=says title=says>{face()}</a>
+                }
+                .into_any()
+            } else {
+                view! {
+                    <Popup
+                        name="me"
+                        testid="me"
+                        class="person"
+                        role="dialog"
+                        label=says
+                        from_end=true
+                        face=ViewFn::from(face)
+                    >
+                        {parts.show(Part::MyName)}
+                    </Popup>
+                }
+                .into_any()
+            }}
         </div>
     }
 }

@@ -12,6 +12,7 @@ use super::theming::Theming;
 use super::widget_container;
 use super::widget_title::UNTITLED;
 use super::{add_widget, clipboard};
+use crate::app::access::Rights;
 use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::time::{self, words};
 use crate::app::{Theme, dom};
@@ -46,6 +47,7 @@ enum Act {
     Settings,
     Variables,
     DuplicateDashboard,
+    Share,
     Export,
     Follow(Option<UserId>),
     Theme(Option<Theme>),
@@ -79,7 +81,7 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
             (format!("Remove “{title}”"), "Delete", Icon::Trash, Act::Remove(id.clone())),
         ]
     };
-    let read_only = matches!(*store.sync.read_untracked(), SyncState::ReadOnly);
+    let read_only = !store.may_edit.get_untracked();
     if let Some(id) = selected.as_ref().filter(|id| !read_only && order.contains(id)) {
         for (label, keys, icon, act) in on_widget(id) {
             add(label, keys, icon, true, act);
@@ -114,12 +116,19 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
         n => format!("Show conflicts ({n})"),
     };
     add(conflicts, "", Icon::Fork, true, Act::Open(Panel::Conflicts));
-    add("Settings of this dashboard".to_owned(), "", Icon::Sliders, true, Act::Settings);
     if !read_only {
+        add("Settings of this dashboard".to_owned(), "", Icon::Sliders, true, Act::Settings);
         add("Variables of this dashboard".to_owned(), "", Icon::Dollar, true, Act::Variables);
     }
-    add("Duplicate this dashboard".to_owned(), "", Icon::Copy, true, Act::DuplicateDashboard);
-    add("Export this dashboard as a file".to_owned(), "", Icon::Download, true, Act::Export);
+    let rights = Rights::here();
+    if rights.has_account {
+        let label = "Share: who may see and change this".to_owned();
+        add(label, "", Icon::Share, true, Act::Share);
+    }
+    if !rights.is_visitor {
+        add("Duplicate this dashboard".to_owned(), "", Icon::Copy, true, Act::DuplicateDashboard);
+        add("Export this dashboard as a file".to_owned(), "", Icon::Download, true, Act::Export);
+    }
     add("Show activity: who changed what".to_owned(), "", Icon::Clock, true, Act::Open(Panel::Activity));
     add("Show the marked moments".to_owned(), "", Icon::Flag, true, Act::Open(Panel::Marks));
     if store.following.read_untracked().is_some() {
@@ -135,8 +144,16 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
             add(format!("Theme: {name}"), "", Icon::of_theme(theme), true, Act::Theme(theme));
         }
     }
-    add("Go to all dashboards".to_owned(), "", Icon::Tiles, true, Act::Go("/"));
-    add("Go to the status of all services".to_owned(), "", Icon::Chart, true, Act::Go("/status"));
+    if !rights.is_visitor {
+        add("Go to all dashboards".to_owned(), "", Icon::Tiles, true, Act::Go("/"));
+        add("Go to the status of all services".to_owned(), "", Icon::Chart, true, Act::Go("/status"));
+    }
+    if rights.has_account {
+        add("Go to your account".to_owned(), "", Icon::Person, true, Act::Go("/account"));
+    }
+    if rights.is_admin {
+        add("Go to the people and teams of this server".to_owned(), "", Icon::Team, true, Act::Go("/admin"));
+    }
     for range in words::OFFERED {
         let of = words::of(range, 0);
         if !read_only {
@@ -218,6 +235,7 @@ impl Command {
             Act::Copy(id) => clipboard::copy(store, &id),
             Act::Variables => store.editing_variables.set(true),
             Act::DuplicateDashboard => duplicate(store),
+            Act::Share => store.sharing.set(true),
             Act::Export => export(store),
             Act::Remove(id) => widget_container::remove(store, &id),
             Act::RenameDashboard => store.renaming.set(true),

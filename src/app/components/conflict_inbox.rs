@@ -66,7 +66,14 @@ pub fn ConflictInbox(store: DashboardStore) -> impl IntoView {
             </p>
             <p class="quiet">
                 "Until somebody chooses, this shows: " <b>{strategy}</b> ". "
-                <button type="button" class="button link inline" on:click=move |_| popups.open(SETTINGS)>"Change"</button>
+                <button
+                    type="button"
+                    class="button link inline"
+                    class:hidden=attr(move || !store.may_edit.get())
+                    on:click=move |_| popups.open(SETTINGS)
+                >
+                    "Change"
+                </button>
             </p>
             {live(move || (!settled.read().is_empty()).then(|| view! {
                 <details class="settled" data-testid="settled">
@@ -168,7 +175,7 @@ fn ConflictCard(id: ConflictId, store: DashboardStore) -> impl IntoView {
             <p class="quiet">{base}</p>
             {side(&conflict.kept, true)}
             {side(&conflict.other, false)}
-            <div class="choices">
+            <div class="choices" class:hidden=attr(move || !store.may_edit.get())>
                 {buttons}
                 {(!removal && takes(&conflict).is_some() && is_there.get()).then(|| view! {
                     <button
@@ -308,7 +315,15 @@ fn SettledLine(conflict: Arc<Conflict>, store: DashboardStore) -> impl IntoView 
         <li data-testid="settled-conflict">
             <span><b>{who}</b> " " {live(says)} <small>" · " {live(move || format::ago(at, clock.now()))}</small></span>
             {(!agreed).then(|| view! {
-                <button type="button" class="button link" data-testid="conflict-reopen" on:click=open>"Open again"</button>
+                <button
+                    type="button"
+                    class="button link"
+                    class:hidden=attr(move || !store.may_edit.get())
+                    data-testid="conflict-reopen"
+                    on:click=open
+                >
+                    "Open again"
+                </button>
             })}
         </li>
     })

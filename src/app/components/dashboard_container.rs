@@ -93,6 +93,7 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
             data-testid="grid"
             node_ref=grid
             style:--rows=attr(move || rows.get().to_string())
+            class:read-only=attr(move || !store.may_edit.get())
             class:arranging=attr(move || arranging.held.read().is_some())
             on:pointermove=move |event| {
                 if event.pointer_type() != "touch" && !is_on(&event, ".moments button") {

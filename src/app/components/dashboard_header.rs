@@ -1,6 +1,6 @@
 //! The header of a dashboard: what it is called, how my work does, who is here, and what one can do.
 
-use crate::app::dynamic::{attr, memo};
+use crate::app::dynamic::{attr, live, memo};
 use leptos::prelude::*;
 
 use super::add_widget::AddWidget;
@@ -13,6 +13,7 @@ use super::site_header::Logo;
 use super::sync_status_indicator::SyncStatusIndicator;
 use super::theming::ThemeToggle;
 use super::widget_title::EditableTitle;
+use crate::app::access::Rights;
 use crate::app::dashboard_store::{DashboardStore, Live};
 use crate::app::time::RangeButton;
 
@@ -21,6 +22,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
     let panels = Panels::here();
     let palette = Palette::here();
     let is_open = move |panel: Panel| move || if panels.open.get() == Some(panel) { "true" } else { "false" };
+    let may_edit = store.may_edit;
     let conflicts = memo(move || store.conflicts.read().len());
     view! {
         <header class="top">
@@ -67,8 +69,22 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 >
                     <Glyph icon=Icon::Search/>
                 </button>
-                <DashboardSettings/>
+                {live(move || may_edit.get().then(|| view! { <DashboardSettings/> }))}
                 <ThemeToggle/>
+                {Rights::here().has_account.then(|| view! {
+                    <button
+                        type="button"
+                        class="button share"
+                        data-testid="share-open"
+                        aria-label="Share"
+                        aria-haspopup="dialog"
+                        title="Share: who may see and change this"
+                        on:click=move |_| store.sharing.set(true)
+                    >
+                        <Glyph icon=Icon::Share/>
+                        <span class="hide-narrow">"Share"</span>
+                    </button>
+                })}
             </span>
             <button
                 type="button"
@@ -82,7 +98,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 <span class="count">{conflicts}</span>
                 <span class="sr-only">"open"</span>
             </button>
-            <AddWidget/>
+            {live(move || may_edit.get().then(|| view! { <AddWidget/> }))}
         </header>
     }
 }
@@ -102,6 +118,7 @@ fn StepButton(
         <button
             type="button"
             class="button icon"
+            class:hidden=attr(move || !store.may_edit.get())
             data-testid=label.to_ascii_lowercase()
             aria-label=label
             title=format!("{label} ({keys})")

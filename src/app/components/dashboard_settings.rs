@@ -12,7 +12,7 @@ use super::popup::{Popup, Popups};
 use super::tags::Tags;
 use crate::app::chunks::{Part, Parts};
 use crate::app::conflicts::{STRATEGIES, label, promise};
-use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dashboard_store::DashboardStore;
 use crate::app::time::zone;
 use crate::app::{dom, requests};
 use crate::dashboard::settings::{TIME_ZONE, TimeZone};
@@ -101,7 +101,7 @@ fn ZoneChoice(store: DashboardStore) -> impl IntoView {
         TimeZone::Utc => "utc".to_owned(),
         TimeZone::Named(name) => name.clone(),
     });
-    let read_only = move || matches!(*store.sync.read(), SyncState::ReadOnly);
+    let read_only = move || !store.may_edit.get();
     let known = zone::all();
     let options = move || {
         let now = value.get();
@@ -143,7 +143,7 @@ fn ConflictStrategies(store: DashboardStore) -> impl IntoView {
         store.settings.track();
         store.strategy()
     });
-    let read_only = move || matches!(*store.sync.read(), SyncState::ReadOnly);
+    let read_only = move || !store.may_edit.get();
     let option = move |(strategy, name): (_, &'static str)| {
         let choose = move |_| {
             let op = Op::SetDashboard { field: "conflicts".to_owned(), value: name.into() };

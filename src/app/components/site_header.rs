@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::avatar::Avatar;
 use super::theming::ThemeToggle;
+use crate::app::access::Rights;
 use crate::dashboard::User;
 
 /// The way home, as a mark.
@@ -16,17 +17,29 @@ pub fn Logo() -> impl IntoView {
     }
 }
 
-/// Mark, name, the way to the status page, theme, and who I am, where that is known.
+/// Mark, name, the ways to other pages, theme, and who I am, where that is known: with an account the way to it.
 #[component]
 pub fn SiteHeader(user: Option<User>) -> impl IntoView {
+    let rights = Rights::here();
     let me = user.map(|user| {
         let says = format!("You are {}", user.name);
         let title = says.clone();
-        view! {
-            <span class="me" title=title>
-                <Avatar user=Signal::stored(user)/>
-                <span class="sr-only">{says}</span>
-            </span>
+        if rights.has_account {
+            view! {
+                <a class="me" href="/account" data-testid="me" title=format!("{title}. Your account")>
+                    <Avatar user=Signal::stored(user)/>
+                    <span class="sr-only">{says}". Your account"</span>
+                </a>
+            }
+            .into_any()
+        } else {
+            view! {
+                <span class="me" title=title>
+                    <Avatar user=Signal::stored(user)/>
+                    <span class="sr-only">{says}</span>
+                </span>
+            }
+            .into_any()
         }
     });
     view! {
@@ -34,6 +47,7 @@ pub fn SiteHeader(user: Option<User>) -> impl IntoView {
             <Logo/>
             <a class="wordmark" href="/">"Lockstep"</a>
             <span class="grow"></span>
+            {rights.is_admin.then(|| view! { <a class="button" href="/admin" data-testid="people-link">"People"</a> })}
             <a class="button" href="/status">"Status"</a>
             <ThemeToggle/>
             {me}

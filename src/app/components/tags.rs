@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::icon::{Glyph, Icon};
-use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dashboard_store::DashboardStore;
 use crate::app::dynamic::{attr, each, live, memo};
 use crate::app::{DashboardList, dom, requests};
 use crate::dashboard::Op;
@@ -22,7 +22,7 @@ pub fn Tags(store: DashboardStore) -> impl IntoView {
     let tags = memo(move || settings::tags(&store.settings.read()));
     let known = RwSignal::new(Vec::<String>::new());
     let full = memo(move || tags.read().len() >= MAX_TAGS);
-    let read_only = memo(move || matches!(*store.sync.read(), SyncState::ReadOnly));
+    let read_only = memo(move || !store.may_edit.get());
     let input = NodeRef::<Input>::new();
     spawn_local(async move {
         // Nothing is offered where they cannot be had.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::icon::{Glyph, Icon};
 use super::popup::Popup;
 use crate::app::chunks::{Part, Parts};
-use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dashboard_store::DashboardStore;
 use crate::app::dynamic::{attr, derived, each, effect, live, memo};
 use crate::app::requests;
 use crate::dashboard::Op;
@@ -98,7 +98,7 @@ pub fn VariableRow(store: DashboardStore) -> impl IntoView {
 pub fn VariableChoices(store: DashboardStore) -> impl IntoView {
     let names =
         memo(move || choosable(&store.settings.read()).into_iter().map(|one| one.0).collect::<Vec<_>>());
-    let read_only = memo(move || *store.sync.read() == SyncState::ReadOnly);
+    let read_only = memo(move || !store.may_edit.get());
     view! {
         {each(move || names.get(), String::clone, move |name| view! { <VariableChoice name store/> })}
         <button
@@ -193,7 +193,7 @@ fn VariableChoice(name: String, store: DashboardStore) -> impl IntoView {
         let (text, own) = (reads(&one), one.clone());
         view! { <option value=one prop:selected=attr(move || *value.read() == own)>{text}</option> }
     };
-    let read_only = memo(move || *store.sync.read() == SyncState::ReadOnly);
+    let read_only = memo(move || !store.may_edit.get());
     let select = {
         let testid = format!("variable-{name}");
         move || {

@@ -102,6 +102,7 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore, new: bool) 
         let about = |id: &Option<WidgetId>| key.with_value(|key| id.as_ref() == Some(key));
         store.conflicts.read().iter().any(|conflict| about(&conflict.cell.id))
     });
+    let read_only = memo(move || !store.may_edit.get());
     let (renaming, gone) = (signals.renaming, signals.gone);
     // The signals stay with the page. What a widget that went showed last need not.
     on_cleanup(move || {
@@ -116,13 +117,16 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore, new: bool) 
     let header_pressed = pressed.clone();
     let select = move |_| {
         store.selected.set(Some(key.get_value()));
-        panels.open_after_click(kind);
+        if store.may_edit.get_untracked() {
+            panels.open_after_click(kind);
+        }
     };
     let keys = move |event: KeyboardEvent| {
         if dom::on_text(&event) {
             return;
         }
         match event.key().as_str() {
+            _ if !store.may_edit.get_untracked() => {}
             "F2" => {
                 event.prevent_default();
                 renaming.set(true);
@@ -178,12 +182,12 @@ fn Tile(id: WidgetId, signals: WidgetSignals, store: DashboardStore, new: bool) 
                 <Freshness kind signals store/>
                 {live(move || disputed.get().then(|| view! { <Disputed/> }))}
                 <span class="tools">
-                    <DragHandle id=id.clone() pressed title/>
+                    <DragHandle id=id.clone() pressed title read_only/>
                     <MenuButton id=id.clone() title renaming kind/>
                 </span>
             </header>
             <div class="body"><Content id=id.clone() kind signals store/></div>
-            <ResizeHandle id/>
+            <ResizeHandle id read_only/>
         </article>
     }
 }
@@ -261,6 +265,7 @@ fn DragHandle(
     id: WidgetId,
     pressed: impl FnMut(PointerEvent) + Clone + 'static,
     title: Memo<String>,
+    read_only: Memo<bool>,
 ) -> impl IntoView {
     let arranging = Arranging::here();
     let rest = StoredValue::new(None::<TimeoutHandle>);
@@ -317,6 +322,7 @@ fn DragHandle(
         <button
             type="button"
             class="tool drag"
+            class:hidden=read_only
             data-testid="widget-drag"
             aria-label=attr(move || format!("Move {}: arrows move, Shift and arrows resize", title.read()))
             title="Drag to move. With the keyboard: arrows move, Shift and arrows resize."
@@ -331,7 +337,7 @@ fn DragHandle(
 }
 
 #[component]
-fn ResizeHandle(id: WidgetId) -> impl IntoView {
+fn ResizeHandle(id: WidgetId, read_only: Memo<bool>) -> impl IntoView {
     let arranging = Arranging::here();
     let press = move |event: PointerEvent| {
         if event.button() == 0 && !dom::narrow() {
@@ -344,6 +350,7 @@ fn ResizeHandle(id: WidgetId) -> impl IntoView {
     view! {
         <span
             class="resize"
+            class:hidden=read_only
             data-testid="widget-resize"
             title="Drag to resize"
             aria-hidden="true"

@@ -32,9 +32,12 @@ pub fn WidgetMenu(
         store.selected.set(Some(key.get_value()));
         panels.inspect();
     };
+    let may_edit = store.may_edit.get();
     view! {
-        <MenuItem label="Rename" icon=Icon::Pencil testid="widget-rename" choose=move |()| renaming.set(true)/>
-        <MenuItem label="Options" icon=Icon::Sliders testid="widget-options" choose=options/>
+        {may_edit.then(|| view! {
+            <MenuItem label="Rename" icon=Icon::Pencil testid="widget-rename" choose=move |()| renaming.set(true)/>
+            <MenuItem label="Options" icon=Icon::Sliders testid="widget-options" choose=options/>
+        })}
         {kind.asks().then(|| view! {
             <MenuItem
                 label="Show as table"
@@ -43,27 +46,31 @@ pub fn WidgetMenu(
                 choose=move |()| store.tabled.set(Some(key.get_value()))
             />
         })}
-        {(kind == Kind::Timeseries).then(|| view! {
+        {(may_edit && kind == Kind::Timeseries).then(|| view! {
             <MenuItem label="Mark a moment" icon=Icon::Flag testid="widget-mark" choose=move |()| begin_mark(store, None)/>
         })}
-        <MenuItem
-            label="Duplicate"
-            icon=Icon::Plus
-            testid="widget-duplicate"
-            choose=move |()| add_widget::duplicate(store, &key.get_value())
-        />
+        {may_edit.then(|| view! {
+            <MenuItem
+                label="Duplicate"
+                icon=Icon::Plus
+                testid="widget-duplicate"
+                choose=move |()| add_widget::duplicate(store, &key.get_value())
+            />
+        })}
         <MenuItem
             label="Copy"
             icon=Icon::Copy
             testid="widget-copy"
             choose=move |()| clipboard::copy(store, &key.get_value())
         />
-        <MenuItem
-            label="Remove"
-            icon=Icon::Trash
-            testid="widget-remove"
-            danger=true
-            choose=move |()| remove(store, &key.get_value())
-        />
+        {may_edit.then(|| view! {
+            <MenuItem
+                label="Remove"
+                icon=Icon::Trash
+                testid="widget-remove"
+                danger=true
+                choose=move |()| remove(store, &key.get_value())
+            />
+        })}
     }
 }

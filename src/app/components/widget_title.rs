@@ -61,6 +61,12 @@ pub fn EditableTitle(
         });
         store.live(|live| live.editing(editing));
     };
+    let may_edit = store.may_edit;
+    let begin = move || {
+        if may_edit.get_untracked() {
+            editing.set(true);
+        }
+    };
     Effect::new(move |was: Option<bool>| {
         let now = editing.get();
         if now && was != Some(true) {
@@ -99,6 +105,7 @@ pub fn EditableTitle(
     };
     // Somebody removes the widget: what was typed so far counts, and is kept beside the removal.
     on_cleanup(move || end(true));
+    let hint = if one_click { "Click to rename" } else { "Double click to rename" };
     let element = StoredValue::new(element_id);
     let keys = move |event: leptos::ev::KeyboardEvent| {
         event.stop_propagation();
@@ -119,7 +126,7 @@ pub fn EditableTitle(
         if matches!(event.key().as_str(), "Enter" | "F2") {
             event.prevent_default();
             event.stop_propagation();
-            editing.set(true);
+            begin();
         }
     };
     let reads = move || {
@@ -162,12 +169,13 @@ pub fn EditableTitle(
                     class:draft=attr(move || theirs.read().is_some())
                     style:--who=attr(move || theirs.get().map(|(_, color)| color).unwrap_or_default())
                     id=element.get_value()
-                    role="button"
-                    tabindex="0"
+                    role=attr(move || may_edit.get().then_some("button"))
+                    // Who only reads passes by; the keyboard is brought here all the same.
+                    tabindex=attr(move || if may_edit.get() { "0" } else { "-1" })
                     data-testid=testid
-                    title=if one_click { "Click to rename" } else { "Double click to rename" }
-                    on:dblclick=move |_| editing.set(true)
-                    on:click=move |_| if one_click { editing.set(true) }
+                    title=attr(move || may_edit.get().then_some(hint))
+                    on:dblclick=move |_| begin()
+                    on:click=move |_| if one_click { begin() }
                     on:keydown=begin_keys
                 >
                     {reads}

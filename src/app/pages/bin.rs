@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::dashboards::named;
+use crate::app::access::Role;
 use crate::app::clock::Clock;
 use crate::app::components::{Glyph, Icon, Preview, SiteHeader};
 use crate::app::dynamic::{attr, each, effect, live, memo};
@@ -169,7 +170,10 @@ fn Entry(entry: BinEntry, bin: Bin, now: Memo<u64>) -> impl IntoView {
         }
     };
     let address = format!("/d/{}", card.id);
+    // Who does not own it sees that it is here, and what becomes of it.
+    let owned = card.role == Role::Owner;
     let is = move |wanted: &'static [Stands]| attr(move || !wanted.contains(&stands.get()));
+    let may = move |wanted: &'static [Stands]| attr(move || !owned || !wanted.contains(&stands.get()));
     let busy = attr(move || stands.get() == Stands::Busy);
     view! {
         <article
@@ -189,6 +193,7 @@ fn Entry(entry: BinEntry, bin: Bin, now: Memo<u64>) -> impl IntoView {
                 </p>
             </div>
             <div class="bin-does">
+                <span class="quiet" class:hidden=owned>"An owner can restore it."</span>
                 <a
                     class="button primary"
                     id=element_id(&card.id)
@@ -203,7 +208,7 @@ fn Entry(entry: BinEntry, bin: Bin, now: Memo<u64>) -> impl IntoView {
                     class="button line"
                     data-testid="bin-restore"
                     aria-label=format!("Restore: {title}")
-                    class:hidden=is(&[Stands::InBin, Stands::Busy])
+                    class:hidden=may(&[Stands::InBin, Stands::Busy])
                     disabled=busy.clone()
                     on:click=restore
                 >
@@ -216,7 +221,7 @@ fn Entry(entry: BinEntry, bin: Bin, now: Memo<u64>) -> impl IntoView {
                     id=unsure
                     data-testid="bin-purge"
                     aria-label=format!("Delete for good: {title}")
-                    class:hidden=is(&[Stands::InBin, Stands::Busy])
+                    class:hidden=may(&[Stands::InBin, Stands::Busy])
                     disabled=busy
                     on:click=ask
                 >
@@ -385,6 +390,7 @@ mod tests {
             tags: Vec::new(),
             outline: None,
             favourite: false,
+            role: Role::Owner,
         };
         BinEntry { card, deleted_at, deleted_by: None, gone_at: deleted_at + 1 }
     }

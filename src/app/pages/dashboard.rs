@@ -4,6 +4,7 @@ use crate::app::dynamic::{attr, effect, live, memo};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
+use crate::app::access::Rights;
 use crate::app::chunks::{Contents, Part, Parts};
 use crate::app::components::arranging::Arranging;
 use crate::app::components::people::People;
@@ -16,7 +17,8 @@ use crate::dashboard::{Dashboard, DashboardId, User};
 
 #[component]
 pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl IntoView {
-    let store = use_context::<DashboardStore>().unwrap_or_else(|| DashboardStore::new(id, &dashboard, user));
+    let store = use_context::<DashboardStore>()
+        .unwrap_or_else(|| DashboardStore::new(id, &dashboard, user).with_role(Rights::here().role));
     let parts = Parts::new();
     let panels = Panels::new(store, parts);
     let contents = Contents::new();
@@ -42,7 +44,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     effect(move || document().set_title(&format!("{} · Lockstep", store.title.read())));
     dom::on_window(leptos::ev::keydown, move |event| keys(&event, store, panels));
     let side = memo(move || match panels.open.get() {
-        Some(Panel::Widget) if store.selected.read().is_none() => None,
+        Some(Panel::Widget) if store.selected.read().is_none() || !store.may_edit.get() => None,
         open => open,
     });
     let unsaved = memo(move || !store.unsaved.read().is_empty());
@@ -66,7 +68,13 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
                 {live(move || unsaved.get().then(|| parts.show(Part::Unsaved)))}
                 <div class="empty" class:hidden=attr(move || !empty.get())>
                     <h2>"An empty dashboard"</h2>
-                    <p>"Add a number, a chart or a note. Whoever opens this page sees it at the same moment."</p>
+                    <p>
+                        {live(move || if store.may_edit.get() {
+                            "Add a number, a chart or a note. Whoever opens this page sees it at the same moment."
+                        } else {
+                            "Whoever edits it adds something here, and you see it at the same moment."
+                        })}
+                    </p>
                 </div>
                 <DashboardContainer store/>
             </main>
@@ -83,6 +91,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
         {live(move || palette.is_open().then(|| parts.show(Part::Commands)))}
         {live(move || marking.get().then(|| parts.show(Part::Mark)))}
         {live(move || store.editing_variables.get().then(|| parts.show(Part::VariablesEditor)))}
+        {live(move || store.sharing.get().then(|| parts.show(Part::Share)))}
         {parts.show_later(Part::Clipboard)}
     }
 }
@@ -91,12 +100,13 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
 fn keys(event: &KeyboardEvent, store: DashboardStore, panels: Panels) {
     let typing = dom::on_text(event);
     let with_control = event.ctrl_key() || event.meta_key();
+    let may_edit = store.may_edit.get_untracked();
     match event.key().as_str() {
-        "z" | "Z" if with_control && !typing => {
+        "z" | "Z" if may_edit && with_control && !typing => {
             event.prevent_default();
             store.live(|live| if event.shift_key() { live.redo() } else { live.undo() });
         }
-        "y" if with_control && !typing => {
+        "y" if may_edit && with_control && !typing => {
             event.prevent_default();
             store.live(|live| live.redo());
         }
@@ -115,7 +125,7 @@ fn keys(event: &KeyboardEvent, store: DashboardStore, panels: Panels) {
                 store.selected.set(None);
             }
         }
-        "Delete" | "Backspace" if !typing => {
+        "Delete" | "Backspace" if may_edit && !typing => {
             if let Some(id) = store.selected.get_untracked() {
                 event.prevent_default();
                 remove(store, &id);

@@ -14,6 +14,7 @@ use self::card::Card;
 pub use self::card::named;
 use self::filters::{Filters, Search, in_words};
 use self::state::{ListState, Loading, asked_of_device, element_id};
+use crate::app::access::Rights;
 use crate::app::clock::Clock;
 use crate::app::components::{Glyph, Icon, ImportButton, Passing, PassingWords, SiteHeader};
 use crate::app::dynamic::{attr, each, effect, live, memo};
@@ -112,7 +113,13 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
             </div>
             <div class="empty" class:hidden=attr(move || !none_at_all.get())>
                 <h2>"No dashboards yet"</h2>
-                <p>"Make one, add what you want to watch, and send its address to your team: everybody who opens it edits with you."</p>
+                <p>
+                    {if Rights::here().has_account {
+                        "Make one, add what you want to watch, and share it with your team: everybody who may edits with you."
+                    } else {
+                        "Make one, add what you want to watch, and send its address to your team: everybody who opens it edits with you."
+                    }}
+                </p>
                 <NewDashboard problem=list.problem testid="new-dashboard-first"/>
                 <p class="quiet"><a href="/bin">"What was deleted is in the bin"</a></p>
             </div>

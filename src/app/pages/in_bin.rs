@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::dashboards::named;
+use crate::app::access::Role;
 use crate::app::clock::Clock;
 use crate::app::components::{Preview, SiteHeader};
 use crate::app::dynamic::{attr, effect, live};
@@ -18,6 +19,7 @@ pub fn InBin(title: String, dashboard: Option<BinEntry>, user: Option<User>) -> 
     let by = dashboard.as_ref().and_then(|entry| entry.deleted_by.as_ref()).map(|user| user.name.clone());
     let by = by.unwrap_or_else(|| "Somebody".to_owned());
     let times = dashboard.as_ref().map(|entry| (entry.deleted_at, entry.gone_at));
+    let owned = dashboard.as_ref().is_none_or(|entry| entry.card.role == Role::Owner);
     let outline = dashboard.and_then(|entry| entry.card.outline).unwrap_or_default();
     let when = move || match (clock.now(), times) {
         (1.., Some((deleted_at, _))) => {
@@ -56,6 +58,7 @@ pub fn InBin(title: String, dashboard: Option<BinEntry>, user: Option<User>) -> 
                 <Preview outline/>
                 <h1>{format!("“{}” is in the bin", named(&title))}</h1>
                 <p>{live(when)} " " {live(left)}</p>
+                <p class="quiet" class:hidden=owned>"Ask an owner of it to do that."</p>
                 <p class="problem" role="alert" class:hidden=attr(move || problem.read().is_none())>
                     {live(move || problem.get())}
                 </p>
@@ -64,6 +67,7 @@ pub fn InBin(title: String, dashboard: Option<BinEntry>, user: Option<User>) -> 
                         type="button"
                         class="button primary"
                         data-testid="bin-restore"
+                        class:hidden=!owned
                         disabled=busy
                         on:click=restore
                     >

@@ -1,5 +1,8 @@
 //! One file per page.
 
+mod account;
+mod admin;
+mod audit;
 mod bin;
 mod dashboard;
 mod dashboards;
@@ -12,6 +15,9 @@ mod status;
 
 use leptos::prelude::*;
 
+use self::account::AccountPage;
+use self::admin::AdminPage;
+use self::audit::AuditLog;
 use self::bin::BinPage;
 use self::dashboard::DashboardPage;
 use self::dashboards::Dashboards;
@@ -35,6 +41,9 @@ pub fn any(data: PageData) -> AnyView {
             view! { <InBin title dashboard=dashboard.read() user/> }.into_any()
         }
         Page::Status { server } => view! { <Status server user/> }.into_any(),
+        Page::Account { account } => view! { <AccountPage account=account.read() user/> }.into_any(),
+        Page::Admin { people } => view! { <AdminPage people=people.read() user/> }.into_any(),
+        Page::Audit { log, filter } => view! { <AuditLog log=log.read() filter user/> }.into_any(),
         Page::Offline => view! { <Offline/> }.into_any(),
         Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),
         Page::Failed { why } => view! { <Failed why user/> }.into_any(),

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::moment_field::{MomentField, MomentInput};
 use super::{Mark, mark_field};
-use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
 use crate::app::dynamic::{attr, effect, live};
 use crate::dashboard::Op;
@@ -28,7 +28,7 @@ pub struct Marking {
 /// Begins to mark a moment: the one given, else the one under the pointer, else the present or the end of what
 /// shows.
 pub fn begin(store: DashboardStore, at: Option<u64>) {
-    if matches!(*store.sync.read_untracked(), SyncState::ReadOnly) {
+    if !store.may_edit.get_untracked() {
         return;
     }
     let time = store.time;

@@ -4,13 +4,13 @@ use leptos::prelude::*;
 
 use super::{Mark, mark, words};
 use crate::app::components::{Glyph, Icon, SIDE, SideHead};
-use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
 use crate::app::dynamic::{attr, each, live, memo};
 
 #[component]
 pub fn MarksList(store: DashboardStore) -> impl IntoView {
-    let read_only = memo(move || matches!(*store.sync.read(), SyncState::ReadOnly));
+    let read_only = memo(move || !store.may_edit.get());
     view! {
         <aside class="side" id=SIDE tabindex="-1" data-testid="marks" aria-label="Marked moments">
             <SideHead title="Marked moments" close="Close the marked moments"/>

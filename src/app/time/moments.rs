@@ -8,7 +8,7 @@ use super::keys::Keys;
 use super::{ChartPlace, Mark, finger, mark, words};
 use crate::app::components::people::{Editor, People, of};
 use crate::app::components::{Glyph, Icon, Panel, Panels};
-use crate::app::dashboard_store::{DashboardStore, SyncState};
+use crate::app::dashboard_store::DashboardStore;
 use crate::app::dynamic::{attr, each, live, memo};
 use crate::dashboard::settings::Annotation;
 use crate::dashboard::{SessionId, User, WidgetId};
@@ -102,7 +102,7 @@ fn FlagAt(
     };
     let open = move |_| match &marks()[..] {
         [only] => {
-            let read_only = matches!(*store.sync.read_untracked(), SyncState::ReadOnly);
+            let read_only = !store.may_edit.get_untracked();
             if !read_only {
                 mark::change(store, only.clone());
             }
@@ -231,7 +231,7 @@ fn Mine(
     let there = memo(move || pointed.get().map(|(_, _, here)| here));
     let x = move || pointed.get().map_or(0.0, |(x, ..)| x);
     let at = move || pointed.get().map_or(0, |(_, at, _)| at);
-    let can_mark = move || !matches!(*store.sync.read(), SyncState::ReadOnly);
+    let can_mark = move || store.may_edit.get();
     let says = move || place.get().unwrap_or_default().in_words(at(), time.now());
     let on_chart = move || {
         view! {

@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 
 use super::picker::label;
 use super::pixel_ms;
-use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetData, WidgetSignals};
+use crate::app::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
 use crate::app::drawing::draw_soon;
 use crate::app::dynamic::{attr, effect, live};
 use crate::app::{dom, json, requests};
@@ -46,7 +46,7 @@ pub fn OwnTime(store: DashboardStore) -> impl IntoView {
             store.edit(vec![time.share(range)]);
         }
     };
-    let read_only = move || matches!(*store.sync.read(), SyncState::ReadOnly);
+    let read_only = move || !store.may_edit.get();
     view! {
         <span class="own-time" data-testid="own-time">
             <span role="status">

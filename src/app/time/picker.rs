@@ -153,7 +153,7 @@ pub fn RangeButton(store: DashboardStore) -> impl IntoView {
 pub fn RangePicker(store: DashboardStore) -> impl IntoView {
     let time = store.time;
     let (popups, panels) = (Popups::here(), Panels::here());
-    let read_only = memo(move || matches!(*store.sync.read(), SyncState::ReadOnly));
+    let read_only = memo(move || !store.may_edit.get());
     let alone = RwSignal::new(read_only.get_untracked() || time.own.read_untracked().is_some());
     let (first, last) = time.window();
     let (from, to) = (MomentField::new(first), MomentField::new(last));

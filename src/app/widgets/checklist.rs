@@ -56,7 +56,7 @@ pub fn Checklist(id: WidgetId, signals: WidgetSignals, store: DashboardStore) ->
                     move |id| view! { <Row id list/> },
                 )}
             </ul>
-            <Add list full/>
+            {live(move || store.may_edit.get().then(|| view! { <Add list full/> }))}
             <span class="sr-only" aria-live="polite">{live(move || list.says.get())}</span>
         </div>
     }
@@ -119,8 +119,9 @@ fn Row(id: String, list: List) -> impl IntoView {
         // The keyboard goes on with what stands there now.
         dom::soon(move || list.focus(at));
     };
+    let read_only = memo(move || !store.may_edit.get());
     let keys = move |event: KeyboardEvent| {
-        if dom::on_text(&event) && event.key() != "Delete" {
+        if read_only.get_untracked() || (dom::on_text(&event) && event.key() != "Delete") {
             return;
         }
         match event.key().as_str() {
@@ -160,6 +161,7 @@ fn Row(id: String, list: List) -> impl IntoView {
                 data-testid="checklist-tick"
                 prop:checked=attr(move || item.read().done)
                 checked=item.read_untracked().done
+                disabled=read_only
                 aria-label=attr(label)
                 on:click=|event| event.stop_propagation()
                 on:change=tick
@@ -170,7 +172,8 @@ fn Row(id: String, list: List) -> impl IntoView {
                     <button
                         type="button"
                         class="words"
-                        title="Edit"
+                        title=attr(move || (!read_only.get()).then_some("Edit"))
+                        disabled=read_only
                         data-testid="checklist-text"
                         on:click=move |event| {
                             event.stop_propagation();
@@ -182,7 +185,7 @@ fn Row(id: String, list: List) -> impl IntoView {
                 }
                 .into_any(),
             })}
-            <span class="ends">
+            <span class="ends" class:hidden=read_only>
                 <button
                     type="button"
                     class="tool drag"

@@ -12,7 +12,7 @@ use web_sys::HtmlTextAreaElement;
 
 use super::markdown;
 use crate::app::components::people::People;
-use crate::app::dashboard_store::{DashboardStore, SyncState, WidgetSignals};
+use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::format::count;
 use crate::dashboard::line_ends::{from_normalized, normalized, splice_from_normalized, to_normalized};
 use crate::dashboard::number::grouped;
@@ -108,8 +108,11 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
         }
         let (text, (places, users)) = last_read.get_value();
         if text.plain().is_empty() && users.is_empty() {
-            return view! { <p class="placeholder">"Write here. Everybody sees it as you type."</p> }
-                .into_any();
+            let says = match store.may_edit.get() {
+                true => "Write here. Everybody sees it as you type.",
+                false => "Nothing is written here yet.",
+            };
+            return view! { <p class="placeholder">{says}</p> }.into_any();
         }
         let text = store.with_values(&markdown::with_carets(&normalized(text.plain()), &places));
         markdown::draw(markdown::read(&text), &users)
@@ -148,7 +151,7 @@ pub fn Note(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl
             <textarea
                 node_ref=area
                 aria-label=label
-                readonly=attr(move || *store.sync.read() == SyncState::ReadOnly)
+                readonly=attr(move || !store.may_edit.get())
                 on:focus=move |_| { typing.set(true); announce(); }
                 on:blur=move |_| { typing.set(false); unfit.set(None); store.live(|live| live.editing(None)); }
                 on:input=move |_| typed()

@@ -412,6 +412,7 @@ impl Services {
                 widgets: stored.dashboard.widgets.len(),
                 at: wall_ms(),
                 user: self.user.clone(),
+                role: self.store.role.get_untracked(),
             };
             writes.push(device::copy(&head, &stored)?);
         }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 
-use crate::app::activity;
+use crate::app::{access, activity};
 use crate::sync::link::{Ended, State};
-use crate::sync::protocol::{Code, Joined, Peers, ServerMessage, close};
+use crate::sync::protocol::{Code, Joined, Peers, Role, ServerMessage, close};
 use crate::sync::replica::{Changes, Lost, Taken};
 
 use super::super::clock::{monotonic_ms, random, wall_ms};
@@ -65,12 +65,33 @@ impl Services {
                 data::show(&self.store, frames, wall_ms());
             }
             ServerMessage::Pong { id } => self.link.ponged(now, id),
-            ServerMessage::Error { code, reason, retry_after_ms, in_bin } => {
+            ServerMessage::Role { dashboard, role, owner } => {
+                if dashboard == self.dashboard {
+                    self.take_role(role, owner);
+                }
+            }
+            ServerMessage::Error { code, reason, retry_after_ms, in_bin, dashboard } => {
                 self.note_bin(code, &reason, in_bin);
+                // The room let this tab go.
+                self.joined &= dashboard.as_ref() != Some(&self.dashboard);
                 return self.error(code, reason, retry_after_ms);
             }
         }
         false
+    }
+
+    /// Takes the role that the room gives. What is pending and needs a higher one is handed back as the room turns it
+    /// down.
+    fn take_role(&mut self, role: Role, owner: bool) {
+        self.replica.set_role(role);
+        let shown = match role {
+            Role::Viewer => access::Role::Viewer,
+            Role::Editor if owner => access::Role::Owner,
+            Role::Editor => access::Role::Editor,
+        };
+        if self.store.role.with_untracked(|before| *before != shown) {
+            self.store.role.set(shown);
+        }
     }
 
     /// True where the edits that wait were made as somebody else: they are not sent in another's name
@@ -93,6 +114,7 @@ impl Services {
         let anew = self.ever_joined && joined.snapshot.is_some();
         let away_ms = self.cut_at.map_or(0, |at| monotonic_ms().saturating_sub(at));
         let waited = self.replica.pending();
+        self.take_role(joined.role, joined.owner);
         let Taken { changes, lost } = self.replica.joined(&client, &self.user, joined);
         if lost.is_none() {
             self.joined = true;
@@ -144,9 +166,10 @@ impl Services {
         }
     }
 
-    /// True where there is no such dashboard, nor will there be.
+    /// True where there is no such dashboard for this person, nor will there be.
     pub(super) fn is_gone(&self) -> bool {
-        self.in_bin.is_none() && self.link.state() == State::Ended(Ended::NotFound)
+        let is_over = [Ended::NotFound, Ended::Forbidden].map(State::Ended).contains(&self.link.state());
+        is_over && self.in_bin.is_none() && self.held.is_none()
     }
 
     /// Takes an error of the server. While a join is unanswered it is about that. True where the room

@@ -5,37 +5,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::invitations::{Invitation, InvitationHash, Purpose};
+use super::links::{Link, LinkId};
+use super::tokens::{MAX_TOKENS, MAX_TOKENS_OF_ACCOUNT, Token, TokenId};
+pub use crate::app::access::Role;
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, Id, UserId};
-use crate::sync::protocol;
 
 /// Accounts of one deployment.
 pub const MAX_ACCOUNTS: usize = 20_000;
 /// Teams of one deployment.
 pub const MAX_TEAMS: usize = 2_000;
+/// Invitations that can still be used.
+pub const MAX_INVITATIONS: usize = 10_000;
+/// Share links of one deployment, and of one dashboard.
+pub const MAX_LINKS: usize = 10_000;
+pub const MAX_DASHBOARD_LINKS: usize = 50;
 /// Grants on one dashboard, to accounts and teams together.
 pub const MAX_GRANTS: usize = 1_000;
-
-/// What somebody may do on a dashboard. Each may do what is below it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Reads, is present, and looks at other times.
-    Viewer,
-    /// Edits, and chooses what is asked of which source.
-    Editor,
-    /// Shares and deletes.
-    Owner,
-}
-
-impl Role {
-    /// As rooms and pages know it: who owns a dashboard edits like an editor.
-    pub fn to_wire(self) -> protocol::Role {
-        match self {
-            Self::Viewer => protocol::Role::Viewer,
-            Self::Editor | Self::Owner => protocol::Role::Editor,
-        }
-    }
-}
 
 /// A person's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,10 +75,10 @@ pub enum Change {
         account: UserId,
         role: Option<Role>,
     },
-    /// The team owns the dashboard from then on.
+    /// The team owns the dashboard from then on; `None` for no team.
     SetTeam {
         dashboard: DashboardId,
-        team: TeamId,
+        team: Option<TeamId>,
     },
     /// `None` takes the grant back.
     SetGrant {
@@ -101,6 +88,15 @@ pub enum Change {
     },
     /// The dashboard is gone for good.
     Forget(DashboardId),
+    /// A new invitation, or one with another number of uses.
+    PutInvitation(Invitation),
+    RemoveInvitation(InvitationHash),
+    /// A new API token, or one with another time of use.
+    PutToken(Token),
+    RemoveToken(TokenId),
+    /// A new share link.
+    PutLink(Link),
+    RemoveLink(LinkId),
 }
 
 /// Why a change is not made.
@@ -116,6 +112,10 @@ pub enum ChangeError {
     LastAdmin,
     #[error("The team owns dashboards. Give them to another one first.")]
     TeamOwns,
+    #[error("Somebody has to stay owner of this dashboard. Make somebody else one first.")]
+    NoOwner,
+    #[error("There is no such link.")]
+    NoLink,
     #[error("There is no room for more of these.")]
     TooMany,
 }
@@ -131,6 +131,9 @@ pub struct Directory {
     /// By dashboard, the team that owns it.
     owners: HashMap<DashboardId, TeamId>,
     grants: HashMap<DashboardId, BTreeMap<Grantee, Role>>,
+    invitations: HashMap<InvitationHash, Invitation>,
+    tokens: HashMap<TokenId, Token>,
+    links: HashMap<LinkId, Link>,
 }
 
 /// A mail address without regard to case.
@@ -163,6 +166,94 @@ impl Directory {
         self.accounts.get(self.by_email.get(&folded(email))?)
     }
 
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    pub fn team(&self, id: &TeamId) -> Option<&Team> {
+        self.teams.get(id)
+    }
+
+    pub fn teams(&self) -> impl Iterator<Item = &Team> {
+        self.teams.values()
+    }
+
+    /// How many people are in a team.
+    pub fn members(&self, team: &TeamId) -> usize {
+        self.memberships.values().filter(|teams| teams.contains_key(team)).count()
+    }
+
+    /// The role of an account in a team that it is in.
+    pub fn member_role(&self, account: &UserId, team: &TeamId) -> Option<Role> {
+        self.memberships.get(account)?.get(team).copied()
+    }
+
+    /// The teams that an account is in.
+    pub fn teams_of(&self, account: &UserId) -> impl Iterator<Item = (&TeamId, Role)> {
+        self.memberships.get(account).into_iter().flatten().map(|(team, role)| (team, *role))
+    }
+
+    /// The team that owns a dashboard.
+    pub fn owner(&self, dashboard: &DashboardId) -> Option<&TeamId> {
+        self.owners.get(dashboard)
+    }
+
+    /// What was granted on a dashboard.
+    pub fn grants(&self, dashboard: &DashboardId) -> impl Iterator<Item = (&Grantee, Role)> {
+        self.grants.get(dashboard).into_iter().flatten().map(|(to, role)| (to, *role))
+    }
+
+    /// True where a team owns a dashboard, or somebody has a role on it.
+    pub fn knows(&self, dashboard: &DashboardId) -> bool {
+        self.owners.contains_key(dashboard) || self.grants.contains_key(dashboard)
+    }
+
+    /// True where somebody who may sign in owns a dashboard.
+    pub fn has_owner(&self, dashboard: &DashboardId) -> bool {
+        self.accounts.keys().any(|account| self.role(account, dashboard) == Some(Role::Owner))
+    }
+
+    /// True where an account edits a dashboard, or would edit those of a team: then it may ask sources.
+    pub fn may_query(&self, account: &UserId) -> bool {
+        let in_team = |team: &TeamId| self.member_role(account, team);
+        let is_meant = |to: &Grantee| match to {
+            Grantee::Account(granted) => granted == account,
+            Grantee::Team(team) => in_team(team).is_some(),
+        };
+        let edits = |(to, role): (&Grantee, &Role)| *role >= Role::Editor && is_meant(to);
+        self.teams_of(account).any(|(_, role)| role >= Role::Editor)
+            || self.grants.values().flatten().any(edits)
+    }
+
+    pub fn invitation(&self, hash: &InvitationHash) -> Option<&Invitation> {
+        self.invitations.get(hash)
+    }
+
+    pub fn invitations(&self) -> impl Iterator<Item = &Invitation> {
+        self.invitations.values()
+    }
+
+    pub fn token(&self, id: &TokenId) -> Option<&Token> {
+        self.tokens.get(id)
+    }
+
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.values()
+    }
+
+    pub fn link(&self, id: &LinkId) -> Option<&Link> {
+        self.links.get(id)
+    }
+
+    /// The share links of a dashboard.
+    pub fn links<'d>(&'d self, dashboard: &'d DashboardId) -> impl Iterator<Item = &'d Link> {
+        self.all_links().filter(move |link| link.dashboard == *dashboard)
+    }
+
+    pub fn all_links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
     /// True where nobody has an account.
     pub fn is_empty(&self) -> bool {
         self.accounts.is_empty()
@@ -176,6 +267,9 @@ impl Directory {
                 if let Some(before) = self.accounts.get(&account.id) {
                     self.by_email.remove(&folded(&before.email));
                 }
+                if account.disabled_at.is_some() {
+                    self.tokens.retain(|_, token| token.owner != account.id);
+                }
                 self.by_email.insert(folded(&account.email), account.id.clone());
                 self.accounts.insert(account.id.clone(), account);
             }
@@ -184,6 +278,8 @@ impl Directory {
                     self.by_email.remove(&folded(&account.email));
                 }
                 self.memberships.remove(&id);
+                self.invitations.retain(|_, one| one.purpose != Purpose::Reset(id.clone()));
+                self.tokens.retain(|_, token| token.owner != id);
                 self.remove_grants(|to| *to == Grantee::Account(id.clone()));
             }
             Change::PutTeam(team) => {
@@ -195,23 +291,52 @@ impl Directory {
                     teams.remove(&id);
                     !teams.is_empty()
                 });
+                let is_to_it =
+                    |one: &Invitation| matches!(&one.purpose, Purpose::Join { team, .. } if *team == id);
+                self.invitations.retain(|_, one| !is_to_it(one));
+                self.tokens.retain(|_, token| token.team.as_ref() != Some(&id));
                 self.remove_grants(|to| *to == Grantee::Team(id.clone()));
             }
             Change::SetMember { team, account, role } => {
                 set(&mut self.memberships, account, team, role);
             }
-            Change::SetTeam { dashboard, team } => {
+            Change::SetTeam { dashboard, team: Some(team) } => {
                 self.owners.insert(dashboard, team);
+            }
+            Change::SetTeam { dashboard, team: None } => {
+                self.owners.remove(&dashboard);
             }
             Change::SetGrant { dashboard, to, role } => {
                 set(&mut self.grants, dashboard, to, role);
             }
-            Change::Forget(dashboard) => {
-                self.owners.remove(&dashboard);
-                self.grants.remove(&dashboard);
+            Change::Forget(dashboard) => self.forget(&dashboard),
+            Change::PutInvitation(invitation) => {
+                self.invitations.insert(invitation.hash, invitation);
+            }
+            Change::RemoveInvitation(hash) => {
+                self.invitations.remove(&hash);
+            }
+            Change::PutToken(token) => {
+                self.tokens.insert(token.id.clone(), token);
+            }
+            Change::RemoveToken(id) => {
+                self.tokens.remove(&id);
+            }
+            Change::PutLink(link) => {
+                self.links.insert(link.id, link);
+            }
+            Change::RemoveLink(id) => {
+                self.links.remove(&id);
             }
         }
         Ok(())
+    }
+
+    /// Forgets who had a dashboard.
+    pub fn forget(&mut self, dashboard: &DashboardId) {
+        self.owners.remove(dashboard);
+        self.grants.remove(dashboard);
+        self.links.retain(|_, link| link.dashboard != *dashboard);
     }
 
     /// Whether a change may be made.
@@ -249,7 +374,7 @@ impl Directory {
                 team_is_there(team)?;
                 account_is_there(account)
             }
-            Change::SetTeam { team, .. } => team_is_there(team),
+            Change::SetTeam { team: Some(team), .. } => team_is_there(team),
             Change::SetGrant { dashboard, to, role } => {
                 match to {
                     Grantee::Account(account) => account_is_there(account)?,
@@ -259,7 +384,34 @@ impl Directory {
                 let is_new = role.is_some() && !grants.is_some_and(|grants| grants.contains_key(to));
                 has_room(is_new, grants.map_or(0, BTreeMap::len), MAX_GRANTS)
             }
-            Change::Forget(_) => Ok(()),
+            Change::PutInvitation(invitation) => {
+                match &invitation.purpose {
+                    Purpose::Join { team, .. } => team_is_there(team)?,
+                    Purpose::Reset(account) => account_is_there(account)?,
+                }
+                let is_new = !self.invitations.contains_key(&invitation.hash);
+                has_room(is_new, self.invitations.len(), MAX_INVITATIONS)
+            }
+            Change::PutToken(token) => {
+                // Who may not sign in has no tokens.
+                let owner = self.accounts.get(&token.owner).filter(|owner| owner.disabled_at.is_none());
+                owner.ok_or(ChangeError::NoAccount)?;
+                token.team.as_ref().map_or(Ok(()), team_is_there)?;
+                let is_new = !self.tokens.contains_key(&token.id);
+                let of_owner = self.tokens.values().filter(|known| known.owner == token.owner).count();
+                has_room(is_new, of_owner, MAX_TOKENS_OF_ACCOUNT)?;
+                has_room(is_new, self.tokens.len(), MAX_TOKENS)
+            }
+            Change::SetTeam { team: None, .. }
+            | Change::Forget(_)
+            | Change::RemoveInvitation(_)
+            | Change::RemoveToken(_) => Ok(()),
+            Change::PutLink(link) => {
+                let is_new = !self.links.contains_key(&link.id);
+                has_room(is_new, self.links.len(), MAX_LINKS)?;
+                has_room(is_new, self.links(&link.dashboard).count(), MAX_DASHBOARD_LINKS)
+            }
+            Change::RemoveLink(id) => self.links.contains_key(id).then_some(()).ok_or(ChangeError::NoLink),
         }
     }
 
@@ -302,157 +454,4 @@ fn set<K: Eq + std::hash::Hash, L: Ord>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn user(id: &str) -> UserId {
-        UserId::new(id).expect("an id")
-    }
-
-    fn team(id: &str) -> TeamId {
-        TeamId(Id::new(id).expect("an id"))
-    }
-
-    fn dashboard(id: &str) -> DashboardId {
-        DashboardId::new(id).expect("an id")
-    }
-
-    fn account(id: &str, is_admin: bool) -> Account {
-        Account {
-            id: user(id),
-            email: format!("{id}@Example.com"),
-            name: id.to_owned(),
-            password: None,
-            is_admin,
-            made_at: 1,
-            disabled_at: None,
-        }
-    }
-
-    /// Ada, an admin, and Bob, in the team `shop`, which owns `wall`.
-    fn directory() -> Directory {
-        let mut directory = Directory::default();
-        for change in [
-            Change::PutAccount(account("ada", true)),
-            Change::PutAccount(account("bob", false)),
-            Change::PutTeam(Team { id: team("shop"), name: "Shop".to_owned() }),
-            Change::PutTeam(Team { id: team("ops"), name: "Ops".to_owned() }),
-            Change::SetMember { team: team("shop"), account: user("bob"), role: Some(Role::Editor) },
-            Change::SetTeam { dashboard: dashboard("wall"), team: team("shop") },
-        ] {
-            directory.change(change).expect("changes");
-        }
-        directory
-    }
-
-    #[test]
-    fn the_highest_role_counts() {
-        let mut directory = directory();
-        let role = |directory: &Directory, who: &str| directory.role(&user(who), &dashboard("wall"));
-        assert_eq!(role(&directory, "bob"), Some(Role::Editor));
-        assert_eq!(role(&directory, "ada"), None, "an admin sees no contents without a grant");
-        let mut grant = |to: Grantee, role: Option<Role>| {
-            let change = Change::SetGrant { dashboard: dashboard("wall"), to, role };
-            directory.change(change).expect("grants");
-            directory.clone()
-        };
-        let after = grant(Grantee::Account(user("bob")), Some(Role::Viewer));
-        assert_eq!(role(&after, "bob"), Some(Role::Editor), "a lower grant takes nothing away");
-        let after = grant(Grantee::Account(user("bob")), Some(Role::Owner));
-        assert_eq!(role(&after, "bob"), Some(Role::Owner));
-        let after = grant(Grantee::Team(team("ops")), Some(Role::Viewer));
-        assert_eq!(role(&after, "ada"), None, "she is not in that team");
-        let after = grant(Grantee::Account(user("bob")), None);
-        assert_eq!(role(&after, "bob"), Some(Role::Editor));
-    }
-
-    #[test]
-    fn who_is_disabled_or_removed_has_no_role() {
-        let mut directory = directory();
-        let before = directory.clone();
-        let disabled = Account { disabled_at: Some(2), ..account("bob", false) };
-        directory.change(Change::PutAccount(disabled)).expect("changes");
-        assert_eq!(directory.role(&user("bob"), &dashboard("wall")), None);
-        directory.change(Change::PutAccount(account("bob", false))).expect("changes");
-        assert_eq!(directory, before);
-        directory.change(Change::RemoveAccount(user("bob"))).expect("changes");
-        assert_eq!(directory.role(&user("bob"), &dashboard("wall")), None);
-        // Somebody else under the same id begins with nothing.
-        directory.change(Change::PutAccount(account("bob", false))).expect("changes");
-        assert_eq!(directory.role(&user("bob"), &dashboard("wall")), None);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused_and_changes_nothing() {
-        let mut directory = directory();
-        let before = directory.clone();
-        let taken = Account { email: " ADA@example.COM ".to_owned(), ..account("eve", false) };
-        for (change, error) in [
-            (Change::PutAccount(taken), ChangeError::EmailTaken),
-            (Change::PutAccount(account("ada", false)), ChangeError::LastAdmin),
-            (Change::RemoveAccount(user("ada")), ChangeError::LastAdmin),
-            (Change::RemoveAccount(user("eve")), ChangeError::NoAccount),
-            (Change::RemoveTeam(team("shop")), ChangeError::TeamOwns),
-            (Change::RemoveTeam(team("none")), ChangeError::NoTeam),
-            (
-                Change::SetMember { team: team("shop"), account: user("eve"), role: Some(Role::Viewer) },
-                ChangeError::NoAccount,
-            ),
-            (Change::SetTeam { dashboard: dashboard("wall"), team: team("none") }, ChangeError::NoTeam),
-        ] {
-            assert_eq!(directory.change(change), Err(error));
-            assert_eq!(directory, before);
-        }
-    }
-
-    #[test]
-    fn an_address_that_was_changed_is_free() {
-        let mut directory = directory();
-        let moved = Account { email: "bob@new.example".to_owned(), ..account("bob", false) };
-        directory.change(Change::PutAccount(moved)).expect("changes");
-        assert!(directory.account_of("bob@example.com").is_none());
-        assert_eq!(directory.account_of("BOB@new.example").map(|account| &account.id), Some(&user("bob")));
-        let new = Account { email: "bob@example.com".to_owned(), ..account("bobby", false) };
-        directory.change(Change::PutAccount(new)).expect("the address is free");
-    }
-
-    proptest! {
-        /// Whatever is changed: a role comes from a membership or a grant that is there, and the addresses are those of
-        /// the accounts.
-        #[test]
-        fn roles_come_from_what_is_there(steps in prop::collection::vec((0_u8..8, 0_u8..3, 0_u8..3, 0_u8..4), 0..60)) {
-            let mut directory = directory();
-            for (what, who, which, role) in steps {
-                let who = ["ada", "bob", "eve"][usize::from(who)];
-                let which = [team("shop"), team("ops"), team("lab")][usize::from(which)].clone();
-                let role = [None, Some(Role::Viewer), Some(Role::Editor), Some(Role::Owner)][usize::from(role)];
-                let wall = dashboard("wall");
-                let _ = directory.change(match what {
-                    0 => Change::PutAccount(account(who, role.is_some())),
-                    1 => Change::RemoveAccount(user(who)),
-                    2 => Change::PutTeam(Team { id: which, name: "A".to_owned() }),
-                    3 => Change::RemoveTeam(which),
-                    4 => Change::SetMember { team: which, account: user(who), role },
-                    5 => Change::SetTeam { dashboard: wall, team: which },
-                    6 => Change::SetGrant { dashboard: wall, to: Grantee::Account(user(who)), role },
-                    _ => Change::SetGrant { dashboard: wall, to: Grantee::Team(which), role },
-                });
-                prop_assert_eq!(directory.accounts.len(), directory.by_email.len());
-                prop_assert!(directory.accounts.values().any(|account| account.is_admin));
-                let wall = dashboard("wall");
-                for who in ["ada", "bob", "eve"].map(user) {
-                    let teams = directory.memberships.get(&who).cloned().unwrap_or_default();
-                    prop_assert!(teams.keys().all(|team| directory.teams.contains_key(team)));
-                    prop_assert!(teams.is_empty() || directory.accounts.contains_key(&who));
-                    let own = directory.grants.get(&wall).and_then(|all| all.get(&Grantee::Account(who.clone())));
-                    let by_team = teams.keys().any(|team| {
-                        directory.owners.get(&wall) == Some(team)
-                            || directory.grants.get(&wall).is_some_and(|all| all.contains_key(&Grantee::Team(team.clone())))
-                    });
-                    prop_assert_eq!(directory.role(&who, &wall).is_some(), own.is_some() || by_team);
-                }
-            }
-        }
-    }
-}
+mod tests;

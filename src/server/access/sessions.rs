@@ -34,6 +34,15 @@ impl SessionHash {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == TOKEN_BYTES)?;
         Some(Self(Sha256::digest(bytes).into()))
     }
+
+    /// As text, for an address. It opens nothing.
+    pub fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub fn from_text(text: &str) -> Option<Self> {
+        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
+    }
 }
 
 /// One sign-in on one browser.

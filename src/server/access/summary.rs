@@ -2,27 +2,34 @@
 
 use std::net::SocketAddr;
 
+use super::Mode;
 use crate::server::config::Config;
 use crate::server::origin::Origins;
 
 /// Says it, with what the settings say that may not be meant so.
-pub fn log(config: &Config, addr: SocketAddr, origins: &Origins) {
+pub fn log(config: &Config, mode: Mode, addr: SocketAddr, origins: &Origins) {
     for warning in &config.warnings {
         tracing::warn!("settings: {warning}");
     }
-    for line in lines(config, addr, origins) {
+    for line in lines(config, mode, addr, origins) {
         tracing::info!("{line}");
     }
 }
 
-fn lines(config: &Config, addr: SocketAddr, origins: &Origins) -> Vec<String> {
-    let reach = if addr.ip().is_loopback() {
+fn lines(config: &Config, mode: Mode, addr: SocketAddr, origins: &Origins) -> Vec<String> {
+    let reach = if mode == Mode::Accounts {
+        format!("people with an account, each what they have a role on, at {addr}")
+    } else if addr.ip().is_loopback() {
         format!("everybody on this machine, at {addr}")
     } else {
         format!("everybody who reaches {addr} from any machine: there is no sign-in")
     };
     let push = match config.ingest_token {
+        Some(_) if mode == Mode::Accounts => {
+            "whoever sends the ingest token, or an API token that may push".to_owned()
+        }
         Some(_) => "whoever sends the ingest token".to_owned(),
+        None if mode == Mode::Accounts => "whoever sends an API token that may push".to_owned(),
         None => reach.clone(),
     };
     let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };

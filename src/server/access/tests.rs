@@ -14,7 +14,7 @@ fn from(n: u32) -> Requester {
 
 async fn access() -> (Arc<MemoryStore>, Access, Account) {
     let store = Arc::new(MemoryStore::default());
-    let access = Access::open(store.clone()).await.expect("opens");
+    let access = Access::open(store.clone(), |_| Mode::Accounts).await.expect("opens");
     assert!(access.is_empty());
     let ada = access.add_account(" Ada@example.com ", "Ada", GOOD.to_owned(), true).await.expect("made");
     (store, access, ada)
@@ -25,7 +25,7 @@ async fn who_signs_in_is_known_by_the_cookie_also_after_a_restart() {
     let (store, access, ada) = access().await;
     let (token, signed) = access.sign_in("ADA@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
     assert_eq!((&signed.account, signed.session.address.as_str()), (&ada, "0.0.0.1"));
-    let again = Access::open(store).await.expect("opens");
+    let again = Access::open(store, |_| Mode::Accounts).await.expect("opens");
     assert_eq!(again.find(&token).map(|found| found.account.id), Some(ada.id.clone()));
     again.end_session(signed.session.hash).await.expect("ended");
     assert!(again.find(&token).is_none());

@@ -15,7 +15,7 @@ const FIRST_WAIT_MS: u64 = 1_000;
 const LONGEST_WAIT_MS: u64 = 15 * 60_000;
 /// How long after the last failure an account begins anew.
 const FORGET_AFTER_MS: u64 = 60 * 60_000;
-/// Tries of one address in a minute.
+/// Tries of one address in a minute that were not right.
 const TRIES_A_MINUTE: u32 = 20;
 const MINUTE_MS: u64 = 60_000;
 /// Accounts, and addresses, that are told apart. Beyond that those are forgotten that were seen longest ago.
@@ -100,9 +100,13 @@ impl Throttle {
         }
     }
 
-    /// Notes that a try was right: the next one who fails begins anew.
-    pub fn succeeded(&mut self, guessed: &Guessed) {
+    /// Notes that a try was right: the next one who fails begins anew, and the address has it back. Many people
+    /// may be behind one.
+    pub fn succeeded(&mut self, guessed: &Guessed, address: IpAddr) {
         self.failures.remove(guessed);
+        if let Some(tries) = self.tries.get_mut(&address) {
+            tries.count = tries.count.saturating_sub(1);
+        }
     }
 }
 
@@ -138,7 +142,7 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
         let other = Guessed::Password("bob@example.com".to_owned());
         throttle.begin(&other, address(1), now).expect("others wait for nobody");
-        throttle.succeeded(&ada());
+        throttle.succeeded(&ada(), address(1));
         throttle.begin(&ada(), address(1), now).expect("whoever knew it begins anew");
     }
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::server::backup::command::Command as Task;
+use super::Task;
+use crate::server::access::command::Command as Admin;
+use crate::server::backup::command::Command as Backup;
 
 /// Settings that may also stand behind the name of a command.
 pub(super) const ANYWHERE: [&str; 3] = ["data_dir", "log", "log_format"];
@@ -43,6 +45,25 @@ pub(super) fn with_commands(program: Command) -> Command {
                 .about("Put a backup into the data directory of a server that is stopped")
                 .arg(path("BACKUP").required(true).help("The backup, as lockstep-20261128-031200Z")),
         )
+        .subcommand(admin())
+}
+
+/// What is done to accounts. Passwords come on standard input.
+fn admin() -> Command {
+    let email = || Arg::new("EMAIL").required(true).help("The mail address of the account");
+    Command::new("admin")
+        .about("Change accounts in the data directory of a server that is stopped")
+        .subcommand_required(true)
+        .subcommand(Command::new("list").about("Say which accounts there are"))
+        .subcommand(
+            Command::new("add").about("Make an account that is an admin").arg(email()).arg(
+                Arg::new("name").long("name").value_name("NAME").help("Its name [default: of the address]"),
+            ),
+        )
+        .subcommand(
+            Command::new("password").about("Give an account a new password, and sign it out").arg(email()),
+        )
+        .subcommand(Command::new("promote").about("Make an account an admin").arg(email()))
 }
 
 /// A setting out of the command line: behind the command's name, or before it.
@@ -54,17 +75,30 @@ pub(super) fn flag(flags: &ArgMatches, name: &str) -> Option<String> {
 /// What the command line asks for; `None` for serving.
 pub(super) fn read(flags: &ArgMatches, keep: Option<usize>) -> Option<Task> {
     if flags.get_flag(NOTICES) {
-        return Some(Task::Notices);
+        return Some(Task::Backup(Backup::Notices));
     }
     let (name, flags) = flags.subcommand()?;
     let path = |name: &str| flags.get_one::<PathBuf>(name).cloned();
-    match name {
+    Some(Task::Backup(match name {
         "backup" => {
             let asked = flags.get_one::<u32>("keep").map(|keep| *keep as usize);
-            Some(Task::Backup { into: path("DIR")?, keep: asked.or(keep) })
+            Backup::Backup { into: path("DIR")?, keep: asked.or(keep) }
         }
-        "check" => Some(Task::Check { dir: path("DIR") }),
-        "restore" => Some(Task::Restore { backup: path("BACKUP")? }),
-        _ => None,
-    }
+        "check" => Backup::Check { dir: path("DIR") },
+        "restore" => Backup::Restore { backup: path("BACKUP")? },
+        "admin" => return read_admin(flags).map(Task::Admin),
+        _ => return None,
+    }))
+}
+
+fn read_admin(flags: &ArgMatches) -> Option<Admin> {
+    let (name, flags) = flags.subcommand()?;
+    let email = || flags.get_one::<String>("EMAIL").cloned();
+    Some(match name {
+        "list" => Admin::List,
+        "add" => Admin::Add { email: email()?, name: flags.get_one::<String>("name").cloned() },
+        "password" => Admin::Password { email: email()? },
+        "promote" => Admin::Promote { email: email()? },
+        _ => return None,
+    })
 }

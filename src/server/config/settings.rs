@@ -14,7 +14,7 @@ pub(super) struct Setting {
     pub(super) default: &'static str,
 }
 
-const SETTINGS: [Setting; 24] = [
+const SETTINGS: [Setting; 25] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -58,6 +58,12 @@ const SETTINGS: [Setting; 24] = [
         value: "NETWORKS",
         help: "Proxies in front whose X-Forwarded-For counts, as addresses or networks, separated by commas",
         default: "none",
+    },
+    Setting {
+        name: "access",
+        value: "MODE",
+        help: "Whether people sign in: `accounts`, or `open` for everyone who can reach the server",
+        default: "`open` on this machine alone while nobody has an account, else `accounts`",
     },
     Setting {
         name: OPEN,

@@ -17,6 +17,7 @@ use crate::server::data::series::key::selectors;
 use crate::server::data::this_server::MEMORY;
 use crate::server::disk::room;
 use crate::server::state::AppState;
+use crate::server::store::Reader;
 
 /// From so many percent of a bound on it is told as a warning.
 const NEAR: u64 = 90;
@@ -80,7 +81,7 @@ async fn all(state: &AppState) -> Vec<Used> {
         let help = "Dashboards that are kept.";
         all.push(count("lockstep_dashboards", help, "dashboards", kept as u64, limits.dashboards, false));
     }
-    if let Ok(bin) = state.store.bin(None, 1).await {
+    if let Ok(bin) = state.store.bin(&Reader::Anyone, None, 1).await {
         let help = "Dashboards in the bin.";
         all.push(count("lockstep_bin", help, "dashboards in the bin", bin.total as u64, limits.bin, false));
     }

@@ -3,25 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::super::access::who::Who;
 use super::super::audit::{self, Event, Sender};
-use super::super::auth::Guest;
 use super::super::errors::ApiError;
 use super::super::large_body::large_body;
 use super::super::rooms::input::EncodedRead;
 use super::super::rooms::{Rooms, frames, random_id};
 use super::super::state::AppState;
-use super::super::store::{Binned, Cursor, ListQuery, Listed, Listing, Order};
+use super::super::store::{Binned, Cursor, ListQuery, Listed, Listing, Order, Reader};
 use super::etag;
+use crate::app::access::Role;
 use crate::app::{BinEntry, BinList, DashboardCard, DashboardList, ListFilter, ListOrder, TagCount};
 use crate::dashboard::fold::fold;
 use crate::dashboard::settings::MAX_TAG_CHARS;
@@ -79,7 +80,16 @@ impl WholeList {
 }
 
 /// `GET /api/v1/dashboards`: an array of all, the one that changed last first.
-pub async fn all(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub async fn all(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Result<Response, ApiError> {
+    if state.access().reader(&who) != Reader::Anyone {
+        let principal = who.principal();
+        let mut here = state.rooms.here();
+        let all = state.rooms.list().await?.into_iter();
+        let own = all.filter_map(|one| Some((state.access().role(&principal, &one.id)?, one)));
+        let cards: Vec<DashboardCard> =
+            own.map(|(role, one)| DashboardCard { role, ..card(one, &mut here) }).collect();
+        return Ok(etag::tagged(&headers, &cards));
+    }
     let tag = state.whole_list.tag(&state.rooms);
     if etag::matches(&headers, &tag) {
         return Ok(etag::not_modified(&tag));
@@ -110,20 +120,16 @@ impl Asked {
 /// `GET /api/v1/dashboards/list?search=&order=&tag=&favourites=&after=&limit=`: a part of the list.
 pub async fn list(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    who: Who,
     headers: HeaderMap,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let list = list_for(&state, guest.as_deref(), &asked?.0).await?;
+    let list = list_for(&state, &who, &asked?.0).await?;
     Ok(etag::tagged(&headers, &list))
 }
 
 /// The part of the list that somebody asks for.
-pub async fn list_for(
-    state: &AppState,
-    guest: Option<&Guest>,
-    asked: &Asked,
-) -> Result<DashboardList, ApiError> {
+pub async fn list_for(state: &AppState, who: &Who, asked: &Asked) -> Result<DashboardList, ApiError> {
     let order = match asked.order {
         ListOrder::Changed => Order::Changed,
         ListOrder::Title => Order::Title,
@@ -137,16 +143,23 @@ pub async fn list_for(
         search: fold(search),
         order,
         tag: Some(asked.tag.clone()).filter(|tag| !tag.is_empty()),
-        user: guest.map(|guest| guest.user.id.clone()),
+        user: who.user().map(|user| user.id),
+        reader: state.access().reader(who),
         favourites: asked.favourites,
         after: cursor(asked.after.as_deref(), |cursor| cursor.is_of(order))?,
         limit: limit(asked.limit)?,
     };
     let page = state.store.page(&query).await?;
     let mut here = state.rooms.here();
+    let principal = who.principal();
+    let card = |one: Listed| {
+        // What was listed a moment ago may be another's by now: without a role it can be opened no more.
+        let role = state.access().role(&principal, &one.id).unwrap_or_default();
+        DashboardCard { role, ..card(one, &mut here) }
+    };
     let tags = page.tags.into_iter().map(|(tag, dashboards)| TagCount { tag, dashboards });
     Ok(DashboardList {
-        dashboards: page.dashboards.into_iter().map(|one| card(one, &mut here)).collect(),
+        dashboards: page.dashboards.into_iter().map(card).collect(),
         next: page.next.map(|next| next.encode()),
         total: page.total,
         tags: tags.collect(),
@@ -188,6 +201,7 @@ fn card_of(id: DashboardId, listing: Listing) -> DashboardCard {
         tags,
         outline,
         favourite: false,
+        role: Role::Owner,
     }
 }
 
@@ -207,6 +221,7 @@ pub struct Created {
 /// `POST /api/v1/dashboards` `{"title":"...","copy_of":"..."}`, 1 to 200 characters: 201 `{"id":"..."}`.
 pub async fn create(
     State(state): State<AppState>,
+    who: Who,
     sender: Sender,
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Created>), ApiError> {
@@ -219,9 +234,13 @@ pub async fn create(
     }
     let (id, event) = match &copy_of {
         None => (state.rooms.create(title).await?, Event::Made),
-        Some(original) => (state.rooms.copy(original, title).await?, Event::Copied(original)),
+        Some(original) => {
+            state.access().own_role(&who.principal(), original).ok_or_else(ApiError::no_such_dashboard)?;
+            (state.rooms.copy(original, title).await?, Event::Copied(original))
+        }
     };
-    audit::log(event, &id, Some(&sender));
+    state.access().give_new(&who, &id).await?;
+    audit::note(state.access(), event, &id, title, Some(&sender)).await;
     Ok((StatusCode::CREATED, Json(Created { id })))
 }
 
@@ -257,7 +276,7 @@ pub async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let (id, by) = (id?.0, sender.user().cloned());
     state.rooms.delete(&id, by).await?;
-    audit::log(Event::Deleted, &id, Some(&sender));
+    audit::note(state.access(), Event::Deleted, &id, "", Some(&sender)).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -272,17 +291,18 @@ pub struct AskedOfBin {
 /// `GET /api/v1/bin?after=&limit=`: what is in the bin, the one that was deleted last first.
 pub async fn bin(
     State(state): State<AppState>,
+    who: Who,
     headers: HeaderMap,
     asked: Result<Query<AskedOfBin>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let list = bin_for(&state, &asked?.0).await?;
+    let list = bin_for(&state, &who, &asked?.0).await?;
     Ok(etag::tagged(&headers, &list))
 }
 
 /// The part of the bin that is asked for.
-pub async fn bin_for(state: &AppState, asked: &AskedOfBin) -> Result<BinList, ApiError> {
+pub async fn bin_for(state: &AppState, who: &Who, asked: &AskedOfBin) -> Result<BinList, ApiError> {
     let after = cursor(asked.after.as_deref(), |cursor| matches!(cursor, Cursor::Deleted(..)))?;
-    let page = state.store.bin(after.as_ref(), limit(asked.limit)?).await?;
+    let page = state.store.bin(&state.access().reader(who), after.as_ref(), limit(asked.limit)?).await?;
     Ok(BinList {
         dashboards: page.dashboards.into_iter().map(|one| bin_entry(one, state.bin_days)).collect(),
         next: page.next.map(|next| next.encode()),
@@ -310,7 +330,7 @@ pub async fn restore(
 ) -> Result<Json<Created>, ApiError> {
     let Path(id) = id?;
     if state.rooms.restore(&id).await? {
-        audit::log(Event::Restored, &id, Some(&sender));
+        audit::note(state.access(), Event::Restored, &id, "", Some(&sender)).await;
     }
     Ok(Json(Created { id }))
 }
@@ -322,43 +342,44 @@ pub async fn purge(
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let Path(id) = id?;
+    let title = state.store.binned(&id).await?.map(|one| one.listing.title).unwrap_or_default();
     if !state.rooms.purge(&id).await? {
         let reason = "This dashboard is not in the bin. It may have been restored. Nothing was deleted.";
         return Err(ApiError::new(Code::NotFound, reason));
     }
-    audit::log(Event::Purged, &id, Some(&sender));
+    audit::note(state.access(), Event::Purged, &id, &title, Some(&sender)).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `PUT /api/v1/me/favourites/{id}`: 204.
 pub async fn add_favourite(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    who: Who,
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
-    set_favourite(&state, guest, &id?.0, true).await
+    set_favourite(&state, &who, &id?.0, true).await
 }
 
 /// `DELETE /api/v1/me/favourites/{id}`: 204, also where it was none.
 pub async fn remove_favourite(
     State(state): State<AppState>,
-    guest: Option<Extension<Guest>>,
+    who: Who,
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
-    set_favourite(&state, guest, &id?.0, false).await
+    set_favourite(&state, &who, &id?.0, false).await
 }
 
 async fn set_favourite(
     state: &AppState,
-    guest: Option<Extension<Guest>>,
+    who: &Who,
     id: &DashboardId,
     favourite: bool,
 ) -> Result<StatusCode, ApiError> {
-    let Some(Extension(guest)) = guest else {
+    let Some(user) = who.user() else {
         let reason =
             "Favourites are kept for each person. Open the page first, which makes you known by a cookie.";
         return Err(ApiError::new(Code::Forbidden, reason).status(StatusCode::UNAUTHORIZED));
     };
-    state.store.set_favourite(&guest.user.id, id, favourite).await?;
+    state.store.set_favourite(&user.id, id, favourite).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,12 +13,15 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::access::audit::dashboard_target;
+use super::super::access::who::Who;
 use super::super::audit::{self, Event, Sender};
 use super::super::data::pick::pick;
 use super::super::errors::ApiError;
 use super::super::large_body::large_body;
 use super::super::rooms::input::{Counts, Merged, NotMerged, Read};
 use super::super::state::AppState;
+use crate::app::audit::Action;
 use crate::dashboard::export::{Choices, Imported, Remark};
 use crate::dashboard::settings::{CHOSEN, MAX_CHOICE_CHARS, Variable, chosen_in, variables_in_turn};
 use crate::dashboard::widget::MAX_SOURCE_CHARS;
@@ -44,9 +47,11 @@ const USUAL_SOURCE: &str = "prometheus";
 /// `GET /api/v1/dashboards/{id}/export`: the dashboard as a file, as `docs/export.md` says.
 pub async fn export(
     State(state): State<AppState>,
+    sender: Sender,
     id: Result<Path<DashboardId>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    let Read { dashboard, bytes, revision, .. } = state.rooms.snapshot(&id?.0).await?;
+    let id = id?.0;
+    let Read { dashboard, bytes, revision, .. } = state.rooms.snapshot(&id).await?;
     let turn = state.renders.begin(DOCUMENT_PARTS * bytes).await?;
     let disposition = disposition(&dashboard.title);
     // Megabytes of JSON take a moment that others need not wait for.
@@ -55,6 +60,7 @@ pub async fn export(
         serde_json::to_string_pretty(&document).unwrap_or_else(|_| document.to_string())
     });
     let text = write.await.map_err(|_| ApiError::new(Code::Internal, "The document could not be made."))?;
+    state.access().record(vec![sender.did(Action::DashboardExported, dashboard_target(&id))]).await;
     let mut response = large_body([text.into()], turn);
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, json);
@@ -82,6 +88,7 @@ pub struct Answer {
 /// `{"id","title","widgets","report":[{"what","why"}]}`.
 pub async fn import(
     State(state): State<AppState>,
+    who: Who,
     sender: Sender,
     asked: Result<Query<Asked>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
@@ -105,7 +112,8 @@ pub async fn import(
     choose_first(&state, &mut dashboard.settings).await;
     let (title, widgets) = (dashboard.title.clone(), dashboard.widgets.len());
     let id = state.rooms.create_with(dashboard).await?;
-    audit::log(Event::Imported, &id, Some(&sender));
+    state.access().give_new(&who, &id).await?;
+    audit::note(state.access(), Event::Imported, &id, &title, Some(&sender)).await;
     Ok((StatusCode::CREATED, Json(Answer { id, title, widgets, report })))
 }
 
@@ -160,7 +168,7 @@ pub async fn replace(
         }
     })?;
     if merged.changed != Counts::default() || merged.conflicts > 0 {
-        audit::log(Event::Replaced, &id, Some(&sender));
+        audit::note(state.access(), Event::Replaced, &id, "", Some(&sender)).await;
     }
     Ok(Json(merged))
 }

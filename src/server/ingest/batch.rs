@@ -83,6 +83,8 @@ pub struct Batch {
     /// Of each point the place of its series.
     of: Vec<u32>,
     learned: Vec<Learned>,
+    /// What the names of all series have to begin with.
+    prefix: Option<String>,
     pub refused: Refusals,
     /// Fields whose value is a text: a chart has no place for them.
     pub texts: u64,
@@ -100,6 +102,7 @@ impl Batch {
             points: Vec::new(),
             of: Vec::new(),
             learned: Vec::new(),
+            prefix: None,
             refused: Refusals::default(),
             texts: 0,
         }
@@ -110,13 +113,26 @@ impl Batch {
         Self { removals: memory.removals(), memory: Some(memory), ..Self::new(window) }
     }
 
-    /// The series that are known.
-    pub fn memory(&self) -> Option<Arc<Memory>> {
-        self.memory.clone()
+    /// The same where the names of series have to begin so.
+    pub fn within(self, prefix: Option<String>) -> Self {
+        Self { prefix, ..self }
     }
 
-    /// The place of a series in this batch. Errors where there is no room for one more.
+    /// The series that are known, for those who find them by how they are spelled. Nobody does where each name is to be
+    /// checked.
+    pub fn memory(&self) -> Option<Arc<Memory>> {
+        self.memory.clone().filter(|_| self.prefix.is_none())
+    }
+
+    /// The place of a series in this batch. Errors where there is no room for one more, or its name is not one of those
+    /// that may be pushed.
     pub fn series(&mut self, key: Key, place: usize) -> Result<u32, String> {
+        if let Some(prefix) = self.prefix.as_ref().filter(|prefix| !key.name().starts_with(prefix.as_str())) {
+            let name = key.name();
+            return Err(format!(
+                "the series {name:?}: this token pushes those whose names begin with {prefix:?}"
+            ));
+        }
         if let Some(index) = self.by_key.get(&key) {
             return Ok(*index);
         }
@@ -292,6 +308,21 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::data::series::Bounds;
+
+    #[test]
+    fn a11_only_names_with_the_prefix_are_taken() {
+        let bounds = Bounds { series: 9, points_per_series: 9, points: 9, kept_ms: 86_400_000 };
+        let window = Window::around(1_000_000_000, 86_400_000);
+        let mut batch = Batch::of(window, Arc::new(Memory::new(bounds))).within(Some("app.".to_owned()));
+        assert!(batch.memory().is_none(), "no name is passed over");
+        let key = |name: &str| Key::new(name, vec![("a".to_owned(), "b".to_owned())]).expect("a key");
+        assert_eq!(batch.series(key("app.load"), 1), Ok(0));
+        for other in ["app", "App.load", "other", "x.app."] {
+            let why = batch.series(key(other), 2).expect_err("refused");
+            assert!(why.contains(&format!("{other:?}")) && why.contains("\"app.\""), "{why}");
+        }
+    }
 
     #[test]
     fn times_out_of_place_say_how_far() {

@@ -62,6 +62,7 @@ fn partly(outcome: &Outcome) -> Response {
 fn failed(error: &IngestError) -> Response {
     let (code, max_length) = match error {
         IngestError::NoToken => ("unauthorized", None),
+        IngestError::NoScope => ("forbidden", None),
         IngestError::TooLarge(most) | IngestError::UnpacksTooLarge(most) => {
             ("request too large", Some(*most))
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::batch::Batch;
-use super::{Ingest, IngestError, Outcome};
+use super::{Allowed, Ingest, IngestError, Outcome};
 use crate::server::data::series::key::Key;
 use crate::server::data::series::matching::Match;
 use crate::server::errors::ApiError;
@@ -82,14 +82,19 @@ pub async fn delete(
     headers: HeaderMap,
     meant: Result<Query<Meant>, QueryRejection>,
 ) -> Response {
-    if let Err(error) = ingest.check_token(&headers) {
-        return failed(&error);
-    }
+    let prefix = match ingest.check(&headers, None) {
+        Ok(Allowed { prefix }) => prefix,
+        Err(error) => return failed(&error),
+    };
     let text = meant.map(|Query(meant)| meant.wanted).unwrap_or_default();
     let Some(wanted) = Match::read(&text) else {
         let reason = "Which series? Say ?match= with a name, such as orders or orders{host=a}, or with what names \
                       begin with and a star, such as orders*.";
         return ApiError::new(Code::Invalid, reason).into_response();
+    };
+    let wanted = match prefix {
+        Some(prefix) => Match::Within(Box::new(wanted), prefix),
+        None => wanted,
     };
     match ingest.delete(wanted).await {
         Ok(deleted) => {
@@ -144,7 +149,7 @@ fn answer(outcome: &Outcome) -> Response {
 
 fn failed(error: &IngestError) -> Response {
     let code = match error {
-        IngestError::NoToken => Code::Forbidden,
+        IngestError::NoToken | IngestError::NoScope => Code::Forbidden,
         IngestError::TooLarge(_) | IngestError::UnpacksTooLarge(_) => Code::TooLarge,
         IngestError::Busy | IngestError::Cut => Code::RateLimited,
         IngestError::Store(_) => Code::Internal,

@@ -60,7 +60,11 @@ impl Rooms {
         if self.is_draining() {
             return Err(RoomError::Draining);
         }
-        Ok(self.0.store.purge(id, u64::MAX).await?)
+        let purged = self.0.store.purge(id, u64::MAX).await?;
+        if purged {
+            self.0.access.forget(id).await;
+        }
+        Ok(purged)
     }
 
     /// Waits until no room of a dashboard in the bin is open.

@@ -153,6 +153,7 @@ pub fn forgotten(dashboard: &DashboardId, seq: u64) -> Frame {
 pub struct JoinedParts<'a> {
     pub dashboard: &'a DashboardId,
     pub role: Role,
+    pub owner: bool,
     pub epoch: &'a str,
     pub revision: u64,
     pub token: Option<&'a str>,
@@ -178,6 +179,9 @@ pub fn joined(parts: JoinedParts<'_>) -> Frame {
     out.push_str(&json(parts.dashboard));
     out.push_str(",\"role\":");
     out.push_str(&json(&parts.role));
+    if parts.owner {
+        out.push_str(",\"owner\":true");
+    }
     out.push_str(",\"epoch\":");
     out.push_str(&json(&parts.epoch));
     out.push_str(",\"revision\":");
@@ -212,13 +216,25 @@ pub fn join(out: &mut String, bodies: &[Arc<str>]) {
 
 /// An `error` frame.
 pub fn error(code: Code, reason: impl Into<String>, retry_after_ms: Option<u64>) -> Frame {
-    frame(&ServerMessage::Error { code, reason: reason.into(), retry_after_ms, in_bin: false })
+    let reason = reason.into();
+    frame(&ServerMessage::Error { code, reason, retry_after_ms, in_bin: false, dashboard: None })
+}
+
+/// An `error` frame about one dashboard: the session is not in it, or not any more, and the socket stays.
+pub fn error_of(dashboard: &DashboardId, code: Code, reason: impl Into<String>) -> Frame {
+    let (reason, dashboard) = (reason.into(), Some(dashboard.clone()));
+    frame(&ServerMessage::Error { code, reason, retry_after_ms: None, in_bin: false, dashboard })
+}
+
+/// A `role` frame: what the session may do from now on.
+pub fn role(dashboard: &DashboardId, role: Role, owner: bool) -> Frame {
+    frame(&ServerMessage::Role { dashboard: dashboard.clone(), role, owner })
 }
 
 /// An `error` about a dashboard that is in the bin.
 pub fn in_bin(reason: impl Into<String>) -> Frame {
     let (code, reason) = (Code::NotFound, reason.into());
-    frame(&ServerMessage::Error { code, reason, retry_after_ms: None, in_bin: true })
+    frame(&ServerMessage::Error { code, reason, retry_after_ms: None, in_bin: true, dashboard: None })
 }
 
 /// A `presence` frame.
@@ -267,6 +283,7 @@ mod tests {
             let parts = JoinedParts {
                 dashboard: &id,
                 role: Role::Editor,
+                owner: false,
                 epoch: "e\"1",
                 revision: 3,
                 token: Some("5.c"),

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::outbound::Outbound;
 use crate::dashboard::export::{Imported, Remark};
 use crate::dashboard::{Dashboard, OpError, SessionId, User};
+use crate::server::access::who::Principal;
 use crate::server::store::{Deletion, StoreError};
 use crate::server::unsent::{Busy, Share};
 use crate::sync::protocol::{Change, Code, MAX_OPS, Presence, Resume};
@@ -19,6 +20,10 @@ use crate::sync::room::Author;
 pub struct Member {
     pub session: SessionId,
     pub author: Author,
+    /// Whose role counts. The one in `author` is what it was when the room looked last, and so is `owner`.
+    pub principal: Principal,
+    /// True for an owner of the dashboard.
+    pub owner: bool,
     /// Where it comes from, as far as its seats are counted by that.
     pub address: Option<IpAddr>,
     pub outbound: Arc<Outbound>,

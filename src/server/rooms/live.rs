@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -80,6 +80,8 @@ pub(super) struct Live {
     /// Who is being let in, and is no member yet: told too where that fails.
     joining: Option<Member>,
     presence: PresenceSet,
+    /// Told when roles may have changed.
+    access: watch::Receiver<u64>,
     feed: Feed,
     tail: Tail,
     tokens: ResumeTokens,
@@ -127,6 +129,7 @@ impl Live {
         let now = Instant::now();
         let listing = listing_of(room.dashboard(), 0, None);
         let mut live = Self {
+            access: rooms.access().changes(),
             feed: Feed::new(rooms.sources().clone(), rooms.unsent().clone()),
             id,
             rooms,
@@ -187,6 +190,10 @@ impl Live {
                         _ => self.take(inputs).await,
                     }
                 }
+                Ok(()) = self.access.changed(), if anybody => {
+                    self.update_roles();
+                    Ok(())
+                }
                 () = self.feed.ticked(), if anybody => {
                     self.send_news();
                     Ok(())
@@ -204,6 +211,10 @@ impl Live {
 
     /// Takes all inputs. What stays in the queue came after the end.
     async fn take(&mut self, inputs: &mut VecDeque<Input>) -> Result<(), Ended> {
+        // What came in after a change of roles is not judged by those of before.
+        if self.access.has_changed().unwrap_or(false) {
+            self.update_roles();
+        }
         let now_ms = crate::server::clock::now_ms();
         while let Some(input) = inputs.pop_front() {
             self.take_one(input, now_ms).await?;

@@ -12,6 +12,8 @@ use super::decode::{DecodeError, Decoded, decode};
 use super::room_error;
 use super::wire::{Heard, Wire};
 use crate::dashboard::{ClientId, DashboardId, SessionId, User};
+use crate::server::access::sessions::Ended;
+use crate::server::access::who::Principal;
 use crate::server::rooms::input::{Bad, Input, Member, Pushed, Seat, Unanswered};
 use crate::server::rooms::outbound::{End, Next, Outbound};
 use crate::server::rooms::{Admission, RoomError, RoomHandle, Rooms, frames};
@@ -25,6 +27,15 @@ const RATE_RETRY_MS: u64 = 500;
 /// Signs of life are passed on to the rooms this often: their time to live is six times as long.
 const TOUCH_EVERY: Duration = Duration::from_secs(5);
 
+/// Who a session is of.
+pub struct Identity {
+    pub id: SessionId,
+    pub client: ClientId,
+    pub user: User,
+    /// Whose roles count.
+    pub principal: Principal,
+}
+
 /// A session that said hello.
 pub struct Session {
     rooms: Rooms,
@@ -32,6 +43,7 @@ pub struct Session {
     id: SessionId,
     client: ClientId,
     user: User,
+    principal: Principal,
     outbound: Arc<Outbound>,
     joined: BTreeMap<DashboardId, Joined>,
     /// Joins whose answers are not sent yet: one for each dashboard.
@@ -77,9 +89,7 @@ impl Session {
     pub fn new(
         rooms: Rooms,
         admission: Admission,
-        id: SessionId,
-        client: ClientId,
-        user: User,
+        Identity { id, client, user, principal }: Identity,
         outbound: Arc<Outbound>,
     ) -> Self {
         let (now, limits) = (Instant::now(), rooms.limits().clone());
@@ -90,6 +100,7 @@ impl Session {
             id,
             client,
             user,
+            principal,
             outbound,
             joined: BTreeMap::new(),
             unanswered: BTreeMap::new(),
@@ -104,29 +115,52 @@ impl Session {
         }
     }
 
-    /// Lives until either side ends it.
-    pub async fn run(mut self, mut wire: Wire) {
+    /// Lives until either side ends it, or whoever it is of is signed in no more.
+    pub async fn run(mut self, mut wire: Wire, mut ended: Option<Ended>) {
+        let over = match self.principal {
+            Principal::Link(_) => LINK_OVER,
+            Principal::Anyone | Principal::Account(_) | Principal::Token(_) => SIGNED_OUT,
+        };
+        let end = {
+            let living = self.live(&mut wire);
+            tokio::pin!(living);
+            tokio::select! {
+                biased;
+                () = is_over(&mut ended) => over,
+                end = &mut living => end,
+            }
+        };
+        if end.code == close::TOO_SLOW {
+            let slow = &self.rooms.metrics().slow_readers_closed;
+            slow.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        // First, so that nobody sees a ghost while the other side takes its time to hear the close.
+        self.leave_all().await;
+        wire.close(end).await;
+    }
+
+    async fn live(&mut self, wire: &mut Wire) -> End {
         let outbound = self.outbound.clone();
         let mut goodbye = self.rooms.goodbye();
-        let end = loop {
+        loop {
             let deadline = self.deadline();
             tokio::select! {
                 next = outbound.next() => match next {
                     Next::Send(frame) => {
-                        if let Err(end) = self.write(&mut wire, frame).await {
-                            break end;
+                        if let Err(end) = self.write(wire, frame).await {
+                            return end;
                         }
                     }
-                    Next::End(end) => break end,
+                    Next::End(end) => return end,
                 },
                 heard = wire.hear(), if self.waiting.is_none() => match heard {
                     Heard::Text(text) => {
                         // Boxed: only a session that is busy holds what it takes to be busy.
                         if let Err(end) = Box::pin(self.hear(&text)).await {
-                            break end;
+                            return end;
                         }
                     }
-                    Heard::End(end) => break end,
+                    Heard::End(end) => return end,
                 },
                 placed = place(&self.waiting), if self.waiting.is_some() => {
                     let input = self.waiting.take().map(|waiting| waiting.input);
@@ -140,7 +174,7 @@ impl Session {
                 }
                 () = sleep_until(deadline) => {
                     if let Err(end) = self.keep_time() {
-                        break end;
+                        return end;
                     }
                 }
                 _ = goodbye.changed() => {
@@ -149,14 +183,7 @@ impl Session {
                     outbound.end(close::DRAINING, "draining");
                 }
             }
-        };
-        if end.code == close::TOO_SLOW {
-            let slow = &self.rooms.metrics().slow_readers_closed;
-            slow.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
-        // First, so that nobody sees a ghost while the other side takes its time to hear the close.
-        self.leave_all().await;
-        wire.close(end).await;
     }
 
     /// When something is due by itself.
@@ -324,6 +351,11 @@ impl Session {
             self.error(Code::Full, "This session is on as many dashboards as it may be.", None);
             return Ok(());
         }
+        if self.rooms.access().role(&self.principal, &dashboard).is_none() {
+            // As one that is not there.
+            self.error(Code::NotFound, RoomError::NotFound.to_string(), None);
+            return Ok(());
+        }
         let room = match self.rooms.open(&dashboard).await {
             Ok(room) => room,
             Err(error) => {
@@ -340,10 +372,18 @@ impl Session {
         let (seat, unanswered) = (Seat::default(), Unanswered::default());
         self.joined.insert(dashboard.clone(), Joined { room, seat: Arc::downgrade(&seat) });
         self.unanswered.insert(dashboard.clone(), Arc::downgrade(&unanswered));
-        let author = Author { client: self.client.clone(), by: self.user.clone(), role: Role::Editor };
+        let author = Author {
+            client: self.client.clone(),
+            by: self.user.clone(),
+            role: Role::Viewer,
+            may_query: false,
+        };
         let member = Member {
             session: self.id.clone(),
             author,
+            principal: self.principal.clone(),
+            // The room looks for itself.
+            owner: false,
             address: self.admission.address(),
             outbound: self.outbound.clone(),
             seat,
@@ -421,6 +461,17 @@ impl Drop for Session {
     }
 }
 
+/// Waits until a session of a person, or a visit by a link, has ended; for ever where there is none.
+async fn is_over(ended: &mut Option<Ended>) {
+    match ended {
+        // An error says that it is gone, which it is only after its end.
+        Some(ended) => drop(ended.wait_for(|ended| *ended).await),
+        None => std::future::pending().await,
+    }
+}
+
+const SIGNED_OUT: End = End { code: close::NOT_SIGNED_IN, reason: "signed out" };
+const LINK_OVER: End = End { code: close::FORBIDDEN, reason: "link over" };
 const TOO_SLOW: End = End { code: close::TOO_SLOW, reason: "reader too slow" };
 
 /// Waits for a place in the inbox; `None` where the room has ended. Cancel safe.

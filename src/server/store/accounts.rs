@@ -4,10 +4,38 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::app::audit::{AuditEntry, AuditFilter};
+use crate::dashboard::DashboardId;
 use crate::server::access::directory::{Change, Directory};
 use crate::server::access::sessions::{Session, SessionHash};
+use crate::server::access::visits::{Visit, VisitHash};
 
-/// The directory and the sessions of one deployment.
+/// Entries of the audit log, the newest. Older ones go.
+pub const MAX_AUDIT: usize = 1_000_000;
+/// Those among them of sign-ins that failed: whoever has no account pushes nothing else out of the log.
+pub const MAX_AUDIT_FAILURES: usize = 100_000;
+/// Entries that are removed at once for their age.
+pub const MAX_FORGOTTEN: usize = 1_000;
+
+/// What is read of the audit log.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuery {
+    pub filter: AuditFilter,
+    pub order: AuditOrder,
+    /// Only those behind this one in that order.
+    pub after: Option<u64>,
+    pub limit: usize,
+}
+
+/// Which entries are read first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuditOrder {
+    #[default]
+    Newest,
+    Oldest,
+}
+
+/// The directory, the sessions and the audit log of one deployment.
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
     /// The directory as it is stored.
@@ -16,6 +44,9 @@ pub trait Accounts: Send + Sync + 'static {
     /// Makes changes in their order, all or none, durably. They were checked against the directory; errors with `Taken`
     /// where they do not fit what is stored, and with `Gone` where a dashboard is not there.
     async fn change_directory(&self, changes: Vec<Change>) -> Result<(), StoreError>;
+
+    /// The dashboards that no team owns and on which nobody has a role, also those in the bin.
+    async fn orphans(&self) -> Result<Vec<DashboardId>, StoreError>;
 
     /// All sessions, whether they are over or not.
     async fn sessions(&self) -> Result<Vec<Session>, StoreError>;
@@ -28,4 +59,27 @@ pub trait Accounts: Send + Sync + 'static {
 
     /// Removes sessions. Those that are not there are as good as removed.
     async fn remove_sessions(&self, hashes: Vec<SessionHash>) -> Result<(), StoreError>;
+
+    /// Adds entries to the audit log, all or none, durably, and numbers them. A dashboard without a name gets the title that
+    /// it has now.
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError>;
+
+    /// A part of the audit log.
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Removes entries from before a time (Unix milliseconds), at most [`MAX_FORGOTTEN`] of them. How many it were.
+    async fn forget_audit(&self, before: u64) -> Result<usize, StoreError>;
+
+    /// All visits by share links, whether they are over or not.
+    async fn visits(&self) -> Result<Vec<Visit>, StoreError>;
+
+    /// Keeps a visit, or another state of one, and removes others in the same step. Errors with `Gone` where its link is
+    /// not there.
+    async fn put_visit(&self, visit: Visit, removed: Vec<VisitHash>) -> Result<(), StoreError>;
+
+    /// Notes when visits were used last. Those that are not there stay away.
+    async fn note_visits(&self, used: Vec<(VisitHash, u64)>) -> Result<(), StoreError>;
+
+    /// Removes visits. Those that are not there are as good as removed.
+    async fn remove_visits(&self, hashes: Vec<VisitHash>) -> Result<(), StoreError>;
 }

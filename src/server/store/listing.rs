@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::dashboard::{DashboardId, User, UserId};
+use crate::server::access::directory::TeamId;
 
 /// Favourites of one person: more than anybody finds again, and nobody fills the disk with them.
 pub const MAX_FAVOURITES: usize = 1_000;
@@ -51,9 +52,24 @@ pub enum Order {
     Title,
 }
 
+/// Whose dashboards are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// All, as on a server without accounts.
+    #[default]
+    Anyone,
+    /// None.
+    Nobody,
+    /// Those on which an account has a role; of the bin those that it owns.
+    Account(UserId),
+    /// Those of a team on which an account has a role; none of the bin.
+    Token { account: UserId, team: TeamId },
+}
+
 /// Which part of the list is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
+    pub reader: Reader,
     /// What titles have in them, [folded](crate::dashboard::fold::fold); empty for all.
     pub search: String,
     pub order: Order,

@@ -1,20 +1,26 @@
 //! A store in memory: for tests, and for trying things out. Nothing survives it.
 
+mod audit;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::accounts::Accounts;
+use self::audit::AuditLog;
+use super::accounts::{Accounts, AuditQuery};
 use super::{
     Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_ALL_FAVOURITES,
-    MAX_COUNTED_TAGS, MAX_FAVOURITES, Most, NewDashboard, Opened, Order, Store, StoreError, Stored,
+    MAX_COUNTED_TAGS, MAX_FAVOURITES, Most, NewDashboard, Opened, Order, Reader, Store, StoreError, Stored,
 };
+use crate::app::audit::AuditEntry;
 use crate::dashboard::fold::fold;
 use crate::dashboard::{ClientId, DashboardId, UserId};
-use crate::server::access::directory::{Change, Directory};
+use crate::server::access::directory::{Change, Directory, Role};
+use crate::server::access::links::Link;
 use crate::server::access::sessions::{Session, SessionHash};
+use crate::server::access::visits::{Visit, VisitHash};
 
 /// Dashboards in a map.
 #[derive(Default)]
@@ -27,6 +33,8 @@ struct Kept {
     secrets: BTreeMap<String, [u8; 32]>,
     directory: Directory,
     sessions: BTreeMap<SessionHash, Session>,
+    audit: AuditLog,
+    visits: BTreeMap<VisitHash, Visit>,
     closed: bool,
 }
 
@@ -76,6 +84,18 @@ impl Kept {
             listing: log.listing.clone(),
             favourite: favourite(id),
         })
+    }
+
+    fn role(&self, reader: &Reader, id: &DashboardId) -> Option<Role> {
+        match reader {
+            Reader::Anyone => Some(Role::Owner),
+            Reader::Nobody => None,
+            Reader::Account(account) => self.directory.role(account, id),
+            Reader::Token { account, team } => {
+                let of_team = self.directory.role_of_team(team, id)?;
+                self.directory.role(account, id).map(|role| role.min(of_team).min(Role::Editor))
+            }
+        }
     }
 
     fn binned(&self) -> impl Iterator<Item = Binned> {
@@ -152,7 +172,8 @@ impl Store for MemoryStore {
     async fn page(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let kept = self.kept()?;
         let matches = |one: &Listed| {
-            fold(&one.listing.title).contains(&query.search)
+            kept.role(&query.reader, &one.id).is_some()
+                && fold(&one.listing.title).contains(&query.search)
                 && query.tag.as_ref().is_none_or(|tag| one.listing.tags.contains(tag))
                 && (!query.favourites || one.favourite)
         };
@@ -179,7 +200,8 @@ impl Store for MemoryStore {
             }
         };
         let mut counts = BTreeMap::<String, usize>::new();
-        for tag in kept.listed(None).flat_map(|one| one.listing.tags.into_iter().collect::<BTreeSet<_>>()) {
+        let seen = kept.listed(None).filter(|one| kept.role(&query.reader, &one.id).is_some());
+        for tag in seen.flat_map(|one| one.listing.tags.into_iter().collect::<BTreeSet<_>>()) {
             *counts.entry(tag).or_default() += 1;
         }
         let mut tags: Vec<(String, usize)> = counts.into_iter().collect();
@@ -225,11 +247,19 @@ impl Store for MemoryStore {
         kept.dashboards.remove(id);
         kept.favourites.retain(|(_, marked)| marked != id);
         kept.directory.change(Change::Forget(id.clone())).map_err(|_| StoreError::Taken)?;
+        kept.visits.retain(|_, visit| visit.dashboard != *id);
         Ok(true)
     }
 
-    async fn bin(&self, after: Option<&Cursor>, limit: usize) -> Result<BinPage, StoreError> {
-        let all: Vec<Binned> = self.kept()?.binned().collect();
+    async fn bin(
+        &self,
+        reader: &Reader,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<BinPage, StoreError> {
+        let kept = self.kept()?;
+        let owned = kept.binned().filter(|one| kept.role(reader, &one.id) == Some(Role::Owner));
+        let all: Vec<Binned> = owned.collect();
         let total = all.len();
         let after = match after {
             Some(Cursor::Deleted(at, id)) => Some((Reverse(*at), id.clone())),
@@ -406,19 +436,29 @@ impl Accounts for MemoryStore {
         // All or none.
         let mut directory = kept.directory.clone();
         for change in changes {
-            if let Change::SetTeam { dashboard, .. } | Change::SetGrant { dashboard, role: Some(_), .. } =
-                &change
+            if let Change::SetTeam { dashboard, team: Some(_) }
+            | Change::SetGrant { dashboard, role: Some(_), .. }
+            | Change::PutLink(Link { dashboard, .. }) = &change
                 && !kept.dashboards.contains_key(dashboard)
             {
                 return Err(StoreError::Gone);
             }
             if let Change::RemoveAccount(id) = &change {
                 kept.sessions.retain(|_, session| session.account != *id);
+                kept.visits.retain(|_, visit| visit.account.as_ref() != Some(id));
+            }
+            if let Change::RemoveLink(id) = &change {
+                kept.visits.retain(|_, visit| visit.link != *id);
             }
             directory.change(change).map_err(|_| StoreError::Taken)?;
         }
         kept.directory = directory;
         Ok(())
+    }
+
+    async fn orphans(&self) -> Result<Vec<DashboardId>, StoreError> {
+        let kept = self.kept()?;
+        Ok(kept.dashboards.keys().filter(|id| !kept.directory.knows(id)).cloned().collect())
     }
 
     async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
@@ -447,6 +487,51 @@ impl Accounts for MemoryStore {
 
     async fn remove_sessions(&self, hashes: Vec<SessionHash>) -> Result<(), StoreError> {
         self.kept()?.sessions.retain(|hash, _| !hashes.contains(hash));
+        Ok(())
+    }
+
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        let Kept { audit, dashboards, .. } = &mut *kept;
+        let title = |id: &str| Some(dashboards.get(id)?.listing.title.clone());
+        entries.into_iter().for_each(|entry| audit.append(entry, title));
+        Ok(())
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        Ok(self.kept()?.audit.read(query))
+    }
+
+    async fn forget_audit(&self, before: u64) -> Result<usize, StoreError> {
+        Ok(self.kept()?.audit.forget(before))
+    }
+
+    async fn visits(&self) -> Result<Vec<Visit>, StoreError> {
+        Ok(self.kept()?.visits.values().cloned().collect())
+    }
+
+    async fn put_visit(&self, visit: Visit, removed: Vec<VisitHash>) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        if kept.directory.link(&visit.link).is_none() {
+            return Err(StoreError::Gone);
+        }
+        kept.visits.retain(|hash, _| !removed.contains(hash));
+        kept.visits.insert(visit.hash, visit);
+        Ok(())
+    }
+
+    async fn note_visits(&self, used: Vec<(VisitHash, u64)>) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        for (hash, at) in used {
+            if let Some(visit) = kept.visits.get_mut(&hash) {
+                visit.used_at = visit.used_at.max(at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_visits(&self, hashes: Vec<VisitHash>) -> Result<(), StoreError> {
+        self.kept()?.visits.retain(|hash, _| !hashes.contains(hash));
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::dashboard::{ClientId, DashboardId, UserId};
 
 pub use self::listing::{
     BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_ALL_FAVOURITES,
-    MAX_COUNTED_TAGS, MAX_FAVOURITES, Order,
+    MAX_COUNTED_TAGS, MAX_FAVOURITES, Order, Reader,
 };
 
 /// Commits kept behind the newest snapshot, for clients that resume (S7), where their bytes allow it.
@@ -158,7 +158,8 @@ pub trait Store: Send + Sync + 'static {
     async fn purge(&self, id: &DashboardId, before: u64) -> Result<bool, StoreError>;
 
     /// A part of the bin after a [`Cursor::Deleted`].
-    async fn bin(&self, after: Option<&Cursor>, limit: usize) -> Result<BinPage, StoreError>;
+    async fn bin(&self, reader: &Reader, after: Option<&Cursor>, limit: usize)
+    -> Result<BinPage, StoreError>;
 
     /// A dashboard in the bin; `None` where it is not in there.
     async fn binned(&self, id: &DashboardId) -> Result<Option<Binned>, StoreError>;

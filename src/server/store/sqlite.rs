@@ -6,8 +6,11 @@ pub(in crate::server) mod connection;
 pub(in crate::server) mod writer;
 
 mod accounts;
+mod audit;
 mod bin;
+mod links;
 mod list;
+mod tokens;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -25,17 +28,21 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, Sqlite};
 
 use self::accounts::SessionWrite;
+use self::audit::AuditWrite;
 use self::check::Check;
 use self::connection::{LeftLog, WriteConnection};
+use self::links::VisitWrite;
 use self::writer::{Write, Writer};
-use super::accounts::Accounts;
+use super::accounts::{Accounts, AuditQuery};
 use super::{
     Appended, BinPage, Binned, Condition, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, Most,
-    NewDashboard, Opened, Store, StoreError, Stored,
+    NewDashboard, Opened, Reader, Store, StoreError, Stored,
 };
+use crate::app::audit::AuditEntry;
 use crate::dashboard::{ClientId, DashboardId, UserId};
 use crate::server::access::directory::{Change, Directory};
 use crate::server::access::sessions::{Session, SessionHash};
+use crate::server::access::visits::{Visit, VisitHash};
 
 /// Readers: opening rooms and reading tails, beside the one who writes.
 const READERS: u32 = 4;
@@ -141,8 +148,13 @@ impl Store for SqliteStore {
         was_there(self.writer.write(Write::Purge { id: id.clone(), before }).await)
     }
 
-    async fn bin(&self, after: Option<&Cursor>, limit: usize) -> Result<BinPage, StoreError> {
-        list::bin(&self.readers, after, limit).await
+    async fn bin(
+        &self,
+        reader: &Reader,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<BinPage, StoreError> {
+        list::bin(&self.readers, reader, after, limit).await
     }
 
     async fn binned(&self, id: &DashboardId) -> Result<Option<Binned>, StoreError> {
@@ -303,6 +315,11 @@ impl Accounts for SqliteStore {
         self.writer.write(Write::Directory(changes)).await
     }
 
+    async fn orphans(&self) -> Result<Vec<DashboardId>, StoreError> {
+        self.writer.settle().await?;
+        accounts::orphans(&self.readers).await
+    }
+
     async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         self.writer.settle().await?;
         accounts::sessions(&self.readers).await
@@ -318,6 +335,42 @@ impl Accounts for SqliteStore {
 
     async fn remove_sessions(&self, hashes: Vec<SessionHash>) -> Result<(), StoreError> {
         self.writer.write(Write::Sessions(SessionWrite::Remove(hashes))).await
+    }
+
+    async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.writer.write(Write::Audit(AuditWrite::Append(entries))).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        audit::read(&self.readers, query).await
+    }
+
+    async fn forget_audit(&self, before: u64) -> Result<usize, StoreError> {
+        let count = audit::count_before(&self.readers, before).await?;
+        if count > 0 {
+            self.writer.write(Write::Audit(AuditWrite::Forget(before))).await?;
+        }
+        Ok(count)
+    }
+
+    async fn visits(&self) -> Result<Vec<Visit>, StoreError> {
+        self.writer.settle().await?;
+        links::visits(&self.readers).await
+    }
+
+    async fn put_visit(&self, visit: Visit, removed: Vec<VisitHash>) -> Result<(), StoreError> {
+        self.writer.write(Write::Visits(VisitWrite::Put { visit, removed })).await
+    }
+
+    async fn note_visits(&self, used: Vec<(VisitHash, u64)>) -> Result<(), StoreError> {
+        self.writer.write(Write::Visits(VisitWrite::Uses(used))).await
+    }
+
+    async fn remove_visits(&self, hashes: Vec<VisitHash>) -> Result<(), StoreError> {
+        self.writer.write(Write::Visits(VisitWrite::Remove(hashes))).await
     }
 }
 

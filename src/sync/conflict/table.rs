@@ -40,7 +40,8 @@ impl Scene {
         // Katherine has always seen everything.
         let base = if who == "Katherine" { self.room.revision() } else { self.base };
         let by = User { id: UserId::new(who).expect("an id"), name: who.to_owned(), color: String::new() };
-        let author = Author { client: ClientId::new(who).expect("an id"), by, role: Role::Editor };
+        let author =
+            Author { client: ClientId::new(who).expect("an id"), by, role: Role::Editor, may_query: true };
         let change =
             Change { seq: self.room.last_seq(&author.client) + 1, base, ops: vec![op], age_ms: None };
         match self.room.judge(&author, &change, 1_000 + self.room.revision()) {

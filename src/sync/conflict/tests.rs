@@ -44,7 +44,8 @@ impl Table {
     fn change(&mut self, base: u64, who: &str, ops: Vec<Op>) -> Commit {
         let user = UserId::new(who).expect("an id");
         let by = User { id: user, name: who.to_owned(), color: String::new() };
-        let author = Author { client: ClientId::new(who).expect("an id"), by, role: Role::Editor };
+        let author =
+            Author { client: ClientId::new(who).expect("an id"), by, role: Role::Editor, may_query: true };
         let change = Change { seq: self.0.last_seq(&author.client) + 1, base, ops, age_ms: None };
         match self.0.judge(&author, &change, 1000 + self.0.revision()) {
             Verdict::Committed(commit) => *commit,

@@ -32,11 +32,17 @@ impl Scene {
         let room = Room::new("e1".to_owned(), dashboard);
         let tabs = ["ada", "grace"].map(|name| {
             let by = User { id: UserId::new(name).expect("an id"), ..User::default() };
-            let author = Author { client: ClientId::new(name).expect("an id"), by, role: Role::Editor };
+            let author = Author {
+                client: ClientId::new(name).expect("an id"),
+                by,
+                role: Role::Editor,
+                may_query: true,
+            };
             let mut replica = Replica::new(name.len() as u64, Dashboard::default(), author.by.clone());
             let joined = Joined {
                 dashboard: DashboardId::new("d1").expect("an id"),
                 role: Role::Editor,
+                owner: false,
                 epoch: "e1".to_owned(),
                 revision: 0,
                 token: None,

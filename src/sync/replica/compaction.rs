@@ -128,7 +128,7 @@ mod tests {
 
     fn author() -> Author {
         let client = ClientId::new("c1").expect("an id");
-        Author { client, by: User::default(), role: Role::Editor }
+        Author { client, by: User::default(), role: Role::Editor, may_query: true }
     }
 
     fn note() -> WidgetId {
@@ -165,6 +165,7 @@ mod tests {
             let joined = Joined {
                 dashboard: DashboardId::new("d1").expect("an id"),
                 role: Role::Editor,
+                owner: false,
                 epoch: "e1".to_owned(),
                 revision: self.room.revision(),
                 token: None,

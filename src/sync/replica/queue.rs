@@ -272,7 +272,7 @@ mod tests {
     }
 
     fn author(role: Role) -> Author {
-        Author { client: ClientId::new("c1").expect("an id"), by: User::default(), role }
+        Author { client: ClientId::new("c1").expect("an id"), by: User::default(), role, may_query: true }
     }
 
     fn joined(room: &Room) -> Replica {
@@ -285,6 +285,7 @@ mod tests {
         let joined = Joined {
             dashboard: DashboardId::new("d1").expect("an id"),
             role: Role::Editor,
+            owner: false,
             epoch: room.epoch().to_owned(),
             revision: 0,
             token: None,

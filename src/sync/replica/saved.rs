@@ -56,13 +56,14 @@ mod tests {
 
     fn author() -> Author {
         let client = ClientId::new("c1").expect("an id");
-        Author { client, by: User::default(), role: Role::Editor }
+        Author { client, by: User::default(), role: Role::Editor, may_query: true }
     }
 
     fn join(room: &Room, replica: &mut Replica) -> Vec<Notice> {
         let joined = Joined {
             dashboard: DashboardId::new("d1").expect("an id"),
             role: Role::Editor,
+            owner: false,
             epoch: room.epoch().to_owned(),
             revision: room.revision(),
             token: None,

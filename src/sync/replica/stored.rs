@@ -203,7 +203,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             let client = ClientId::new("c1").expect("an id");
-            let author = Author { client, by: User::default(), role: Role::Editor };
+            let author = Author { client, by: User::default(), role: Role::Editor, may_query: true };
             Self { room: Room::new("e1".to_owned(), Dashboard::new("Start")), author }
         }
 
@@ -216,6 +216,7 @@ mod tests {
             let joined = Joined {
                 dashboard: crate::dashboard::DashboardId::new("d1").expect("an id"),
                 role: Role::Editor,
+                owner: false,
                 epoch: self.room.epoch().to_owned(),
                 revision: self.room.revision(),
                 token: None,

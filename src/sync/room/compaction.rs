@@ -77,7 +77,12 @@ mod tests {
 
     fn author(name: &str) -> Author {
         let client = ClientId::new(name).expect("an id");
-        Author { client, by: User { name: name.to_owned(), ..User::default() }, role: Role::Editor }
+        Author {
+            client,
+            by: User { name: name.to_owned(), ..User::default() },
+            role: Role::Editor,
+            may_query: true,
+        }
     }
 
     fn note() -> WidgetId {

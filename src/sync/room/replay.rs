@@ -16,7 +16,7 @@ fn author(who: usize) -> Author {
     let name = ["ada", "grace", "katherine", "mary"][who];
     let by =
         User { id: UserId::new(name).expect("an id"), name: name.to_owned(), color: "#000000".to_owned() };
-    Author { client: ClientId::new(name).expect("an id"), by, role: Role::Editor }
+    Author { client: ClientId::new(name).expect("an id"), by, role: Role::Editor, may_query: true }
 }
 
 fn id(n: usize) -> WidgetId {

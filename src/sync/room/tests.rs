@@ -8,7 +8,7 @@ use serde_json::Value;
 fn author(name: &str) -> Author {
     let by =
         User { id: UserId::new(name).expect("an id"), name: name.to_owned(), color: "#000000".to_owned() };
-    Author { client: ClientId::new(name).expect("an id"), by, role: Role::Editor }
+    Author { client: ClientId::new(name).expect("an id"), by, role: Role::Editor, may_query: true }
 }
 
 fn id(name: &str) -> WidgetId {
@@ -240,4 +240,22 @@ fn s1_state_and_replay_give_the_same_room() {
     assert_eq!(again.digest(), room.digest());
     let text = |room: &Room| serde_json::to_value(room.state()).expect("state is JSON");
     assert_eq!(text(&again), text(&room));
+}
+
+#[test]
+fn a10_an_edit_of_what_is_asked_is_refused_without_the_capability_and_the_rest_is_not() {
+    let mut room = room();
+    let guest = Author { may_query: false, ..author("guest") };
+    let ops = vec![set("query", "secret"), set("title", "Mine")];
+    let Verdict::Committed(judged) =
+        room.judge(&guest, &Change { seq: 1, base: 1, ops, age_ms: None }, 2_000)
+    else {
+        panic!("not committed");
+    };
+    assert_eq!(judged.ops, [set("title", "Mine")]);
+    assert_eq!(judged.refused.len(), 1);
+    assert!(judged.refused[0].index == 0 && judged.refused[0].reason.starts_with("Forbidden"));
+    assert_eq!(room.dashboard().widgets[&id("w1")].options.get("query"), None);
+    let ada = commit(&mut room, "ada", 1, 2, vec![set("query", "up")]);
+    assert!(ada.refused.is_empty());
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::state::{ListState, element_id};
+use crate::app::access::Role;
 use crate::app::components::{Avatar, Glyph, Icon, Passing, Preview};
 use crate::app::dynamic::{attr, live, memo};
 use crate::app::{DashboardCard, dom, format, requests};
@@ -37,6 +38,7 @@ pub fn Card(
     let outline = memo(move || card.read().outline.clone().unwrap_or_default());
     let tags = memo(move || card.read().tags.clone());
     let here = memo(move || card.read().here.clone());
+    let owned = memo(move || card.read().role == Role::Owner);
     let favourite = memo(move || card.read().favourite);
     let like = move |_| like(card, list);
     let remove = {
@@ -76,7 +78,7 @@ pub fn Card(
                     data-testid="move-to-bin"
                     aria-label=attr(move || format!("Move to bin: {}", title.read()))
                     title="Move to bin"
-                    class:hidden=list.kept
+                    class:hidden=attr(move || list.kept.get() || !owned.get())
                     on:click=remove
                 >
                     <Glyph icon=Icon::Trash/>

@@ -457,6 +457,7 @@ fn kept_list(all: Vec<DashboardCard>, filter: &ListFilter) -> DashboardList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::access::Role;
 
     #[test]
     fn what_is_kept_here_is_searched_and_sorted_here() {
@@ -470,6 +471,7 @@ mod tests {
             tags: Vec::new(),
             outline: None,
             favourite: false,
+            role: Role::Owner,
         };
         let all = vec![card("Orders"), card("backorders"), card("Checkout")];
         let titles = |search: &str, order| {

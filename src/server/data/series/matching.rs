@@ -7,6 +7,8 @@ use super::key::{Key, Selector, selectors};
 pub enum Match {
     Named(Vec<Selector>),
     Prefix(String),
+    /// Of those that are meant the ones whose names begin so.
+    Within(Box<Match>, String),
 }
 
 impl Match {
@@ -25,6 +27,7 @@ impl Match {
         match self {
             Self::Named(selectors) => selectors.iter().any(|selector| selector.matches(key)),
             Self::Prefix(prefix) => key.whole().starts_with(prefix),
+            Self::Within(meant, prefix) => key.name().starts_with(prefix) && meant.matches(key),
         }
     }
 }
@@ -48,5 +51,8 @@ mod tests {
         assert_eq!(meant("*").len(), 4);
         assert_eq!(meant("none"), [""; 0]);
         assert_eq!(Match::read(" , "), None);
+        let within = Match::Within(Box::new(Match::Prefix(String::new())), "cpu.".to_owned());
+        assert!(within.matches(&Key::read("cpu.idle{host=a}").expect("a key")));
+        assert!(!within.matches(&Key::read("cpu").expect("a key")));
     }
 }

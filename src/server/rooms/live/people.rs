@@ -6,28 +6,41 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::time::Instant;
 
 use super::{Live, Member, PRESENCE_EVERY, frames};
+use crate::app::access::Role;
 use crate::dashboard::{SessionId, User};
+use crate::server::access::who::Principal;
+use crate::server::rooms::RoomError;
 use crate::server::rooms::input::Unanswered;
 use crate::server::rooms::outbound::Outbound;
 use crate::server::store::{KEEP_COMMITS, Most};
 use crate::server::unsent::{Busy, Share};
 use crate::sync::presence;
-use crate::sync::protocol::{Code, DataFrame, Presence, Resume, Role, close};
+use crate::sync::protocol::{self, Code, DataFrame, Presence, Resume, close};
 
 /// When those come back for whom there was no room among what waits to be sent: slow readers are let go of
 /// by then.
 const BUSY_RETRY_MS: u64 = 1_000;
+/// The part of a room's seats that is for those who came by a link: a half.
+const VISITORS_PART: usize = 2;
 
 impl Live {
     /// Takes a session in, or tells it why not.
     pub(super) async fn join(
         &mut self,
-        member: Member,
+        mut member: Member,
         resume: Option<Resume>,
         unanswered: Unanswered,
         now_ms: u64,
     ) {
         let rejoins = self.members.contains_key(&member.session);
+        let Some(role) = self.rooms.access().role(&member.principal, &self.id) else {
+            self.rooms.metrics().rejected(Code::NotFound);
+            let reason = RoomError::NotFound.to_string();
+            member.outbound.send(frames::error_of(&self.id, Code::NotFound, reason));
+            return self.leave(&member.session);
+        };
+        (member.author.role, member.owner) = (role.to_wire(), role == Role::Owner);
+        member.author.may_query = self.rooms.access().may_query_on(&member.principal, &self.id);
         self.fence_off(&member);
         if !rejoins && self.members.len() >= self.rooms.limits().sessions_per_room {
             self.rooms.metrics().rejected(Code::Full);
@@ -36,6 +49,16 @@ impl Live {
                 "This dashboard has no room for more people.",
                 None,
             ));
+            return;
+        }
+        let is_visitor = |member: &Member| matches!(member.principal, Principal::Link(_));
+        let most = self.rooms.limits().sessions_per_room / VISITORS_PART;
+        let visitors = || self.members.values().filter(|other| is_visitor(other)).count();
+        if !rejoins && is_visitor(&member) && visitors() >= most {
+            self.rooms.metrics().rejected(Code::Full);
+            let reason = "As many guests are on this dashboard as may be. The other places are for people with \
+                          an account.";
+            member.outbound.send(frames::error(Code::Full, reason, None));
             return;
         }
         let from_there = |other: &&Member| member.address.is_some() && other.address == member.address;
@@ -73,6 +96,45 @@ impl Live {
         self.presence_changed();
     }
 
+    /// Gives everybody here the role that they have by now, and lets go of those who have none.
+    pub(super) fn update_roles(&mut self) {
+        self.access.mark_unchanged();
+        let access = self.rooms.access().clone();
+        let mut gone = Vec::new();
+        let mut readers = Vec::new();
+        for (session, member) in &mut self.members {
+            let Some(role) = access.role(&member.principal, &self.id) else {
+                gone.push(session.clone());
+                continue;
+            };
+            let owner = role == Role::Owner;
+            member.author.may_query = access.may_query_on(&member.principal, &self.id);
+            if (member.author.role, member.owner) == (role.to_wire(), owner) {
+                continue;
+            }
+            (member.author.role, member.owner) = (role.to_wire(), owner);
+            member.outbound.send(frames::role(&self.id, member.author.role, owner));
+            if role == Role::Viewer {
+                readers.push(session.clone());
+            }
+        }
+        for session in gone {
+            let Some(member) = self.members.get(&session) else { continue };
+            let reason = "You may not see this dashboard any more.";
+            self.rooms.metrics().rejected(Code::Forbidden);
+            member.outbound.send(frames::error_of(&self.id, Code::Forbidden, reason));
+            self.leave(&session);
+        }
+        for session in readers {
+            // Who only reads is here, and does nothing that shows.
+            if let Some(member) = self.members.get(&session) {
+                let now_ms = crate::server::clock::now_ms();
+                self.presence.set(&session, &member.author.by, Presence::default(), now_ms);
+            }
+        }
+        self.presence_changed();
+    }
+
     /// Answers a session that sends before it knows that it was not let in. One that was fenced off
     /// has ended and hears nothing.
     pub(super) fn answer_stranger(&self, outbound: &Outbound) {
@@ -86,6 +148,7 @@ impl Live {
         frames::joined(frames::JoinedParts {
             dashboard: &self.id,
             role: member.author.role,
+            owner: member.owner,
             epoch: self.room.epoch(),
             revision: self.room.revision(),
             token: self.token().as_deref(),
@@ -168,7 +231,7 @@ impl Live {
     pub(super) fn set_presence(&mut self, session: &SessionId, presence: Option<Box<Presence>>, now_ms: u64) {
         let Some(member) = self.members.get(session) else { return };
         let refused = match &presence {
-            _ if member.author.role == Role::Viewer => {
+            _ if member.author.role == protocol::Role::Viewer => {
                 Some((Code::Forbidden, "Your role here is viewer.".to_owned()))
             }
             Some(presence) => presence::check(presence).err().map(|reason| (Code::Invalid, reason)),

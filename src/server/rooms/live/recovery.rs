@@ -129,6 +129,8 @@ fn not_saved(error: &StoreError) -> (&'static str, u64) {
 mod tests {
     use super::*;
     use crate::dashboard::{Dashboard, Op, User};
+    use crate::server::access::Access;
+    use crate::server::access::who::Principal;
     use crate::server::data::sources::Sources;
     use crate::server::limits::Limits;
     use crate::server::rooms::input::{Member, Seat, Unanswered};
@@ -148,18 +150,30 @@ mod tests {
     async fn s3_nothing_half_applied_is_kept_or_told_after_a_panic() {
         let limits = Arc::new(Limits::default());
         let store = Arc::new(MemoryStore::default());
-        let rooms = Rooms::new(store, limits.clone(), Arc::default(), Sources::new([], limits.clone()));
+        let rooms = Rooms::new(
+            store,
+            Arc::new(Access::open_to_all()),
+            limits.clone(),
+            Arc::default(),
+            Sources::new([], limits.clone()),
+        );
         let id = rooms.create_with(Dashboard::new("Start")).await.expect("made");
         let opened = rooms.store().open(&id).await.expect("opens").expect("is there");
         let tokens = ResumeTokens::new(&[0; 32], &id);
         let slot = Arc::new(Slot::default());
         let mut live = Live::new(id, rooms.clone(), slot, opened, tokens).expect("reads");
-        let author =
-            Author { client: ClientId::new("c1").expect("an id"), by: User::default(), role: Role::Editor };
+        let author = Author {
+            client: ClientId::new("c1").expect("an id"),
+            by: User::default(),
+            role: Role::Editor,
+            may_query: true,
+        };
         let (session, outbound) = (SessionId::new("s1").expect("an id"), Arc::new(Outbound::new(&limits)));
         let seat = Seat::default();
         let member = Member {
             session: session.clone(),
+            principal: Principal::Anyone,
+            owner: false,
             author: author.clone(),
             address: None,
             outbound: outbound.clone(),

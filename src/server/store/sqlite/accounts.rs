@@ -5,11 +5,13 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Acquire as _, Row as _};
 
 use super::super::StoreError;
+use super::links;
 use super::writer::Undone;
-use super::{failed, signed, spoilt, unsigned};
+use super::{failed, signed, spoilt, tokens, unsigned};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, Id, UserId};
 use crate::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
+use crate::server::access::invitations::{Invitation, InvitationHash, Purpose};
 use crate::server::access::sessions::{Session, SessionHash};
 
 /// What there is to write of sessions.
@@ -19,7 +21,7 @@ pub(super) enum SessionWrite {
     Remove(Vec<SessionHash>),
 }
 
-fn role_text(role: Role) -> &'static str {
+pub(super) fn role_text(role: Role) -> &'static str {
     match role {
         Role::Viewer => "viewer",
         Role::Editor => "editor",
@@ -27,21 +29,21 @@ fn role_text(role: Role) -> &'static str {
     }
 }
 
-fn role(row: &SqliteRow) -> Result<Role, StoreError> {
+pub(super) fn role(row: &SqliteRow) -> Result<Role, StoreError> {
     let text: &str = row.try_get("role").map_err(failed)?;
     let role = [Role::Viewer, Role::Editor, Role::Owner].into_iter().find(|role| role_text(*role) == text);
     role.ok_or_else(|| spoilt(format!("{text:?} is no role")))
 }
 
-fn id(row: &SqliteRow, column: &str) -> Result<Id, StoreError> {
+pub(super) fn id(row: &SqliteRow, column: &str) -> Result<Id, StoreError> {
     Id::new(row.try_get::<&str, _>(column).map_err(failed)?).map_err(spoilt)
 }
 
-fn user(row: &SqliteRow, column: &str) -> Result<UserId, StoreError> {
+pub(super) fn user(row: &SqliteRow, column: &str) -> Result<UserId, StoreError> {
     UserId::new(row.try_get::<&str, _>(column).map_err(failed)?).map_err(spoilt)
 }
 
-fn dashboard(row: &SqliteRow) -> Result<DashboardId, StoreError> {
+pub(super) fn dashboard(row: &SqliteRow) -> Result<DashboardId, StoreError> {
     DashboardId::new(row.try_get::<&str, _>("id").map_err(failed)?).map_err(spoilt)
 }
 
@@ -79,7 +81,7 @@ pub(super) async fn directory(readers: &SqlitePool) -> Result<Directory, StoreEr
     let owned = "SELECT id, team FROM dashboards WHERE team IS NOT NULL";
     let mut rows = sqlx::query(owned).fetch(&mut *moment);
     while let Some(row) = rows.try_next().await.map_err(failed)? {
-        changes.push(Change::SetTeam { dashboard: dashboard(&row)?, team: TeamId(id(&row, "team")?) });
+        changes.push(Change::SetTeam { dashboard: dashboard(&row)?, team: Some(TeamId(id(&row, "team")?)) });
     }
     drop(rows);
     let grants =
@@ -95,12 +97,54 @@ pub(super) async fn directory(readers: &SqlitePool) -> Result<Directory, StoreEr
         changes.push(Change::SetGrant { dashboard: dashboard(&row)?, to, role: Some(role(&row)?) });
     }
     drop(rows);
+    let mut rows = sqlx::query("SELECT * FROM invitations").fetch(&mut *moment);
+    while let Some(row) = rows.try_next().await.map_err(failed)? {
+        changes.push(Change::PutInvitation(invitation(&row)?));
+    }
+    drop(rows);
+    let mut rows = sqlx::query("SELECT * FROM tokens").fetch(&mut *moment);
+    while let Some(row) = rows.try_next().await.map_err(failed)? {
+        changes.push(Change::PutToken(tokens::token(&row)?));
+    }
+    drop(rows);
+    changes.extend(links::links(&mut moment).await?);
     moment.commit().await.map_err(failed)?;
     let mut directory = Directory::default();
     for change in changes {
         directory.change(change).map_err(spoilt)?;
     }
     Ok(directory)
+}
+
+fn invitation(row: &SqliteRow) -> Result<Invitation, StoreError> {
+    let hash: &[u8] = row.try_get("hash").map_err(failed)?;
+    let is_reset = row.try_get::<Option<&str>, _>("account").map_err(failed)?.is_some();
+    let purpose = if is_reset {
+        Purpose::Reset(user(row, "account")?)
+    } else {
+        let email = row.try_get("email").map_err(failed)?;
+        Purpose::Join { team: TeamId(id(row, "team")?), role: role(row)?, email }
+    };
+    Ok(Invitation {
+        hash: InvitationHash(hash.try_into().map_err(spoilt)?),
+        purpose,
+        uses_left: u32::try_from(unsigned(row, "uses_left")?).map_err(spoilt)?,
+        made_at: unsigned(row, "made_at")?,
+        expires_at: unsigned(row, "expires_at")?,
+        made_by: row.try_get("made_by").map_err(failed)?,
+    })
+}
+
+/// The dashboards that nobody has.
+pub(super) async fn orphans(readers: &SqlitePool) -> Result<Vec<DashboardId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM dashboards d WHERE team IS NULL AND NOT EXISTS (SELECT 1 FROM grants WHERE dashboard = d.n)
+         ORDER BY id",
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(failed)?;
+    rows.iter().map(dashboard).collect()
 }
 
 /// All sessions.
@@ -124,7 +168,11 @@ pub(super) async fn sessions(readers: &SqlitePool) -> Result<Vec<Session>, Store
 /// Makes a change. The first of several may leave the others undone.
 pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result<(), Undone> {
     match change {
-        Change::PutAccount(account) => put_account(to, account).await,
+        Change::PutAccount(account) => {
+            put_account(&mut *to, account).await?;
+            let is_disabled = account.disabled_at.is_some();
+            if is_disabled { tokens::remove_all_of(to, &account.id).await } else { Ok(()) }
+        }
         Change::RemoveAccount(id) => {
             let query = sqlx::query("DELETE FROM accounts WHERE id = $1").bind(id.as_str());
             query.execute(to).await?;
@@ -156,12 +204,22 @@ pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result
         }
         Change::SetTeam { dashboard, team } => {
             let query = sqlx::query("UPDATE dashboards SET team = $1 WHERE id = $2");
-            let done = query.bind(team.0.as_str()).bind(dashboard.as_str()).execute(to).await?;
+            let team = team.as_ref().map(|team| team.0.as_str());
+            let done = query.bind(team).bind(dashboard.as_str()).execute(to).await?;
             if done.rows_affected() == 0 { Err(Undone::Half(StoreError::Gone)) } else { Ok(()) }
         }
         Change::SetGrant { dashboard, to: grantee, role } => set_grant(to, dashboard, grantee, *role).await,
-        // Its grants go with it.
+        // Its grants and links go with it.
         Change::Forget(_) => Ok(()),
+        Change::PutInvitation(invitation) => put_invitation(to, invitation).await,
+        Change::RemoveInvitation(hash) => {
+            sqlx::query("DELETE FROM invitations WHERE hash = $1").bind(&hash.0[..]).execute(to).await?;
+            Ok(())
+        }
+        Change::PutToken(token) => tokens::put(to, token).await,
+        Change::RemoveToken(id) => tokens::remove(to, id).await,
+        Change::PutLink(link) => links::put_link(to, link).await,
+        Change::RemoveLink(id) => links::remove_link(to, id).await,
     }
 }
 
@@ -183,6 +241,32 @@ async fn put_account(to: &mut SqliteConnection, account: &Account) -> Result<(),
         .bind(account.disabled_at.map(signed))
         .execute(to)
         .await?;
+    Ok(())
+}
+
+async fn put_invitation(to: &mut SqliteConnection, invitation: &Invitation) -> Result<(), Undone> {
+    let (team, role, email, account) = match &invitation.purpose {
+        Purpose::Join { team, role, email } => {
+            (Some(team.0.as_str()), Some(role_text(*role)), email.as_deref(), None)
+        }
+        Purpose::Reset(account) => (None, None, None, Some(account.as_str())),
+    };
+    sqlx::query(
+        "INSERT INTO invitations (hash, team, role, email, account, uses_left, made_at, expires_at, made_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (hash) DO UPDATE SET uses_left = excluded.uses_left",
+    )
+    .bind(&invitation.hash.0[..])
+    .bind(team)
+    .bind(role)
+    .bind(email)
+    .bind(account)
+    .bind(i64::from(invitation.uses_left))
+    .bind(signed(invitation.made_at))
+    .bind(signed(invitation.expires_at))
+    .bind(invitation.made_by.as_str())
+    .execute(to)
+    .await?;
     Ok(())
 }
 

@@ -4,11 +4,12 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite};
 
 use super::super::{
-    BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_COUNTED_TAGS, Order,
+    BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, MAX_COUNTED_TAGS, Order, Reader,
     StoreError,
 };
 use super::connection::LeftLog;
 use super::{failed, give_back, signed, spoilt, unsigned};
+use crate::app::access::Role;
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, User};
 
@@ -45,13 +46,14 @@ async fn page_of(reader: &mut SqliteConnection, asked: &ListQuery) -> Result<Lis
     } else {
         count(&mut moment, asked).await?
     };
-    let tags = sqlx::query(
-        "SELECT tag, COUNT(*) AS dashboards FROM tags GROUP BY tag ORDER BY dashboards DESC, tag LIMIT $1",
-    )
-    .bind(signed(MAX_COUNTED_TAGS as u64))
-    .fetch_all(&mut *moment)
-    .await
-    .map_err(failed)?;
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT tag, COUNT(*) AS dashboards FROM tags");
+    if asked.reader != Reader::Anyone {
+        query.push(" JOIN dashboards d ON d.n = tags.dashboard WHERE TRUE");
+        push_reader(&mut query, &asked.reader, Role::Viewer);
+    }
+    query.push(" GROUP BY tag ORDER BY dashboards DESC, tag LIMIT ");
+    query.push_bind(signed(MAX_COUNTED_TAGS as u64));
+    let tags = query.build().fetch_all(&mut *moment).await.map_err(failed)?;
     let tags = tags
         .iter()
         .map(|row| Ok((row.try_get("tag").map_err(failed)?, unsigned(row, "dashboards")? as usize)));
@@ -67,7 +69,7 @@ async fn count(moment: &mut SqliteConnection, asked: &ListQuery) -> Result<usize
     let mut query = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM ");
     match &asked.tag {
         // Those of the list alone have rows there.
-        Some(tag) if asked.search.is_empty() && !asked.favourites => {
+        Some(tag) if asked.search.is_empty() && !asked.favourites && asked.reader == Reader::Anyone => {
             query.push("tags WHERE tag = ").push_bind(tag.as_str());
         }
         _ => {
@@ -111,6 +113,7 @@ async fn rows_of(moment: &mut SqliteConnection, asked: &ListQuery) -> Result<Vec
 
 fn push_filter<'a>(query: &mut QueryBuilder<'a, Sqlite>, asked: &'a ListQuery) {
     query.push(" WHERE d.deleted_at IS NULL");
+    push_reader(query, &asked.reader, Role::Viewer);
     if !asked.search.is_empty() {
         query.push(" AND instr(d.folded, ").push_bind(asked.search.as_str()).push(") > 0");
     }
@@ -125,6 +128,39 @@ fn push_filter<'a>(query: &mut QueryBuilder<'a, Sqlite>, asked: &'a ListQuery) {
     }
 }
 
+/// Keeps the dashboards on which somebody has a role, or owns them where that is the least.
+fn push_reader<'a>(query: &mut QueryBuilder<'a, Sqlite>, reader: &'a Reader, least: Role) {
+    let account = match reader {
+        Reader::Anyone => return,
+        Reader::Nobody => {
+            query.push(" AND FALSE");
+            return;
+        }
+        Reader::Account(account) => account.as_str(),
+        Reader::Token { .. } if least == Role::Owner => {
+            query.push(" AND FALSE");
+            return;
+        }
+        Reader::Token { account, team } => {
+            query.push(" AND (+d.team = ").push_bind(team.0.as_str());
+            query.push(" OR +d.n IN (SELECT dashboard FROM grants WHERE team = ");
+            query.push_bind(team.0.as_str()).push("))");
+            account.as_str()
+        }
+    };
+    let is_owner = |table: &str| match least {
+        Role::Owner => format!(" AND {table}.role = 'owner'"),
+        Role::Viewer | Role::Editor => String::new(),
+    };
+    let (member, grant) = (is_owner("m"), is_owner("g"));
+    // The plus keeps the index of the order in use, as below.
+    query.push(" AND (+d.team IN (SELECT m.team FROM memberships m WHERE m.account = ").push_bind(account);
+    query.push(member).push(") OR +d.n IN (SELECT g.dashboard FROM grants g WHERE g.account = ");
+    query.push_bind(account).push(&grant);
+    query.push(" UNION ALL SELECT g.dashboard FROM grants g JOIN memberships m ON m.team = g.team");
+    query.push(" WHERE m.account = ").push_bind(account).push(grant).push("))");
+}
+
 /// Who asks; nobody has an empty id.
 fn person(asked: &ListQuery) -> &str {
     asked.user.as_ref().map_or("", |user| user.as_str())
@@ -133,23 +169,26 @@ fn person(asked: &ListQuery) -> &str {
 /// A part of the bin.
 pub(super) async fn bin(
     readers: &SqlitePool,
+    reader: &Reader,
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<BinPage, StoreError> {
-    let mut reader = readers.acquire().await.map_err(failed)?;
-    let page = bin_of(&mut reader, after, limit).await;
-    give_back(reader, page).await
+    let mut connection = readers.acquire().await.map_err(failed)?;
+    let page = bin_of(&mut connection, reader, after, limit).await;
+    give_back(connection, page).await
 }
 
 async fn bin_of(
-    reader: &mut SqliteConnection,
+    connection: &mut SqliteConnection,
+    reader: &Reader,
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<BinPage, StoreError> {
-    let mut moment = reader.begin().await.map_err(failed)?;
+    let mut moment = connection.begin().await.map_err(failed)?;
     let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
     query.push(COLUMNS).push(", d.outline, d.deleted_at, d.deleted_by FROM dashboards d");
     query.push(" WHERE d.deleted_at IS NOT NULL");
+    push_reader(&mut query, reader, Role::Owner);
     if let Some(Cursor::Deleted(at, id)) = after {
         query.push(" AND d.deleted_at <= ").push_bind(signed(*at));
         query.push(" AND (d.deleted_at < ").push_bind(signed(*at));
@@ -158,10 +197,10 @@ async fn bin_of(
     query.push(" ORDER BY d.deleted_at DESC, d.id LIMIT ").push_bind(one_more(limit));
     let rows = query.build().fetch_all(&mut *moment).await.map_err(failed)?;
     let mut dashboards = rows.iter().map(binned_row).collect::<Result<Vec<_>, StoreError>>()?;
-    let total: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM dashboards WHERE deleted_at IS NOT NULL")
-        .fetch_one(&mut *moment)
-        .await
-        .map_err(failed)?;
+    let mut count =
+        QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM dashboards d WHERE d.deleted_at IS NOT NULL");
+    push_reader(&mut count, reader, Role::Owner);
+    let total: i64 = count.build_query_scalar().fetch_one(&mut *moment).await.map_err(failed)?;
     let next = cut(&mut dashboards, limit, |last| Cursor::Deleted(last.deletion.at, last.id.clone()));
     Ok(BinPage { dashboards, next, total: usize::try_from(total).map_err(spoilt)? })
 }

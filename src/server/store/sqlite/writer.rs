@@ -12,8 +12,10 @@ use tokio::task::JoinHandle;
 use super::super::last_write::LastWrite;
 use super::super::{Appended, Deletion, Listing, Most, NewDashboard, StoreError};
 use super::accounts::{self, SessionWrite};
+use super::audit::{self, AuditWrite};
 use super::checkpoint::{self, Written};
 use super::connection::WriteConnection;
+use super::links::{self, VisitWrite};
 use super::{bin, failed, signed};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, UserId};
@@ -86,6 +88,8 @@ pub(super) enum Write {
     /// In their order, all or none.
     Directory(Vec<Change>),
     Sessions(SessionWrite),
+    Audit(AuditWrite),
+    Visits(VisitWrite),
     /// Says whether writing works.
     Probe,
     /// A round trip.
@@ -103,12 +107,15 @@ impl Write {
             | Self::Purge { .. }
             | Self::Renew { .. }
             | Self::Directory(_)
+            | Self::Audit(AuditWrite::Append(_))
             | Self::Probe => true,
             Self::Snapshot { .. }
             | Self::Favourite { .. }
             | Self::Outline { .. }
             | Self::Secret { .. }
             | Self::Sessions(_)
+            | Self::Audit(AuditWrite::Forget(_))
+            | Self::Visits(_)
             | Self::Nothing => false,
         }
     }
@@ -388,6 +395,8 @@ async fn perform(to: &mut SqliteConnection, write: &Write, probe_bytes: i64) -> 
             Ok(())
         }
         Write::Sessions(write) => accounts::write_sessions(to, write).await,
+        Write::Audit(write) => audit::write(to, write).await,
+        Write::Visits(write) => links::write_visits(to, write).await,
         Write::Renew { id, epoch } => {
             let query = sqlx::query("UPDATE dashboards SET epoch = $1 WHERE id = $2 AND deleted_at IS NULL");
             one_row(query.bind(epoch.as_str()).bind(id.as_str()).execute(to).await?)

@@ -1,0 +1,333 @@
+//! People, teams, roles and sessions, as pages and the server tell each other of them over HTTP.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dashboard::{Id, UserId};
+use crate::sync::protocol;
+
+/// What somebody may do on a dashboard. Each may do what is above it here, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads, is present, and looks at other times.
+    #[default]
+    Viewer,
+    /// Edits, and chooses what is asked of which source.
+    Editor,
+    /// Shares and deletes.
+    Owner,
+}
+
+impl Role {
+    /// As where nobody signs in.
+    pub const fn highest() -> Self {
+        Self::Owner
+    }
+
+    /// As rooms and their clients know it: who owns a dashboard edits like an editor.
+    pub fn to_wire(self) -> protocol::Role {
+        match self {
+            Self::Viewer => protocol::Role::Viewer,
+            Self::Editor | Self::Owner => protocol::Role::Editor,
+        }
+    }
+}
+
+/// What whoever looks at a page may do: a part of the page's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rights {
+    /// The role on the page's dashboard; on a page without one the lowest.
+    pub role: Role,
+    /// True for somebody with an account. False where nobody signs in.
+    pub has_account: bool,
+    /// True for an admin of the server.
+    pub is_admin: bool,
+    /// True for whoever came by a share link: only this dashboard is for them.
+    pub is_visitor: bool,
+}
+
+impl Rights {
+    /// The rights of whoever looks at the page that is made here.
+    pub fn here() -> Self {
+        leptos::prelude::use_context().unwrap_or_default()
+    }
+}
+
+/// Everything, as on a server without accounts.
+impl Default for Rights {
+    fn default() -> Self {
+        Self { role: Role::Owner, has_account: false, is_admin: false, is_visitor: false }
+    }
+}
+
+/// A person who has an account, as others with one see them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub id: UserId,
+    pub name: String,
+    pub color: String,
+    pub email: String,
+}
+
+/// A team by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TeamCard {
+    pub id: Id,
+    pub name: String,
+    /// How many people are in it.
+    pub members: usize,
+}
+
+/// A role that somebody was given on one dashboard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub to: Grantee,
+    pub role: Role,
+}
+
+/// Whom a grant is for: `{"account":"id"}` or `{"team":"id"}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grantee {
+    Account(UserId),
+    Team(Id),
+}
+
+/// Who may do what on a dashboard: the answer to `GET /api/v1/dashboards/{id}/access`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharing {
+    /// The team that owns it: each member has their role in the team here, too. `None` where none does.
+    pub team: Option<Id>,
+    pub grants: Vec<Grant>,
+    /// The people that this names, and for owners all who can be given a role, by name.
+    pub people: Vec<Person>,
+    /// The teams that this names, and for owners all, by name.
+    pub teams: Vec<TeamCard>,
+    /// The share links that count, for owners alone, the newest first.
+    #[serde(default)]
+    pub links: Vec<LinkCard>,
+}
+
+/// A share link as owners see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkCard {
+    /// To revoke it: `DELETE /api/v1/dashboards/{id}/links/{link}`.
+    pub id: String,
+    /// Viewer or editor.
+    pub role: Role,
+    /// True where an editor by it also changes what is asked of which source.
+    pub query: bool,
+    pub label: String,
+    pub has_password: bool,
+    /// True where whoever comes by it has to say a name.
+    pub name_required: bool,
+    /// The name of the owner who made it.
+    pub made_by: String,
+    /// Unix milliseconds.
+    pub made_at: u64,
+    pub expires_at: u64,
+    /// How many browsers that came by it are here now.
+    pub here: usize,
+}
+
+/// A new share link: the body of `POST /api/v1/dashboards/{id}/links`, which owners may send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkWish {
+    /// Viewer or editor.
+    pub role: Role,
+    #[serde(default)]
+    pub label: String,
+    /// Days that it counts, up to 365; 30 where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    #[serde(default)]
+    pub name_required: bool,
+    /// Of editors only.
+    #[serde(default)]
+    pub query: bool,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeLink {
+    pub id: String,
+    /// The path of the link on this server, which is shown once.
+    pub address: String,
+}
+
+/// Changes of it, all or none: the body of `PUT /api/v1/dashboards/{id}/access`, which owners may send. The answer is
+/// the [`Sharing`] after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareChanges {
+    /// `None` leaves the team as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<OwnedBy>,
+    #[serde(default)]
+    pub grants: Vec<GrantChange>,
+}
+
+/// Which team owns a dashboard: `{"team":"id"}`, or `"nobody"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnedBy {
+    Nobody,
+    Team(Id),
+}
+
+/// `role: None` takes the grant back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantChange {
+    pub to: Grantee,
+    pub role: Option<Role>,
+}
+
+/// One's own account with its sessions: the answer to `GET /api/v1/me`, and the data of `/account`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnAccount {
+    pub person: Person,
+    pub is_admin: bool,
+    /// True where there is a password to change.
+    pub has_password: bool,
+    /// The one that was used last first.
+    pub sessions: Vec<SessionCard>,
+    /// The newest first.
+    pub tokens: Vec<TokenCard>,
+    /// The scopes that one may give a token.
+    pub scopes: Vec<Scope>,
+    /// The teams that one is in, by name.
+    pub teams: Vec<TeamCard>,
+}
+
+/// What an API token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// Pushes points, and deletes series.
+    #[serde(rename = "push")]
+    Push,
+    /// Reads dashboards of its team.
+    #[serde(rename = "read:dashboards")]
+    ReadDashboards,
+    /// Edits dashboards of its team.
+    #[serde(rename = "write:dashboards")]
+    WriteDashboards,
+    /// Reads the names of series, and asks sources for values.
+    #[serde(rename = "read:series")]
+    ReadSeries,
+    /// Reads the figures of the server.
+    #[serde(rename = "metrics")]
+    Metrics,
+}
+
+impl Scope {
+    pub const ALL: [Self; 5] =
+        [Self::Push, Self::ReadDashboards, Self::WriteDashboards, Self::ReadSeries, Self::Metrics];
+
+    /// As it is written, the same as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::ReadDashboards => "read:dashboards",
+            Self::WriteDashboards => "write:dashboards",
+            Self::ReadSeries => "read:series",
+            Self::Metrics => "metrics",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+
+    /// True for a scope that means the dashboards of a team.
+    pub fn is_of_dashboards(self) -> bool {
+        matches!(self, Self::ReadDashboards | Self::WriteDashboards)
+    }
+}
+
+/// An API token as people see it: a part of the answers to `GET /api/v1/me/tokens` and `GET /api/v1/admin/tokens`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCard {
+    /// To revoke it: `DELETE /api/v1/me/tokens/{id}`.
+    pub id: String,
+    pub name: String,
+    /// The name of whose it is.
+    pub owner: String,
+    pub scopes: Vec<Scope>,
+    /// What the names of series begin with that it may push; `None` for all.
+    pub prefix: Option<String>,
+    /// The team whose dashboards it may use.
+    pub team: Option<Id>,
+    pub made_at: u64,
+    /// `None` where it never ends by itself.
+    pub expires_at: Option<u64>,
+    /// `None` where nobody has used it yet.
+    pub used_at: Option<u64>,
+}
+
+/// One sign-in on one browser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionCard {
+    /// To end it: `DELETE /api/v1/me/sessions/{id}`.
+    pub id: String,
+    /// Unix milliseconds, as all times here.
+    pub made_at: u64,
+    pub used_at: u64,
+    /// Where it was made from.
+    pub address: String,
+    /// What the browser called itself.
+    pub agent: String,
+    /// True for the one that asks.
+    pub is_this: bool,
+}
+
+/// An account as admins see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountCard {
+    pub person: Person,
+    pub is_admin: bool,
+    pub made_at: u64,
+    /// When it was disabled; `None` where it may sign in.
+    pub disabled_at: Option<u64>,
+    pub teams: Vec<Membership>,
+    /// Sessions that are open.
+    pub sessions: usize,
+    /// When one of them was used last; `None` where there is none.
+    pub used_at: Option<u64>,
+}
+
+/// A role in a team.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    pub team: Id,
+    pub role: Role,
+}
+
+/// An invitation that can still be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationCard {
+    /// To revoke it: `DELETE /api/v1/admin/invitations/{id}`.
+    pub id: String,
+    pub team: Id,
+    pub role: Role,
+    /// The only mail address that may use it; `None` for any.
+    pub email: Option<String>,
+    /// How many more times it can be used.
+    pub uses_left: u32,
+    pub made_at: u64,
+    pub expires_at: u64,
+    /// The name of the admin who made it.
+    pub made_by: String,
+}
+
+/// The people of the server: the answer to `GET /api/v1/admin/people`, and the data of `/admin`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct People {
+    /// By name.
+    pub accounts: Vec<AccountCard>,
+    /// By name.
+    pub teams: Vec<TeamCard>,
+    /// The newest first.
+    pub invitations: Vec<InvitationCard>,
+}

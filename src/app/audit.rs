@@ -1,0 +1,542 @@
+//! Audit log, as pages and the server tell each other of it over HTTP, and its entries in words.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::Role;
+use super::components::role_name;
+use super::format;
+use crate::dashboard::{DashboardId, MAX_TITLE_CHARS};
+
+/// Characters of a name in an entry: those of the longest title.
+const MAX_NAME_CHARS: usize = MAX_TITLE_CHARS;
+/// Characters of a mail address that somebody typed.
+const MAX_EMAIL_CHARS: usize = 254;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $action:ident = $name:literal,)*) => {
+        /// What was done. The names are a part of the HTTP interface and stand in the store: they stay as they are.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Action {
+            $($(#[$doc])* #[serde(rename = $name)] $action,)*
+        }
+
+        impl Action {
+            pub const ALL: &[Self] = &[$(Self::$action),*];
+
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$action => $name,)*
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// The first account was made.
+    SetUp = "set_up",
+    SignIn = "sign_in",
+    SignInFailed = "sign_in_failed",
+    SignOut = "sign_out",
+    /// Sessions of the account in `about` were ended.
+    SessionEnded = "session_ended",
+    PasswordChanged = "password_changed",
+    ResetLinkMade = "reset_link_made",
+    ResetLinkUsed = "reset_link_used",
+    AccountMade = "account_made",
+    AccountChanged = "account_changed",
+    AccountRemoved = "account_removed",
+    TeamMade = "team_made",
+    TeamRenamed = "team_renamed",
+    TeamRemoved = "team_removed",
+    /// The account in `detail.to` has another role in the team, or none.
+    MemberChanged = "member_changed",
+    InvitationMade = "invitation_made",
+    InvitationUsed = "invitation_used",
+    InvitationRevoked = "invitation_revoked",
+    /// Whoever is in `detail.to` has another role on the dashboard, or none.
+    GrantChanged = "grant_changed",
+    /// The team in `detail.to` owns the dashboard, or none does.
+    OwnerTeamChanged = "owner_team_changed",
+    DashboardMade = "dashboard_made",
+    /// Another one was made that begins as this.
+    DashboardCopied = "dashboard_copied",
+    DashboardImported = "dashboard_imported",
+    DashboardExported = "dashboard_exported",
+    /// A document was brought into it.
+    DashboardReplaced = "dashboard_replaced",
+    DashboardDeleted = "dashboard_deleted",
+    DashboardRestored = "dashboard_restored",
+    DashboardPurged = "dashboard_purged",
+    /// It was in the bin for as long as the settings say.
+    DashboardExpired = "dashboard_expired",
+}
+
+impl Action {
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.name() == name)
+    }
+
+    /// As a choice among others: `Sign in failed`.
+    pub fn label(self) -> String {
+        let words = self.name().replace('_', " ");
+        let (first, rest) = words.split_at(1);
+        format!("{}{rest}", first.to_ascii_uppercase())
+    }
+}
+
+/// What kind of one did something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    Account,
+    /// Whoever has not signed in.
+    #[default]
+    Guest,
+    /// The server by itself.
+    Server,
+}
+
+impl ActorKind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Guest => "guest",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Who did something, under the name of then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub kind: ActorKind,
+    /// `None` where nobody said who they are.
+    pub id: Option<String>,
+    pub name: String,
+}
+
+impl Actor {
+    pub fn new(kind: ActorKind, id: Option<String>, name: &str) -> Self {
+        Self { kind, id, name: cut(name, MAX_NAME_CHARS) }
+    }
+
+    pub fn server() -> Self {
+        Self::new(ActorKind::Server, None, "")
+    }
+
+    /// As people read it.
+    pub fn words(&self) -> &str {
+        match self.kind {
+            ActorKind::Server => "The server",
+            _ if self.name.is_empty() => "Somebody",
+            _ => &self.name,
+        }
+    }
+}
+
+/// What kind of thing something was done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    Dashboard,
+    Account,
+    Team,
+    Invitation,
+}
+
+impl TargetKind {
+    const ALL: [Self; 4] = [Self::Dashboard, Self::Account, Self::Team, Self::Invitation];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboard",
+            Self::Account => "account",
+            Self::Team => "team",
+            Self::Invitation => "invitation",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What something was done to, under the name of then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    pub kind: TargetKind,
+    pub id: String,
+    pub name: String,
+}
+
+impl Target {
+    pub fn new(kind: TargetKind, id: impl ToString, name: &str) -> Self {
+        Self { kind, id: id.to_string(), name: cut(name, MAX_NAME_CHARS) }
+    }
+
+    fn words(&self) -> String {
+        match (self.kind, self.name.as_str()) {
+            (TargetKind::Dashboard, "") => "a dashboard".to_owned(),
+            (TargetKind::Account, "") => "somebody".to_owned(),
+            (TargetKind::Team, "") => "a team".to_owned(),
+            (TargetKind::Invitation, _) => "an invitation".to_owned(),
+            (TargetKind::Team, name) => format!("the team {name}"),
+            (_, name) => name.to_owned(),
+        }
+    }
+}
+
+/// What there is to say beside who did what to what. No secret has a place here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Detail {
+    /// Who or what got, or lost, something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Target>,
+    /// What it was made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Target>,
+    /// The role from then on; `None` where it was taken away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// A mail address that an invitation is bound to, or with which somebody failed to sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_admin: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+    /// The name of before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<String>,
+    /// How many sessions were ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<usize>,
+}
+
+impl Detail {
+    /// That somebody has a role, or none.
+    pub fn role_of(to: Target, role: Option<Role>) -> Self {
+        Self { to: Some(to), role, ..Self::default() }
+    }
+
+    /// That a mail address was typed, whatever stands in it.
+    pub fn email(email: &str) -> Self {
+        Self { email: Some(cut(email, MAX_EMAIL_CHARS)), ..Self::default() }
+    }
+}
+
+/// The first characters, without those that do not show.
+fn cut(text: &str, chars: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(chars).collect()
+}
+
+/// One thing that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its place in the log, which the store gives.
+    pub n: u64,
+    /// Unix milliseconds.
+    pub at: u64,
+    pub who: Actor,
+    /// Where the request came from; `None` where there was none.
+    pub address: Option<String>,
+    pub what: Action,
+    pub about: Option<Target>,
+    pub detail: Detail,
+}
+
+impl AuditEntry {
+    /// The same with something beside it.
+    pub fn with(self, detail: Detail) -> Self {
+        Self { detail, ..self }
+    }
+}
+
+/// A part of the log, the newest first: the answer to `GET /api/v1/audit`, and the data of `/admin/audit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditPage {
+    pub entries: Vec<AuditEntry>,
+    /// What to give as `after` to get those that follow; `None` where there are none.
+    pub next: Option<u64>,
+}
+
+/// Which entries are asked for: the query of an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditFilter {
+    /// The id of whoever did it, or a part of their name, without regard to case; empty for all.
+    pub who: String,
+    pub what: Option<Action>,
+    pub dashboard: Option<DashboardId>,
+    /// Unix milliseconds, this one and later.
+    pub from: Option<u64>,
+    /// Unix milliseconds, earlier than this.
+    pub to: Option<u64>,
+}
+
+impl AuditFilter {
+    /// An address with this query, behind an entry or from the begin on.
+    pub fn address(&self, path: &str, after: Option<u64>) -> String {
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let pairs = [
+            ("who", Some(self.who.clone()).filter(|who| !who.is_empty())),
+            ("what", self.what.map(|what| what.name().to_owned())),
+            ("dashboard", self.dashboard.as_ref().map(ToString::to_string)),
+            ("from", number(self.from)),
+            ("to", number(self.to)),
+            ("after", number(after)),
+        ];
+        let mut address = path.to_owned();
+        for (name, value) in pairs {
+            let Some(value) = value else { continue };
+            address.push(if address.len() == path.len() { '?' } else { '&' });
+            address.push_str(name);
+            address.push('=');
+            push_encoded(&mut address, &value);
+        }
+        address
+    }
+}
+
+/// A text as a part of an address, also on the server.
+fn push_encoded(to: &mut String, text: &str) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            to.push(char::from(byte));
+        } else {
+            to.push('%');
+            to.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            to.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+    }
+}
+
+/// What was done, behind the name of who did it: `gave Grace Hopper the role editor on Orders`.
+pub fn words(entry: &AuditEntry) -> String {
+    let AuditEntry { who, what, about, detail, .. } = entry;
+    let target =
+        |target: &Option<Target>, none: &str| target.as_ref().map_or_else(|| none.to_owned(), Target::words);
+    let (it, to) = (target(about, "something"), target(&detail.to, "somebody"));
+    let is_own = about.as_ref().is_some_and(|about| who.id.as_deref() == Some(about.id.as_str()));
+    match what {
+        Action::SetUp => "set the server up".to_owned(),
+        Action::SignIn => "signed in".to_owned(),
+        Action::SignInFailed => {
+            format!("failed to sign in as {}", detail.email.as_deref().unwrap_or(&it))
+        }
+        Action::SignOut => "signed out".to_owned(),
+        Action::SessionEnded => {
+            let sessions = format::count(detail.sessions.unwrap_or(1), "session", "sessions");
+            format!("ended {sessions} of {}", if is_own { "their own" } else { &it })
+        }
+        Action::PasswordChanged => "changed their password".to_owned(),
+        Action::ResetLinkMade => format!("made a link for a new password of {it}"),
+        Action::ResetLinkUsed => "chose a new password by a link".to_owned(),
+        Action::AccountMade if is_own => "made their account".to_owned(),
+        Action::AccountMade => format!("made the account of {it}"),
+        Action::AccountChanged => account_changed(detail, &it),
+        Action::AccountRemoved => format!("removed the account of {it}"),
+        Action::TeamMade => format!("made {it}"),
+        Action::TeamRenamed => {
+            format!("renamed the team {} to {}", detail.renamed_from.as_deref().unwrap_or("?"), bare(about))
+        }
+        Action::TeamRemoved => format!("removed {it}"),
+        Action::MemberChanged => match detail.role {
+            Some(role) => format!("gave {to} the role {} in {it}", role_name(role)),
+            None => format!("took {to} out of {it}"),
+        },
+        Action::InvitationMade => {
+            let whom = detail.email.as_deref().unwrap_or("somebody");
+            format!("invited {whom} to {to}{}", detail.role.map_or_else(String::new, as_role))
+        }
+        Action::InvitationUsed => {
+            format!("came into {to} by an invitation{}", detail.role.map_or_else(String::new, as_role))
+        }
+        Action::InvitationRevoked => format!("revoked an invitation to {to}"),
+        Action::GrantChanged => match detail.role {
+            Some(role) => format!("gave {to} the role {} on {it}", role_name(role)),
+            None => format!("took the role of {to} on {it} away"),
+        },
+        Action::OwnerTeamChanged => match &detail.to {
+            Some(_) => format!("gave {it} to {to}"),
+            None => format!("took {it} from its team"),
+        },
+        Action::DashboardMade => match &detail.from {
+            Some(from) => format!("made {it} as a copy of {}", from.words()),
+            None => format!("made {it}"),
+        },
+        Action::DashboardCopied => format!("copied {it}"),
+        Action::DashboardImported => format!("imported {it}"),
+        Action::DashboardExported => format!("exported {it}"),
+        Action::DashboardReplaced => format!("changed {it} by a document"),
+        Action::DashboardDeleted => format!("moved {it} to the bin"),
+        Action::DashboardRestored => format!("restored {it} from the bin"),
+        Action::DashboardPurged => format!("deleted {it} for good"),
+        Action::DashboardExpired => format!("deleted {it} for good after its time in the bin"),
+    }
+}
+
+fn as_role(role: Role) -> String {
+    format!(" as {}", role_name(role))
+}
+
+/// The name alone.
+fn bare(target: &Option<Target>) -> &str {
+    target.as_ref().map_or("?", |target| &target.name)
+}
+
+fn account_changed(detail: &Detail, it: &str) -> String {
+    let admin = detail.is_admin.map(|is_admin| match is_admin {
+        true => format!("made {it} an admin"),
+        false => format!("took admin away from {it}"),
+    });
+    let disabled = detail.disabled.map(|disabled| match disabled {
+        true => format!("disabled the account of {it}"),
+        false => format!("enabled the account of {it}"),
+    });
+    let renamed = detail.renamed_from.as_ref().map(|before| format!("changed their name from {before}"));
+    let said: Vec<String> = admin.into_iter().chain(disabled).chain(renamed).collect();
+    if said.is_empty() { format!("changed the account of {it}") } else { said.join(" and ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(what: Action, about: Option<Target>, detail: Detail) -> AuditEntry {
+        let who = Actor::new(ActorKind::Account, Some("ada".to_owned()), "Ada");
+        AuditEntry { n: 1, at: 0, who, address: None, what, about, detail }
+    }
+
+    fn target(kind: TargetKind, id: &str, name: &str) -> Option<Target> {
+        Some(Target::new(kind, id, name))
+    }
+
+    #[test]
+    fn each_entry_reads_as_a_sentence() {
+        let orders = || target(TargetKind::Dashboard, "d1", "Orders");
+        let grace = || target(TargetKind::Account, "grace", "Grace Hopper");
+        let me = || target(TargetKind::Account, "ada", "Ada");
+        let ops = || target(TargetKind::Team, "ops", "Ops");
+        let none = Detail::default;
+        let to = |to: Option<Target>, role| Detail { to, role, ..Detail::default() };
+        for (what, about, detail, says) in [
+            (
+                Action::GrantChanged,
+                orders(),
+                to(grace(), Some(Role::Editor)),
+                "gave Grace Hopper the role editor on Orders",
+            ),
+            (Action::GrantChanged, orders(), to(ops(), None), "took the role of the team Ops on Orders away"),
+            (Action::OwnerTeamChanged, orders(), to(ops(), None), "gave Orders to the team Ops"),
+            (Action::OwnerTeamChanged, orders(), none(), "took Orders from its team"),
+            (
+                Action::MemberChanged,
+                ops(),
+                to(grace(), Some(Role::Owner)),
+                "gave Grace Hopper the role owner in the team Ops",
+            ),
+            (Action::MemberChanged, ops(), to(grace(), None), "took Grace Hopper out of the team Ops"),
+            (
+                Action::InvitationMade,
+                None,
+                to(ops(), Some(Role::Viewer)),
+                "invited somebody to the team Ops as viewer",
+            ),
+            (Action::InvitationRevoked, None, to(ops(), None), "revoked an invitation to the team Ops"),
+            (
+                Action::SignInFailed,
+                None,
+                Detail::email("eve@example.com"),
+                "failed to sign in as eve@example.com",
+            ),
+            (Action::AccountMade, me(), none(), "made their account"),
+            (
+                Action::AccountChanged,
+                grace(),
+                Detail { is_admin: Some(true), disabled: Some(false), ..none() },
+                "made Grace Hopper an admin and enabled the account of Grace Hopper",
+            ),
+            (
+                Action::AccountChanged,
+                me(),
+                Detail { renamed_from: Some("A".to_owned()), ..none() },
+                "changed their name from A",
+            ),
+            (Action::AccountRemoved, grace(), none(), "removed the account of Grace Hopper"),
+            (
+                Action::TeamRenamed,
+                ops(),
+                Detail { renamed_from: Some("Op".to_owned()), ..none() },
+                "renamed the team Op to Ops",
+            ),
+            (
+                Action::SessionEnded,
+                me(),
+                Detail { sessions: Some(2), ..none() },
+                "ended 2 sessions of their own",
+            ),
+            (
+                Action::SessionEnded,
+                grace(),
+                Detail { sessions: Some(1), ..none() },
+                "ended 1 session of Grace Hopper",
+            ),
+            (
+                Action::DashboardMade,
+                orders(),
+                Detail { from: target(TargetKind::Dashboard, "d2", ""), ..none() },
+                "made Orders as a copy of a dashboard",
+            ),
+            (Action::DashboardPurged, orders(), none(), "deleted Orders for good"),
+        ] {
+            assert_eq!(words(&entry(what, about, detail)), says);
+        }
+        for what in Action::ALL {
+            let says = words(&entry(*what, None, none()));
+            assert!(!says.is_empty() && !says.ends_with(' '), "{what:?}: {says:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_actions_are_those_of_requests() {
+        for action in Action::ALL {
+            assert_eq!(serde_json::json!(action), action.name());
+            assert_eq!(Action::of_name(action.name()), Some(*action));
+        }
+        assert_eq!(Action::of_name("nothing"), None);
+        assert_eq!(Action::SignInFailed.label(), "Sign in failed");
+        for kind in TargetKind::ALL {
+            assert_eq!(serde_json::json!(kind), kind.name());
+            assert_eq!(TargetKind::of_name(kind.name()), Some(kind));
+        }
+    }
+
+    #[test]
+    fn a_filter_is_the_query_of_an_address() {
+        assert_eq!(AuditFilter::default().address("/a", None), "/a");
+        let filter = AuditFilter {
+            who: "Grüße & co".to_owned(),
+            what: Some(Action::SignIn),
+            from: Some(5),
+            ..AuditFilter::default()
+        };
+        let address = "/a?who=Gr%C3%BC%C3%9Fe%20%26%20co&what=sign_in&from=5&after=7";
+        assert_eq!(filter.address("/a", Some(7)), address);
+    }
+
+    #[test]
+    fn s10_what_people_typed_is_cut() {
+        let long = "é\n".repeat(3 * MAX_NAME_CHARS);
+        assert_eq!(Target::new(TargetKind::Team, "t", &long).name, "é".repeat(MAX_NAME_CHARS));
+        assert_eq!(Detail::email(&long).email, Some("é".repeat(MAX_EMAIL_CHARS)));
+        assert_eq!(
+            serde_json::json!(Detail::default()),
+            serde_json::json!({}),
+            "what is not said is left out"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Capability `query`: the edits by which somebody decides what is asked of which source.
+//!
+//! Who may edit a dashboard and has not this capability moves, words and draws what is asked already. Without the
+//! difference an edit link would be a key to every series.
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::settings::{CHOSEN, VARIABLE, Variable};
+use super::{Cell, Choice, Dashboard, Op};
+
+/// The options of widgets that say what is asked.
+const OPTIONS: [&str; 3] = ["source", "query", "legend"];
+
+/// True where an op changes what is asked of a source, on the dashboard as it stands.
+///
+/// The definition of a variable stands in queries as it is written, and so does a choice that is none of those which
+/// it offers.
+pub fn needs_query(op: &Op, dashboard: &Dashboard) -> bool {
+    match op {
+        Op::AddWidget { widget, .. } => {
+            let says = |name: &&str| widget.options.get(*name).is_some_and(|value| !value.is_null());
+            OPTIONS.iter().any(says)
+        }
+        Op::Set { field, .. } => OPTIONS.contains(&field.as_str()),
+        Op::SetDashboard { field, value } => setting_needs_query(field, value, dashboard),
+        Op::SettleConflict { conflict, choose } => {
+            let Some(conflict) = dashboard.conflicts.get(conflict) else { return false };
+            let values = match choose {
+                Choice::Kept | Choice::Reopen => return false,
+                Choice::Other => &conflict.other.value,
+                Choice::Value(value) => value,
+            };
+            cell_needs_query(&conflict.cell, values, dashboard)
+        }
+        Op::RemoveWidget { .. } | Op::RestoreWidget { .. } | Op::Place { .. } | Op::EditText { .. } => false,
+    }
+}
+
+fn cell_needs_query(cell: &Cell, value: &Value, dashboard: &Dashboard) -> bool {
+    match cell.id {
+        Some(_) => OPTIONS.contains(&cell.field.as_str()),
+        None => setting_needs_query(&cell.field, value, dashboard),
+    }
+}
+
+fn setting_needs_query(field: &str, value: &Value, dashboard: &Dashboard) -> bool {
+    if field.starts_with(VARIABLE) {
+        return true;
+    }
+    let Some(name) = field.strip_prefix(CHOSEN) else { return false };
+    if value.is_null() {
+        return false;
+    }
+    let defined = dashboard.settings.get(&format!("{VARIABLE}{name}"));
+    let Some(variable) = defined.and_then(|value| Variable::deserialize(value).ok()) else { return true };
+    // Of these each value means itself, whatever it is.
+    let is_literal = variable.multi || variable.values_of.is_some();
+    !is_literal && !value.as_str().is_some_and(|value| variable.choices.iter().any(|one| one == value))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn op(value: Value) -> Op {
+        serde_json::from_value(value).expect("an op")
+    }
+
+    fn dashboard() -> Dashboard {
+        let mut dashboard = Dashboard::default();
+        for (name, value) in [
+            ("variable.host", json!({"choices": ["a", "b"]})),
+            ("variable.job", json!({"values_of": {"source": "p", "label": "job"}})),
+        ] {
+            dashboard.settings.insert(name.to_owned(), value);
+        }
+        dashboard
+    }
+
+    #[test]
+    fn a10_what_decides_what_is_asked_needs_the_capability() {
+        let frame = json!({"x": 0, "y": 0, "w": 6, "h": 4});
+        let add = |options: Value| json!({"op": "add_widget", "id": "w", "widget": {"kind": "stat", "frame": frame, "options": options}});
+        let set = |field: &str| json!({"op": "set", "id": "w", "field": field, "value": "x"});
+        let setting =
+            |field: &str, value: Value| json!({"op": "set_dashboard", "field": field, "value": value});
+        for (value, needs) in [
+            (add(json!({})), false),
+            (add(json!({"unit": "ms"})), false),
+            (add(json!({"query": "up"})), true),
+            (add(json!({"legend": "{{host}}"})), true),
+            (add(json!({"source": "prometheus"})), true),
+            (set("query"), true),
+            (set("source"), true),
+            (set("legend"), true),
+            (set("unit"), false),
+            (set("title"), false),
+            (json!({"op": "set", "id": "w", "field": "query", "value": null}), true),
+            (setting("title", json!("A")), false),
+            (setting("range", json!("1h")), false),
+            (setting("variable.host", json!({"choices": ["secret"]})), true),
+            (setting("variable.x", json!({"values_of": {"source": "p", "label": "l"}})), true),
+            (setting("variable.job", Value::Null), true),
+            (setting("value.host", json!("a")), false),
+            (setting("value.host", json!("secret")), true),
+            (setting("value.host", Value::Null), false),
+            (setting("value.job", json!("anything")), false),
+            (setting("value.none", json!("secret")), true),
+            (json!({"op": "remove_widget", "id": "w"}), false),
+            (json!({"op": "restore_widget", "id": "w"}), false),
+            (json!({"op": "place", "id": "w", "frame": frame}), false),
+        ] {
+            assert_eq!(needs_query(&op(value.clone()), &dashboard()), needs, "{value}");
+        }
+    }
+
+    #[test]
+    fn a10_a_conflict_is_settled_by_those_who_may_write_its_cell() {
+        let mut dashboard = dashboard();
+        let side = |value: &str| json!({"value": value, "by": {"id": "u", "name": "Ada", "color": "#000"}, "at": 1, "revision": 1});
+        for (id, field) in [("c1", "query"), ("c2", "unit")] {
+            let conflict = json!({"id": id, "cell": {"id": "w", "field": field}, "base": null, "kept": side("a"), "other": side("b"), "settled": null});
+            let conflict: super::super::Conflict = serde_json::from_value(conflict).expect("a conflict");
+            dashboard.conflicts.insert(conflict.id.clone(), std::sync::Arc::new(conflict));
+        }
+        let settle =
+            |id: &str, choose: Value| op(json!({"op": "settle_conflict", "conflict": id, "choose": choose}));
+        for (id, choose, needs) in [
+            ("c1", json!({"value": "up"}), true),
+            ("c1", json!("other"), true),
+            ("c1", json!("kept"), false),
+            ("c1", json!("reopen"), false),
+            ("c2", json!({"value": "ms"}), false),
+            ("c3", json!({"value": "up"}), false),
+        ] {
+            assert_eq!(needs_query(&settle(id, choose), &dashboard), needs, "{id}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `lockstep admin`: accounts from the shell, for the first day and for the one on which nobody can sign in.
+//!
+//! It works on the data directory of a server that is stopped: a running one has its accounts in memory.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::directory::{Account, ChangeError};
+use super::{Access, AccessError, Mode};
+use crate::server::data_dir::{DataDir, DataDirError};
+use crate::server::store::sqlite::SqliteStore;
+use crate::server::store::{Store as _, StoreError};
+
+/// Bytes of a line that is read as a password.
+const MAX_LINE_BYTES: u64 = 4096;
+
+/// What is done to accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Says which there are.
+    List,
+    /// Makes one that is an admin.
+    Add { email: String, name: Option<String> },
+    /// Gives one a new password, and lets it sign in where it was disabled.
+    Password { email: String },
+    /// Makes one an admin.
+    Promote { email: String },
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error("the database cannot be opened: {0}")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error("the password could not be read: {0}")]
+    Input(#[from] std::io::Error),
+}
+
+/// Does it. What came of it is on standard output, and what went wrong on standard error.
+pub fn run(command: Command, data: &Path) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(perform(command, data)),
+        Err(error) => Err(error.into()),
+    };
+    match done {
+        Ok(says) => {
+            // Whoever reads may have read enough.
+            let _ = write!(std::io::stdout(), "{says}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("lockstep: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn perform(command: Command, data: &Path) -> Result<String, CommandError> {
+    let data = DataDir::open(data, false)?;
+    let store = Arc::new(SqliteStore::open(&data.database()).await?);
+    data.mark()?;
+    let access = Access::open(store.clone(), |_| Mode::Accounts).await?;
+    let done = change(&access, command).await;
+    store.close().await;
+    data.keep();
+    done
+}
+
+async fn change(access: &Access, command: Command) -> Result<String, CommandError> {
+    match command {
+        Command::List => Ok(list(access)),
+        Command::Add { email, name } => {
+            let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
+            let account = access.add_account(&email, &name, read_password()?, true).await?;
+            Ok(format!("{} ({}) is an admin now.\n", account.name, account.email))
+        }
+        Command::Password { email } => {
+            let account = find(access, &email)?;
+            access.set_password(&account.id, read_password()?).await?;
+            access.change_account(&account.id, |account| account.disabled_at = None).await?;
+            access.end_sessions(&account.id, None).await?;
+            Ok(format!("{} has a new password, and is signed out everywhere.\n", account.email))
+        }
+        Command::Promote { email } => {
+            let account = find(access, &email)?;
+            let promote = |account: &mut Account| (account.is_admin, account.disabled_at) = (true, None);
+            access.change_account(&account.id, promote).await?;
+            Ok(format!("{} is an admin now.\n", account.email))
+        }
+    }
+}
+
+fn find(access: &Access, email: &str) -> Result<Account, AccessError> {
+    access.directory().account_of(email).cloned().ok_or_else(|| ChangeError::NoAccount.into())
+}
+
+fn list(access: &Access) -> String {
+    let mut lines: Vec<String> = access
+        .people()
+        .accounts
+        .iter()
+        .map(|card| {
+            let is = match (card.disabled_at, card.is_admin) {
+                (Some(_), _) => "disabled",
+                (None, true) => "admin",
+                (None, false) => "member",
+            };
+            format!("{is}\t{}\t{}\n", card.person.email, card.person.name)
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push("Nobody has an account.\n".to_owned());
+    }
+    lines.concat()
+}
+
+/// A line of standard input; typed by a person it does not show.
+fn read_password() -> Result<String, std::io::Error> {
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password("Password: ");
+    }
+    let mut line = String::new();
+    std::io::Read::take(std::io::stdin().lock(), MAX_LINE_BYTES).read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

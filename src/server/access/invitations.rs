@@ -1,0 +1,181 @@
+//! Invitations: links by which somebody makes an account, or chooses a new password.
+//!
+//! Only the hash of a link's code is kept. One that is used up, over, revoked or made up is not known, and nothing
+//! tells which.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use super::directory::{Account, Change, ChangeError, Directory, Role, TeamId};
+use super::password::check_strength;
+use super::throttle::Guessed;
+use super::{Access, AccessError, Requester, SignedIn};
+use crate::app::audit::{Action, AuditEntry, Target, TargetKind};
+use crate::dashboard::UserId;
+use crate::server::clock::now_ms;
+
+/// How long an invitation to a team counts, and one to choose a new password.
+const JOIN_MS: u64 = 7 * 86_400_000;
+const RESET_MS: u64 = 86_400_000;
+/// The most often that one invitation is used.
+pub const MAX_USES: u32 = 100;
+const CODE_BYTES: usize = 16;
+
+/// SHA-256 of an invitation's code: the name under which it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InvitationHash(pub [u8; 32]);
+
+impl InvitationHash {
+    /// Of a code as it stands in a link; `None` for what is none.
+    pub fn of(code: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(code).ok().filter(|bytes| bytes.len() == CODE_BYTES)?;
+        Some(Self(Sha256::digest(bytes).into()))
+    }
+
+    /// As text, for an address. It opens nothing.
+    pub fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub fn from_text(text: &str) -> Option<Self> {
+        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
+    }
+}
+
+/// What an invitation is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new account in a team.
+    Join {
+        team: TeamId,
+        role: Role,
+        /// The only mail address that may use it.
+        email: Option<String>,
+    },
+    /// A new password of an account.
+    Reset(UserId),
+}
+
+/// A link that can be used still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    pub hash: InvitationHash,
+    pub purpose: Purpose,
+    pub uses_left: u32,
+    /// Unix milliseconds.
+    pub made_at: u64,
+    pub expires_at: u64,
+    /// The name of the admin who made it.
+    pub made_by: String,
+}
+
+impl Access {
+    /// Makes an invitation; its code is for the link alone.
+    pub async fn invite(&self, purpose: Purpose, uses: u32, made_by: String) -> Result<String, AccessError> {
+        let uses_left = uses.clamp(1, MAX_USES);
+        let (now, bytes) = (now_ms(), rand::random::<[u8; CODE_BYTES]>());
+        let lasts = match purpose {
+            Purpose::Join { .. } => JOIN_MS,
+            Purpose::Reset(_) => RESET_MS,
+        };
+        let hash = InvitationHash(Sha256::digest(bytes).into());
+        let invitation =
+            Invitation { hash, purpose, uses_left, made_at: now, expires_at: now + lasts, made_by };
+        self.change(vec![Change::PutInvitation(invitation)]).await?;
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// What a code invites to. Errors where it is not known, also not any more.
+    pub fn invitation(&self, code: &str, from: &Requester) -> Result<Invitation, AccessError> {
+        self.begin_try(&Guessed::Code, from.network)?;
+        let hash = InvitationHash::of(code).ok_or(AccessError::NoInvitation)?;
+        let known = self.directory().invitation(&hash).cloned();
+        let known = known.filter(|known| now_ms() < known.expires_at).ok_or(AccessError::NoInvitation)?;
+        self.throttle().succeeded(&Guessed::Code, from.network);
+        Ok(known)
+    }
+
+    /// The name of the team that an invitation is to.
+    pub fn team_name(&self, team: &TeamId) -> String {
+        self.directory().team(team).map(|team| team.name.clone()).unwrap_or_default()
+    }
+
+    /// Makes the account that an invitation is for, and signs it in.
+    pub async fn accept(
+        &self,
+        code: &str,
+        (email, name, password): (&str, &str, String),
+        from: &Requester,
+    ) -> Result<(String, SignedIn), AccessError> {
+        let invitation = self.invitation(code, from)?;
+        let Purpose::Join { team, role, email: bound } = invitation.purpose.clone() else {
+            return Err(AccessError::NoInvitation);
+        };
+        let account = self.new_account(bound.as_deref().unwrap_or(email), name, password, false).await?;
+        let member = Change::SetMember { team, account: account.id.clone(), role: Some(role) };
+        let used = use_of(&self.directory(), &invitation.hash)?;
+        self.change(vec![used, Change::PutAccount(account.clone()), member]).await?;
+        let made = from.did(Action::AccountMade, &account);
+        self.record(vec![made, self.use_entry(&invitation, &account, from)]).await;
+        self.open_session(account, from).await
+    }
+
+    /// Takes somebody who has an account already into the team that an invitation is to. Where they are in it, the
+    /// higher role stays.
+    pub async fn accept_as(&self, code: &str, who: &UserId, from: &Requester) -> Result<(), AccessError> {
+        let invitation = self.invitation(code, from)?;
+        let Purpose::Join { team, role, email: bound } = invitation.purpose.clone() else {
+            return Err(AccessError::NoInvitation);
+        };
+        let (account, change) = {
+            let directory = self.directory();
+            let account = directory.account(who).ok_or(ChangeError::NoAccount)?;
+            if bound.is_some_and(|bound| super::folded(&bound) != super::folded(&account.email)) {
+                return Err(AccessError::NoInvitation);
+            }
+            let role = directory.member_role(who, &team).map_or(role, |has| has.max(role));
+            let used = use_of(&directory, &invitation.hash)?;
+            let member = Change::SetMember { team, account: who.clone(), role: Some(role) };
+            (account.clone(), vec![used, member])
+        };
+        self.change(change).await?;
+        self.record(vec![self.use_entry(&invitation, &account, from)]).await;
+        Ok(())
+    }
+
+    /// Chooses the new password that a link is for, ends all sessions of the account, and opens one.
+    pub async fn reset_password(
+        &self,
+        code: &str,
+        password: String,
+        from: &Requester,
+    ) -> Result<(String, SignedIn), AccessError> {
+        let invitation = self.invitation(code, from)?;
+        let Purpose::Reset(id) = &invitation.purpose else { return Err(AccessError::NoInvitation) };
+        let account = self.directory().account(id).cloned().ok_or(AccessError::NoInvitation)?;
+        check_strength(&password, &[&account.name, &account.email])?;
+        let account = Account { password: Some(self.hasher.hash(password).await?), ..account };
+        let used = use_of(&self.directory(), &invitation.hash)?;
+        self.change(vec![used, Change::PutAccount(account.clone())]).await?;
+        self.end_sessions(id, None).await?;
+        self.record(vec![from.did(Action::ResetLinkUsed, &account)]).await;
+        self.open_session(account, from).await
+    }
+
+    /// That somebody used an invitation.
+    fn use_entry(&self, used: &Invitation, account: &Account, from: &Requester) -> AuditEntry {
+        let about = Some(Target::new(TargetKind::Invitation, used.hash.to_text(), ""));
+        let entry = from.did(Action::InvitationUsed, account);
+        AuditEntry { about, ..entry }.with(self.invitation_detail(used))
+    }
+}
+
+/// The change by which an invitation is used once.
+fn use_of(directory: &Directory, hash: &InvitationHash) -> Result<Change, AccessError> {
+    let known = directory.invitation(hash).cloned().ok_or(AccessError::NoInvitation)?;
+    Ok(match known.uses_left {
+        0 | 1 => Change::RemoveInvitation(*hash),
+        left => Change::PutInvitation(Invitation { uses_left: left - 1, ..known }),
+    })
+}

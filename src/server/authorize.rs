@@ -1,0 +1,210 @@
+//! Authorization of requests: who sends one, and whether they may.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::access::Mode;
+use super::access::policy::{self, Needs, Rule};
+use super::access::tokens::{Token, in_header};
+use super::access::who::Who;
+use super::errors::ApiError;
+use super::http::links;
+use super::http::sign_in::token;
+use super::pages::{self, Visit};
+use super::state::AppState;
+use crate::app::access::{Role, Scope};
+use crate::dashboard::DashboardId;
+use crate::sync::protocol::Code;
+
+/// Why a request is not answered with what it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// There is no account yet.
+    NotSetUp,
+    /// Nobody who is known.
+    NotSignedIn,
+    /// The dashboard is not there, or not for them.
+    NoDashboard,
+    /// Their role on the dashboard is lower than what is needed.
+    Role(Role),
+    NoEditor,
+    NoAdmin,
+    /// The token in the request is not known, or not any more.
+    NoToken,
+    /// No token may do this.
+    Program,
+    /// The token has not the scope, or its owner may not do any more what that says.
+    Scope(Scope),
+    /// The token's owner does not edit in its team.
+    NoTeam,
+    /// The server has no accounts, and nothing at this address.
+    NoAccounts,
+    /// The address does not take the method.
+    Method,
+}
+
+impl Refusal {
+    fn error(self) -> ApiError {
+        let forbidden = |reason| ApiError::new(Code::Forbidden, reason);
+        match self {
+            Self::NotSetUp => {
+                let reason = "This server is not set up yet. Whoever started it makes the first account at the \
+                              address that its log shows.";
+                forbidden(reason).status(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Self::NotSignedIn => ApiError::not_signed_in(),
+            Self::NoDashboard => ApiError::no_such_dashboard(),
+            Self::Role(Role::Viewer) => forbidden("You may look at this dashboard, and not change it."),
+            Self::Role(_) => forbidden("Only owners of this dashboard may do this. Ask one of them."),
+            Self::NoEditor => forbidden("Only people who may edit a dashboard may ask sources."),
+            Self::NoAdmin => forbidden("Only admins of this server may do this."),
+            Self::NoToken => {
+                let reason =
+                    "This token does not count, or not any more. Its owner makes a new one at /account.";
+                forbidden(reason).status(StatusCode::UNAUTHORIZED)
+            }
+            Self::Program => forbidden("This is for people who sign in, and not for tokens."),
+            Self::Scope(scope) => {
+                let reason =
+                    format!("This needs a token with the scope {}, whose owner may do that.", scope.name());
+                ApiError::new(Code::Forbidden, reason)
+            }
+            Self::NoTeam => forbidden("The owner of this token has to be an editor of its team for this."),
+            Self::NoAccounts => ApiError::no_accounts(),
+            Self::Method => ApiError::method_not_allowed(),
+        }
+    }
+}
+
+/// Puts [`Who`] into a request, and lets it through where they may.
+pub async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let who = identify(&state, request.headers());
+    let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let rule = matched.as_deref().map(|path| policy::find(request.method().as_str(), path));
+    let checked = match rule {
+        Some(Some(rule)) => check(&state, &who, rule, request.uri().path()),
+        Some(None) => Err(Refusal::Method),
+        // A file, or nothing.
+        None => check_unmatched(&state, &who, request.uri().path()),
+    };
+    let Err(refusal) = checked else {
+        request.extensions_mut().insert(who);
+        return next.run(request).await;
+    };
+    if in_header(request.headers()).is_some() && state.access().mode() == Mode::Accounts {
+        let refusal = if refusal == Refusal::NotSignedIn { Refusal::NoToken } else { refusal };
+        return refusal.error().into_response();
+    }
+    let is_page = rule.is_none_or(|rule| rule.is_some_and(Rule::is_page));
+    if is_page && refusal == Refusal::NotSignedIn {
+        return to_sign_in(&request);
+    }
+    if is_page {
+        let headers = request.headers().clone();
+        return pages::failed(&state, Visit { who, headers }, refusal.error());
+    }
+    refusal.error().into_response()
+}
+
+fn identify(state: &AppState, headers: &HeaderMap) -> Who {
+    match state.access().mode() {
+        Mode::Open => state.guests.read(headers).map_or(Who::Nobody, Who::Guest),
+        Mode::Accounts => {
+            if let Some(text) = in_header(headers) {
+                let found = state.access().find_token(text);
+                return found.map_or(Who::Nobody, |holder| Who::Token(Box::new(holder)));
+            }
+            if let Some(signed_in) = token(headers).and_then(|token| state.access().find(token)) {
+                return Who::Person(Box::new(signed_in));
+            }
+            let found = links::token(headers).and_then(|token| state.access().find_visit(token));
+            found.map_or(Who::Nobody, |visiting| Who::Visitor(Box::new(visiting)))
+        }
+    }
+}
+
+fn check(state: &AppState, who: &Who, rule: &Rule, path: &str) -> Result<(), Refusal> {
+    let access = state.access();
+    if access.mode() == Mode::Open {
+        return match rule.needs {
+            Needs::Account | Needs::Admin => Err(Refusal::NoAccounts),
+            _ => Ok(()),
+        };
+    }
+    if rule.needs == Needs::Nothing {
+        return Ok(());
+    }
+    if access.is_empty() {
+        return Err(Refusal::NotSetUp);
+    }
+    if rule.needs == Needs::PushToken {
+        return Ok(());
+    }
+    if let Some(holder) = who.token() {
+        return check_token(state, &holder.token, who, rule, path);
+    }
+    if let Needs::Role(needed) = rule.needs
+        && (who.signed_in().is_some() || rule.visitors && who.visiting().is_some())
+    {
+        return check_role(state, who, (rule, needed), path);
+    }
+    if rule.visitors && who.visiting().is_some() {
+        return Ok(());
+    }
+    let person = who.signed_in().ok_or(Refusal::NotSignedIn)?;
+    match rule.needs {
+        Needs::Nothing | Needs::PushToken | Needs::Person | Needs::Account | Needs::Role(_) => Ok(()),
+        Needs::Admin | Needs::Operator if person.account.is_admin => Ok(()),
+        Needs::Admin | Needs::Operator => Err(Refusal::NoAdmin),
+        Needs::Query if access.may_query(&person.account.id) => Ok(()),
+        Needs::Query => Err(Refusal::NoEditor),
+    }
+}
+
+/// The role on the dashboard in the path. What is not for visitors is not for the role that a link gives somebody with
+/// an account, either.
+fn check_role(state: &AppState, who: &Who, (rule, needed): (&Rule, Role), path: &str) -> Result<(), Refusal> {
+    let id = policy::parameter(rule.path, path, "id").and_then(|id| DashboardId::new(id).ok());
+    let id = id.ok_or(Refusal::NoDashboard)?;
+    let (access, principal) = (state.access(), who.principal());
+    let role = if rule.visitors { access.role(&principal, &id) } else { access.own_role(&principal, &id) };
+    let role = role.ok_or(Refusal::NoDashboard)?;
+    if role >= needed { Ok(()) } else { Err(Refusal::Role(role)) }
+}
+
+fn check_token(state: &AppState, token: &Token, who: &Who, rule: &Rule, path: &str) -> Result<(), Refusal> {
+    let access = state.access();
+    let scope = rule.token_scope().ok_or(Refusal::Program)?;
+    if !access.token_may(token, scope) {
+        return Err(Refusal::Scope(scope));
+    }
+    match rule.needs {
+        Needs::Role(needed) => check_role(state, who, (rule, needed), path),
+        // What it makes is its team's.
+        Needs::Person if scope == Scope::WriteDashboards && !access.token_may_create(token) => {
+            Err(Refusal::NoTeam)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Files are for all; that there is no page at an address is for those who signed in.
+fn check_unmatched(state: &AppState, who: &Who, path: &str) -> Result<(), Refusal> {
+    let is_page = !path.starts_with("/api") && !path.contains('.') && !path.starts_with("/pkg/");
+    if state.access().mode() == Mode::Open || !is_page || who.signed_in().is_some() {
+        return Ok(());
+    }
+    Err(if state.access().is_empty() { Refusal::NotSetUp } else { Refusal::NotSignedIn })
+}
+
+/// Leads to the sign-in page, and from there to where the request wanted to go.
+fn to_sign_in(request: &Request) -> Response {
+    let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", wanted).finish();
+    let location =
+        HeaderValue::try_from(format!("/sign-in?{query}")).expect("what is encoded is header text");
+    (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+}

@@ -1,0 +1,377 @@
+//! Signing in and out, the first account, invitations and new passwords: plain forms, answered with plain pages.
+
+use axum::Form;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::is_secure;
+use crate::app::audit::Action;
+use crate::app::sign_in::{FirstForm, Form as Document, JoinForm, ResetForm, SignInForm};
+use crate::server::access::invitations::Purpose;
+use crate::server::access::who::Who;
+use crate::server::access::{Access, AccessError, Mode, Requester, SignedIn};
+use crate::server::auth::cookies;
+use crate::server::errors::ApiError;
+use crate::server::pages::{self, Visit};
+use crate::server::peer::PeerAddr;
+use crate::server::state::AppState;
+
+/// The cookie where the page came over TLS: no other host, and no page without TLS, can set it.
+const SECURE_COOKIE: &str = "__Host-lockstep";
+/// The same without TLS.
+const PLAIN_COOKIE: &str = "lockstep_session";
+/// Seconds that a browser keeps it: as long as a session lasts at most.
+const COOKIE_AGE_S: u32 = 90 * 24 * 60 * 60;
+/// Bytes of a path to go on to.
+const MAX_PATH_BYTES: usize = 2_000;
+
+/// The session's token that a request carries.
+pub fn token(headers: &HeaderMap) -> Option<&str> {
+    let name = if is_secure(headers) { SECURE_COOKIE } else { PLAIN_COOKIE };
+    cookies(headers, name).next()
+}
+
+/// The `Set-Cookie` header of a session; without a token it takes the cookie away.
+fn cookie(token: Option<&str>, is_secure: bool) -> HeaderValue {
+    let (name, secure) = if is_secure { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
+    let (token, age) = token.map_or(("", 0), |token| (token, COOKIE_AGE_S));
+    let cookie = format!("{name}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::try_from(cookie).expect("base64 and words are header text")
+}
+
+/// A path of this server to go on to; the list of dashboards in place of anything else.
+fn own_path(to: &str) -> &str {
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
+    let is_own = to.starts_with('/') && !to.starts_with("//") && to.chars().all(is_plain);
+    if is_own && to.len() <= MAX_PATH_BYTES { to } else { "/" }
+}
+
+/// Leads on to another page.
+pub(super) fn go_to(path: &str) -> Response {
+    let location = HeaderValue::try_from(path).expect("it was checked to be ASCII that shows");
+    (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Requester {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let unknown = PeerAddr(std::net::Ipv6Addr::LOCALHOST.into());
+        let peer: PeerAddr = parts.extensions.get().copied().unwrap_or(unknown);
+        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        Ok(Self { network: peer.network(), address: peer.0, agent: agent.to_owned() })
+    }
+}
+
+/// What a form that was sent came to: the way on as somebody who is signed in.
+fn signed_in(headers: &HeaderMap, (token, _): (String, SignedIn), to: &str) -> Response {
+    let mut response = go_to(own_path(to));
+    response.headers_mut().append(SET_COOKIE, cookie(Some(&token), is_secure(headers)));
+    response
+}
+
+/// The form again, with why it was not taken.
+pub(super) fn again(
+    state: &AppState,
+    headers: &HeaderMap,
+    error: AccessError,
+    form: impl FnOnce(String) -> Document,
+) -> Response {
+    let wait = match &error {
+        AccessError::Wait(wait) => Some(wait.as_secs_f64().ceil() as u64),
+        _ => None,
+    };
+    // Whoever typed something wrong is not forbidden to be here.
+    let status = match &error {
+        AccessError::Wrong | AccessError::LinkPassword => StatusCode::UNAUTHORIZED,
+        _ => ApiError::from(error.clone()).status,
+    };
+    let mut response = pages::form(state, headers, status, form(error.to_string()));
+    if let Some(wait) = wait {
+        response.headers_mut().insert(RETRY_AFTER, wait.into());
+    }
+    response
+}
+
+/// Nothing is here on a server without accounts.
+fn no_accounts(state: &AppState, who: Who, headers: HeaderMap) -> Response {
+    pages::not_found(state, Visit { who, headers })
+}
+
+/// What a form that cannot be read is answered with.
+pub(super) fn unreadable(rejection: &FormRejection) -> ApiError {
+    ApiError::new(crate::sync::protocol::Code::Invalid, rejection.body_text()).status(rejection.status())
+}
+
+/// Where to go on to.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct GoOn {
+    to: String,
+}
+
+/// `GET /sign-in?to=/d/...`
+pub async fn sign_in_page(
+    State(state): State<AppState>,
+    who: Who,
+    headers: HeaderMap,
+    asked: Result<Query<GoOn>, QueryRejection>,
+) -> Response {
+    let GoOn { to } = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let is_asked = state.access().mode() == Mode::Accounts && who.signed_in().is_none();
+    if !is_asked {
+        return go_to(own_path(&to));
+    }
+    if state.access().is_empty() {
+        return go_to("/");
+    }
+    let form = SignInForm { to: own_path(&to).to_owned(), ..SignInForm::default() };
+    pages::form(&state, &headers, StatusCode::OK, Document::SignIn(form))
+}
+
+#[derive(Deserialize)]
+pub struct Credentials {
+    email: String,
+    password: String,
+    #[serde(default)]
+    to: String,
+}
+
+/// `POST /sign-in` with a form of `email`, `password`, `to`: 303 to there with a cookie, or the form again with why not.
+pub async fn sign_in(
+    State(state): State<AppState>,
+    from: Requester,
+    headers: HeaderMap,
+    sent: Result<Form<Credentials>, FormRejection>,
+) -> Response {
+    let Credentials { email, password, to } = match sent {
+        Ok(Form(sent)) => sent,
+        Err(rejection) => return unreadable(&rejection).into_response(),
+    };
+    match state.access().sign_in(&email, password, &from).await {
+        Ok(opened) => {
+            // One sign-in of a browser at a time: the cookie of before opens nothing from here on.
+            end_session_of(state.access(), &headers, &from, Action::SessionEnded).await;
+            signed_in(&headers, opened, &to)
+        }
+        Err(error) => again(&state, &headers, error, |problem| {
+            let problem = Some(problem);
+            Document::SignIn(SignInForm { email, to: own_path(&to).to_owned(), problem })
+        }),
+    }
+}
+
+/// Ends the session whose cookie a request carries.
+async fn end_session_of(access: &Access, headers: &HeaderMap, from: &Requester, what: Action) {
+    let Some(signed_in) = token(headers).and_then(|token| access.find(token)) else { return };
+    if let Err(error) = access.end_session(signed_in.session.hash).await {
+        tracing::warn!(%error, "a session that was ended could not be removed from the store");
+    }
+    access.record(vec![from.did(what, &signed_in.account)]).await;
+}
+
+/// `POST /sign-out`: 303 to the sign-in page; the session is over.
+pub async fn sign_out(State(state): State<AppState>, from: Requester, headers: HeaderMap) -> Response {
+    end_session_of(state.access(), &headers, &from, Action::SignOut).await;
+    let mut response = go_to("/sign-in");
+    response.headers_mut().append(SET_COOKIE, cookie(None, is_secure(&headers)));
+    response
+}
+
+/// `GET /setup`: the form of the first account. The token stands behind `#` and so comes with the form only.
+pub async fn setup_page(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Response {
+    if state.access().mode() == Mode::Open || !state.access().is_empty() {
+        return no_accounts(&state, who, headers);
+    }
+    pages::form(&state, &headers, StatusCode::OK, Document::First(FirstForm::default()))
+}
+
+#[derive(Deserialize)]
+pub struct FirstAccount {
+    token: String,
+    email: String,
+    name: String,
+    password: String,
+}
+
+/// `POST /setup` with a form of `token`, `email`, `name`, `password`: as `POST /sign-in`.
+pub async fn setup(
+    State(state): State<AppState>,
+    who: Who,
+    from: Requester,
+    headers: HeaderMap,
+    sent: Result<Form<FirstAccount>, FormRejection>,
+) -> Response {
+    if state.access().mode() == Mode::Open || !state.access().is_empty() {
+        return no_accounts(&state, who, headers);
+    }
+    let FirstAccount { token, email, name, password } = match sent {
+        Ok(Form(sent)) => sent,
+        Err(rejection) => return unreadable(&rejection).into_response(),
+    };
+    match state.access().set_up(token.trim(), (&email, &name, password), &from).await {
+        Ok(opened) => signed_in(&headers, opened, "/"),
+        Err(error) => again(&state, &headers, error, |problem| {
+            Document::First(FirstForm { token, email, name, problem: Some(problem) })
+        }),
+    }
+}
+
+/// `GET /invitation/{code}`
+pub async fn invitation_page(
+    State(state): State<AppState>,
+    who: Who,
+    from: Requester,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+) -> Response {
+    match join_form(&state, &who, &from, &code) {
+        Ok(form) => pages::form(&state, &headers, StatusCode::OK, Document::Join(form)),
+        Err(error) => pages::failed(&state, Visit { who, headers }, error.into()),
+    }
+}
+
+fn join_form(state: &AppState, who: &Who, from: &Requester, code: &str) -> Result<JoinForm, AccessError> {
+    let invitation = state.access().invitation(code, from)?;
+    let Purpose::Join { team, email, .. } = invitation.purpose else { return Err(AccessError::NoInvitation) };
+    Ok(JoinForm {
+        code: code.to_owned(),
+        team: state.access().team_name(&team),
+        is_bound: email.is_some(),
+        email: email.unwrap_or_default(),
+        name: String::new(),
+        signed_in_as: who.signed_in().map(|signed_in| signed_in.account.name.clone()),
+        problem: None,
+    })
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct NewAccount {
+    email: String,
+    name: String,
+    password: String,
+}
+
+/// `POST /invitation/{code}` with a form of `email`, `name`, `password`, or with none of whoever is signed in: as
+/// `POST /sign-in`.
+pub async fn accept_invitation(
+    State(state): State<AppState>,
+    who: Who,
+    from: Requester,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+    sent: Result<Form<NewAccount>, FormRejection>,
+) -> Response {
+    if let Some(signed_in) = who.signed_in() {
+        return match state.access().accept_as(&code, &signed_in.account.id, &from).await {
+            Ok(()) => go_to("/"),
+            Err(error) => pages::failed(&state, Visit { who, headers }, error.into()),
+        };
+    }
+    let NewAccount { email, name, password } = match sent {
+        Ok(Form(sent)) => sent,
+        Err(rejection) => return unreadable(&rejection).into_response(),
+    };
+    match state.access().accept(&code, (&email, &name, password), &from).await {
+        Ok(opened) => signed_in(&headers, opened, "/"),
+        Err(error) => match join_form(&state, &who, &from, &code) {
+            Ok(form) => again(&state, &headers, error, |problem| {
+                let email = if form.is_bound { form.email } else { email };
+                Document::Join(JoinForm { email, name, problem: Some(problem), ..form })
+            }),
+            Err(error) => pages::failed(&state, Visit { who, headers }, error.into()),
+        },
+    }
+}
+
+/// `GET /reset/{code}`
+pub async fn reset_page(
+    State(state): State<AppState>,
+    who: Who,
+    from: Requester,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+) -> Response {
+    match state.access().invitation(&code, &from) {
+        Ok(found) if matches!(found.purpose, Purpose::Reset(_)) => {
+            let form = ResetForm { code, problem: None };
+            pages::form(&state, &headers, StatusCode::OK, Document::Reset(form))
+        }
+        Ok(_) => pages::failed(&state, Visit { who, headers }, AccessError::NoInvitation.into()),
+        Err(error) => pages::failed(&state, Visit { who, headers }, error.into()),
+    }
+}
+
+#[derive(Deserialize)]
+pub struct NewPassword {
+    password: String,
+}
+
+/// `POST /reset/{code}` with a form of `password`: as `POST /sign-in`; all other sessions are over.
+pub async fn reset(
+    State(state): State<AppState>,
+    who: Who,
+    from: Requester,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+    sent: Result<Form<NewPassword>, FormRejection>,
+) -> Response {
+    let NewPassword { password } = match sent {
+        Ok(Form(sent)) => sent,
+        Err(rejection) => return unreadable(&rejection).into_response(),
+    };
+    match state.access().reset_password(&code, password, &from).await {
+        Ok(opened) => signed_in(&headers, opened, "/"),
+        Err(error @ AccessError::NoInvitation) => pages::failed(&state, Visit { who, headers }, error.into()),
+        Err(error) => again(&state, &headers, error, |problem| {
+            Document::Reset(ResetForm { code, problem: Some(problem) })
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_signed_in_goes_on_to_this_server_and_nowhere_else() {
+        for own in ["/", "/d/abc", "/d/abc?from=1&to=2", "/?search=a%20b"] {
+            assert_eq!(own_path(own), own);
+        }
+        for other in [
+            "",
+            "d/abc",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\r\nset-cookie: x=y",
+            "/a\tb",
+            "/é",
+            "javascript:alert(1)",
+            "/ /evil",
+            &format!("/{}", "x".repeat(MAX_PATH_BYTES)),
+        ] {
+            assert_eq!(own_path(other), "/", "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_over_tls_is_bound_to_this_host() {
+        let secure = cookie(Some("t"), true);
+        assert_eq!(
+            secure.to_str().expect("text"),
+            "__Host-lockstep=t; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure"
+        );
+        let plain = cookie(None, false);
+        assert_eq!(
+            plain.to_str().expect("text"),
+            "lockstep_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        );
+    }
+}
