@@ -4,13 +4,18 @@
 
 use std::sync::Arc;
 
+use lockstep::app::access::Scope;
+use lockstep::app::audit::{Action, Actor, ActorKind, AuditEntry, AuditFilter, Detail, Target, TargetKind};
 use lockstep::dashboard::{DashboardId, Id, UserId};
 use lockstep::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
+use lockstep::server::access::links::{Link, LinkId};
 use lockstep::server::access::sessions::{Session, SessionHash};
-use lockstep::server::store::accounts::Accounts;
+use lockstep::server::access::tokens::{Token, TokenHash, TokenId};
+use lockstep::server::access::visits::{Visit, VisitHash};
+use lockstep::server::store::accounts::{Accounts, AuditOrder, AuditQuery, MAX_FORGOTTEN};
 use lockstep::server::store::memory::MemoryStore;
 use lockstep::server::store::sqlite::SqliteStore;
-use lockstep::server::store::{Listing, NewDashboard, Store, StoreError};
+use lockstep::server::store::{ListQuery, Listing, NewDashboard, Order, Reader, Store, StoreError};
 
 /// A store of both kinds.
 trait Both: Store + Accounts {}
@@ -72,6 +77,49 @@ fn session(n: u8, account: &str) -> Session {
     }
 }
 
+fn token(n: u8, owner: &str, of_team: Option<&str>) -> Token {
+    Token {
+        id: TokenId(Id::new(format!("{n:016x}")).expect("an id")),
+        hash: TokenHash([n; 32]),
+        name: "Robot \"R\" 🦦".to_owned(),
+        owner: user(owner),
+        team: of_team.map(team),
+        scopes: if n == 1 { Scope::ALL.into() } else { [Scope::Push].into() },
+        prefix: (n == 1).then(|| "app.%_".to_owned()),
+        made_at: 1_795_000_000_000,
+        expires_at: (n == 1).then_some(1_795_000_000_001),
+        used_at: None,
+    }
+}
+
+fn link(n: u8, on: &str) -> Link {
+    Link {
+        id: LinkId([n; 32]),
+        dashboard: dashboard(on),
+        role: if n == 1 { Role::Viewer } else { Role::Editor },
+        may_query: n == 2,
+        password: (n == 2).then(|| "$argon2id$…".to_owned()),
+        name_required: n == 1,
+        label: format!("Link \"{n}\" 🦦"),
+        made_by: "Ada".to_owned(),
+        made_at: 5,
+        expires_at: 1_795_000_000_000,
+    }
+}
+
+fn visit(n: u8, by: u8, account: Option<&str>) -> Visit {
+    Visit {
+        hash: VisitHash([n; 32]),
+        link: LinkId([by; 32]),
+        dashboard: dashboard("wall"),
+        user: user("guest"),
+        name: "Zoë \"Z\" 🦦".to_owned(),
+        account: account.map(user),
+        made_at: 5,
+        used_at: 6,
+    }
+}
+
 async fn make(store: &dyn Both, name: &str) {
     let new = NewDashboard {
         id: dashboard(name),
@@ -92,7 +140,7 @@ fn people() -> Vec<Change> {
         Change::PutTeam(Team { id: team("ops"), name: "Ops".to_owned() }),
         Change::SetMember { team: team("shop"), account: user("bob"), role: Some(Role::Editor) },
         Change::SetMember { team: team("ops"), account: user("eve"), role: Some(Role::Viewer) },
-        Change::SetTeam { dashboard: dashboard("wall"), team: team("shop") },
+        Change::SetTeam { dashboard: dashboard("wall"), team: Some(team("shop")) },
         Change::SetGrant {
             dashboard: dashboard("wall"),
             to: Grantee::Account(user("ada")),
@@ -134,13 +182,72 @@ async fn the_directory_is_what_the_changes_make(place: impl Place) {
         to_bob(Some(Role::Owner)),
         to_bob(None),
         to_bob(None),
-        Change::SetTeam { dashboard: dashboard("wall"), team: team("ops") },
+        Change::SetTeam { dashboard: dashboard("wall"), team: Some(team("ops")) },
         Change::RemoveTeam(team("shop")),
         Change::RemoveAccount(user("eve")),
     ] {
         change(&*store, &mut model, vec![one]).await;
     }
     assert_eq!(place.open().await.directory().await, Ok(model));
+}
+
+async fn tokens_are_kept_until_they_or_what_they_are_of_is_removed(place: impl Place) {
+    let store = place.open().await;
+    make(&*store, "wall").await;
+    let mut model = Directory::default();
+    change(&*store, &mut model, people()).await;
+    let all = [(1, "ada", Some("shop")), (2, "ada", None), (3, "bob", Some("ops")), (4, "bob", None)]
+        .map(|(n, owner, team)| Change::PutToken(token(n, owner, team)));
+    change(&*store, &mut model, all.into()).await;
+    let id = |n| token(n, "ada", None).id;
+    let left =
+        |model: &Directory| -> Vec<u8> { (1..=4).filter(|n| model.token(&id(*n)).is_some()).collect() };
+    for (one, stay) in [
+        (Change::PutToken(Token { used_at: Some(7), ..token(1, "ada", Some("shop")) }), &[1, 2, 3, 4][..]),
+        (Change::RemoveToken(id(2)), &[1, 3, 4]),
+        (Change::RemoveToken(id(2)), &[1, 3, 4]),
+        (Change::RemoveTeam(team("ops")), &[1, 4]),
+        (Change::PutAccount(Account { disabled_at: Some(9), ..account("bob") }), &[1]),
+        (Change::PutAccount(account("bob")), &[1]),
+    ] {
+        change(&*store, &mut model, vec![one]).await;
+        assert_eq!(left(&model), stay);
+    }
+    assert_eq!(place.open().await.directory().await, Ok(model.clone()));
+    let eve = Account { is_admin: true, disabled_at: None, ..account("eve") };
+    change(&*store, &mut model, vec![Change::PutAccount(eve), Change::RemoveAccount(user("ada"))]).await;
+    assert_eq!(left(&model), [0_u8; 0]);
+}
+
+async fn a_token_lists_what_its_team_has_and_its_owner_sees(place: impl Place) {
+    let store = place.open().await;
+    for name in ["wall", "of-ops", "granted", "own"] {
+        make(&*store, name).await;
+    }
+    store.change_directory(people()).await.expect("written");
+    let grant = |name: &str, to, role| Change::SetGrant { dashboard: dashboard(name), to, role: Some(role) };
+    let more = vec![
+        Change::SetTeam { dashboard: dashboard("of-ops"), team: Some(team("ops")) },
+        grant("granted", Grantee::Team(team("shop")), Role::Viewer),
+        grant("own", Grantee::Account(user("bob")), Role::Owner),
+    ];
+    store.change_directory(more).await.expect("written");
+    let listed = async |account: &str, of: &str| {
+        let reader = Reader::Token { account: user(account), team: team(of) };
+        let query = ListQuery { reader, limit: 9, order: Order::Title, ..ListQuery::default() };
+        let page = store.page(&query).await.expect("read");
+        assert_eq!(page.total, page.dashboards.len());
+        let mut names: Vec<String> = page.dashboards.iter().map(|one| one.id.to_string()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(listed("bob", "shop").await, ["granted", "wall"], "not what is his alone");
+    assert_eq!(listed("bob", "ops").await, ["wall"], "he is not in that team");
+    assert_eq!(listed("ada", "shop").await, ["wall"]);
+    let deletion = lockstep::server::store::Deletion { at: 5, by: None };
+    assert_eq!(store.delete(&dashboard("wall"), &deletion, 9).await, Ok(true));
+    let reader = Reader::Token { account: user("ada"), team: team("shop") };
+    assert_eq!(store.bin(&reader, None, 9).await.map(|page| page.total), Ok(0), "a bin is for people");
 }
 
 async fn changes_are_made_all_or_none(place: impl Place) {
@@ -154,7 +261,7 @@ async fn changes_are_made_all_or_none(place: impl Place) {
         to: Grantee::Account(user("bob")),
         role: Some(Role::Owner),
     };
-    let gone = Change::SetTeam { dashboard: dashboard("none"), team: team("shop") };
+    let gone = Change::SetTeam { dashboard: dashboard("none"), team: Some(team("shop")) };
     for (second, error) in [
         (Change::PutAccount(taken), StoreError::Taken),
         (nowhere, StoreError::Gone),
@@ -202,12 +309,153 @@ async fn sessions_are_kept_until_they_are_removed(place: impl Place) {
     assert_eq!(store.sessions().await, Ok(vec![session(3, "bob"), session(5, "ada")]));
 }
 
+/// What somebody did at a time.
+fn entry(at: u64, who: &str, what: Action, about: Option<Target>) -> AuditEntry {
+    let actor = Actor::new(ActorKind::Account, Some(who.to_owned()), &format!("{who} \"Z\" Ünal"));
+    AuditEntry {
+        n: 0,
+        at,
+        who: actor,
+        address: Some("::1".to_owned()),
+        what,
+        about,
+        detail: Detail::default(),
+    }
+}
+
+/// The numbers of the entries that a query finds.
+async fn found(store: &dyn Both, query: AuditQuery) -> Vec<u64> {
+    store.audit(&query).await.expect("read").iter().map(|entry| entry.n).collect()
+}
+
+fn filtered(filter: AuditFilter) -> AuditQuery {
+    AuditQuery { filter, limit: 9, ..AuditQuery::default() }
+}
+
+async fn the_audit_log_is_read_as_it_was_written(place: impl Place) {
+    let store = place.open().await;
+    make(&*store, "wall").await;
+    let wall = Target::new(TargetKind::Dashboard, "wall", "Wall");
+    let to = Target::new(TargetKind::Team, "ops", "Ops");
+    let entries = vec![
+        entry(10, "ada", Action::SignIn, None),
+        entry(20, "bob", Action::DashboardDeleted, Some(wall.clone())),
+        entry(30, "ada", Action::GrantChanged, Some(wall)).with(Detail::role_of(to, Some(Role::Owner))),
+        AuditEntry { who: Actor::default(), ..entry(40, "", Action::SignInFailed, None) }
+            .with(Detail::email("Eve@example.com")),
+        // Another kind of thing with the id of a dashboard.
+        AuditEntry { who: Actor::server(), address: None, ..entry(50, "", Action::TeamMade, None) },
+        entry(50, "bob", Action::TeamRemoved, Some(Target::new(TargetKind::Team, "wall", "Wall"))),
+    ];
+    store.append_audit(vec![]).await.expect("nothing to do");
+    store.append_audit(entries[..2].to_vec()).await.expect("written");
+    store.append_audit(entries[2..].to_vec()).await.expect("written");
+    let numbered = (1..).zip(entries).map(|(n, entry)| AuditEntry { n, ..entry }).collect::<Vec<_>>();
+    let oldest = AuditQuery { order: AuditOrder::Oldest, limit: 9, ..AuditQuery::default() };
+    assert_eq!(place.open().await.audit(&oldest).await, Ok(numbered));
+
+    let after = |order, after| AuditQuery { order, after: Some(after), limit: 2, ..AuditQuery::default() };
+    assert_eq!(found(&*store, AuditQuery { limit: 2, ..AuditQuery::default() }).await, [6, 5]);
+    assert_eq!(found(&*store, after(AuditOrder::Newest, 5)).await, [4, 3]);
+    assert_eq!(found(&*store, after(AuditOrder::Oldest, 3)).await, [4, 5]);
+    assert_eq!(found(&*store, after(AuditOrder::Oldest, 6)).await, [0_u64; 0]);
+    let none = AuditFilter::default;
+    let who = |who: &str| AuditFilter { who: who.to_owned(), ..none() };
+    for (filter, expected) in [
+        (who("ada"), &[3, 1][..]),
+        (who("\"z\" ÜNAL"), &[6, 3, 2, 1]),
+        (who("eve@"), &[4]),
+        (who("%"), &[]),
+        (AuditFilter { what: Some(Action::SignIn), ..none() }, &[1]),
+        (AuditFilter { dashboard: Some(dashboard("wall")), ..none() }, &[3, 2]),
+        (AuditFilter { dashboard: Some(dashboard("wall")), ..who("bob") }, &[2]),
+        (AuditFilter { from: Some(20), to: Some(40), ..none() }, &[3, 2]),
+    ] {
+        assert_eq!(found(&*store, filtered(filter.clone())).await, expected, "{filter:?}");
+    }
+}
+
+async fn an_entry_has_the_title_of_its_dashboard(place: impl Place) {
+    let store = place.open().await;
+    let listing = Listing { title: "Orders".to_owned(), ..Listing::default() };
+    let new = NewDashboard { id: dashboard("wall"), epoch: "e".to_owned(), state: "{}".into(), listing };
+    store.create(new).await.expect("made");
+    let about = |id: &str, name: &str| Some(Target::new(TargetKind::Dashboard, id, name));
+    for about in [about("wall", ""), about("wall", "As it was"), about("gone", "")] {
+        store.append_audit(vec![entry(1, "ada", Action::DashboardExported, about)]).await.expect("written");
+    }
+    let read = store.audit(&AuditQuery { limit: 9, ..AuditQuery::default() }).await.expect("read");
+    let names: Vec<String> = read.into_iter().filter_map(|entry| Some(entry.about?.name)).collect();
+    assert_eq!(names, ["", "As it was", "Orders"]);
+}
+
+async fn old_entries_are_forgotten_and_their_numbers_are_not_used_again(place: impl Place) {
+    let store = place.open().await;
+    let many = MAX_FORGOTTEN as u64 + 2;
+    store
+        .append_audit((0..many).map(|at| entry(at, "ada", Action::SignIn, None)).collect())
+        .await
+        .expect("written");
+    assert_eq!(store.forget_audit(0).await, Ok(0));
+    assert_eq!(store.forget_audit(many - 1).await, Ok(MAX_FORGOTTEN));
+    assert_eq!(store.forget_audit(many - 1).await, Ok(1));
+    assert_eq!(found(&*store, filtered(AuditFilter::default())).await, [many]);
+    assert_eq!(store.forget_audit(many).await, Ok(1));
+    store.append_audit(vec![entry(1, "ada", Action::SignOut, None)]).await.expect("written");
+    assert_eq!(found(&*store, filtered(AuditFilter::default())).await, [many + 1]);
+}
+
+async fn links_and_their_visits_go_with_what_they_are_of(place: impl Place) {
+    let store = place.open().await;
+    make(&*store, "wall").await;
+    make(&*store, "other").await;
+    let mut model = Directory::default();
+    change(&*store, &mut model, people()).await;
+    for n in [1, 2, 3] {
+        change(&*store, &mut model, vec![Change::PutLink(link(n, "wall"))]).await;
+    }
+    change(&*store, &mut model, vec![Change::PutLink(link(4, "other"))]).await;
+    assert_eq!(store.change_directory(vec![Change::PutLink(link(5, "none"))]).await, Err(StoreError::Gone));
+    assert_eq!(store.put_visit(visit(9, 9, None), vec![]).await, Err(StoreError::Gone));
+    for (n, by, account) in
+        [(1, 1, None), (2, 1, None), (3, 2, Some("bob")), (4, 2, Some("eve")), (5, 3, None)]
+    {
+        store.put_visit(visit(n, by, account), vec![]).await.expect("kept");
+    }
+    let gone = VisitHash([1; 32]);
+    store.put_visit(visit(6, 1, None), vec![gone]).await.expect("kept");
+    let renamed = Visit { name: "Bob".to_owned(), ..visit(2, 1, None) };
+    store.put_visit(renamed.clone(), vec![]).await.expect("kept");
+    store
+        .note_visits(vec![(VisitHash([3; 32]), 99), (gone, 99), (VisitHash([4; 32]), 1)])
+        .await
+        .expect("noted");
+    let used = Visit { used_at: 99, ..visit(3, 2, Some("bob")) };
+    let eves = visit(4, 2, Some("eve"));
+    let kept = vec![renamed.clone(), used.clone(), eves, visit(5, 3, None), visit(6, 1, None)];
+    assert_eq!(place.open().await.visits().await, Ok(kept));
+    store.remove_visits(vec![VisitHash([6; 32]), gone]).await.expect("removed");
+    change(&*store, &mut model, vec![Change::RemoveAccount(user("eve"))]).await;
+    change(&*store, &mut model, vec![Change::RemoveLink(LinkId([3; 32]))]).await;
+    assert_eq!(store.visits().await, Ok(vec![renamed, used]));
+    let deletion = lockstep::server::store::Deletion { at: 5, by: None };
+    assert_eq!(store.delete(&dashboard("wall"), &deletion, 9).await, Ok(true));
+    assert_eq!(store.purge(&dashboard("wall"), u64::MAX >> 1).await, Ok(true));
+    model.forget(&dashboard("wall"));
+    assert_eq!(store.directory().await, Ok(model.clone()));
+    assert_eq!(model.all_links().map(|link| link.id).collect::<Vec<_>>(), [LinkId([4; 32])]);
+    assert_eq!(store.visits().await, Ok(vec![]));
+}
+
 async fn a_closed_store_says_so(place: impl Place) {
     let store = place.open().await;
     store.close().await;
     assert_eq!(store.directory().await, Err(StoreError::Closed));
     assert_eq!(store.change_directory(people()).await, Err(StoreError::Closed));
     assert_eq!(store.sessions().await, Err(StoreError::Closed));
+    let signed_in = entry(1, "ada", Action::SignIn, None);
+    assert_eq!(store.append_audit(vec![signed_in]).await, Err(StoreError::Closed));
+    assert_eq!(store.audit(&AuditQuery::default()).await, Err(StoreError::Closed));
 }
 
 macro_rules! contract {
@@ -225,8 +473,14 @@ macro_rules! contract {
 
 contract!(
     the_directory_is_what_the_changes_make,
+    tokens_are_kept_until_they_or_what_they_are_of_is_removed,
+    a_token_lists_what_its_team_has_and_its_owner_sees,
     changes_are_made_all_or_none,
     what_belongs_to_a_dashboard_goes_with_it,
     sessions_are_kept_until_they_are_removed,
+    the_audit_log_is_read_as_it_was_written,
+    an_entry_has_the_title_of_its_dashboard,
+    old_entries_are_forgotten_and_their_numbers_are_not_used_again,
+    links_and_their_visits_go_with_what_they_are_of,
     a_closed_store_says_so,
 );

@@ -186,16 +186,37 @@ fn a_large_limit_is_no_limit() {
 
 #[test]
 fn an_open_address_needs_the_setting_that_says_so() {
+    let open = [("LOCKSTEP_ACCESS", "open")];
     for addr in ["0.0.0.0:3000", "[::]:3000", "192.168.0.7:80"] {
-        let said = refused(&["--addr", addr], &[], None);
+        let said = refused(&["--addr", addr], &open, None);
         assert!(said.contains("--allow-open-access-on-network") && said.contains("read and edit"), "{said}");
-        assert!(read(&["--addr", addr, "--allow-open-access-on-network"], &[], None).is_ok());
+        assert!(read(&["--addr", addr, "--allow-open-access-on-network"], &open, None).is_ok());
     }
-    let env = [("LOCKSTEP_ADDR", "0.0.0.0:0"), ("LOCKSTEP_ALLOW_OPEN_ACCESS_ON_NETWORK", "true")];
+    let env = [open[0], ("LOCKSTEP_ADDR", "0.0.0.0:0"), ("LOCKSTEP_ALLOW_OPEN_ACCESS_ON_NETWORK", "true")];
     assert!(read(&[], &env, None).is_ok());
     assert!(read(&["--allow-open-access-on-network=false"], &env, None).is_err());
-    assert!(read(&["--addr", "[::1]:3000"], &[], None).is_ok());
-    assert!(read(&["--addr", "localhost:3000"], &[], None).is_ok());
+    assert!(read(&["--addr", "[::1]:3000"], &open, None).is_ok());
+    assert!(read(&["--addr", "localhost:3000"], &open, None).is_ok());
+}
+
+#[test]
+fn a1_people_sign_in_unless_the_server_is_private_and_has_no_accounts() {
+    use lockstep::server::access::Mode::{Accounts, Open};
+    let everywhere = "0.0.0.0:3000";
+    for (args, without, with) in [
+        (&[][..], Open, Accounts),
+        (&["--access", "open"], Open, Open),
+        (&["--access", "accounts"], Accounts, Accounts),
+        (&["--addr", everywhere], Accounts, Accounts),
+        (&["--addr", everywhere, "--allow-open-access-on-network"], Open, Accounts),
+        (&["--addr", everywhere, "--allow-open-access-on-network", "--access", "open"], Open, Open),
+    ] {
+        let config = read(args, &[], None).expect("reads");
+        assert_eq!((config.access_mode(false), config.access_mode(true)), (without, with), "{args:?}");
+    }
+    for typo in ["acounts", "Open", "on", "closed"] {
+        assert!(refused(&["--access", typo], &[], None).contains("`open` or `accounts`"), "{typo}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use lockstep::server::store::memory::MemoryStore;
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::store::{
     Appended, BinPage, Deletion, KEEP_COMMITS, ListPage, ListQuery, Listing, Most, NewDashboard, Order,
-    Store, StoreError,
+    Reader, Store, StoreError,
 };
 
 /// What of the log stays behind a snapshot.
@@ -219,7 +219,7 @@ contract! {
         let page = store.page(&all()).await.expect("a page");
         assert_eq!((names(&page), page.total, page.tags.len()), (vec!["d2"], 1, 0));
         assert_eq!(store.list().await.expect("a list").len(), 1);
-        let bin = store.bin(None, 10).await.expect("the bin");
+        let bin = store.bin(&Reader::Anyone, None, 10).await.expect("the bin");
         assert_eq!((bin.total, bin.next), (1, None));
         let binned = store.binned(&id("d1")).await.expect("reads").expect("is in there");
         assert_eq!(bin.dashboards, std::slice::from_ref(&binned));
@@ -243,7 +243,7 @@ contract! {
         assert_eq!(again.epoch, open.expect("reads").expect("was there").epoch);
         assert_eq!(store.page(&all()).await, page);
         assert_eq!(revisions(&*store, "d1", 0, 9).await, [1, 2, 3]);
-        assert_eq!(store.bin(None, 9).await.expect("the bin").total, 0);
+        assert_eq!(store.bin(&Reader::Anyone, None, 9).await.expect("the bin").total, 0);
         store.append(&id("d1"), run("c1", 4..=4), listing("a", 1)).await.expect("goes on");
     };
 
@@ -292,12 +292,12 @@ contract! {
             store.create(new(name)).await.expect("made");
             store.delete(&id(name), &deletion(at), 10).await.expect("deleted");
         }
-        let first = store.bin(None, 2).await.expect("a part");
+        let first = store.bin(&Reader::Anyone, None, 2).await.expect("a part");
         let ids = |page: &BinPage| page.dashboards.iter().map(|one| one.id.to_string()).collect::<Vec<_>>();
         assert_eq!((ids(&first), first.total), (vec!["d".to_owned(), "b".to_owned()], 4));
         // What goes meanwhile moves nothing.
         store.purge(&id("b"), u64::MAX).await.expect("purged");
-        let rest = store.bin(first.next.as_ref(), 2).await.expect("a part");
+        let rest = store.bin(&Reader::Anyone, first.next.as_ref(), 2).await.expect("a part");
         assert_eq!((ids(&rest), rest.next), (vec!["c".to_owned(), "a".to_owned()], None));
     };
 

@@ -105,7 +105,7 @@ impl World {
                 let client = ClientId::new(format!("c{n}")).expect("an id");
                 Client {
                     replica: Replica::new(1000 + n as u64, Dashboard::default(), by.clone()),
-                    author: Author { client, by, role: Role::Editor },
+                    author: Author { client, by, role: Role::Editor, may_query: true },
                     online: false,
                     up: VecDeque::new(),
                     down: VecDeque::new(),
@@ -334,6 +334,7 @@ impl World {
         let joined = Joined {
             dashboard: DashboardId::new("d1").expect("an id"),
             role: Role::Editor,
+            owner: false,
             epoch: self.room.epoch().to_owned(),
             revision: self.room.revision(),
             token: None,

@@ -154,7 +154,7 @@ fn push() -> impl Strategy<Value = Push> {
 fn author(n: u8) -> Author {
     let id = format!("c{n}");
     let by = User { id: UserId::new(&id).expect("an id"), name: id.clone(), color: "#123456".to_owned() };
-    Author { client: ClientId::new(&id).expect("an id"), by, role: Role::Editor }
+    Author { client: ClientId::new(&id).expect("an id"), by, role: Role::Editor, may_query: true }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use lockstep::dashboard::{ClientId, DashboardId, UserId};
+use lockstep::server::access::Access;
 use lockstep::server::data::series::{Bounds, SeriesStore};
 use lockstep::server::data::sources::Sources;
 use lockstep::server::data::this_server::ThisServer;
@@ -17,7 +18,7 @@ use lockstep::server::static_files::Site;
 use lockstep::server::store::memory::MemoryStore;
 use lockstep::server::store::{
     Appended, BinPage, Binned, Cursor, Deletion, ListPage, ListQuery, Listed, Listing, Most, NewDashboard,
-    Opened, Store, StoreError, Stored,
+    Opened, Reader, Store, StoreError, Stored,
 };
 
 use serde_json::json;
@@ -74,8 +75,13 @@ impl Store for Breaking {
         self.inner.purge(id, before).await
     }
 
-    async fn bin(&self, after: Option<&Cursor>, limit: usize) -> Result<BinPage, StoreError> {
-        self.inner.bin(after, limit).await
+    async fn bin(
+        &self,
+        reader: &Reader,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<BinPage, StoreError> {
+        self.inner.bin(reader, after, limit).await
     }
 
     async fn binned(&self, id: &DashboardId) -> Result<Option<Binned>, StoreError> {
@@ -275,7 +281,13 @@ async fn a_page_that_the_store_does_not_give_says_so_in_plain_words() {
     let series = SeriesStore::open(&dir.path().join("series.db"), Bounds::new(&limits, 24)).await;
     let series = Arc::new(series.expect("opens"));
     let source = Arc::new(ThisServer::new(series.memory().clone()));
-    let rooms = Rooms::new(store.clone(), limits.clone(), Arc::default(), Sources::new([], limits));
+    let rooms = Rooms::new(
+        store.clone(),
+        Arc::new(Access::open_to_all()),
+        limits.clone(),
+        Arc::default(),
+        Sources::new([], limits),
+    );
     let id = rooms.create("Orders").await.expect("made");
     let site = Site::open(Some(&site), Path::new("")).expect("a site");
     let state = AppState::new(&config, rooms, source, series, site).await.expect("secrets");

@@ -131,7 +131,13 @@ impl World {
             let reason = "The server restarts.".to_owned();
             self.say(
                 conn,
-                ServerMessage::Error { code: Code::Internal, reason, retry_after_ms, in_bin: false },
+                ServerMessage::Error {
+                    code: Code::Internal,
+                    reason,
+                    retry_after_ms,
+                    in_bin: false,
+                    dashboard: None,
+                },
             );
             self.send_down(conn, Down::Close(close::DRAINING));
         }
@@ -221,8 +227,13 @@ impl World {
         let Some(session) = self.node.sessions.get(&conn) else { return };
         if !session.joined {
             let reason = "Join the dashboard first.".to_owned();
-            let error =
-                ServerMessage::Error { code: Code::NotJoined, reason, retry_after_ms: None, in_bin: false };
+            let error = ServerMessage::Error {
+                code: Code::NotJoined,
+                reason,
+                retry_after_ms: None,
+                in_bin: false,
+                dashboard: None,
+            };
             return self.say(conn, error);
         }
         let tab = self.conns[conn as usize].tab;
@@ -314,7 +325,10 @@ impl World {
         if self.node.room.is_none() && !self.reopen() {
             let reason = "The store does not answer.".to_owned();
             let (code, retry_after_ms) = (Code::Internal, Some(FAILED_RETRY_MS));
-            return self.say(conn, ServerMessage::Error { code, reason, retry_after_ms, in_bin: false });
+            return self.say(
+                conn,
+                ServerMessage::Error { code, reason, retry_after_ms, in_bin: false, dashboard: None },
+            );
         }
         let resume = match self.check_history(resume) {
             History::Ours(resume) => resume,
@@ -344,6 +358,7 @@ impl World {
         let joined = Joined {
             dashboard: dashboard_id(),
             role: self.tabs[tab].role,
+            owner: false,
             epoch,
             revision,
             token: self.token(),
@@ -372,7 +387,10 @@ impl World {
             }
             let reason = "The server could not go on.".to_owned();
             let (code, retry_after_ms) = (Code::Internal, Some(FAILED_RETRY_MS));
-            self.say(conn, ServerMessage::Error { code, reason, retry_after_ms, in_bin: false });
+            self.say(
+                conn,
+                ServerMessage::Error { code, reason, retry_after_ms, in_bin: false, dashboard: None },
+            );
             self.send_down(conn, Down::Close(close::DRAINING));
             self.node.sessions.remove(&conn);
         }

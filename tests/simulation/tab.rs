@@ -71,7 +71,7 @@ impl Tab {
         let by = User { id, name: format!("N{n}"), color: "#123456".to_owned() };
         let client = ClientId::new(format!("c{n}")).expect("an id");
         Self {
-            author: Author { client, by, role: Role::Editor },
+            author: Author { client, by, role: Role::Editor, may_query: true },
             role: Role::Editor,
             life: None,
             lives: 0,

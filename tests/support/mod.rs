@@ -16,6 +16,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use futures::{SinkExt, StreamExt};
 use lockstep::dashboard::settings::Chosen;
+use lockstep::server::access::Access;
 use lockstep::server::clock::now_ms;
 use lockstep::server::config::{Config, LogFormat};
 use lockstep::server::data::sources::Sources;
@@ -59,11 +60,12 @@ impl Server {
     }
 
     pub async fn start_with(store: Arc<dyn Store>, dir: tempfile::TempDir, limits: Limits) -> Self {
+        let access = Arc::new(Access::open_to_all());
         let (metrics, points) = (Arc::new(Metrics::default()), Arc::new(Points::default()));
         let config = config(dir.path(), limits.clone());
         let limits = Arc::new(limits);
         let sources = Sources::new([points.clone() as Arc<dyn Source>], limits.clone());
-        let rooms = Rooms::new(store, limits, metrics.clone(), sources);
+        let rooms = Rooms::new(store, access, limits, metrics.clone(), sources);
         let origins = Arc::new(Origins::new(&config));
         let sockets = Sockets::new(rooms.clone(), origins, "of the test").await.expect("a secret");
         let proxies = TrustedProxies::new(&config.trusted_proxies);
@@ -133,6 +135,7 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         allowed_origins: Vec::new(),
         // A test says of itself where it comes from.
         trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
+        access: None,
         allow_open_access_on_network: false,
         ingest_token: None,
         series_hours: 24,

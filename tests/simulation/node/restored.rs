@@ -73,6 +73,7 @@ impl World {
                     reason,
                     retry_after_ms: Some(RETRY_MS),
                     in_bin: false,
+                    dashboard: None,
                 },
             );
             self.send_down(conn, Down::Close(close::DRAINING));
