@@ -94,7 +94,7 @@ test("the first account is made by the address in the log, and others sign in", 
   await expect(stranger.page).toHaveURL(/\/sign-in\?to=%2Fd%2Fabc%3Ffrom%3D1$/);
   expect(await violations(stranger.page)).toEqual([]);
   await signIn(stranger.page, "ada@example.com", "wrong-window-47-lantern");
-  await expect(stranger.page.getByTestId("sign-in-problem")).toHaveText("The mail address or the password is not right.");
+  await expect(stranger.page.getByTestId("sign-in-problem")).toHaveText("The mail address or the password is wrong.");
   await expect(stranger.page.getByTestId("sign-in-email")).toHaveValue("ada@example.com");
   // By keyboard alone: the password has the focus again.
   await expect(stranger.page.getByTestId("sign-in-password")).toBeFocused();
@@ -251,6 +251,6 @@ test("a share link opens one dashboard to somebody without an account, until it 
   await guest.page.goto(`/d/${id}`);
   await expect(guest.page).toHaveURL(/\/sign-in\?to=/);
   await guest.page.goto(address);
-  await expect(guest.page.getByText("does not count")).toBeVisible();
+  await expect(guest.page.getByText("This link is not valid")).toBeVisible();
   for (const person of [admin, guest]) await person.leave();
 });

@@ -210,6 +210,10 @@ fn a1_people_sign_in_unless_the_server_is_private_and_has_no_accounts() {
         (&["--addr", everywhere], Accounts, Accounts),
         (&["--addr", everywhere, "--allow-open-access-on-network"], Open, Accounts),
         (&["--addr", everywhere, "--allow-open-access-on-network", "--access", "open"], Open, Open),
+        // Somebody else stands before it.
+        (&["--public-url", "https://wall.example.com"], Accounts, Accounts),
+        (&["--trusted-proxies", "127.0.0.1"], Accounts, Accounts),
+        (&["--public-url", "https://wall.example.com", "--access", "open"], Open, Open),
     ] {
         let config = read(args, &[], None).expect("reads");
         assert_eq!((config.access_mode(false), config.access_mode(true)), (without, with), "{args:?}");

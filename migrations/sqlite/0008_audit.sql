@@ -3,7 +3,7 @@ CREATE TABLE audit (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     -- Unix milliseconds.
     at INTEGER NOT NULL,
-    -- account, guest or server.
+    -- account, token, guest or server.
     who_kind TEXT NOT NULL,
     who_id TEXT,
     who_name TEXT NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE audit (
     folded TEXT NOT NULL,
     address TEXT,
     what TEXT NOT NULL,
-    -- dashboard, account, team or invitation; NULL where it is about none. What it names may be gone.
+    -- dashboard, account, team, invitation or token; NULL where it is about none. What it names may be gone.
     about_kind TEXT,
     about_id TEXT,
     about_name TEXT,

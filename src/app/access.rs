@@ -43,6 +43,8 @@ pub struct Rights {
     pub has_account: bool,
     /// True for an admin of the server.
     pub is_admin: bool,
+    /// True for whoever may make dashboards.
+    pub may_create: bool,
     /// True for whoever came by a share link: only this dashboard is for them.
     pub is_visitor: bool,
 }
@@ -57,7 +59,7 @@ impl Rights {
 /// Everything, as on a server without accounts.
 impl Default for Rights {
     fn default() -> Self {
-        Self { role: Role::Owner, has_account: false, is_admin: false, is_visitor: false }
+        Self { role: Role::Owner, has_account: false, is_admin: false, may_create: true, is_visitor: false }
     }
 }
 

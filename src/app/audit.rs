@@ -58,6 +58,11 @@ actions! {
     GrantChanged = "grant_changed",
     /// The team in `detail.to` owns the dashboard, or none does.
     OwnerTeamChanged = "owner_team_changed",
+    TokenMade = "token_made",
+    TokenRevoked = "token_revoked",
+    /// A share link of the dashboard was made, with the role in `detail.role`.
+    LinkMade = "link_made",
+    LinkRevoked = "link_revoked",
     DashboardMade = "dashboard_made",
     /// Another one was made that begins as this.
     DashboardCopied = "dashboard_copied",
@@ -90,7 +95,9 @@ impl Action {
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
     Account,
-    /// Whoever has not signed in.
+    /// A program, by an API token.
+    Token,
+    /// Whoever has no account, by a share link or without one.
     #[default]
     Guest,
     /// The server by itself.
@@ -98,9 +105,12 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
+    pub const ALL: [Self; 4] = [Self::Account, Self::Token, Self::Guest, Self::Server];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Token => "token",
             Self::Guest => "guest",
             Self::Server => "server",
         }
@@ -143,10 +153,11 @@ pub enum TargetKind {
     Account,
     Team,
     Invitation,
+    Token,
 }
 
 impl TargetKind {
-    const ALL: [Self; 4] = [Self::Dashboard, Self::Account, Self::Team, Self::Invitation];
+    const ALL: [Self; 5] = [Self::Dashboard, Self::Account, Self::Team, Self::Invitation, Self::Token];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -154,6 +165,7 @@ impl TargetKind {
             Self::Account => "account",
             Self::Team => "team",
             Self::Invitation => "invitation",
+            Self::Token => "token",
         }
     }
 
@@ -181,7 +193,9 @@ impl Target {
             (TargetKind::Account, "") => "somebody".to_owned(),
             (TargetKind::Team, "") => "a team".to_owned(),
             (TargetKind::Invitation, _) => "an invitation".to_owned(),
+            (TargetKind::Token, "") => "a token".to_owned(),
             (TargetKind::Team, name) => format!("the team {name}"),
+            (TargetKind::Token, name) => format!("the token {name}"),
             (_, name) => name.to_owned(),
         }
     }
@@ -364,6 +378,12 @@ pub fn words(entry: &AuditEntry) -> String {
             Some(_) => format!("gave {it} to {to}"),
             None => format!("took {it} from its team"),
         },
+        Action::TokenMade => format!("made {it}"),
+        Action::TokenRevoked => format!("revoked {it}"),
+        Action::LinkMade => {
+            format!("made a share link to {it}{}", detail.role.map_or_else(String::new, as_role))
+        }
+        Action::LinkRevoked => format!("revoked a share link to {it}"),
         Action::DashboardMade => match &detail.from {
             Some(from) => format!("made {it} as a copy of {}", from.words()),
             None => format!("made {it}"),

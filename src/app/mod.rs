@@ -85,6 +85,8 @@ pub enum Page {
     Audit { log: Unread<AuditPage>, filter: AuditFilter },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.
     Offline,
+    /// What is there, and not for whoever asks.
+    Refused { why: String },
     /// Anything else, with what was looked for.
     NotFound { what: String },
     /// What was asked for may well be there; the server cannot show it now.

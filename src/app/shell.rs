@@ -99,6 +99,7 @@ fn document_title(page: &Page) -> String {
         Page::Audit { .. } => "Audit log · Lockstep".to_owned(),
         Page::Offline => "Offline · Lockstep".to_owned(),
         Page::NotFound { .. } => "Not found · Lockstep".to_owned(),
+        Page::Refused { .. } => "Not for you · Lockstep".to_owned(),
         Page::Failed { .. } => "Not now · Lockstep".to_owned(),
     }
 }

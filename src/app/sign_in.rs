@@ -115,7 +115,7 @@ fn sign_in(SignInForm { email, to, problem }: SignInForm) -> impl IntoView {
             {password_field("current-password", "Password", has_email)}
             <button class="button primary" data-testid="sign-in">"Sign in"</button>
         </form>
-        <p class="hint">"No account, or no password any more? An admin of this server sends you a link."</p>
+        <p class="hint">"No account, or forgot your password? Ask an admin of this server for a link."</p>
     }
 }
 
@@ -127,13 +127,13 @@ fn first(FirstForm { token, email, name, problem }: FirstForm, nonce: String) ->
                   }\n";
     view! {
         <h1>"Set up Lockstep"</h1>
-        <p>"This makes the first account. It is an admin, who lets others in."</p>
+        <p>"This makes the first account. It is an admin account: with it you invite others."</p>
         {problem.map(problem_view)}
         <form method="post" action="/setup">
             <label>
                 "Set-up code"
                 <input name="token" value=token autocomplete="off" spellcheck="false" required data-testid="setup-token"/>
-                <small>"It stands in the log of the server, behind # in the address."</small>
+                <small>"In the server's log: the part of the address after #."</small>
             </label>
             {email_field(email, true, false)}
             {name_field(name)}

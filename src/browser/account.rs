@@ -37,7 +37,8 @@ fn kept() -> Option<web_sys::Storage> {
 /// Takes whom the server made this page for, and lets go of copies that are too old for them.
 pub fn begin(data: &PageData) {
     let account = match &data.user {
-        Some(user) if data.rights.has_account => Some(user.id.to_string()),
+        // Somebody who came by a link has a store of their own, too: it is over when the link is.
+        Some(user) if data.rights.has_account || data.rights.is_visitor => Some(user.id.to_string()),
         // A page that is nobody's is for whoever was here last.
         None => kept().and_then(|kept| kept.get_item(KEY).ok().flatten()),
         Some(_) => None,
@@ -49,24 +50,31 @@ pub fn begin(data: &PageData) {
             None => kept.remove_item(KEY),
         };
     }
+    let is_anybody = account.is_some();
     ACCOUNT.set(account);
-    if data.rights.has_account {
+    if is_anybody {
         spawn_local(async {
-            let before = wall_ms().saturating_sub(KEEPS_MS);
             // A store that cannot be opened shows nothing either.
             if let Ok(storage) = Storage::open().await {
-                let _ = device::forget_copies(&storage, before).await;
+                let _ = device::forget_old_copies(&storage).await;
             }
         });
+    }
+    if data.rights.has_account {
         ask_before_sign_out();
     }
+}
+
+/// True where a copy that was kept at a time of this device's clock, Unix milliseconds, may still be shown.
+pub fn may_show(kept_at: u64) -> bool {
+    current().is_none() || wall_ms().saturating_sub(kept_at) < KEEPS_MS
 }
 
 /// The session is over: what it was shown goes, and the page to sign in comes. Edits that wait stay for their author.
 pub async fn signed_out() {
     if let Ok(storage) = Storage::open().await {
         // What stays is read by nobody else: it is this account's.
-        let _ = device::forget_copies(&storage, u64::MAX).await;
+        let _ = device::forget_all_copies(&storage).await;
     }
     let location = window().location();
     let here = [location.pathname(), location.search()].map(Result::unwrap_or_default).concat();

@@ -18,6 +18,7 @@ use crate::dashboard::order::sorted;
 use crate::dashboard::{DashboardId, User};
 use crate::sync::replica::{StoredDashboard, StoredQueue};
 
+use super::account;
 use super::clock::{random_id, sleep};
 use super::locks::{Lock, try_lock};
 use super::storage::{self, Kept, MOST_DASHBOARDS, Storage, StorageError, Write};
@@ -110,6 +111,7 @@ impl OnDevice {
     async fn try_load(id: &DashboardId) -> Result<Self, StorageError> {
         let storage = Storage::open().await?;
         let copy = storage.read(Kept::Dashboards, id.as_str()).await?.and_then(|text| parse_copy(&text));
+        let copy = copy.filter(|(head, _)| account::may_show(head.at));
         let mut own: Option<OwnQueue> = None;
         let before = session().and_then(|session| session.get_item(&queue_key(id, "")).ok().flatten());
         for secret in secrets(&storage, id).await? {
@@ -162,8 +164,14 @@ pub async fn left_queue(
     Ok(None)
 }
 
-/// What is to be shown of all copies, the newest first.
+/// What is to be shown of the copies that may be, the newest first.
 pub async fn heads(storage: &Storage) -> Result<Vec<Head>, StorageError> {
+    let mut heads = all_heads(storage).await?;
+    heads.retain(|head| account::may_show(head.at));
+    Ok(heads)
+}
+
+async fn all_heads(storage: &Storage) -> Result<Vec<Head>, StorageError> {
     let texts = storage.read_all(Kept::Dashboards).await?;
     let heads = texts.iter().filter_map(|text| json::read(text.split_once('\n')?.0).ok()).collect();
     Ok(sorted(heads, |a: &Head, b: &Head| b.at.cmp(&a.at)))
@@ -190,13 +198,28 @@ pub async fn waiting(storage: &Storage) -> Result<Vec<Waiting>, StorageError> {
     Ok(waiting)
 }
 
-/// Lets go of what this person's account may not be shown any more: all copies, or those that were kept before a time
-/// (Unix milliseconds by this device's clock). Edits that wait stay, with the copies that they belong to.
-pub async fn forget_copies(storage: &Storage, before: u64) -> Result<(), StorageError> {
-    let queues = storage.keys(Kept::Queues, "").await?;
-    let waits = |head: &Head| queues.iter().any(|key| key.starts_with(&queue_key(&head.id, "")));
-    let old = heads(storage).await?.into_iter().filter(|head| head.at < before && !waits(head));
-    storage.write(old.map(|head| remove_copy(&head.id)).collect()).await
+/// Removes all copies. Edits that wait stay.
+pub async fn forget_all_copies(storage: &Storage) -> Result<(), StorageError> {
+    let ids = storage.keys(Kept::Dashboards, "").await?.into_iter();
+    let gone = ids.map(|key| Write { store: Kept::Dashboards, key, text: None });
+    storage.write(gone.collect()).await
+}
+
+/// Removes the copies that may not be shown any more, other than those that edits wait for.
+pub async fn forget_old_copies(storage: &Storage) -> Result<(), StorageError> {
+    let mut old = Vec::new();
+    for head in all_heads(storage).await?.into_iter().filter(|head| !account::may_show(head.at)) {
+        let mut waits = false;
+        for key in storage.keys(Kept::Queues, &queue_key(&head.id, "")).await? {
+            let text = storage.read(Kept::Queues, &key).await?.unwrap_or_default();
+            // One that does not read is of another build, which knows what is in it.
+            waits |= json::read::<QueueRecord>(&text).map_or(true, |record| !record.is_empty());
+        }
+        if !waits {
+            old.push(remove_copy(&head.id));
+        }
+    }
+    storage.write(old).await
 }
 
 /// Makes room for another dashboard: the oldest copies go, other than those that edits wait for.
@@ -206,7 +229,7 @@ pub async fn clear_away(storage: &Storage) -> Result<(), StorageError> {
     }
     let queues = storage.keys(Kept::Queues, "").await?;
     let waits = |head: &Head| queues.iter().any(|key| key.starts_with(&queue_key(&head.id, "")));
-    let old = heads(storage).await?.into_iter().skip(MOST_DASHBOARDS).filter(|head| !waits(head));
+    let old = all_heads(storage).await?.into_iter().skip(MOST_DASHBOARDS).filter(|head| !waits(head));
     storage.write(old.map(|head| remove_copy(&head.id)).collect()).await
 }
 

@@ -203,7 +203,7 @@ impl Seen<'_> {
 const fn reason(ended: Ended) -> &'static str {
     match ended {
         Ended::NotSignedIn => "You are not signed in any more. Reload the page to sign in.",
-        Ended::Forbidden => "You may not see this dashboard any more.",
+        Ended::Forbidden => "You no longer have access to this dashboard.",
         Ended::NotFound => "This dashboard was deleted.",
         Ended::OtherProtocol => "The server has been updated. Reload the page to go on.",
     }

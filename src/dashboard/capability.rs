@@ -6,6 +6,7 @@
 use serde::Deserialize as _;
 use serde_json::Value;
 
+use super::op::REMOVED;
 use super::settings::{CHOSEN, VARIABLE, Variable};
 use super::{Cell, Choice, Dashboard, Op};
 
@@ -14,8 +15,8 @@ const OPTIONS: [&str; 3] = ["source", "query", "legend"];
 
 /// True where an op changes what is asked of a source, on the dashboard as it stands.
 ///
-/// The definition of a variable stands in queries as it is written, and so does a choice that is none of those which
-/// it offers.
+/// The definition of a variable stands in queries as it is written, and so may a choice: it has to be one of those that
+/// the variable lists itself. What a source offers for it is not known here.
 pub fn needs_query(op: &Op, dashboard: &Dashboard) -> bool {
     match op {
         Op::AddWidget { widget, .. } => {
@@ -39,6 +40,9 @@ pub fn needs_query(op: &Op, dashboard: &Dashboard) -> bool {
 
 fn cell_needs_query(cell: &Cell, value: &Value, dashboard: &Dashboard) -> bool {
     match cell.id {
+        // What a removal was in conflict with are edits, which the choice performs.
+        Some(_) if cell.field == REMOVED => Vec::<Op>::deserialize(value)
+            .is_ok_and(|edits| edits.iter().any(|edit| needs_query(edit, dashboard))),
         Some(_) => OPTIONS.contains(&cell.field.as_str()),
         None => setting_needs_query(&cell.field, value, dashboard),
     }
@@ -54,9 +58,8 @@ fn setting_needs_query(field: &str, value: &Value, dashboard: &Dashboard) -> boo
     }
     let defined = dashboard.settings.get(&format!("{VARIABLE}{name}"));
     let Some(variable) = defined.and_then(|value| Variable::deserialize(value).ok()) else { return true };
-    // Of these each value means itself, whatever it is.
-    let is_literal = variable.multi || variable.values_of.is_some();
-    !is_literal && !value.as_str().is_some_and(|value| variable.choices.iter().any(|one| one == value))
+    let is_offered = |one: &String| variable.choices.contains(one);
+    !value.as_str().is_some_and(|text| variable.values(text).iter().all(is_offered))
 }
 
 #[cfg(test)]
@@ -73,6 +76,7 @@ mod tests {
         let mut dashboard = Dashboard::default();
         for (name, value) in [
             ("variable.host", json!({"choices": ["a", "b"]})),
+            ("variable.many", json!({"choices": ["a", "b"], "multi": true})),
             ("variable.job", json!({"values_of": {"source": "p", "label": "job"}})),
         ] {
             dashboard.settings.insert(name.to_owned(), value);
@@ -107,7 +111,10 @@ mod tests {
             (setting("value.host", json!("a")), false),
             (setting("value.host", json!("secret")), true),
             (setting("value.host", Value::Null), false),
-            (setting("value.job", json!("anything")), false),
+            (setting("value.job", json!("anything")), true),
+            (setting("value.many", json!("(a|b)")), false),
+            (setting("value.many", json!("(a|secret)")), true),
+            (setting("value.many", json!(".*")), true),
             (setting("value.none", json!("secret")), true),
             (json!({"op": "remove_widget", "id": "w"}), false),
             (json!({"op": "restore_widget", "id": "w"}), false),
@@ -121,7 +128,7 @@ mod tests {
     fn a10_a_conflict_is_settled_by_those_who_may_write_its_cell() {
         let mut dashboard = dashboard();
         let side = |value: &str| json!({"value": value, "by": {"id": "u", "name": "Ada", "color": "#000"}, "at": 1, "revision": 1});
-        for (id, field) in [("c1", "query"), ("c2", "unit")] {
+        for (id, field) in [("c1", "query"), ("c2", "unit"), ("c4", "removed")] {
             let conflict = json!({"id": id, "cell": {"id": "w", "field": field}, "base": null, "kept": side("a"), "other": side("b"), "settled": null});
             let conflict: super::super::Conflict = serde_json::from_value(conflict).expect("a conflict");
             dashboard.conflicts.insert(conflict.id.clone(), std::sync::Arc::new(conflict));
@@ -135,6 +142,9 @@ mod tests {
             ("c1", json!("reopen"), false),
             ("c2", json!({"value": "ms"}), false),
             ("c3", json!({"value": "up"}), false),
+            ("c4", json!({"value": [{"op": "set", "id": "w", "field": "unit", "value": "ms"}]}), false),
+            ("c4", json!({"value": [{"op": "set", "id": "w", "field": "query", "value": "secret"}]}), true),
+            ("c4", json!({"value": true}), false),
         ] {
             assert_eq!(needs_query(&settle(id, choose), &dashboard), needs, "{id}");
         }

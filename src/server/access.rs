@@ -3,6 +3,7 @@
 //! [`Access`] is the only place that answers either. What it knows is in memory and written through: a change counts when it
 //! is on the disk, and from then on for everybody.
 
+pub mod accounts;
 pub mod audit;
 pub mod command;
 pub mod directory;
@@ -25,7 +26,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use self::directory::{Account, Change, ChangeError, Directory, Grantee, Role, Team, TeamId, folded};
+use self::accounts::MAX_EMAIL_BYTES;
+use self::directory::{Account, Change, ChangeError, Directory, Role, TeamId, folded};
 use self::password::{Checked, Hasher, Weak, check_strength};
 use self::sessions::{Ended, Session, SessionHash, Sessions};
 use self::setup::Setup;
@@ -33,19 +35,13 @@ use self::throttle::{Guessed, Throttle};
 use self::tokens::LiveTokens;
 use self::visits::Visits;
 use self::who::{Principal, Who};
-use super::auth::{MAX_NAME_CHARS, clean_name};
+use super::auth::MAX_NAME_CHARS;
 use super::clock::now_ms;
-use super::rooms::random_id;
 use super::store::accounts::Accounts;
 use super::store::memory::MemoryStore;
 use super::store::{Reader, StoreError};
 use crate::app::audit::Action;
-use crate::dashboard::{DashboardId, Id, UserId};
-
-/// Bytes of a mail address.
-const MAX_EMAIL_BYTES: usize = 254;
-/// The team that all dashboards belong to which nobody has yet.
-const EVERYONE: &str = "everyone";
+use crate::dashboard::{DashboardId, UserId};
 
 /// Whether people sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +56,16 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
     /// The same for an unknown account, a wrong password and an account that was ended.
-    #[error("The mail address or the password is not right.")]
+    #[error("The mail address or the password is wrong.")]
     Wrong,
+    #[error("The current password is wrong.")]
+    WrongPassword,
+    #[error("This set-up code is wrong, or has expired. Restart the server: its log shows a new one.")]
+    SetupCode,
     /// The same for one that was never made, is used up, over, or revoked.
-    #[error("This link does not count, or not any more. Ask for a new one.")]
+    #[error("This link is not valid: it was used, has expired or was revoked. Ask for a new one.")]
     NoInvitation,
-    #[error("The password of this link is not right.")]
+    #[error("The password of this link is wrong.")]
     LinkPassword,
     #[error(
         "A link has a role, viewer or editor, 1 to {} days, and a label of at most {} characters. Only an \
@@ -86,7 +86,7 @@ pub enum AccessError {
     Wait(Duration),
     #[error("Too many people sign in at this moment. Try again in a few seconds.")]
     Busy,
-    #[error("This is no mail address.")]
+    #[error("This is not a mail address.")]
     NoEmail,
     #[error(
         "A name has 1 to {MAX_NAME_CHARS} characters that show, on one line, and does not end as a guest's."
@@ -229,6 +229,11 @@ impl Access {
         self.directory().may_query(account)
     }
 
+    /// Whether an account may make dashboards: it edits those of a team.
+    pub fn may_create(&self, account: &Account) -> bool {
+        account.is_admin || self.directory().teams_of(&account.id).any(|(_, role)| role >= Role::Editor)
+    }
+
     /// Counts up after each change of who may do what.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -236,21 +241,20 @@ impl Access {
 
     /// Makes changes in their order, all or none; when it returns they are stored, and count.
     pub async fn change(&self, changes: Vec<Change>) -> Result<(), AccessError> {
-        self.change_checked(changes, |_| Ok(())).await
+        self.change_with(|_| Ok(changes)).await
     }
 
-    /// The same where what comes of it passes a check.
-    async fn change_checked(
+    /// Makes the changes that follow from what is in the directory. Nobody else changes it meanwhile.
+    async fn change_with(
         &self,
-        changes: Vec<Change>,
-        check: impl FnOnce(&Directory) -> Result<(), ChangeError> + Send,
+        follow: impl FnOnce(&Directory) -> Result<Vec<Change>, AccessError> + Send,
     ) -> Result<(), AccessError> {
         let _alone = self.changing.lock().await;
         let mut changed = self.directory().clone();
+        let changes = follow(&changed)?;
         for change in &changes {
             changed.change(change.clone())?;
         }
-        check(&changed)?;
         let gone = changes.iter().filter_map(|change| match change {
             Change::RemoveAccount(id) => Some(id.clone()),
             Change::PutAccount(account) if account.disabled_at.is_some() => Some(account.id.clone()),
@@ -260,12 +264,12 @@ impl Access {
         self.store.change_directory(changes).await?;
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = changed;
         self.end_tokens();
-        for account in gone {
-            self.end_sessions(&account, None).await?;
-            self.end_visits_of(&account);
-        }
         self.end_strays();
         self.changes.send_modify(|count| *count += 1);
+        for account in gone {
+            self.end_visits_of(&account);
+            self.end_sessions(&account, None).await?;
+        }
         Ok(())
     }
 
@@ -282,22 +286,51 @@ impl Access {
         let account = self.directory().account_of(&email).cloned();
         let account = account.filter(|account| account.disabled_at.is_none());
         let known = account.as_ref().and_then(|account| account.password.clone());
-        let checked = self.hasher.check(password.clone(), known).await?;
+        let checked = self.check_password(&guessed, password.clone(), known, from).await?;
         let failed = from.failed(&email, account.as_ref());
         let Some(mut account) = account.filter(|_| checked != Checked::Wrong) else {
-            self.throttle().failed(&guessed, self.ticks());
             self.record(vec![failed]).await;
             return Err(AccessError::Wrong);
         };
-        self.throttle().succeeded(&guessed, from.network);
         if checked == Checked::RightAndOld {
-            account.password = Some(self.hasher.hash(password).await?);
-            self.change(vec![Change::PutAccount(account.clone())]).await?;
+            let renewed = Some(self.hasher.hash(password).await?);
+            self.replace_password(&account, renewed.clone()).await?;
+            account.password = renewed;
         }
         self.open_session(account, from).await
     }
 
-    /// Opens a session of an account that was found to be who it says.
+    /// Checks a password of a try that was begun.
+    async fn check_password(
+        &self,
+        guessed: &Guessed,
+        password: String,
+        known: Option<String>,
+        from: &Requester,
+    ) -> Result<Checked, AccessError> {
+        let checked = self.hasher.check(password, known).await;
+        match &checked {
+            Ok(Checked::Wrong) => {}
+            Ok(_) => self.throttle().succeeded(guessed, from.network),
+            // Nothing was looked at.
+            Err(_) => self.throttle().withdraw(guessed, from.network),
+        }
+        Ok(checked?)
+    }
+
+    /// Gives an account another hash, unless it has another one already than was read of it.
+    async fn replace_password(&self, read: &Account, hash: Option<String>) -> Result<(), AccessError> {
+        self.change_with(|directory| {
+            let account = directory.account(&read.id).filter(|account| account.password == read.password);
+            let account = account.cloned().ok_or(AccessError::Wrong)?;
+            let mut changes = directory.end_of_resets(&read.id);
+            changes.push(Change::PutAccount(Account { password: hash, ..account }));
+            Ok(changes)
+        })
+        .await
+    }
+
+    /// Opens a session of an account that was found to be who it says, by the password that was read with it.
     pub async fn open_session(
         &self,
         account: Account,
@@ -309,8 +342,14 @@ impl Access {
             self.sessions().end(&session.hash);
             return Err(error.into());
         }
-        let found = self.sessions().find(&token, now_ms());
-        let (session, ended) = found.ok_or(AccessError::Wrong)?;
+        // While it was checked the account may have been disabled, or have got another password.
+        let is_same = |now: &Account| now.disabled_at.is_none() && now.password == account.password;
+        let stands = self.directory().account(&account.id).is_some_and(is_same);
+        let found = self.sessions().find(&token, now_ms()).filter(|_| stands);
+        let Some((session, ended)) = found else {
+            self.end_session(session.hash).await?;
+            return Err(AccessError::Wrong);
+        };
         self.record(vec![from.did(Action::SignIn, &account)]).await;
         Ok((token, SignedIn { account, session, ended }))
     }
@@ -355,148 +394,21 @@ impl Access {
     ) -> Result<(), AccessError> {
         let guessed = Guessed::Password(folded(&who.account.email));
         self.begin_try(&guessed, from.network)?;
-        let known = self.directory().account(&who.account.id).and_then(|account| account.password.clone());
-        if self.hasher.check(before, known).await? == Checked::Wrong {
-            self.throttle().failed(&guessed, self.ticks());
+        let account = self.directory().account(&who.account.id).cloned().ok_or(ChangeError::NoAccount)?;
+        if self.check_password(&guessed, before, account.password.clone(), from).await? == Checked::Wrong {
             self.record(vec![from.did(Action::SignInFailed, &who.account)]).await;
-            return Err(AccessError::Wrong);
+            return Err(AccessError::WrongPassword);
         }
-        self.throttle().succeeded(&guessed, from.network);
-        self.set_password(&who.account.id, password).await?;
+        self.set_password(&account, password).await?;
         self.record(vec![from.did(Action::PasswordChanged, &who.account)]).await;
         Ok(self.end_sessions(&who.account.id, Some(&who.session.hash)).await?)
     }
 
-    async fn set_password(&self, id: &UserId, password: String) -> Result<(), AccessError> {
-        let account = self.directory().account(id).cloned().ok_or(ChangeError::NoAccount)?;
-        check_strength(&password, &[&account.name, &account.email])?;
-        let password = Some(self.hasher.hash(password).await?);
-        self.change(vec![Change::PutAccount(Account { password, ..account })]).await
-    }
-
-    /// Makes an account with a password, in the team of everyone. Nobody is signed in by that.
-    pub async fn add_account(
-        &self,
-        email: &str,
-        name: &str,
-        password: String,
-        is_admin: bool,
-    ) -> Result<Account, AccessError> {
-        let account = self.new_account(email, name, password, is_admin).await?;
-        self.keep_new(account.clone()).await?;
-        Ok(account)
-    }
-
-    /// Keeps a new account, in the team of everyone.
-    async fn keep_new(&self, account: Account) -> Result<(), AccessError> {
-        let role = if account.is_admin { Role::Owner } else { Role::Editor };
-        let member = Change::SetMember { team: everyone(), account: account.id.clone(), role: Some(role) };
-        let team = self.directory().team(&everyone()).is_none();
-        let team = team.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }));
-        let account_is_made = Change::PutAccount(account);
-        self.change(team.into_iter().chain([account_is_made, member]).collect()).await
-    }
-
-    /// What an account is to be, with its password checked and hashed.
-    async fn new_account(
-        &self,
-        email: &str,
-        name: &str,
-        password: String,
-        is_admin: bool,
-    ) -> Result<Account, AccessError> {
-        let email = checked_email(email).ok_or(AccessError::NoEmail)?;
-        let name = clean_name(name).ok_or(AccessError::NoName)?;
-        check_strength(&password, &[&name, &email])?;
-        Ok(Account {
-            id: UserId::new(random_id()).expect("base64 without padding is an id"),
-            email,
-            name,
-            password: Some(self.hasher.hash(password).await?),
-            is_admin,
-            made_at: now_ms(),
-            disabled_at: None,
-        })
-    }
-
-    /// The first account, an admin, by the token of the log. Errors with `NoInvitation` where that does not count.
-    pub async fn set_up(
-        &self,
-        token: &str,
-        (email, name, password): (&str, &str, String),
-        from: &Requester,
-    ) -> Result<(String, SignedIn), AccessError> {
-        self.begin_try(&Guessed::Setup, from.network)?;
-        if !self.is_empty() || !self.setup.check(token) {
-            return Err(AccessError::NoInvitation);
-        }
-        let account = self.new_account(email, name, password, true).await?;
-        // Of two who have it at the same moment one is first.
-        if !self.setup.take(token) {
-            return Err(AccessError::NoInvitation);
-        }
-        self.throttle().succeeded(&Guessed::Setup, from.network);
-        self.keep_new(account.clone()).await?;
-        self.record(vec![from.did(Action::SetUp, &account)]).await;
-        self.open_session(account, from).await
-    }
-
-    /// Changes something of an account.
-    pub async fn change_account(
-        &self,
-        id: &UserId,
-        change: impl FnOnce(&mut Account) + Send,
-    ) -> Result<Account, AccessError> {
-        let mut account = self.directory().account(id).cloned().ok_or(ChangeError::NoAccount)?;
-        change(&mut account);
-        self.change(vec![Change::PutAccount(account.clone())]).await?;
-        Ok(account)
-    }
-
-    /// Gives a new dashboard to whoever made it, and to the first of their teams in which they edit.
-    pub async fn give_new(&self, who: &Who, dashboard: &DashboardId) -> Result<(), AccessError> {
-        if let Some(holder) = who.token() {
-            return self.give_new_of_token(&holder.token, dashboard).await;
-        }
-        let Some(signed_in) = who.signed_in() else { return Ok(()) };
-        let account = signed_in.account.id.clone();
-        let team = {
-            let directory = self.directory();
-            let edits = directory.teams_of(&account).filter(|(_, role)| *role >= Role::Editor);
-            let name = |team: &TeamId| directory.team(team).map(|team| team.name.clone());
-            edits.map(|(team, _)| team).min_by_key(|team| (**team != everyone(), name(team))).cloned()
-        };
-        let (to, role) = (Grantee::Account(account), Some(Role::Owner));
-        let team = team.map(|team| Change::SetTeam { dashboard: dashboard.clone(), team: Some(team) });
-        let grant = Change::SetGrant { dashboard: dashboard.clone(), to, role };
-        self.change(team.into_iter().chain([grant]).collect()).await
-    }
-
-    /// Gives dashboards that nobody has to the team of everyone.
-    pub async fn adopt(&self) -> Result<(), AccessError> {
-        let orphans = self.store.orphans().await?.into_iter();
-        let orphans: Vec<Change> =
-            orphans.map(|dashboard| Change::SetTeam { dashboard, team: Some(everyone()) }).collect();
-        if orphans.is_empty() {
-            return Ok(());
-        }
-        let team = self.directory().team(&everyone()).is_none();
-        let team = team.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }));
-        let changes: Vec<Change> = team.into_iter().chain(orphans).collect();
-        self.change(changes.clone()).await?;
-        self.record(self.given_by_server(&changes)).await;
-        Ok(())
-    }
-
-    /// Forgets who had a dashboard that is gone for good.
-    ///
-    /// The store has forgotten it with the dashboard.
-    pub async fn forget(&self, dashboard: &DashboardId) {
-        let _alone = self.changing.lock().await;
-        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-        directory.forget(dashboard);
-        drop(directory);
-        self.end_strays();
+    /// Gives an account another password, unless it got one since it was read.
+    async fn set_password(&self, read: &Account, password: String) -> Result<(), AccessError> {
+        check_strength(&password, &[&read.name, &read.email])?;
+        let hash = Some(self.hasher.hash(password).await?);
+        self.replace_password(read, hash).await
     }
 
     /// Counts a try of something that can be guessed.
@@ -551,20 +463,6 @@ impl Access {
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn everyone() -> TeamId {
-    TeamId(Id::new(EVERYONE).expect("letters are an id"))
-}
-
-/// A mail address, trimmed; `None` for what is none. Whether anybody reads there, nobody knows.
-pub fn checked_email(email: &str) -> Option<String> {
-    let email = email.trim();
-    let (before, host) = email.rsplit_once('@')?;
-    let shows = |c: char| !c.is_control() && !c.is_whitespace();
-    let fits =
-        !before.is_empty() && !host.is_empty() && email.len() <= MAX_EMAIL_BYTES && email.chars().all(shows);
-    fits.then(|| email.to_owned())
 }
 
 #[cfg(test)]

@@ -88,8 +88,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Sender {
         let extensions = &parts.extensions;
         let address = extensions.get::<PeerAddr>().map(|peer| peer.0);
         let who: Option<&Who> = extensions.get();
-        let has_account = who.is_some_and(|who| who.signed_in().is_some());
-        let kind = if has_account { ActorKind::Account } else { ActorKind::Guest };
+        let kind = match who {
+            Some(Who::Person(_)) => ActorKind::Account,
+            Some(Who::Token(_)) => ActorKind::Token,
+            Some(Who::Nobody | Who::Guest(_) | Who::Visitor(_)) | None => ActorKind::Guest,
+        };
         Ok(Self { user: who.and_then(Who::user), kind, address })
     }
 }

@@ -1,8 +1,9 @@
 //! Authorization of requests: who sends one, and whether they may.
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -14,6 +15,7 @@ use super::errors::ApiError;
 use super::http::links;
 use super::http::sign_in::token;
 use super::pages::{self, Visit};
+use super::router::MAX_BODY_BYTES;
 use super::state::AppState;
 use crate::app::access::{Role, Scope};
 use crate::dashboard::DashboardId;
@@ -31,6 +33,8 @@ enum Refusal {
     /// Their role on the dashboard is lower than what is needed.
     Role(Role),
     NoEditor,
+    /// They edit in no team.
+    NoTeamEditor,
     NoAdmin,
     /// The token in the request is not known, or not any more.
     NoToken,
@@ -57,16 +61,21 @@ impl Refusal {
             }
             Self::NotSignedIn => ApiError::not_signed_in(),
             Self::NoDashboard => ApiError::no_such_dashboard(),
-            Self::Role(Role::Viewer) => forbidden("You may look at this dashboard, and not change it."),
+            Self::Role(Role::Viewer) => {
+                forbidden("You are a viewer of this dashboard and cannot change it. Ask an owner.")
+            }
             Self::Role(_) => forbidden("Only owners of this dashboard may do this. Ask one of them."),
-            Self::NoEditor => forbidden("Only people who may edit a dashboard may ask sources."),
+            Self::NoEditor => forbidden("Only people who can edit a dashboard can query sources."),
+            Self::NoTeamEditor => forbidden(
+                "To make dashboards you have to be an editor in a team. Ask an admin of this server.",
+            ),
             Self::NoAdmin => forbidden("Only admins of this server may do this."),
             Self::NoToken => {
                 let reason =
-                    "This token does not count, or not any more. Its owner makes a new one at /account.";
+                    "This token is not valid, or not any more. Its owner makes a new one at /account.";
                 forbidden(reason).status(StatusCode::UNAUTHORIZED)
             }
-            Self::Program => forbidden("This is for people who sign in, and not for tokens."),
+            Self::Program => forbidden("Tokens cannot do this. Sign in as a person."),
             Self::Scope(scope) => {
                 let reason =
                     format!("This needs a token with the scope {}, whose owner may do that.", scope.name());
@@ -92,7 +101,12 @@ pub async fn authorize(State(state): State<AppState>, mut request: Request, next
     };
     let Err(refusal) = checked else {
         request.extensions_mut().insert(who);
-        return next.run(request).await;
+        return match rule {
+            Some(Some(rule)) if is_asked_again(&state, rule, &request) => {
+                run_with_body(state, rule, request, next).await
+            }
+            _ => next.run(request).await,
+        };
     };
     if in_header(request.headers()).is_some() && state.access().mode() == Mode::Accounts {
         let refusal = if refusal == Refusal::NotSignedIn { Refusal::NoToken } else { refusal };
@@ -107,6 +121,32 @@ pub async fn authorize(State(state): State<AppState>, mut request: Request, next
         return pages::failed(&state, Visit { who, headers }, refusal.error());
     }
     refusal.error().into_response()
+}
+
+/// True where rights may be gone by the time at which the body is there. Of points the handler asks again.
+fn is_asked_again(state: &AppState, rule: &Rule, request: &Request) -> bool {
+    let is_change = ![Method::GET, Method::HEAD].contains(request.method());
+    state.access().mode() == Mode::Accounts
+        && is_change
+        && !matches!(rule.needs, Needs::Nothing | Needs::PushToken)
+}
+
+/// Reads the whole body, asks once more whether whoever sends it may, and lets it through.
+async fn run_with_body(state: AppState, rule: &Rule, request: Request, next: Next) -> Response {
+    let is_document = ["/api/v1/dashboards/import", "/api/v1/dashboards/{id}/document"].contains(&rule.path);
+    let most = if is_document { state.rooms.limits().import_bytes } else { MAX_BODY_BYTES };
+    let (mut parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, most).await else {
+        let reason =
+            format!("The body could not be read, or has more than {most} bytes. Nothing was changed.");
+        return ApiError::new(Code::TooLarge, reason).into_response();
+    };
+    let who = identify(&state, &parts.headers);
+    if let Err(refusal) = check(&state, &who, rule, parts.uri.path()) {
+        return refusal.error().into_response();
+    }
+    parts.extensions.insert(who);
+    next.run(Request::from_parts(parts, Body::from(body))).await
 }
 
 fn identify(state: &AppState, headers: &HeaderMap) -> Who {
@@ -161,6 +201,8 @@ fn check(state: &AppState, who: &Who, rule: &Rule, path: &str) -> Result<(), Ref
         Needs::Admin | Needs::Operator => Err(Refusal::NoAdmin),
         Needs::Query if access.may_query(&person.account.id) => Ok(()),
         Needs::Query => Err(Refusal::NoEditor),
+        Needs::Create if access.may_create(&person.account) => Ok(()),
+        Needs::Create => Err(Refusal::NoTeamEditor),
     }
 }
 
@@ -184,9 +226,7 @@ fn check_token(state: &AppState, token: &Token, who: &Who, rule: &Rule, path: &s
     match rule.needs {
         Needs::Role(needed) => check_role(state, who, (rule, needed), path),
         // What it makes is its team's.
-        Needs::Person if scope == Scope::WriteDashboards && !access.token_may_create(token) => {
-            Err(Refusal::NoTeam)
-        }
+        Needs::Create if !access.token_may_create(token) => Err(Refusal::NoTeam),
         _ => Ok(()),
     }
 }

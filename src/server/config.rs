@@ -174,9 +174,11 @@ impl Config {
     }
 
     /// Whether people sign in, on a server that has accounts or none. Where nothing is said they do as soon as there is
-    /// an account, or other machines can reach the server.
+    /// an account, or other machines can reach the server: by itself, or through a proxy or a name that the settings tell.
     pub fn access_mode(&self, has_accounts: bool) -> Mode {
-        let is_private = self.addr.ip().is_loopback() || self.allow_open_access_on_network;
+        let is_alone =
+            self.addr.ip().is_loopback() && self.public_url.is_none() && self.trusted_proxies.is_empty();
+        let is_private = is_alone || self.allow_open_access_on_network;
         let usual = if is_private && !has_accounts { Mode::Open } else { Mode::Accounts };
         self.access.unwrap_or(usual)
     }

@@ -142,14 +142,16 @@ impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         let reason = error.to_string();
         match error {
-            AccessError::Wrong | AccessError::NotYours(_) | AccessError::LinkPassword => {
-                Self::new(Code::Forbidden, reason)
-            }
+            AccessError::Wrong
+            | AccessError::WrongPassword
+            | AccessError::NotYours(_)
+            | AccessError::LinkPassword => Self::new(Code::Forbidden, reason),
             AccessError::Wait(_) => Self::new(Code::RateLimited, reason),
             AccessError::Busy => Self::new(Code::Full, reason),
-            AccessError::NoInvitation | AccessError::NoSession | AccessError::NoToken => {
-                Self::new(Code::NotFound, reason)
-            }
+            AccessError::NoInvitation
+            | AccessError::SetupCode
+            | AccessError::NoSession
+            | AccessError::NoToken => Self::new(Code::NotFound, reason),
             AccessError::NoEmail
             | AccessError::NoName
             | AccessError::BadLink

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures::StreamExt as _;
@@ -70,7 +70,7 @@ struct Shared {
 /// Why nothing of a request was taken.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    #[error("This server takes points only from those who know its token.")]
+    #[error("Pushing points needs a token that this server knows.")]
     NoToken,
     #[error("This token may not push points: that takes the scope push, and an owner who edits dashboards.")]
     NoScope,
@@ -162,7 +162,7 @@ impl Ingest {
         read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
     ) -> Result<Outcome, IngestError> {
         let taken = match self.check(request.headers(), password) {
-            Ok(allowed) => self.try_take(request, allowed, read).await,
+            Ok(_) => self.try_take(request, password, read).await,
             Err(error) => Err(error),
         };
         let metrics = &self.0.metrics;
@@ -182,9 +182,10 @@ impl Ingest {
     async fn try_take(
         &self,
         request: Request<Body>,
-        Allowed { prefix }: Allowed,
+        password: Option<&str>,
         read: impl FnOnce(&[u8], Batch) -> Result<Batch, String> + Send + 'static,
     ) -> Result<Outcome, IngestError> {
+        let said = request.headers().get(AUTHORIZATION).cloned();
         let unsaid = || request.extensions().get().copied().unwrap_or(Packing::Plain);
         let packing = Packing::of(request.headers())?.unwrap_or_else(unsaid);
         let most = self.0.most_bytes;
@@ -200,6 +201,8 @@ impl Ingest {
         let Some(gathered) = gather(&mut body, &mut share, length.unwrap_or(0), most).await? else {
             return Err(IngestError::TooLarge(most));
         };
+        // A token may be revoked by the time at which all of it is there.
+        let Allowed { prefix } = self.check_said(said.as_ref(), password)?;
         let is_packed = packing != Packing::Plain;
         if is_packed {
             // What came packed may need all the room that there is for one beside it.
@@ -270,11 +273,15 @@ impl Ingest {
 
     /// The same, where the address may have a password.
     fn check(&self, headers: &HeaderMap, password: Option<&str>) -> Result<Allowed, IngestError> {
+        self.check_said(headers.get(AUTHORIZATION), password)
+    }
+
+    fn check_said(&self, said: Option<&HeaderValue>, password: Option<&str>) -> Result<Allowed, IngestError> {
         let Shared { token: wanted, access, .. } = &*self.0;
         if wanted.is_none() && access.mode() == Mode::Open {
             return Ok(Allowed::default());
         }
-        let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let said = said.and_then(|value| value.to_str().ok());
         let token = said.and_then(token_of).or_else(|| password.map(str::to_owned));
         let token = token.ok_or(IngestError::NoToken)?;
         // Hashes are compared: how long that takes tells nothing of the token.

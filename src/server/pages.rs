@@ -187,9 +187,10 @@ pub fn not_found(state: &AppState, visit: Visit) -> Response {
 
 /// A page that says in words why there is not the one asked for.
 pub fn failed(state: &AppState, visit: Visit, error: ApiError) -> Response {
-    let page_of = match error.status.is_server_error() {
-        true => Page::Failed { why: error.reason },
-        false => Page::NotFound { what: error.reason },
+    let page_of = match error.status {
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => Page::Refused { why: error.reason },
+        status if status.is_server_error() => Page::Failed { why: error.reason },
+        _ => Page::NotFound { what: error.reason },
     };
     page(state, visit, error.status, page_of)
 }

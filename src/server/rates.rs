@@ -21,6 +21,9 @@ use crate::sync::protocol::Code;
 
 /// Addresses that are told apart. Those beyond share one bucket, until some have theirs full again.
 const MAX_ADDRESSES: usize = 16_384;
+/// Share links that one address opens, in the long run and at once: a room full of people behind one address does.
+const VISITS_PER_S: u32 = 2;
+const VISITS_BURST: u32 = 200;
 /// From one look for addresses that have all of theirs again to the next: each goes over all of them.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
@@ -71,6 +74,8 @@ pub struct Rates {
     dashboards: AddressRate,
     /// Opening sockets.
     sessions: AddressRate,
+    /// Opening share links, each of which is stored.
+    visits: AddressRate,
 }
 
 impl Rates {
@@ -79,6 +84,7 @@ impl Rates {
         Self {
             dashboards: rate(limits.dashboard_requests_per_s, limits.dashboard_requests_burst),
             sessions: rate(limits.session_starts_per_s, limits.session_starts_burst),
+            visits: rate(VISITS_PER_S, VISITS_BURST),
         }
     }
 }
@@ -93,6 +99,8 @@ pub async fn limit_rates(State(state): State<AppState>, request: Request, next: 
             &state.rates.dashboards,
             "Too many dashboards are made, imported, copied or deleted from your address",
         )
+    } else if path.starts_with("/s/") {
+        (&state.rates.visits, "Too many share links are opened from your address")
     } else if path == "/api/v1/ws" {
         (&state.rates.sessions, "Too many sockets are opened from your address")
     } else {

@@ -23,7 +23,7 @@ use super::{health, http, ingest, logging, pages, peer, rates, socket, to_the_en
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
-const MAX_BODY_BYTES: usize = 16 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// The whole server as one service.
 pub fn router(state: AppState) -> Router {

@@ -126,7 +126,7 @@ async fn a13_owners_see_what_was_done_to_their_dashboards_and_admins_all() {
     let scene = Scene::start().await;
     let team = scene.make_team("Shop").await;
     let owner = scene.invite("owner", &team, "editor").await;
-    let editor = scene.invite("editor", &team, "viewer").await;
+    let editor = scene.invite("editor", &team, "editor").await;
     let orders = scene.make_dashboard(&owner, "Orders").await;
     let grant = |role: Value| json!({"grants": [{"to": {"account": editor.id}, "role": role}]});
     scene.share(&owner, &orders, grant(json!("viewer"))).await;

@@ -201,7 +201,7 @@ async fn a10_a_link_that_was_revoked_ends_its_sockets_and_looks_like_none() {
 async fn a10_somebody_with_an_account_goes_on_with_the_higher_role() {
     let scene = Scene::start().await;
     let team = scene.make_team("Nothing of its own").await;
-    let bob = scene.invite("bob", &team, "viewer").await;
+    let bob = scene.invite("bob", &team, "editor").await;
     let wall = scene.make_dashboard(&scene.admin, "Wall").await;
     let read = format!("/api/v1/dashboards/{wall}");
     assert_eq!(scene.get(&read, &bob).await.0, 404);

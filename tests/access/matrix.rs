@@ -85,6 +85,8 @@ impl Kind {
             Needs::Admin | Needs::Operator => Answer::Forbidden,
             Needs::Query if self.role() >= Some(Role::Editor) || self == Self::Admin => Answer::Taken,
             Needs::Query => Answer::Forbidden,
+            Needs::Create if [Self::Owner, Self::Admin].contains(&self) => Answer::Taken,
+            Needs::Create => Answer::Forbidden,
             Needs::Role(least) => match self.role() {
                 None => Answer::Hidden,
                 Some(role) if role >= least => Answer::Taken,
@@ -112,7 +114,9 @@ impl Cast {
             (Kind::Owner, "owner"),
             (Kind::Revoked, "revoked"),
         ] {
-            people.push((kind, scene.invite(name, &empty, "viewer").await));
+            // Whoever edits in a team may make dashboards.
+            let role = if kind == Kind::Owner { "editor" } else { "viewer" };
+            people.push((kind, scene.invite(name, &empty, role).await));
         }
         let forged = Person { cookie: format!("lockstep_session={}", "A".repeat(43)), ..scene.admin.clone() };
         people.push((Kind::Forged, forged));

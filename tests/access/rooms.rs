@@ -211,6 +211,19 @@ async fn an_account_that_is_disabled_or_removed_is_out_and_its_work_stays() {
     assert_eq!(sockets[1].closed().await, 4401);
     assert_eq!(title(&scene, &dashboard).await, "By bob");
     let admin = format!("/api/v1/admin/people/{}", scene.admin.id);
+    let carol = scene.invite("carol", &team, "editor").await;
+    let private = scene.make_dashboard(&carol, "For nobody else").await;
+    assert_eq!(scene.get(&format!("/api/v1/dashboards/{private}"), &scene.admin).await.0, 404);
+    scene.admin(Method::DELETE, &format!("/api/v1/admin/people/{}", carol.id), Value::Null).await;
+    let sharing = scene.get(&format!("/api/v1/dashboards/{private}/access"), &scene.admin).await.1;
+    let own = json!([{"to": {"account": scene.admin.id}, "role": "owner"}]);
+    assert_eq!(
+        (&sharing["team"], &sharing["grants"]),
+        (&Value::Null, &own),
+        "an admin's, and not everyone's"
+    );
+    let log = scene.get("/api/v1/audit?what=grant_changed", &scene.admin).await.1;
+    assert_eq!(log["entries"][0]["about"]["id"], private.as_str(), "and that is in the log");
     for body in [json!({"disabled": true}), json!({"is_admin": false})] {
         let (status, why) = scene.send(Method::PUT, &admin, Some(&scene.admin), Some(body)).await;
         assert_eq!(status, 409, "the last admin: {why}");

@@ -112,7 +112,7 @@ async fn a3_a_wrong_password_says_no_more_than_an_unknown_address() {
     );
     let [known, unknown] = texts;
     let (known, unknown) = (known.await, unknown.await);
-    assert!(known.contains("The mail address or the password is not right."), "{known}");
+    assert!(known.contains("The mail address or the password is wrong."), "{known}");
     let plain = |text: &str| text.split("nonce=").next().unwrap_or_default().to_owned();
     assert_eq!(plain(&known), plain(&unknown));
 
@@ -177,6 +177,36 @@ async fn a5_each_session_is_seen_and_ended_alone() {
     assert_eq!(out.headers()["location"], "/sign-in");
     assert!(out.headers()["set-cookie"].to_str().expect("text").contains("Max-Age=0"));
     assert_eq!(scene.get("/api/v1/me", &scene.admin).await.0, 401);
+}
+
+#[tokio::test]
+async fn a6_what_is_sent_slowly_is_judged_when_all_of_it_is_there() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let scene = Scene::start().await;
+    let thief = Person {
+        cookie: cookie_of(&scene.sign_in("admin@example.com", PASSWORD).await),
+        ..scene.admin.clone()
+    };
+    let body = json!({"name": "Kept", "scopes": ["push"]}).to_string();
+    let mut held = tokio::net::TcpStream::connect(scene.program.addr).await.expect("a connection");
+    let head = format!(
+        "POST /api/v1/me/tokens HTTP/1.1\r\nhost: {}\r\ncookie: {}\r\norigin: http://{}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        scene.program.addr,
+        thief.cookie,
+        scene.program.addr,
+        body.len()
+    );
+    let (first, last) = body.split_at(5);
+    held.write_all(format!("{head}{first}").as_bytes()).await.expect("sent");
+    // Answered behind it, and so it has been looked at.
+    scene.me(&thief).await;
+    assert_eq!(scene.send(Method::DELETE, "/api/v1/me/sessions", Some(&scene.admin), None).await.0, 204);
+    held.write_all(last.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    held.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert_eq!(scene.get("/api/v1/me/tokens", &scene.admin).await.1, json!([]));
 }
 
 #[tokio::test]

@@ -41,7 +41,11 @@ async fn s10_who_announces_much_and_sends_nothing_holds_up_nobody() {
 #[tokio::test]
 async fn s10_new_series_of_one_sender_are_bounded_and_known_ones_go_on() {
     let dir = dir();
-    let set = [("LOCKSTEP_LIMIT_NEW_SERIES_PER_MINUTE", "3"), ("LOCKSTEP_TRUSTED_PROXIES", "127.0.0.0/8")];
+    let set = [
+        ("LOCKSTEP_LIMIT_NEW_SERIES_PER_MINUTE", "3"),
+        ("LOCKSTEP_TRUSTED_PROXIES", "127.0.0.0/8"),
+        ("LOCKSTEP_ACCESS", "open"),
+    ];
     let server = Program::start(dir.path(), &set);
     let push = async |from: &'static str, body: &'static str| {
         answer(server.post("/api/v2/write").header("x-forwarded-for", from).body(body)).await

@@ -124,6 +124,7 @@ async fn s10_who_makes_or_deletes_dashboards_too_fast_is_told_when_to_come_back(
     let set = [
         ("LOCKSTEP_LIMIT_DASHBOARD_REQUESTS_BURST", "3"),
         ("LOCKSTEP_TRUSTED_PROXIES", "127.0.0.1"),
+        ("LOCKSTEP_ACCESS", "open"),
         ("LOCKSTEP_LIMIT_SESSION_STARTS_BURST", "1"),
         ("LOCKSTEP_LIMIT_SESSION_STARTS_PER_S", "1"),
     ];

@@ -30,7 +30,7 @@ pub fn ShareLinks(share: Share) -> impl IntoView {
     view! {
         <section aria-labelledby=HEADING>
             <h3 id=HEADING tabindex="-1">"Links"</h3>
-            <p class="quiet">"Whoever has a link sees this dashboard without an account, and nothing else."</p>
+            <p class="quiet">"Anyone with a link opens this dashboard without an account, and nothing else."</p>
             <ul class="grants">
                 {each(links, |card| format!("{}:{}", card.id, card.here), move |card| view! { <LinkRow card share/> })}
             </ul>
@@ -38,7 +38,7 @@ pub fn ShareLinks(share: Share) -> impl IntoView {
                 <OneTime
                     label="Address of the link"
                     address
-                    says="Whoever has this address gets in, until you revoke the link."
+                    says="Anyone with this address gets in until the link expires or you revoke it."
                 />
             }))}
             {live(move || if making.get() {
@@ -130,7 +130,7 @@ fn LinkForm(share: Share, made: RwSignal<Option<String>>, making: RwSignal<bool>
     let make = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let Some(days) = days_of(&days.read_untracked()) else {
-            return share.problem.set(Some(format!("A link counts 1 to {MAX_DAYS} days.")));
+            return share.problem.set(Some(format!("A link is valid for 1 to {MAX_DAYS} days.")));
         };
         let role = if editor.get_untracked() { Role::Editor } else { Role::Viewer };
         let wish = LinkWish {
@@ -175,13 +175,13 @@ fn LinkForm(share: Share, made: RwSignal<Option<String>>, making: RwSignal<bool>
             <select
                 class="role-select"
                 data-testid="link-role"
-                aria-label="Role of those who come by it"
+                aria-label="Role of guests"
                 on:change:target=move |event| editor.set(event.target().value() == role_name(Role::Editor))
             >
                 {[Role::Viewer, Role::Editor].map(option).collect_view()}
             </select>
             <label class="field short">
-                <span class="label">"Days"</span>
+                <span class="label">"Valid for (days)"</span>
                 <input
                     type="number"
                     min="1"
@@ -207,7 +207,7 @@ fn LinkForm(share: Share, made: RwSignal<Option<String>>, making: RwSignal<bool>
                     data-testid="link-name-required"
                     on:change:target=move |event| name_required.set(event.target().checked())
                 />
-                "They have to give a name"
+                "Guests must enter a name"
             </label>
             <label class="tick" class:hidden=attr(move || !editor.get())>
                 <input
@@ -215,7 +215,7 @@ fn LinkForm(share: Share, made: RwSignal<Option<String>>, making: RwSignal<bool>
                     data-testid="link-query"
                     on:change:target=move |event| query.set(event.target().checked())
                 />
-                "They may change queries: by that they can read every series"
+                "Guests may change queries: they can then read every series and source"
             </label>
             <button type="submit" class="button primary" data-testid="link-make" disabled=attr(move || busy.get())>
                 "Make the link"

@@ -42,6 +42,7 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
     let clock = Clock::here();
     let now = memo(move || clock.now() / AGES * AGES);
     let cards = move |id: DashboardId| list.card(&id).map(|card| view! { <Card card list passing now/> });
+    let may_create = Rights::here().may_create;
     let none = memo(move || list.order.read().is_empty());
     let none_at_all = memo(move || none.get() && list.is_unfiltered());
     dom::on_window(leptos::ev::keydown, move |event| {
@@ -57,8 +58,10 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
                 <h1>"Dashboards"</h1>
                 <span class="grow"></span>
                 <Search list/>
-                <ImportButton/>
-                <NewDashboard problem=list.problem testid="new-dashboard"/>
+                {may_create.then(|| view! {
+                    <ImportButton/>
+                    <NewDashboard problem=list.problem testid="new-dashboard"/>
+                })}
             </div>
             <Filters list/>
             <p class="notice" role="status" class:hidden=attr(move || !list.kept.get())>
@@ -114,13 +117,15 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
             <div class="empty" class:hidden=attr(move || !none_at_all.get())>
                 <h2>"No dashboards yet"</h2>
                 <p>
-                    {if Rights::here().has_account {
+                    {if !may_create {
+                        "Nobody has shared one with you yet. To make your own you have to be an editor in a team: ask an admin."
+                    } else if Rights::here().has_account {
                         "Make one, add what you want to watch, and share it with your team: everybody who may edits with you."
                     } else {
                         "Make one, add what you want to watch, and send its address to your team: everybody who opens it edits with you."
                     }}
                 </p>
-                <NewDashboard problem=list.problem testid="new-dashboard-first"/>
+                {may_create.then(|| view! { <NewDashboard problem=list.problem testid="new-dashboard-first"/> })}
                 <p class="quiet"><a href="/bin">"What was deleted is in the bin"</a></p>
             </div>
         </main>

@@ -11,6 +11,7 @@ mod in_bin;
 mod large_dashboard;
 mod not_found;
 mod offline;
+mod refused;
 mod status;
 
 use leptos::prelude::*;
@@ -26,6 +27,7 @@ use self::in_bin::InBin;
 use self::large_dashboard::LargeDashboard;
 use self::not_found::NotFound;
 use self::offline::Offline;
+use self::refused::Refused;
 use self::status::Status;
 use super::{Page, PageData};
 
@@ -46,6 +48,7 @@ pub fn any(data: PageData) -> AnyView {
         Page::Audit { log, filter } => view! { <AuditLog log=log.read() filter user/> }.into_any(),
         Page::Offline => view! { <Offline/> }.into_any(),
         Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),
+        Page::Refused { why } => view! { <Refused why user/> }.into_any(),
         Page::Failed { why } => view! { <Failed why user/> }.into_any(),
     }
 }

@@ -4,6 +4,7 @@
 
 use super::directory::{Account, Change, Grantee, Role, TeamId};
 use super::invitations::{Invitation, InvitationHash, Purpose};
+use super::tokens::TokenId;
 use super::{Access, Mode, Requester};
 use crate::app::access::{self as contract, OwnedBy, ShareChanges};
 use crate::app::audit::{Action, Actor, ActorKind, AuditEntry, Detail, Target, TargetKind, words};
@@ -83,6 +84,12 @@ impl Access {
     /// A team under the name that it has now.
     pub fn team_target(&self, id: &TeamId) -> Target {
         Target::new(TargetKind::Team, &id.0, &self.team_name(id))
+    }
+
+    /// A token under the name that it has.
+    pub fn token_target(&self, id: &TokenId) -> Target {
+        let directory = self.directory();
+        Target::new(TargetKind::Token, &id.0, directory.token(id).map_or("", |token| &token.name))
     }
 
     /// What there is to say of an invitation.

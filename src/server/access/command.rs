@@ -83,7 +83,7 @@ async fn change(access: &Access, command: Command) -> Result<String, CommandErro
         }
         Command::Password { email } => {
             let account = find(access, &email)?;
-            access.set_password(&account.id, read_password()?).await?;
+            access.set_password(&account, read_password()?).await?;
             access.change_account(&account.id, |account| account.disabled_at = None).await?;
             access.end_sessions(&account.id, None).await?;
             Ok(format!("{} has a new password, and is signed out everywhere.\n", account.email))

@@ -170,6 +170,18 @@ impl Directory {
         self.accounts.values()
     }
 
+    /// Those who may administrate the server.
+    pub fn admins(&self) -> impl Iterator<Item = &UserId> {
+        let is_one = |account: &&Account| account.is_admin && account.disabled_at.is_none();
+        self.accounts.values().filter(is_one).map(|account| &account.id)
+    }
+
+    /// The changes that end the links by which an account could choose a new password.
+    pub fn end_of_resets(&self, account: &UserId) -> Vec<Change> {
+        let is_one = |one: &&Invitation| matches!(&one.purpose, Purpose::Reset(of) if of == account);
+        self.invitations.values().filter(is_one).map(|one| Change::RemoveInvitation(one.hash)).collect()
+    }
+
     pub fn team(&self, id: &TeamId) -> Option<&Team> {
         self.teams.get(id)
     }
@@ -201,6 +213,11 @@ impl Directory {
     /// What was granted on a dashboard.
     pub fn grants(&self, dashboard: &DashboardId) -> impl Iterator<Item = (&Grantee, Role)> {
         self.grants.get(dashboard).into_iter().flatten().map(|(to, role)| (to, *role))
+    }
+
+    /// The dashboards that somebody has.
+    pub fn dashboards(&self) -> impl Iterator<Item = &DashboardId> {
+        self.owners.keys().chain(self.grants.keys().filter(|id| !self.owners.contains_key(*id)))
     }
 
     /// True where a team owns a dashboard, or somebody has a role on it.

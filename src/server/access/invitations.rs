@@ -82,7 +82,16 @@ impl Access {
         let hash = InvitationHash(Sha256::digest(bytes).into());
         let invitation =
             Invitation { hash, purpose, uses_left, made_at: now, expires_at: now + lasts, made_by };
-        self.change(vec![Change::PutInvitation(invitation)]).await?;
+        self.change_with(|directory| {
+            // Of the links for a new password only the newest is valid.
+            let mut changes = match &invitation.purpose {
+                Purpose::Join { .. } => Vec::new(),
+                Purpose::Reset(account) => directory.end_of_resets(account),
+            };
+            changes.push(Change::PutInvitation(invitation));
+            Ok(changes)
+        })
+        .await?;
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
@@ -114,8 +123,8 @@ impl Access {
         };
         let account = self.new_account(bound.as_deref().unwrap_or(email), name, password, false).await?;
         let member = Change::SetMember { team, account: account.id.clone(), role: Some(role) };
-        let used = use_of(&self.directory(), &invitation.hash)?;
-        self.change(vec![used, Change::PutAccount(account.clone()), member]).await?;
+        let made = Change::PutAccount(account.clone());
+        self.change_with(|directory| Ok(vec![use_of(directory, &invitation.hash)?, made, member])).await?;
         let made = from.did(Action::AccountMade, &account);
         self.record(vec![made, self.use_entry(&invitation, &account, from)]).await;
         self.open_session(account, from).await
@@ -128,18 +137,16 @@ impl Access {
         let Purpose::Join { team, role, email: bound } = invitation.purpose.clone() else {
             return Err(AccessError::NoInvitation);
         };
-        let (account, change) = {
-            let directory = self.directory();
-            let account = directory.account(who).ok_or(ChangeError::NoAccount)?;
-            if bound.is_some_and(|bound| super::folded(&bound) != super::folded(&account.email)) {
-                return Err(AccessError::NoInvitation);
-            }
+        let account = self.directory().account(who).cloned().ok_or(ChangeError::NoAccount)?;
+        if bound.is_some_and(|bound| super::folded(&bound) != super::folded(&account.email)) {
+            return Err(AccessError::NoInvitation);
+        }
+        self.change_with(|directory| {
             let role = directory.member_role(who, &team).map_or(role, |has| has.max(role));
-            let used = use_of(&directory, &invitation.hash)?;
             let member = Change::SetMember { team, account: who.clone(), role: Some(role) };
-            (account.clone(), vec![used, member])
-        };
-        self.change(change).await?;
+            Ok(vec![use_of(directory, &invitation.hash)?, member])
+        })
+        .await?;
         self.record(vec![self.use_entry(&invitation, &account, from)]).await;
         Ok(())
     }
@@ -155,9 +162,19 @@ impl Access {
         let Purpose::Reset(id) = &invitation.purpose else { return Err(AccessError::NoInvitation) };
         let account = self.directory().account(id).cloned().ok_or(AccessError::NoInvitation)?;
         check_strength(&password, &[&account.name, &account.email])?;
-        let account = Account { password: Some(self.hasher.hash(password).await?), ..account };
-        let used = use_of(&self.directory(), &invitation.hash)?;
-        self.change(vec![used, Change::PutAccount(account.clone())]).await?;
+        let hash = Some(self.hasher.hash(password).await?);
+        let mut changed = None;
+        self.change_with(|directory| {
+            directory.invitation(&invitation.hash).ok_or(AccessError::NoInvitation)?;
+            let account = directory.account(id).cloned().ok_or(AccessError::NoInvitation)?;
+            let account = Account { password: hash, ..account };
+            changed = Some(account.clone());
+            let mut changes = directory.end_of_resets(id);
+            changes.push(Change::PutAccount(account));
+            Ok(changes)
+        })
+        .await?;
+        let account = changed.ok_or(AccessError::NoInvitation)?;
         self.end_sessions(id, None).await?;
         self.record(vec![from.did(Action::ResetLinkUsed, &account)]).await;
         self.open_session(account, from).await

@@ -219,11 +219,9 @@ impl Access {
         if let Some(known) = &link.password {
             let guessed = Guessed::Link(link.id.to_text());
             self.begin_try(&guessed, from.network)?;
-            if self.hasher.check(password, Some(known.clone())).await? == Checked::Wrong {
-                self.throttle().failed(&guessed, self.ticks());
+            if self.check_password(&guessed, password, Some(known.clone()), from).await? == Checked::Wrong {
                 return Err(AccessError::LinkPassword);
             }
-            self.throttle().succeeded(&guessed, from.network);
         }
         let is_visitor = account.is_none();
         let (token, visit, ended) = self.visits().open(link, name, account, now_ms());
@@ -241,8 +239,10 @@ impl Access {
             self.end_visits(vec![hash]).await?;
             return Err(AccessError::NoInvitation);
         }
-        // Whoever has an account may see more by it now.
-        self.changes.send_modify(|count| *count += 1);
+        if !is_visitor {
+            // Whoever has an account may see more by it now.
+            self.changes.send_modify(|count| *count += 1);
+        }
         Ok(is_visitor.then_some(token))
     }
 

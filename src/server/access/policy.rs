@@ -22,6 +22,8 @@ pub enum Needs {
     Role(Role),
     /// A person who edits some dashboard, and so may ask sources.
     Query,
+    /// A person who edits the dashboards of a team, and so may make another.
+    Create,
     /// A token for pushing points, which the handler checks.
     PushToken,
 }
@@ -132,9 +134,9 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/service-worker.js", Needs::Nothing),
     shared("GET", "/api/v1/ws", Needs::Person),
     rule("GET", "/api/v1/dashboards", Needs::Person),
-    rule("POST", "/api/v1/dashboards", Needs::Person),
+    rule("POST", "/api/v1/dashboards", Needs::Create),
     rule("GET", "/api/v1/dashboards/list", Needs::Person),
-    rule("POST", "/api/v1/dashboards/import", Needs::Person),
+    rule("POST", "/api/v1/dashboards/import", Needs::Create),
     shared("GET", "/api/v1/dashboards/{id}", VIEWER),
     rule("DELETE", "/api/v1/dashboards/{id}", OWNER),
     rule("GET", "/api/v1/dashboards/{id}/export", VIEWER),
@@ -269,7 +271,8 @@ mod tests {
                 Needs::Query => scope == Scope::ReadSeries,
                 Needs::Operator => scope == Scope::Metrics,
                 Needs::PushToken => scope == Scope::Push,
-                Needs::Person => scope.is_of_dashboards(),
+                Needs::Person => scope == Scope::ReadDashboards,
+                Needs::Create => scope == Scope::WriteDashboards,
                 Needs::Nothing | Needs::Account | Needs::Admin | Needs::Role(Role::Owner) => false,
             };
             assert!(fits, "{rule:?}");

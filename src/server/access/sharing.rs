@@ -26,6 +26,7 @@ impl Access {
             role,
             has_account: who.signed_in().is_some(),
             is_admin: who.is_admin(),
+            may_create: who.signed_in().is_some_and(|signed_in| self.may_create(&signed_in.account)),
             is_visitor: who.visiting().is_some(),
         }
     }
@@ -80,8 +81,12 @@ impl Access {
             };
             all.push(Change::SetGrant { dashboard: dashboard.clone(), to, role });
         }
-        self.change_checked(all, |directory| {
-            if directory.has_owner(dashboard) { Ok(()) } else { Err(ChangeError::NoOwner) }
+        self.change_with(|directory| {
+            let mut after = directory.clone();
+            for change in &all {
+                after.change(change.clone())?;
+            }
+            if after.has_owner(dashboard) { Ok(all) } else { Err(ChangeError::NoOwner.into()) }
         })
         .await
     }

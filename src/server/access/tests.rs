@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use super::invitations::Purpose;
 use super::*;
+use crate::dashboard::Id;
 use crate::server::store::memory::MemoryStore;
 
 const GOOD: &str = "correct horse battery";
@@ -71,7 +73,7 @@ async fn another_password_ends_the_other_sessions() {
     let change = async |before: &str, to: &str| {
         access.change_password(&signed, before.to_owned(), to.to_owned(), &from(3)).await
     };
-    assert_eq!(change("wrong", new).await, Err(AccessError::Wrong));
+    assert_eq!(change("wrong", new).await, Err(AccessError::WrongPassword));
     assert_eq!(change(GOOD, "ada@example.com").await, Err(AccessError::Weak(Weak::Guessable)));
     assert!(access.find(&other).is_some(), "nothing was changed");
     change(GOOD, new).await.expect("changed");
@@ -108,4 +110,38 @@ async fn what_is_no_account_is_refused_in_words() {
     assert_eq!(add("bob@example.com", "Bob", "short").await, Err(AccessError::Weak(Weak::Short)));
     let taken = add("ADA@EXAMPLE.com", "Bob", GOOD).await;
     assert_eq!(taken, Err(AccessError::Change(ChangeError::EmailTaken)));
+}
+
+#[tokio::test]
+async fn a9_of_two_who_use_an_invitation_at_once_one_is_first() {
+    let (_, access, _) = access().await;
+    let team = TeamId(Id::new("everyone").expect("an id"));
+    let join = Purpose::Join { team, role: Role::Editor, email: None };
+    let code = access.invite(join, 1, "Ada".to_owned()).await.expect("made");
+    let (one, other) = (from(1), from(2));
+    let (first, second) = tokio::join!(
+        access.accept(&code, ("bob@example.com", "Bob", GOOD.to_owned()), &one),
+        access.accept(&code, ("eve@example.com", "Eve", GOOD.to_owned()), &other),
+    );
+    let made = [first.map(drop), second.map(drop)];
+    assert!(made.contains(&Ok(())) && made.contains(&Err(AccessError::NoInvitation)), "{made:?}");
+    assert_eq!(access.people().accounts.len(), 2);
+}
+
+#[tokio::test]
+async fn a3_a_password_that_was_replaced_meanwhile_opens_nothing_and_overwrites_nothing() {
+    let (_, access, ada) = access().await;
+    let (_, signed) = access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let (from, new) = (from(2), "another horse, another battery");
+    let (signing_in, changing) = tokio::join!(
+        access.sign_in("ada@example.com", GOOD.to_owned(), &from),
+        access.change_password(&signed, GOOD.to_owned(), new.to_owned(), &from),
+    );
+    changing.expect("changed");
+    // Whichever came first, no session stands that the old password opened.
+    drop(signing_in);
+    assert_eq!(access.sessions_of(&ada.id).len(), 1);
+    let stale = access.replace_password(&ada, ada.password.clone()).await;
+    assert_eq!(stale, Err(AccessError::Wrong));
+    access.sign_in("ada@example.com", new.to_owned(), &from).await.expect("the new one stands");
 }

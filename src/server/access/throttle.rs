@@ -32,8 +32,6 @@ pub enum Guessed {
     Setup,
     /// A code of invitations and of new passwords.
     Code,
-    /// A pairing code of screens.
-    Screen,
 }
 
 #[derive(Default)]
@@ -71,7 +69,7 @@ fn used<'c, K: Clone + Eq + Hash, V: Default>(cache: &'c mut LruCache<K, V>, key
 }
 
 impl Throttle {
-    /// Counts a try from an address (a network, of IPv6). Errors with how many milliseconds to wait; nothing is to be
+    /// Counts a try from an address (a network, of IPv6) as one that failed, until it is known to be right. Errors with how many milliseconds to wait; nothing is to be
     /// looked up then.
     pub fn begin(&mut self, guessed: &Guessed, address: IpAddr, now_ms: u64) -> Result<(), u64> {
         let tries = used(&mut self.tries, &address);
@@ -82,28 +80,44 @@ impl Throttle {
             return Err((tries.begun_ms + MINUTE_MS).saturating_sub(now_ms).max(1));
         }
         tries.count += 1;
+        // A code that is guessed is as long as a key, and its wait would be everybody's.
+        if matches!(guessed, Guessed::Setup | Guessed::Code) {
+            return Ok(());
+        }
         let failures = used(&mut self.failures, guessed);
-        if now_ms < failures.until_ms { Err(failures.until_ms - now_ms) } else { Ok(()) }
-    }
-
-    /// Notes that a try failed.
-    pub fn failed(&mut self, guessed: &Guessed, now_ms: u64) {
-        let failures = used(&mut self.failures, guessed);
+        if now_ms < failures.until_ms {
+            return Err(failures.until_ms - now_ms);
+        }
         if now_ms.saturating_sub(failures.last_ms) >= FORGET_AFTER_MS {
             *failures = Failures::default();
         }
+        // From here on: of many at once each counts, before it is known what comes of it.
         failures.count += 1;
         failures.last_ms = now_ms;
         if let Some(doublings) = failures.count.checked_sub(FREE_FAILURES) {
             let wait = FIRST_WAIT_MS.saturating_mul(1_u64.checked_shl(doublings).unwrap_or(u64::MAX));
             failures.until_ms = now_ms + wait.min(LONGEST_WAIT_MS);
         }
+        Ok(())
+    }
+
+    /// Takes a try back of which nothing was looked at.
+    pub fn withdraw(&mut self, guessed: &Guessed, address: IpAddr) {
+        if let Some(failures) = self.failures.get_mut(guessed) {
+            failures.count = failures.count.saturating_sub(1);
+            failures.until_ms = 0;
+        }
+        self.give_back(address);
     }
 
     /// Notes that a try was right: the next one who fails begins anew, and the address has it back. Many people
     /// may be behind one.
     pub fn succeeded(&mut self, guessed: &Guessed, address: IpAddr) {
         self.failures.remove(guessed);
+        self.give_back(address);
+    }
+
+    fn give_back(&mut self, address: IpAddr) {
         if let Some(tries) = self.tries.get_mut(&address) {
             tries.count = tries.count.saturating_sub(1);
         }
@@ -129,7 +143,6 @@ mod tests {
         let mut now = 1_000_000;
         for n in 0..FREE_FAILURES {
             throttle.begin(&ada(), address(n), now).expect("free");
-            throttle.failed(&ada(), now);
         }
         let mut waits = Vec::new();
         for n in 0..13 {
@@ -137,13 +150,32 @@ mod tests {
             waits.push(wait / 1_000);
             now += wait;
             throttle.begin(&ada(), address(200 + n), now).expect("it waited");
-            throttle.failed(&ada(), now);
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
         let other = Guessed::Password("bob@example.com".to_owned());
         throttle.begin(&other, address(1), now).expect("others wait for nobody");
         throttle.succeeded(&ada(), address(1));
         throttle.begin(&ada(), address(1), now).expect("whoever knew it begins anew");
+    }
+
+    #[test]
+    fn tries_that_are_under_way_count_and_come_back_where_they_were_right_or_nothing_was_looked_at() {
+        let mut throttle = Throttle::default();
+        for n in 0..FREE_FAILURES {
+            throttle.begin(&ada(), address(n), 5_000).expect("free");
+        }
+        assert_eq!(
+            throttle.begin(&ada(), address(90), 5_000),
+            Err(FIRST_WAIT_MS),
+            "nothing is known of any yet"
+        );
+        throttle.withdraw(&ada(), address(0));
+        throttle.begin(&ada(), address(91), 5_000).expect("one less");
+        throttle.succeeded(&ada(), address(91));
+        for n in 0..3 * TRIES_A_MINUTE {
+            throttle.begin(&Guessed::Code, address(7), 5_000 + u64::from(n)).expect("right each time");
+            throttle.succeeded(&Guessed::Code, address(7));
+        }
     }
 
     #[test]
@@ -162,7 +194,9 @@ mod tests {
         let mut throttle = Throttle::default();
         let mut now = 1_000_000;
         for n in 0..20 {
-            throttle.failed(&ada(), now + n);
+            // Those that wait do not count.
+            now += 2 * LONGEST_WAIT_MS.min(1_000 << n);
+            throttle.begin(&ada(), address(n), now).expect("it waited");
         }
         for n in 0..3 * MOST_KEYS as u32 {
             now += 10;

@@ -261,9 +261,11 @@ impl Access {
         let made_at = now_ms();
         let expires_at = match lasts {
             Lasts::Days(days @ 1..=MAX_DAYS) => Some(made_at + u64::from(days) * DAY_MS),
-            Lasts::Days(_) => return Err(AccessError::BadToken("A token counts for 1 to 730 days.")),
+            Lasts::Days(_) => return Err(AccessError::BadToken("A token is valid for 1 to 730 days.")),
             Lasts::Always if maker.is_admin => None,
-            Lasts::Always => return Err(AccessError::BadToken("Only tokens of admins may count for ever.")),
+            Lasts::Always => {
+                return Err(AccessError::BadToken("Only tokens of admins may be valid without end."));
+            }
         };
         let (id, secret) = (TokenId::random(), rand::random::<[u8; SECRET_BYTES]>());
         let hash = TokenHash(Sha256::digest(secret).into());

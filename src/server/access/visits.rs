@@ -4,7 +4,7 @@
 //! All of them are in memory, as [`sessions`](super::sessions) are, and whoever holds a socket hears when one ends. It
 //! reads no clock: times come in, Unix milliseconds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -86,6 +86,8 @@ struct Entry {
 #[derive(Default)]
 pub struct Visits {
     by_hash: HashMap<VisitHash, Entry>,
+    /// Those of accounts, which are asked for at each question about a role.
+    by_account: HashMap<UserId, HashSet<VisitHash>>,
 }
 
 impl Visits {
@@ -125,10 +127,11 @@ impl Visits {
             None => Vec::new(),
         };
         let of_link = self.by_hash.values().filter(|entry| entry.visit.link == link.id);
-        let mut of_link: Vec<(u64, VisitHash)> =
-            of_link.map(|entry| (entry.visit.used_at, entry.visit.hash)).collect();
+        // Those that nobody has a page of go first.
+        let turn = |entry: &Entry| (entry.ended.receiver_count() > 0, entry.visit.used_at, entry.visit.hash);
+        let mut of_link: Vec<(bool, u64, VisitHash)> = of_link.map(turn).collect();
         of_link.sort_unstable();
-        for (_, hash) in of_link.iter().take((of_link.len() + 1).saturating_sub(MOST_OF_LINK)) {
+        for (_, _, hash) in of_link.iter().take((of_link.len() + 1).saturating_sub(MOST_OF_LINK)) {
             self.end(hash);
             ended.push(*hash);
         }
@@ -138,6 +141,9 @@ impl Visits {
 
     fn insert(&mut self, visit: Visit) {
         let (hash, noted_at) = (visit.hash, visit.used_at);
+        if let Some(account) = &visit.account {
+            self.by_account.entry(account.clone()).or_default().insert(hash);
+        }
         self.by_hash.insert(hash, Entry { visit, noted_at, ended: watch::Sender::new(false) });
     }
 
@@ -162,8 +168,9 @@ impl Visits {
 
     /// The links by which an account came to a dashboard.
     pub fn links_of(&self, account: &UserId, dashboard: &DashboardId) -> Vec<LinkId> {
-        let visits = self.by_hash.values().map(|entry| &entry.visit);
-        let own = visits.filter(|one| one.account.as_ref() == Some(account) && one.dashboard == *dashboard);
+        let hashes = self.by_account.get(account).into_iter().flatten();
+        let visits = hashes.filter_map(|hash| self.by_hash.get(hash)).map(|entry| &entry.visit);
+        let own = visits.filter(|one| one.dashboard == *dashboard);
         own.map(|one| one.link).collect()
     }
 
@@ -175,9 +182,16 @@ impl Visits {
 
     /// Ends one; whoever holds it hears of it.
     pub fn end(&mut self, hash: &VisitHash) {
-        if let Some(entry) = self.by_hash.remove(hash) {
-            entry.ended.send_replace(true);
+        let Some(entry) = self.by_hash.remove(hash) else { return };
+        if let Some(account) = &entry.visit.account
+            && let Some(all) = self.by_account.get_mut(account)
+        {
+            all.remove(hash);
+            if all.is_empty() {
+                self.by_account.remove(account);
+            }
         }
+        entry.ended.send_replace(true);
     }
 
     /// Ends those that are meant. They are to be removed from the store.

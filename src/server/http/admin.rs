@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{account_of, record_ended};
 use crate::app::access::{People, Role};
-use crate::app::audit::{Action, Detail, Target, TargetKind};
-use crate::dashboard::Id;
+use crate::app::audit::{Action, AuditEntry, Detail, Target, TargetKind};
+use crate::dashboard::{DashboardId, Id, UserId};
+use crate::server::access::AccessError;
+use crate::server::access::accounts::checked_email;
+use crate::server::access::audit::dashboard_target;
 use crate::server::access::directory::{Change, ChangeError, Team, TeamId};
 use crate::server::access::invitations::{InvitationHash, Purpose};
 use crate::server::access::sharing::account_id;
 use crate::server::access::who::Who;
-use crate::server::access::{AccessError, checked_email};
 use crate::server::audit::Sender;
 use crate::server::auth::clean_name;
 use crate::server::clock::now_ms;
@@ -60,14 +62,24 @@ pub async fn change_account(
 /// `DELETE /api/v1/admin/people/{account}`: 204. What they wrote stays, under their name.
 pub async fn remove_account(
     State(state): State<AppState>,
+    who: Who,
     sender: Sender,
     Path(account): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id = account_id(&account)?;
     let about = state.access().account_target(&id);
-    state.access().change(vec![Change::RemoveAccount(id)]).await?;
-    state.access().record(vec![sender.did(Action::AccountRemoved, about)]).await;
+    let given = state.access().remove(Change::RemoveAccount(id), &account_of(&who)?.account.id).await?;
+    let mut entries = vec![sender.did(Action::AccountRemoved, about)];
+    entries.extend(given.into_iter().map(|given| inherited(&state, &sender, given)));
+    state.access().record(entries).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// That a dashboard which nobody had any more is an admin's.
+fn inherited(state: &AppState, sender: &Sender, (dashboard, owner): (DashboardId, UserId)) -> AuditEntry {
+    let to = state.access().account_target(&owner);
+    let detail = Detail::role_of(to, Some(Role::Owner));
+    sender.did(Action::GrantChanged, dashboard_target(&dashboard)).with(detail)
 }
 
 /// `DELETE /api/v1/admin/people/{account}/sessions`: 204; all of them are over.
@@ -206,13 +218,16 @@ pub async fn rename_team(
 /// `DELETE /api/v1/admin/teams/{team}`: 204; 409 while it owns dashboards.
 pub async fn remove_team(
     State(state): State<AppState>,
+    who: Who,
     sender: Sender,
     Path(team): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id = team_id(&team)?;
     let about = state.access().team_target(&id);
-    state.access().change(vec![Change::RemoveTeam(id)]).await?;
-    state.access().record(vec![sender.did(Action::TeamRemoved, about)]).await;
+    let given = state.access().remove(Change::RemoveTeam(id), &account_of(&who)?.account.id).await?;
+    let mut entries = vec![sender.did(Action::TeamRemoved, about)];
+    entries.extend(given.into_iter().map(|given| inherited(&state, &sender, given)));
+    state.access().record(entries).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -82,6 +82,8 @@ impl WholeList {
 /// `GET /api/v1/dashboards`: an array of all, the one that changed last first.
 pub async fn all(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Result<Response, ApiError> {
     if state.access().reader(&who) != Reader::Anyone {
+        // As of the whole list: however many ask, one is read at a time. The semaphore is never closed.
+        let _turn = state.whole_list.turn.acquire().await;
         let principal = who.principal();
         let mut here = state.rooms.here();
         let all = state.rooms.list().await?.into_iter();

@@ -12,11 +12,14 @@ use super::is_secure;
 use super::sharing::check_accounts;
 use super::sign_in::{again, go_to, unreadable};
 use crate::app::access::{LinkWish, MadeLink};
+use crate::app::audit::{Action, Detail};
 use crate::app::sign_in::{Form as Document, LinkForm};
 use crate::dashboard::DashboardId;
+use crate::server::access::audit::dashboard_target;
 use crate::server::access::links::{Asks, DAYS, Link, LinkId, NewLink};
 use crate::server::access::who::Who;
 use crate::server::access::{AccessError, Mode, Requester};
+use crate::server::audit::Sender;
 use crate::server::auth::cookies;
 use crate::server::errors::ApiError;
 use crate::server::pages::{self, Visit};
@@ -167,6 +170,7 @@ fn not_indexed(mut response: Response) -> Response {
 pub async fn make(
     State(state): State<AppState>,
     who: Who,
+    sender: Sender,
     id: Result<Path<DashboardId>, PathRejection>,
     body: Result<Json<LinkWish>, JsonRejection>,
 ) -> Result<(StatusCode, Json<MadeLink>), ApiError> {
@@ -176,19 +180,25 @@ pub async fn make(
     let days = days.unwrap_or(DAYS);
     let wish = NewLink { role, may_query: query, password, name_required, label, days };
     let made_by = who.user().map(|user| user.name).unwrap_or_default();
+    let made = sender.did(Action::LinkMade, dashboard_target(&id));
+    let made = made.with(Detail { role: Some(role), ..Detail::default() });
     let (id, code) = state.access().make_link(id, wish, made_by).await?;
+    state.access().record(vec![made]).await;
     Ok((StatusCode::CREATED, Json(MadeLink { id: id.to_text(), address: format!("/s/{code}") })))
 }
 
 /// `DELETE /api/v1/dashboards/{id}/links/{link}`: 204; whoever came by it is out.
 pub async fn revoke(
     State(state): State<AppState>,
+    sender: Sender,
     path: Result<Path<(DashboardId, String)>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let Path((dashboard, link)) = path?;
     check_accounts(&state)?;
     let link = LinkId::from_text(&link).ok_or(AccessError::NoInvitation)?;
     state.access().revoke_link(&dashboard, link).await?;
+    let revoked = sender.did(Action::LinkRevoked, dashboard_target(&dashboard));
+    state.access().record(vec![revoked]).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::account::account_of;
 use crate::app::access::{Scope, TokenCard};
+use crate::app::audit::Action;
 use crate::dashboard::Id;
+use crate::dashboard::UserId;
 use crate::server::access::AccessError;
 use crate::server::access::directory::TeamId;
 use crate::server::access::tokens::{Lasts, NewToken, TokenId};
 use crate::server::access::who::Who;
+use crate::server::audit::Sender;
 use crate::server::errors::ApiError;
 use crate::server::state::AppState;
 
@@ -61,6 +64,7 @@ pub struct Made {
 pub async fn create(
     State(state): State<AppState>,
     who: Who,
+    sender: Sender,
     body: Result<Json<Wanted>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Made>), ApiError> {
     let Json(Wanted { name, scopes, prefix, team, days }) = body?;
@@ -70,6 +74,8 @@ pub async fn create(
     });
     let new = NewToken { name, scopes, prefix, team: team.map(TeamId), lasts };
     let (id, token) = state.access().make_token(&account_of(&who)?.account.id, new).await?;
+    let about = state.access().token_target(&id);
+    state.access().record(vec![sender.did(Action::TokenMade, about)]).await;
     Ok((StatusCode::CREATED, Json(Made { id: id.0.to_string(), token })))
 }
 
@@ -77,11 +83,11 @@ pub async fn create(
 pub async fn revoke(
     State(state): State<AppState>,
     who: Who,
+    sender: Sender,
     Path(token): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let owner = &account_of(&who)?.account.id;
-    state.access().revoke_token(&token_id(&token)?, Some(owner)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    revoke_of(&state, &sender, &token, Some(owner)).await
 }
 
 /// `GET /api/v1/admin/tokens`: those of all people, the newest first.
@@ -92,9 +98,23 @@ pub async fn all(State(state): State<AppState>) -> Json<Vec<TokenCard>> {
 /// `DELETE /api/v1/admin/tokens/{token}`: 204.
 pub async fn revoke_any(
     State(state): State<AppState>,
+    sender: Sender,
     Path(token): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    state.access().revoke_token(&token_id(&token)?, None).await?;
+    revoke_of(&state, &sender, &token, None).await
+}
+
+/// Revokes a token, with an owner only where it is theirs.
+async fn revoke_of(
+    state: &AppState,
+    sender: &Sender,
+    token: &str,
+    owner: Option<&UserId>,
+) -> Result<StatusCode, ApiError> {
+    let id = token_id(token)?;
+    let about = state.access().token_target(&id);
+    state.access().revoke_token(&id, owner).await?;
+    state.access().record(vec![sender.did(Action::TokenRevoked, about)]).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

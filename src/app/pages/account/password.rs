@@ -67,11 +67,11 @@ pub fn Password(account: Account) -> impl IntoView {
     view! {
         <section class="block" aria-labelledby="password">
             <h2 id="password">"Password"</h2>
-            <p class="quiet">"10 characters or more. Another password ends all your other sessions."</p>
+            <p class="quiet">"10 characters or more. A new password signs you out everywhere else."</p>
             <form class="password-form" on:submit=change>
                 // By this a password manager knows whose password it is.
                 <input type="text" class="hidden" autocomplete="username" readonly value=email/>
-                {field("Password now", "password-before", "current-password", before)}
+                {field("Current password", "password-before", "current-password", before)}
                 {field("New password", "password-new", "new-password", password)}
                 <div class="ends">
                     <label class="tick">

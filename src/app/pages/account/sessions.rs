@@ -91,7 +91,7 @@ pub fn Sessions(account: Account) -> impl IntoView {
                     "End all others"
                 </button>
             </div>
-            <p class="quiet">"Where you are signed in. What you do not know, end, and change your password."</p>
+            <p class="quiet">"Where you are signed in. If you do not recognise one, end it and change your password."</p>
             <Problem problem/>
             <ul class="rows">
                 {each(

@@ -22,7 +22,7 @@ pub fn Invitations(admin: Admin) -> impl IntoView {
             <div class="block-head">
                 <h2 id=HEADING tabindex="-1">"Invite"</h2>
             </div>
-            <p class="quiet">"An invitation is an address by which somebody makes an account and comes into a team."</p>
+            <p class="quiet">"An invitation is a link with which somebody makes an account and joins a team."</p>
             <Form admin/>
             <ul class="rows" aria-label="Open invitations">
                 {each(move || open.get(), in_short, move |card| view! { <Row card admin/> })}

@@ -53,7 +53,7 @@ pub fn PeopleList(admin: Admin) -> impl IntoView {
             <ul class="rows">
                 {each(move || shown.get(), UserId::clone, move |id| view! { <PersonRow id admin/> })}
             </ul>
-            <p class="quiet" role="status">{live(move || shown.read().is_empty().then_some("Nobody fits."))}</p>
+            <p class="quiet" role="status">{live(move || shown.read().is_empty().then_some("Nobody matches."))}</p>
         </section>
     }
 }
@@ -170,7 +170,7 @@ fn Deeds(
                 disabled=admin.asleep
                 on:click=move |_| set(json!({ "is_admin": !is_admin.get_untracked() }))
             >
-                {live(move || if is_admin.get() { "Take admin away" } else { "Make admin" })}
+                {live(move || if is_admin.get() { "Remove as admin" } else { "Make admin" })}
             </button>
             {if is_me {
                 view! { <a class="button line" href="/account">"Your account"</a> }.into_any()

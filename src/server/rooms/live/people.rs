@@ -120,7 +120,7 @@ impl Live {
         }
         for session in gone {
             let Some(member) = self.members.get(&session) else { continue };
-            let reason = "You may not see this dashboard any more.";
+            let reason = "You no longer have access to this dashboard.";
             self.rooms.metrics().rejected(Code::Forbidden);
             member.outbound.send(frames::error_of(&self.id, Code::Forbidden, reason));
             self.leave(&session);

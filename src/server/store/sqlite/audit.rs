@@ -150,10 +150,7 @@ fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
     let optional = |column| row.try_get::<Option<String>, _>(column).map_err(failed);
     let no_name = |name: &str| spoilt(format!("{name:?} is no name that the audit log has"));
     let kind = text("who_kind")?;
-    let kind = [ActorKind::Account, ActorKind::Guest, ActorKind::Server]
-        .into_iter()
-        .find(|one| one.name() == kind)
-        .ok_or_else(|| no_name(kind))?;
+    let kind = ActorKind::ALL.into_iter().find(|one| one.name() == kind).ok_or_else(|| no_name(kind))?;
     let what = text("what")?;
     let about = match optional("about_kind")? {
         None => None,
