@@ -37,8 +37,9 @@ fn kept() -> Option<web_sys::Storage> {
 /// Takes whom the server made this page for, and lets go of copies that are too old for them.
 pub fn begin(data: &PageData) {
     let account = match &data.user {
-        // Somebody who came by a link has a store of their own, too: it is over when the link is.
-        Some(user) if data.rights.has_account || data.rights.is_visitor => Some(user.id.to_string()),
+        // Of somebody who came by a link nothing is kept here.
+        Some(_) if data.rights.is_visitor => return,
+        Some(user) if data.rights.has_account => Some(user.id.to_string()),
         // A page that is nobody's is for whoever was here last.
         None => kept().and_then(|kept| kept.get_item(KEY).ok().flatten()),
         Some(_) => None,

@@ -95,17 +95,21 @@ impl OnDevice {
     /// Reads what there is of a dashboard, and makes one queue of it this tab's own: one that a closed
     /// tab left, or a new one.
     pub async fn load(id: &DashboardId) -> Self {
-        let nothing = |error| Self { storage: Err(error), copy: None, own: None };
         let found: Rc<RefCell<Option<Self>>> = Rc::default();
         let (id, slot) = (id.clone(), found.clone());
         let loading = future_to_promise(async move {
-            let loaded = Self::try_load(&id).await.unwrap_or_else(nothing);
+            let loaded = Self::try_load(&id).await.unwrap_or_else(Self::nothing);
             *slot.borrow_mut() = Some(loaded);
             Ok(JsValue::UNDEFINED)
         });
         // What comes too late is let go again, with its lock: the page does not wait for it.
         storage::within(&loading, PATIENCE_MS).await;
-        found.take().unwrap_or_else(|| nothing(StorageError::Silent))
+        found.take().unwrap_or_else(|| Self::nothing(StorageError::Silent))
+    }
+
+    /// As where this device keeps nothing.
+    pub const fn nothing(why: StorageError) -> Self {
+        Self { storage: Err(why), copy: None, own: None }
     }
 
     async fn try_load(id: &DashboardId) -> Result<Self, StorageError> {

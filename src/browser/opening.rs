@@ -19,7 +19,7 @@ use super::device::{self, Head, OnDevice};
 use super::requests;
 use super::service_provider::ServiceProvider;
 use super::service_worker;
-use super::storage::Storage;
+use super::storage::{Storage, StorageError};
 
 /// Opens the page with its data. On a dashboard it first reads what this device has of it, so that no
 /// edit is made before those that wait are there.
@@ -38,7 +38,10 @@ pub async fn open(mut data: PageData) {
         let made = if from_device { Made::OnDevice } else { Made::Rendered };
         return show(data, None, made).await;
     };
-    let found = OnDevice::load(&id).await;
+    let found = match data.rights.is_visitor {
+        true => OnDevice::nothing(StorageError::Guest),
+        false => OnDevice::load(&id).await,
+    };
     let large = matches!(data.page, Page::LargeDashboard { .. });
     let fetched = if large { fetch(&id).await } else { None };
     if let Some(StoredDashboard { epoch, revision, token, dashboard }) = fetched {

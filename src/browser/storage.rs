@@ -41,6 +41,8 @@ pub enum StorageError {
     NotSecure,
     #[error("This browser lets the page keep nothing, as in a private window.")]
     Unavailable,
+    #[error("Of guests this device keeps nothing: edits are in this tab until the server has them.")]
+    Guest,
     #[error("The place that this browser has for the page is full. Free some on this device.")]
     Full,
     #[error("Another tab runs a newer build of this page. Reload this one once its edits are saved.")]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::op::REMOVED;
 use super::settings::{CHOSEN, VARIABLE, Variable};
-use super::{Cell, Choice, Dashboard, Op};
+use super::{Cell, Choice, Dashboard, Op, Settled};
 
 /// The options of widgets that say what is asked.
 const OPTIONS: [&str; 3] = ["source", "query", "legend"];
@@ -28,7 +28,12 @@ pub fn needs_query(op: &Op, dashboard: &Dashboard) -> bool {
         Op::SettleConflict { conflict, choose } => {
             let Some(conflict) = dashboard.conflicts.get(conflict) else { return false };
             let values = match choose {
-                Choice::Kept | Choice::Reopen => return false,
+                Choice::Kept => return false,
+                // It shows again what was kept, unless that is what shows.
+                Choice::Reopen => match &conflict.settled {
+                    None | Some(Settled { choose: Choice::Kept, .. }) => return false,
+                    Some(_) => &conflict.kept.value,
+                },
                 Choice::Other => &conflict.other.value,
                 Choice::Value(value) => value,
             };
@@ -53,11 +58,14 @@ fn setting_needs_query(field: &str, value: &Value, dashboard: &Dashboard) -> boo
         return true;
     }
     let Some(name) = field.strip_prefix(CHOSEN) else { return false };
-    if value.is_null() {
-        return false;
-    }
     let defined = dashboard.settings.get(&format!("{VARIABLE}{name}"));
-    let Some(variable) = defined.and_then(|value| Variable::deserialize(value).ok()) else { return true };
+    let Some(variable) = defined.and_then(|value| Variable::deserialize(value).ok()) else {
+        return !value.is_null();
+    };
+    if value.is_null() {
+        // Then it is the first of its choices, or nothing at all, which may match more.
+        return variable.choices.is_empty();
+    }
     let is_offered = |one: &String| variable.choices.contains(one);
     !value.as_str().is_some_and(|text| variable.values(text).iter().all(is_offered))
 }
@@ -111,6 +119,8 @@ mod tests {
             (setting("value.host", json!("a")), false),
             (setting("value.host", json!("secret")), true),
             (setting("value.host", Value::Null), false),
+            (setting("value.job", Value::Null), true),
+            (setting("value.none", Value::Null), false),
             (setting("value.job", json!("anything")), true),
             (setting("value.many", json!("(a|b)")), false),
             (setting("value.many", json!("(a|secret)")), true),
@@ -135,7 +145,17 @@ mod tests {
         }
         let settle =
             |id: &str, choose: Value| op(json!({"op": "settle_conflict", "conflict": id, "choose": choose}));
+        let chosen = |choose: Value| json!({"choose": choose, "by": {"id": "u", "name": "Ada", "color": "#000"}, "at": 2});
+        for (id, choose) in [("c5", json!("other")), ("c6", json!("kept"))] {
+            let mut conflict = super::super::Conflict::clone(&dashboard.conflicts["c1"]);
+            conflict.id = id.parse().expect("an id");
+            conflict.settled = Some(serde_json::from_value(chosen(choose)).expect("a choice"));
+            dashboard.conflicts.insert(conflict.id.clone(), std::sync::Arc::new(conflict));
+        }
         for (id, choose, needs) in [
+            // What an owner has put aside is asked again by it.
+            ("c5", json!("reopen"), true),
+            ("c6", json!("reopen"), false),
             ("c1", json!({"value": "up"}), true),
             ("c1", json!("other"), true),
             ("c1", json!("kept"), false),

@@ -126,9 +126,7 @@ pub async fn authorize(State(state): State<AppState>, mut request: Request, next
 /// True where rights may be gone by the time at which the body is there. Of points the handler asks again.
 fn is_asked_again(state: &AppState, rule: &Rule, request: &Request) -> bool {
     let is_change = ![Method::GET, Method::HEAD].contains(request.method());
-    state.access().mode() == Mode::Accounts
-        && is_change
-        && !matches!(rule.needs, Needs::Nothing | Needs::PushToken)
+    state.access().mode() == Mode::Accounts && is_change && rule.needs != Needs::PushToken
 }
 
 /// Reads the whole body, asks once more whether whoever sends it may, and lets it through.

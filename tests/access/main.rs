@@ -9,5 +9,6 @@ mod matrix;
 mod people;
 mod rooms;
 mod scene;
+mod shell;
 mod sign_in;
 mod tokens;

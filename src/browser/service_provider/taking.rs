@@ -9,6 +9,7 @@ use crate::sync::link::{Ended, State};
 use crate::sync::protocol::{Code, Joined, Peers, Role, ServerMessage, close};
 use crate::sync::replica::{Changes, Lost, Taken};
 
+use super::super::account;
 use super::super::clock::{monotonic_ms, random, wall_ms};
 use super::super::services::UNSAVED_CUT_MS;
 use super::super::{data, told};
@@ -37,6 +38,15 @@ impl Services {
                 self.user = user.clone();
                 self.store.session.set(Some(session));
                 self.store.me.set(user);
+                let is_of_another =
+                    account::current().is_some_and(|account| account != self.user.id.as_str());
+                if is_of_another && self.replica.pending() == 0 {
+                    // Somebody else signed in to this browser: this page, and what it keeps, is not theirs.
+                    let _ = self.keeping.stop();
+                    // Fails for no page that is shown.
+                    let _ = window().location().reload();
+                    return false;
+                }
                 return !self.is_held();
             }
             ServerMessage::Joined(joined) => return self.joined(*joined),

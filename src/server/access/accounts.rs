@@ -160,7 +160,7 @@ impl Access {
         if orphans.is_empty() {
             return Ok(());
         }
-        let team = self.directory().team(&everyone()).is_none();
+        let team = heir.is_none() && self.directory().team(&everyone()).is_none();
         let team = team.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }));
         let changes: Vec<Change> = team.into_iter().chain(orphans).collect();
         self.change(changes.clone()).await?;

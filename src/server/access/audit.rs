@@ -156,6 +156,11 @@ impl Access {
                 let about = Some(dashboard_target(dashboard));
                 Some(entry(Actor::server(), None, Action::OwnerTeamChanged, about).with(detail))
             }
+            Change::SetGrant { dashboard, to: Grantee::Account(to), role } => {
+                let detail = Detail::role_of(self.account_target(to), *role);
+                let about = Some(dashboard_target(dashboard));
+                Some(entry(Actor::server(), None, Action::GrantChanged, about).with(detail))
+            }
             _ => None,
         });
         given.collect()

@@ -78,6 +78,10 @@ async fn change(access: &Access, command: Command) -> Result<String, CommandErro
         Command::List => Ok(list(access)),
         Command::Add { email, name } => {
             let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
+            if access.is_empty() {
+                // As at a start before anybody is let in.
+                access.adopt().await?;
+            }
             let account = access.add_account(&email, &name, read_password()?, true).await?;
             Ok(format!("{} ({}) is an admin now.\n", account.name, account.email))
         }
