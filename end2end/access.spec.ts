@@ -136,10 +136,10 @@ test("a role that is given and taken shows in the other window within a second",
   await grant.getByTestId("share-remove").click();
   await expect(grace.page.getByTestId("add-widget")).toBeHidden({ timeout: 1_000 });
   await expect(grace.sync).toHaveAttribute("data-state", "readonly");
-  for (const person of [admin, grace]) {
-    person.expectQuiet();
-    await person.leave();
-  }
+  admin.expectQuiet();
+  // Her panel may be asking for the names of series just as the role goes.
+  grace.expectQuiet(/status of 403/);
+  for (const person of [admin, grace]) await person.leave();
 });
 
 test("who signs out leaves nothing, and the next person sees only theirs", async ({ company }) => {

@@ -15,7 +15,7 @@ use crate::dashboard::{Id, UserId};
 /// The `id` attribute of the heading.
 const HEADING: &str = "teams";
 /// Characters in a team's name; the server takes no longer one.
-const MAX_NAME_CHARS: usize = 80;
+const MAX_NAME_CHARS: usize = 40;
 
 #[component]
 pub fn Teams(admin: Admin) -> impl IntoView {
