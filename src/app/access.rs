@@ -179,6 +179,16 @@ pub enum OwnedBy {
     Team(Id),
 }
 
+impl OwnedBy {
+    /// `None` for nobody.
+    pub fn team(&self) -> Option<&Id> {
+        match self {
+            Self::Nobody => None,
+            Self::Team(id) => Some(id),
+        }
+    }
+}
+
 /// `role: None` takes the grant back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantChange {

@@ -250,11 +250,12 @@ impl Access {
         follow: impl FnOnce(&Directory) -> Result<Vec<Change>, AccessError> + Send,
     ) -> Result<(), AccessError> {
         let _alone = self.changing.lock().await;
-        let mut changed = self.directory().clone();
-        let changes = follow(&changed)?;
-        for change in &changes {
-            changed.change(change.clone())?;
-        }
+        let (changes, changed) = {
+            let directory = self.directory();
+            let changes = follow(&directory)?;
+            let changed = directory.after(&changes)?;
+            (changes, changed)
+        };
         let gone = changes.iter().filter_map(|change| match change {
             Change::RemoveAccount(id) => Some(id.clone()),
             Change::PutAccount(account) if account.disabled_at.is_some() => Some(account.id.clone()),

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod admin;
 pub mod audit;
+mod cookie;
 pub mod dashboards;
 pub mod data;
 pub mod documents;

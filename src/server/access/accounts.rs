@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::directory::{Account, Change, ChangeError, Grantee, Role, Team, TeamId};
+use super::directory::{Account, Change, ChangeError, Role, Team, TeamId};
 use super::password::check_strength;
 use super::throttle::Guessed;
 use super::who::Who;
@@ -36,8 +36,7 @@ impl Access {
     async fn keep_new(&self, account: Account) -> Result<(), AccessError> {
         let role = if account.is_admin { Role::Owner } else { Role::Editor };
         let member = Change::SetMember { team: everyone(), account: account.id.clone(), role: Some(role) };
-        let team = self.directory().team(&everyone()).is_none();
-        let team = team.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }));
+        let team = self.missing_everyone();
         let account_is_made = Change::PutAccount(account);
         self.change(team.into_iter().chain([account_is_made, member]).collect()).await
     }
@@ -114,17 +113,23 @@ impl Access {
     ) -> Result<Vec<(DashboardId, UserId)>, AccessError> {
         let mut given = Vec::new();
         self.change_with(|directory| {
-            let mut after = directory.clone();
-            after.change(removed.clone())?;
+            let after = directory.after(std::slice::from_ref(&removed))?;
             // Who removes their own account leaves them to another admin.
             let heir = after.admins().find(|one| *one == admin).or_else(|| after.admins().min()).cloned();
             let heir = heir.ok_or(ChangeError::LastAdmin)?;
             let lost = directory.dashboards().filter(|dashboard| !after.knows(dashboard));
             given = lost.map(|dashboard| (dashboard.clone(), heir.clone())).collect();
-            Ok([removed].into_iter().chain(given.iter().map(own)).collect())
+            let own = given.iter().map(|(dashboard, heir)| Change::own(dashboard, heir));
+            Ok([removed].into_iter().chain(own).collect())
         })
         .await?;
         Ok(given)
+    }
+
+    /// The change that makes the team of everyone; `None` where it is there.
+    fn missing_everyone(&self) -> Option<Change> {
+        let is_missing = self.directory().team(&everyone()).is_none();
+        is_missing.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }))
     }
 
     /// Gives a new dashboard to whoever made it, and to the first of their teams in which they edit.
@@ -140,10 +145,8 @@ impl Access {
             let name = |team: &TeamId| directory.team(team).map(|team| team.name.clone());
             edits.map(|(team, _)| team).min_by_key(|team| (**team != everyone(), name(team))).cloned()
         };
-        let (to, role) = (Grantee::Account(account), Some(Role::Owner));
         let team = team.map(|team| Change::SetTeam { dashboard: dashboard.clone(), team: Some(team) });
-        let grant = Change::SetGrant { dashboard: dashboard.clone(), to, role };
-        self.change(team.into_iter().chain([grant]).collect()).await
+        self.change(team.into_iter().chain([Change::own(dashboard, &account)]).collect()).await
     }
 
     /// Gives dashboards that nobody has to the team of everyone, or to an admin once there are accounts.
@@ -154,14 +157,13 @@ impl Access {
             // Nobody has been let in yet.
             None => Change::SetTeam { dashboard, team: Some(everyone()) },
             // Who made it may not have meant it for everyone.
-            Some(heir) => own(&(dashboard, heir.clone())),
+            Some(heir) => Change::own(&dashboard, heir),
         };
         let orphans: Vec<Change> = orphans.map(give).collect();
         if orphans.is_empty() {
             return Ok(());
         }
-        let team = heir.is_none() && self.directory().team(&everyone()).is_none();
-        let team = team.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }));
+        let team = if heir.is_none() { self.missing_everyone() } else { None };
         let changes: Vec<Change> = team.into_iter().chain(orphans).collect();
         self.change(changes.clone()).await?;
         self.record(self.given_by_server(&changes)).await;
@@ -178,12 +180,6 @@ impl Access {
         drop(directory);
         self.end_strays();
     }
-}
-
-/// That an account owns a dashboard.
-fn own((dashboard, owner): &(DashboardId, UserId)) -> Change {
-    let (dashboard, to) = (dashboard.clone(), Grantee::Account(owner.clone()));
-    Change::SetGrant { dashboard, to, role: Some(Role::Owner) }
 }
 
 fn everyone() -> TeamId {

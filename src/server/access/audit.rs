@@ -6,7 +6,7 @@ use super::directory::{Account, Change, Grantee, Role, TeamId};
 use super::invitations::{Invitation, InvitationHash, Purpose};
 use super::tokens::TokenId;
 use super::{Access, Mode, Requester};
-use crate::app::access::{self as contract, OwnedBy, ShareChanges};
+use crate::app::access::{self as contract, ShareChanges};
 use crate::app::audit::{Action, Actor, ActorKind, AuditEntry, Detail, Target, TargetKind, words};
 use crate::dashboard::{DashboardId, UserId};
 use crate::server::clock::now_ms;
@@ -117,10 +117,7 @@ impl Access {
     ) -> Vec<(Action, Detail)> {
         let mut all = Vec::new();
         if let Some(team) = &changes.team {
-            let team = match team {
-                OwnedBy::Nobody => None,
-                OwnedBy::Team(id) => Some(TeamId(id.clone())),
-            };
+            let team = team.team().cloned().map(TeamId);
             let is_new = self.directory().owner(dashboard) != team.as_ref();
             if is_new {
                 let to = team.map(|team| self.team_target(&team));
@@ -128,13 +125,10 @@ impl Access {
             }
         }
         for contract::GrantChange { to, role } in &changes.grants {
-            let (to, target) = match to {
-                contract::Grantee::Account(id) => (Grantee::Account(id.clone()), self.account_target(id)),
-                contract::Grantee::Team(id) => {
-                    let id = TeamId(id.clone());
-                    let target = self.team_target(&id);
-                    (Grantee::Team(id), target)
-                }
+            let to = Grantee::from(to);
+            let target = match &to {
+                Grantee::Account(id) => self.account_target(id),
+                Grantee::Team(id) => self.team_target(id),
             };
             if self.granted(dashboard, &to) != *role {
                 all.push((Action::GrantChanged, Detail::role_of(target, *role)));

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::invitations::{Invitation, InvitationHash, Purpose};
 use super::links::{Link, LinkId};
 use super::tokens::{MAX_TOKENS, MAX_TOKENS_OF_ACCOUNT, Token, TokenId};
+use crate::app::access as contract;
 pub use crate::app::access::Role;
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, Id, UserId};
@@ -59,6 +60,15 @@ pub enum Grantee {
     Team(TeamId),
 }
 
+impl From<&contract::Grantee> for Grantee {
+    fn from(to: &contract::Grantee) -> Self {
+        match to {
+            contract::Grantee::Account(id) => Self::Account(id.clone()),
+            contract::Grantee::Team(id) => Self::Team(TeamId(id.clone())),
+        }
+    }
+}
+
 /// One change of the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -97,6 +107,14 @@ pub enum Change {
     /// A new share link.
     PutLink(Link),
     RemoveLink(LinkId),
+}
+
+impl Change {
+    /// That an account owns a dashboard.
+    pub fn own(dashboard: &DashboardId, account: &UserId) -> Self {
+        let (dashboard, to) = (dashboard.clone(), Grantee::Account(account.clone()));
+        Self::SetGrant { dashboard, to, role: Some(Role::Owner) }
+    }
 }
 
 /// Why a change is not made.
@@ -276,6 +294,13 @@ impl Directory {
         self.accounts.is_empty()
     }
 
+    /// The directory after changes in their order, all or none.
+    pub fn after(&self, changes: &[Change]) -> Result<Self, ChangeError> {
+        let mut after = self.clone();
+        changes.iter().try_for_each(|change| after.change(change.clone()))?;
+        Ok(after)
+    }
+
     /// Checks and makes a change. After an error nothing has changed.
     pub fn change(&mut self, change: Change) -> Result<(), ChangeError> {
         self.check(&change)?;
@@ -357,7 +382,7 @@ impl Directory {
     }
 
     /// Whether a change may be made.
-    pub fn check(&self, change: &Change) -> Result<(), ChangeError> {
+    fn check(&self, change: &Change) -> Result<(), ChangeError> {
         let account_is_there =
             |id| self.accounts.contains_key(id).then_some(()).ok_or(ChangeError::NoAccount);
         let team_is_there = |id| self.teams.contains_key(id).then_some(()).ok_or(ChangeError::NoTeam);

@@ -46,9 +46,7 @@ impl Rule {
             matches!(self.needs, Needs::Person | Needs::Account | Needs::Admin | Needs::Role(_));
         self.method == "GET" && is_for_people && !self.path.starts_with("/api/")
     }
-}
 
-impl Rule {
     /// The scope that a token needs; `None` where no token may. What people do to accounts, to who may do what, and
     /// to whole dashboards is not for programs.
     pub fn token_scope(&self) -> Option<Scope> {

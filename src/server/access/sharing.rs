@@ -8,8 +8,8 @@ use super::sessions::Session;
 use super::who::Who;
 use super::{Access, AccessError, Mode};
 use crate::app::access::{
-    AccountCard, Grant, GrantChange, Grantee, InvitationCard, Membership, OwnAccount, OwnedBy, People,
-    Person, Rights, SessionCard, ShareChanges, Sharing, TeamCard,
+    AccountCard, Grant, GrantChange, Grantee, InvitationCard, Membership, OwnAccount, People, Person, Rights,
+    SessionCard, ShareChanges, Sharing, TeamCard,
 };
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, UserId};
@@ -68,24 +68,14 @@ impl Access {
         let ShareChanges { team, grants } = changes;
         let mut all = Vec::with_capacity(grants.len() + 1);
         if let Some(team) = team {
-            let team = match team {
-                OwnedBy::Nobody => None,
-                OwnedBy::Team(id) => Some(TeamId(id)),
-            };
+            let team = team.team().cloned().map(TeamId);
             all.push(Change::SetTeam { dashboard: dashboard.clone(), team });
         }
         for GrantChange { to, role } in grants {
-            let to = match to {
-                Grantee::Account(id) => directory::Grantee::Account(id),
-                Grantee::Team(id) => directory::Grantee::Team(TeamId(id)),
-            };
-            all.push(Change::SetGrant { dashboard: dashboard.clone(), to, role });
+            all.push(Change::SetGrant { dashboard: dashboard.clone(), to: (&to).into(), role });
         }
         self.change_with(|directory| {
-            let mut after = directory.clone();
-            for change in &all {
-                after.change(change.clone())?;
-            }
+            let after = directory.after(&all)?;
             if after.has_owner(dashboard) { Ok(all) } else { Err(ChangeError::NoOwner.into()) }
         })
         .await

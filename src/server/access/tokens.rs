@@ -211,8 +211,7 @@ impl Access {
         token: &Token,
         dashboard: &DashboardId,
     ) -> Result<(), AccessError> {
-        let to = Grantee::Account(token.owner.clone());
-        let grant = Change::SetGrant { dashboard: dashboard.clone(), to, role: Some(Role::Owner) };
+        let grant = Change::own(dashboard, &token.owner);
         let team = Change::SetTeam { dashboard: dashboard.clone(), team: token.team.clone() };
         self.change(vec![team, grant]).await
     }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Form, Json};
 use serde::Deserialize;
 
-use super::is_secure;
+use super::cookie::HostCookie;
 use super::sharing::check_accounts;
 use super::sign_in::{again, go_to, unreadable};
 use crate::app::access::{LinkWish, MadeLink};
@@ -20,28 +20,17 @@ use crate::server::access::links::{Asks, DAYS, Link, LinkId, NewLink};
 use crate::server::access::who::Who;
 use crate::server::access::{AccessError, Mode, Requester};
 use crate::server::audit::Sender;
-use crate::server::auth::cookies;
 use crate::server::errors::ApiError;
 use crate::server::pages::{self, Visit};
 use crate::server::state::AppState;
 
-/// The cookie where the page came over TLS: no other host, and no page without TLS, can set it.
-const SECURE_COOKIE: &str = "__Host-lockstep_link";
-/// The same without TLS.
-const PLAIN_COOKIE: &str = "lockstep_link";
-/// Seconds that a browser keeps it: as long as a visit lasts at most.
-const COOKIE_AGE_S: u32 = 30 * 24 * 60 * 60;
+/// The cookie of a visit, as long as one lasts at most.
+const COOKIE: HostCookie =
+    HostCookie { secure: "__Host-lockstep_link", plain: "lockstep_link", max_age_s: 30 * 24 * 60 * 60 };
 
 /// The visit's token that a request carries.
 pub fn token(headers: &HeaderMap) -> Option<&str> {
-    let name = if is_secure(headers) { SECURE_COOKIE } else { PLAIN_COOKIE };
-    cookies(headers, name).next()
-}
-
-fn cookie(token: &str, is_secure: bool) -> HeaderValue {
-    let (name, secure) = if is_secure { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
-    let cookie = format!("{name}={token}; Path=/; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::try_from(cookie).expect("base64 and words are header text")
+    COOKIE.read(headers)
 }
 
 #[derive(Deserialize, Default)]
@@ -142,7 +131,7 @@ async fn let_in(
         Ok(token) => {
             let mut response = go_to(&format!("/d/{}", link.dashboard));
             if let Some(token) = token {
-                response.headers_mut().append(SET_COOKIE, cookie(&token, is_secure(&headers)));
+                response.headers_mut().append(SET_COOKIE, COOKIE.set(Some(&token), &headers));
             }
             Ok(unlisted(response))
         }
@@ -206,13 +195,22 @@ pub async fn revoke(
 mod tests {
     use super::*;
 
+    const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
     #[test]
     fn a_cookie_over_tls_is_bound_to_this_host() {
-        let secure = cookie("t", true);
+        let https = HeaderMap::from_iter([(FORWARDED_PROTO, HeaderValue::from_static("https"))]);
+        let secure = COOKIE.set(Some("t"), &https);
         assert_eq!(
             secure.to_str().expect("text"),
             "__Host-lockstep_link=t; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure"
         );
-        assert!(cookie("t", false).to_str().expect("text").starts_with("lockstep_link=t; Path=/;"));
+        assert!(
+            COOKIE
+                .set(Some("t"), &HeaderMap::new())
+                .to_str()
+                .expect("text")
+                .starts_with("lockstep_link=t; Path=/;")
+        );
     }
 }

@@ -9,39 +9,26 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::is_secure;
+use super::cookie::HostCookie;
 use crate::app::audit::Action;
 use crate::app::sign_in::{FirstForm, Form as Document, JoinForm, ResetForm, SignInForm};
 use crate::server::access::invitations::Purpose;
 use crate::server::access::who::Who;
 use crate::server::access::{Access, AccessError, Mode, Requester, SignedIn};
-use crate::server::auth::cookies;
 use crate::server::errors::ApiError;
 use crate::server::pages::{self, Visit};
 use crate::server::peer::PeerAddr;
 use crate::server::state::AppState;
 
-/// The cookie where the page came over TLS: no other host, and no page without TLS, can set it.
-const SECURE_COOKIE: &str = "__Host-lockstep";
-/// The same without TLS.
-const PLAIN_COOKIE: &str = "lockstep_session";
-/// Seconds that a browser keeps it: as long as a session lasts at most.
-const COOKIE_AGE_S: u32 = 90 * 24 * 60 * 60;
+/// The cookie of a session, as long as one lasts at most.
+const COOKIE: HostCookie =
+    HostCookie { secure: "__Host-lockstep", plain: "lockstep_session", max_age_s: 90 * 24 * 60 * 60 };
 /// Bytes of a path to go on to.
 const MAX_PATH_BYTES: usize = 2_000;
 
 /// The session's token that a request carries.
 pub fn token(headers: &HeaderMap) -> Option<&str> {
-    let name = if is_secure(headers) { SECURE_COOKIE } else { PLAIN_COOKIE };
-    cookies(headers, name).next()
-}
-
-/// The `Set-Cookie` header of a session; without a token it takes the cookie away.
-fn cookie(token: Option<&str>, is_secure: bool) -> HeaderValue {
-    let (name, secure) = if is_secure { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
-    let (token, age) = token.map_or(("", 0), |token| (token, COOKIE_AGE_S));
-    let cookie = format!("{name}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::try_from(cookie).expect("base64 and words are header text")
+    COOKIE.read(headers)
 }
 
 /// A path of this server to go on to; the list of dashboards in place of anything else.
@@ -71,7 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Requester {
 /// What a form that was sent came to: the way on as somebody who is signed in.
 fn signed_in(headers: &HeaderMap, (token, _): (String, SignedIn), to: &str) -> Response {
     let mut response = go_to(own_path(to));
-    response.headers_mut().append(SET_COOKIE, cookie(Some(&token), is_secure(headers)));
+    response.headers_mut().append(SET_COOKIE, COOKIE.set(Some(&token), headers));
     response
 }
 
@@ -179,7 +166,7 @@ async fn end_session_of(access: &Access, headers: &HeaderMap, from: &Requester, 
 pub async fn sign_out(State(state): State<AppState>, from: Requester, headers: HeaderMap) -> Response {
     end_session_of(state.access(), &headers, &from, Action::SignOut).await;
     let mut response = go_to("/sign-in");
-    response.headers_mut().append(SET_COOKIE, cookie(None, is_secure(&headers)));
+    response.headers_mut().append(SET_COOKIE, COOKIE.set(None, &headers));
     response
 }
 
@@ -337,7 +324,11 @@ pub async fn reset(
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
+
     use super::*;
+
+    const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
     #[test]
     fn whoever_signed_in_goes_on_to_this_server_and_nowhere_else() {
@@ -363,12 +354,13 @@ mod tests {
 
     #[test]
     fn a_cookie_over_tls_is_bound_to_this_host() {
-        let secure = cookie(Some("t"), true);
+        let https = HeaderMap::from_iter([(FORWARDED_PROTO, HeaderValue::from_static("https"))]);
+        let secure = COOKIE.set(Some("t"), &https);
         assert_eq!(
             secure.to_str().expect("text"),
             "__Host-lockstep=t; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure"
         );
-        let plain = cookie(None, false);
+        let plain = COOKIE.set(None, &HeaderMap::new());
         assert_eq!(
             plain.to_str().expect("text"),
             "lockstep_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
