@@ -2,7 +2,7 @@
 # Measures what the project promises, and prints it with the machine and the command beside it.
 # The server has the first core, the generator the second. Arguments (make bench ARGS="ingest fanout") or
 # LOCKSTEP_BENCH_ONLY, with commas, pick scenes:
-# edits, saturation, cursors, idle, idle-connections, unread-joins, join, log, resume, ingest, fanout, upstream, corrections, list, notes, backup, weight, frames, typing, offline.
+# edits, saturation, cursors, idle, idle-connections, unread-joins, join, log, resume, ingest, fanout, upstream, corrections, list, notes, backup, access, revoke, flood, timing, people, weight, frames, typing, offline.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
@@ -12,7 +12,8 @@ if [ $# -gt 0 ]; then only=$(IFS=,; printf '%s' "$*"); fi
 wanted() { [ -z "$only" ] || case ",$only," in *",$1,"*) true ;; *) false ;; esac; }
 wanted_on_the_wire() {
   wanted edits || wanted saturation || wanted cursors || wanted idle || wanted idle-connections || wanted unread-joins || wanted join || wanted log || wanted resume ||
-    wanted ingest || wanted fanout || wanted upstream || wanted corrections || wanted list || wanted notes || wanted backup
+    wanted ingest || wanted fanout || wanted upstream || wanted corrections || wanted list || wanted notes || wanted backup ||
+    wanted access || wanted revoke || wanted flood || wanted timing || wanted people
 }
 
 scripts/setup.sh --test

@@ -23,14 +23,14 @@ pub struct Writer {
     frame: Vec<u8>,
 }
 
-/// Opens a WebSocket at `ws://{address}/api/v1/ws`.
-pub async fn open(address: &str) -> Result<(Reader, Writer)> {
+/// Opens a WebSocket at `ws://{address}/api/v1/ws` with more header lines.
+pub async fn open(address: &str, headers: &str) -> Result<(Reader, Writer)> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (half, mut write) = stream.into_split();
     let request = format!(
         "GET /api/v1/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     );
     write.write_all(request.as_bytes()).await?;
     let mut reader = Reader { half, buffer: vec![0; 16 * 1024], from: 0, to: 0 };

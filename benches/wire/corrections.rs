@@ -68,7 +68,7 @@ async fn turn(sum: &mut Sum, overlap: &str, source: &str, asked: &AtomicU64) -> 
     let target = dashboard(&server, WIDGETS, ask).await?;
     let mut viewers = Vec::new();
     for _ in 0..VIEWERS {
-        let (mut reader, writer, _) = join(&server.address, &target).await?;
+        let (mut reader, writer, _) = join(&server, &target).await?;
         viewers.push(spawn_local(async move {
             let _writer = writer;
             while reader.text().await.is_ok() {}

@@ -165,7 +165,7 @@ pub async fn dashboard(
 ) -> Result<Target> {
     let target = scenes::dashboard(server, 1, false).await?;
     let Target::Dashboard { id, .. } = &target else { unreachable!("a dashboard was made") };
-    let (mut reader, mut writer, base) = join(&server.address, &target).await?;
+    let (mut reader, mut writer, base) = join(&server, &target).await?;
     let mut ops: Vec<_> = (0..widgets)
         .map(|n| {
             let frame = json!({"x": (n % 6) * 4, "y": n / 6 * 4, "w": 4, "h": 4});
@@ -193,7 +193,7 @@ pub async fn fanout() -> Result<()> {
     let deliveries = Rc::new(Cell::new(0_u64));
     let mut tasks = Vec::new();
     for _ in 0..VIEWERS {
-        let (mut reader, writer, _) = join(&server.address, &target).await?;
+        let (mut reader, writer, _) = join(&server, &target).await?;
         let (measuring, latencies, deliveries) = (measuring.clone(), latencies.clone(), deliveries.clone());
         tasks.push(spawn_local(async move {
             let _writer = writer;
@@ -258,7 +258,7 @@ pub async fn upstream() -> Result<()> {
     let mut viewers = Vec::new();
     for count in [1, 10, 200] {
         while viewers.len() < count {
-            let (mut reader, writer, _) = join(&server.address, &target).await?;
+            let (mut reader, writer, _) = join(&server, &target).await?;
             viewers.push(spawn_local(async move {
                 let _writer = writer;
                 while reader.text().await.is_ok() {}

@@ -21,7 +21,7 @@ const WORDS: [&str; 8] = ["Orders", "Größe", "Latency", "Данные", "Check
 const TAGS: [&str; 6] = ["prod", "staging", "eu", "us", "payments", "on call"];
 
 /// Makes dashboards straight in the store, as many widgets in each as an outline shows.
-async fn fill(store: &SqliteStore, count: usize) {
+pub async fn fill(store: &SqliteStore, count: usize) {
     let mut dashboard = Dashboard::new("");
     for n in 0..MAX_OUTLINE as u16 {
         let widget = Widget::new(Kind::Stat, "Widget", Frame::new(n % 4 * 6, n / 4 * 4, 6, 4));
@@ -36,7 +36,7 @@ async fn fill(store: &SqliteStore, count: usize) {
         color: "#3e63dd".to_owned(),
     };
     let new = |n: usize| NewDashboard {
-        id: DashboardId::new(format!("dashboard-{n:06}")).expect("an id"),
+        id: DashboardId::new(id(n)).expect("an id"),
         epoch: "epoch".to_owned(),
         state: state.clone(),
         listing: Listing {
@@ -54,6 +54,11 @@ async fn fill(store: &SqliteStore, count: usize) {
             made.expect("made");
         }
     }
+}
+
+/// The id of one that was made.
+pub fn id(number: usize) -> String {
+    format!("dashboard-{number:06}")
 }
 
 /// Asks for parts of the list, and for what else shows it.

@@ -131,7 +131,7 @@ pub async fn run(
     });
     let mut connections = Vec::new();
     for _ in 0..clients {
-        let (reader, writer, revision) = join(&server.address, target).await?;
+        let (reader, writer, revision) = join(server, target).await?;
         state.revision.set(revision);
         state.first_revision.set(revision);
         connections.push((reader, writer));
@@ -163,8 +163,8 @@ pub async fn run(
 }
 
 /// Connects, says hello and joins; the revision that the room is at.
-pub async fn join(address: &str, target: &Target) -> Result<(Reader, Writer, u64)> {
-    let (mut reader, mut writer) = hello(address).await?;
+pub async fn join(server: &Process, target: &Target) -> Result<(Reader, Writer, u64)> {
+    let (mut reader, mut writer) = hello(server).await?;
     let dashboard = match target {
         Target::Dashboard { id, .. } => id,
         Target::Broadcast => "d1",
@@ -179,9 +179,14 @@ pub fn join_frame(dashboard: &str) -> String {
     format!(r#"{{"type":"join","dashboard":"{dashboard}"}}"#)
 }
 
-/// Connects and says hello as a client that nobody has seen before.
-pub async fn hello(address: &str) -> Result<(Reader, Writer)> {
-    let (reader, mut writer) = open(address).await?;
+/// Connects as the next of the server's people and says hello as a client that nobody has seen before.
+pub async fn hello(server: &Process) -> Result<(Reader, Writer)> {
+    hello_as(&server.address, &server.next_headers()).await
+}
+
+/// The same as whoever has these header lines.
+pub async fn hello_as(address: &str, headers: &str) -> Result<(Reader, Writer)> {
+    let (reader, mut writer) = open(address, headers).await?;
     let client = format!("bench-{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>());
     let hello = format!(r#"{{"type":"hello","protocol":1,"client":"{client}","name":"Bench"}}"#);
     writer.text(hello.as_bytes()).await?;

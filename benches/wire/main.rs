@@ -1,9 +1,10 @@
 //! What the wire costs: deliveries, cursors, idle sessions, joins, each beside its limit.
 //!
 //! Start it with `make bench`, which pins the generator too. `LOCKSTEP_BENCH_ONLY=edits,saturation,
-//! cursors,idle,idle-connections,unread-joins,join,log,resume,ingest,fanout,upstream,corrections,list,notes,backup` picks scenes. The figures hold for the machine that they were taken on; ratios
+//! cursors,idle,idle-connections,unread-joins,join,log,resume,ingest,fanout,upstream,corrections,list,notes,backup,access,revoke,flood,timing,people` picks scenes. The figures hold for the machine that they were taken on; ratios
 //! within one run are what can be compared.
 
+mod access;
 mod backup;
 mod beside;
 mod broadcast;
@@ -134,6 +135,21 @@ async fn measure() {
     }
     if wanted("backup") {
         backup::backup().await.expect("a backup");
+    }
+    if wanted("access") {
+        access::edits().await.expect("edits of people");
+    }
+    if wanted("revoke") {
+        access::revoke().await.expect("sessions that end");
+    }
+    if wanted("flood") {
+        access::sign_in_flood().await.expect("wrong sign-ins");
+    }
+    if wanted("timing") {
+        access::timing().await.expect("wrong sign-ins, timed");
+    }
+    if wanted("people") {
+        access::people(10_000, 1_000, 10_000).await.expect("the list of one of many");
     }
     if wanted("resume") {
         const RETURNING: usize = 1_000;

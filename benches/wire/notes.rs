@@ -36,7 +36,7 @@ impl Typist {
         let Target::Dashboard { id, .. } = dashboard(server, 1, false).await? else {
             unreachable!("a dashboard was made")
         };
-        let (mut reader, mut writer) = hello(&server.address).await?;
+        let (mut reader, mut writer) = hello(server).await?;
         let join = json!({ "type": "join", "dashboard": id, "compactions": true });
         writer.text(join.to_string().as_bytes()).await?;
         let joined = reader.text_with("\"type\":\"joined\"").await?;

@@ -1,5 +1,6 @@
 //! The measured server as a process of its own: started, pinned, weighed.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,10 @@ pub struct Process {
     /// `host:port`
     pub address: String,
     data_dir: Option<tempfile::TempDir>,
+    /// Session cookies of its people, as a request carries them; empty where nobody signs in.
+    cookies: Vec<String>,
+    /// Whose turn it is to connect.
+    next: Cell<usize>,
 }
 
 impl Process {
@@ -94,7 +99,7 @@ impl Process {
         while TcpStream::connect(&address).is_err() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        Some(Self { child, address, data_dir: Some(data_dir) })
+        Some(Self { child, address, data_dir: Some(data_dir), cookies: Vec::new(), next: Cell::new(0) })
     }
 
     /// Bytes of the files in which its points are.
@@ -124,7 +129,36 @@ impl Process {
             .map_while(Result::ok)
             .find_map(|line| Some(line.split_once("http://")?.1.trim_end_matches('/').to_owned()))
             .expect("the server says where it is");
-        Self { child, address, data_dir }
+        Self { child, address, data_dir, cookies: Vec::new(), next: Cell::new(0) }
+    }
+
+    /// The same with people who are signed in, by whom clients connect in turns.
+    pub fn with_people(mut self, cookies: Vec<String>) -> Self {
+        self.cookies = cookies;
+        self
+    }
+
+    /// Header lines of somebody; none where nobody signs in.
+    pub fn headers(&self, number: usize) -> String {
+        let Some(cookie) = self.cookies.get(number) else { return String::new() };
+        format!("Cookie: {cookie}\r\nOrigin: http://{}\r\n", self.address)
+    }
+
+    /// Header lines of whoever connects next.
+    pub fn next_headers(&self) -> String {
+        let number = self.next.get();
+        self.next.set((number + 1) % self.cookies.len().max(1));
+        self.headers(number)
+    }
+
+    /// A request by the first of its people.
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let address = &self.address;
+        let request = reqwest::Client::new().request(method, format!("http://{address}{path}"));
+        match self.cookies.first() {
+            Some(cookie) => request.header("cookie", cookie).header("origin", format!("http://{address}")),
+            None => request,
+        }
     }
 
     /// Seconds of CPU that it has used; `None` where there is no `/proc`.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use memchr::memmem;
 
 use crate::client::{Reader, Writer};
-use crate::load::{Target, hello, join};
+use crate::load::{Target, hello, hello_as, join};
 use crate::process::Process;
 use crate::scenes::dashboard;
 
@@ -27,14 +27,14 @@ pub async fn resume(clients: usize) -> Result<Resumed> {
     let server = Process::lockstep();
     let target = dashboard(&server, 200, false).await?;
     let Target::Dashboard { id, .. } = &target else { unreachable!("a dashboard was made") };
-    let (mut reader, mut writer) = hello(&server.address).await?;
+    let (mut reader, mut writer) = hello(&server).await?;
     reader.text_with("\"type\":\"welcome\"").await?;
     let ask = serde_json::json!({ "type": "join", "dashboard": id });
     writer.text(ask.to_string().as_bytes()).await?;
     let joined = reader.text_with("\"type\":\"joined\"").await?;
     let joined: serde_json::Value = serde_json::from_slice(joined).map_err(Error::other)?;
     let (epoch, revision) = (joined["epoch"].clone(), joined["revision"].as_u64().unwrap_or(0));
-    let (mut hearing, mut writing, base) = join(&server.address, &target).await?;
+    let (mut hearing, mut writing, base) = join(&server, &target).await?;
     for seq in 1..=MISSED {
         let op = serde_json::json!({ "op": "set", "id": "w1", "field": "title", "value": format!("{seq}") });
         let change = serde_json::json!({ "seq": seq, "base": base, "ops": [op] });
@@ -68,7 +68,7 @@ pub async fn resume(clients: usize) -> Result<Resumed> {
 }
 
 async fn come_back(address: &str, ask: &str) -> Result<(Reader, Writer)> {
-    let (mut reader, mut writer) = hello(address).await?;
+    let (mut reader, mut writer) = hello_as(address, "").await?;
     reader.text_with("\"type\":\"welcome\"").await?;
     writer.text(ask.as_bytes()).await?;
     let joined = reader.text_with("\"type\":\"joined\"").await?;

@@ -22,8 +22,8 @@ const CURSORS: usize = 64;
 ///
 /// With `full`, each has all its options: ten fields with kind, title and frame.
 pub async fn dashboard(server: &Process, widgets: usize, full: bool) -> Result<Target> {
-    let made = reqwest::Client::new()
-        .post(format!("http://{}/api/v1/dashboards", server.address))
+    let made = server
+        .request(reqwest::Method::POST, "/api/v1/dashboards")
         .json(&serde_json::json!({ "title": "Bench" }))
         .send()
         .await
@@ -32,7 +32,7 @@ pub async fn dashboard(server: &Process, widgets: usize, full: bool) -> Result<T
     let made: serde_json::Value = made.json().await.expect("JSON");
     let id = made["id"].as_str().expect("an id").to_owned();
     let target = Target::Dashboard { id: id.clone(), widgets };
-    let (mut reader, mut writer, _) = join(&server.address, &target).await?;
+    let (mut reader, mut writer, _) = join(server, &target).await?;
     // With a number each: what differs between widgets does not compress to nothing.
     let options = |number: usize| {
         if !full {
@@ -71,7 +71,7 @@ pub async fn cursors(server: &Process, clients: usize, per_second: u32, seconds:
     let latencies = Rc::new(RefCell::new(Vec::new()));
     let mut tasks = Vec::new();
     for number in 0..clients {
-        let (reader, writer, _) = join(&server.address, &target).await?;
+        let (reader, writer, _) = join(server, &target).await?;
         let (sent, measuring, latencies) = (sent.clone(), measuring.clone(), latencies.clone());
         tasks.push(spawn_local(watch(reader, number, began, sent.clone(), measuring, latencies)));
         let each = Duration::from_secs_f64(1.0 / f64::from(per_second));
@@ -191,14 +191,14 @@ pub async fn idle(server: &Process, sessions: usize, seconds: f64) -> Result<Opt
     };
     // The first sessions pay for what all share.
     for (number, target) in targets.iter().enumerate() {
-        let (reader, writer, _) = join(&server.address, target).await?;
+        let (reader, writer, _) = join(server, target).await?;
         keep(number, (reader, writer));
     }
     sleep(Duration::from_secs(2)).await;
     let before = server.memory_kib();
     let first = targets.len();
     for number in first..sessions {
-        let (reader, writer, _) = join(&server.address, &targets[number % targets.len()]).await?;
+        let (reader, writer, _) = join(server, &targets[number % targets.len()]).await?;
         keep(number, (reader, writer));
     }
     sleep(Duration::from_secs(5)).await;
@@ -233,7 +233,7 @@ pub async fn joins(server: &Process, edits: usize, times: usize) -> Result<Joins
     const PUSH: usize = 50;
     let target = dashboard(server, 200, true).await?;
     let Target::Dashboard { id, widgets } = &target else { unreachable!("a dashboard was made") };
-    let (mut reader, mut writer, base) = join(&server.address, &target).await?;
+    let (mut reader, mut writer, base) = join(server, &target).await?;
     for first in (1..=edits).step_by(PUSH) {
         let changes: Vec<_> = (first..first + PUSH)
             .map(|seq| {
@@ -252,7 +252,7 @@ pub async fn joins(server: &Process, edits: usize, times: usize) -> Result<Joins
 
     let mut connections = Vec::new();
     for _ in 0..times {
-        let (mut reader, writer) = hello(&server.address).await?;
+        let (mut reader, writer) = hello(server).await?;
         reader.text_with("\"type\":\"welcome\"").await?;
         connections.push((reader, writer));
     }

@@ -30,7 +30,7 @@ pub struct Unread {
 pub async fn unread(server: &Process, bytes: usize) -> Result<Option<Unread>> {
     let target = scenes::dashboard(server, 1, false).await?;
     let Target::Dashboard { id, .. } = &target else { unreachable!("a dashboard was made") };
-    let (mut reader, mut writer, base) = join(&server.address, &target).await?;
+    let (mut reader, mut writer, base) = join(server, &target).await?;
     for n in 0..bytes / TABLE {
         let frame = serde_json::json!({ "x": 0, "y": 8 * n, "w": 12, "h": 8 });
         let options = serde_json::json!({ "data": "x".repeat(TABLE) });
@@ -42,14 +42,14 @@ pub async fn unread(server: &Process, bytes: usize) -> Result<Option<Unread>> {
         reader.text_with(&format!("\"revision\":{},", base as usize + n + 1)).await?;
     }
     // One who reads was there before, as somebody always was.
-    let (again, _, _) = join(&server.address, &target).await?;
+    let (again, _, _) = join(server, &target).await?;
     drop((reader, writer, again));
     sleep(REST).await;
     let Some(start) = server.memory_kib() else { return Ok(None) };
 
     let mut connections = Vec::new();
     for _ in 0..SESSIONS {
-        let (mut reader, mut writer) = hello(&server.address).await?;
+        let (mut reader, mut writer) = hello(server).await?;
         reader.text_with("\"type\":\"welcome\"").await?;
         for _ in 0..JOINS {
             writer.text(join_frame(id).as_bytes()).await?;
