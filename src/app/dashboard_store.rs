@@ -1,4 +1,4 @@
-//! What the page knows of a dashboard: signals to read, and [`Live`] to write.
+//! Store of the dashboard page: signals to read, and [`Live`] to write.
 //!
 //! The store is filled from the page's data, on the server and at hydration alike. In the browser a
 //! service provider then mounts its [`Live`] handle and keeps the signals true. Nothing here knows a

@@ -1,4 +1,4 @@
-//! What changes by itself: memos, effects, live parts of a view, lists.
+//! Reactive parts of a view: memos, effects, lists.
 //!
 //! Leptos makes an instance of its machinery for each closure that it is given. Here the closure goes
 //! into a box first, so that there is one for each type of value: the page is a good deal lighter.

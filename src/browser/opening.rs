@@ -1,4 +1,4 @@
-//! How a page opens: as the server rendered it, or from what this device keeps where the server cannot be
+//! Opening of a page: as the server rendered it, or from what this device keeps where the server cannot be
 //! had or has no such dashboard any more.
 
 use leptos::prelude::*;

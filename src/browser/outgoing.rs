@@ -1,4 +1,4 @@
-//! What this tab says of itself: its presence, sent at most 30 times a second and not while alone.
+//! Outgoing presence of this tab, sent at most 30 times a second and not while alone.
 
 use crate::sync::protocol::Presence;
 

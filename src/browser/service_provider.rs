@@ -1,4 +1,4 @@
-//! The one that owns all sync services of a tab: socket, room, presence, data. It runs the pure link
+//! Service provider: owns all sync services of a tab, its socket, room, presence and data. It runs the pure link
 //! and replica with real time and a real socket, and keeps the store's signals true.
 
 mod keeping;

@@ -1,4 +1,4 @@
-//! What the person at this tab is told of others' doings: glows, toasts, one line instead of many, and
+//! Notifications of others' changes for the person at this tab: glows, toasts, one line instead of many, and
 //! what became of own edits.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What happens to whole dashboards, with who did it and from where: a log line each, and on a server with accounts an
+//! Audit of whole dashboards, with who did it and from where: a log line each, and on a server with accounts an
 //! entry of the audit log.
 
 use std::convert::Infallible;

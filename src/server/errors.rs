@@ -1,4 +1,4 @@
-//! What went wrong below, as HTTP: one mapping of every error to a status, a code and a reason.
+//! Mapping of errors to HTTP: a status, a code and a reason for each.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};

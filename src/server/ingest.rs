@@ -1,4 +1,4 @@
-//! Points that come over HTTP: as JSON, and as the write APIs of InfluxDB, Prometheus and OpenTelemetry have them.
+//! Ingestion of points over HTTP: as JSON, and as the write APIs of InfluxDB, Prometheus and OpenTelemetry have them.
 //!
 //! What does not fit in a batch is named with its line, and the rest of the batch is taken.
 

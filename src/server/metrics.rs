@@ -1,4 +1,4 @@
-//! What the server counts of itself: atomics, readable as Prometheus text.
+//! Metrics of the server itself: atomics, readable as Prometheus text.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

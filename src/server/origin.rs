@@ -1,4 +1,4 @@
-//! Which pages may use this server: those that it served itself, and those of allowed origins.
+//! Origins of the pages that may use this server: its own, and allowed ones.
 //!
 //! A browser says in `Origin` whose page makes a request and in `Host` whom it meant to reach. Both must
 //! be ours, or any page on the web could edit dashboards through the browser of somebody who visits it. A

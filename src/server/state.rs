@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! State that all handlers share.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Weighing an op against what others wrote meanwhile: is it a real conflict (S5, S6), and which
+//! Conflict detection: an op is weighed against what others wrote meanwhile. Is it a real conflict (S5, S6), and which
 //! value shows?
 
 mod cells;

@@ -1,5 +1,5 @@
-//! When to connect, ping and back off: the life of a tab's connection as a state machine without a
-//! socket. It takes what happened with the time (milliseconds, any origin, never back) and a random
+//! State machine of a tab's connection: when to connect, ping and back off. It has no
+//! socket: it takes what happened with the time (milliseconds, any origin, never back) and a random
 //! number, and says what to do.
 
 use super::protocol::{HEARTBEAT_MS, close};

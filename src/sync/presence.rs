@@ -1,4 +1,4 @@
-//! Who is in a room and what they do right now (S8). Not in the log; it expires by itself.
+//! Presence: who is in a room and what they do right now (S8). Not in the log; it expires by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 

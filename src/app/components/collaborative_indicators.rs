@@ -1,4 +1,4 @@
-//! Who is here: an avatar for each person. A click follows them; who leaves fades after a grace.
+//! Avatars of the people on the dashboard. A click follows one; whoever leaves fades after a grace period.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The header of a dashboard: what it is called, how my work does, who is here, and what one can do.
+//! Header of a dashboard: its title, the sync status, who is here, and the commands.
 
 use crate::app::dynamic::{attr, live, memo};
 use leptos::prelude::*;

@@ -1,4 +1,4 @@
-//! The way in for documents: a file, a drop or a paste becomes a dashboard, and what could not be taken over
+//! Import dialog: a file, a drop or a paste becomes a dashboard, and what could not be taken over
 //! is listed.
 
 use leptos::html::{Dialog, Textarea};

@@ -1,4 +1,4 @@
-//! Lines above the grid for what lasts: an end of the connection, or many changes told as one.
+//! Notices above the grid, for what lasts: an end of the connection, or many changes told as one.
 
 use leptos::prelude::*;
 

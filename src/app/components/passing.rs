@@ -1,4 +1,4 @@
-//! Short words that pass by on pages that are no dashboard, each with a way back where there is one.
+//! Toasts of pages that are no dashboard, each with a way back where there is one.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Words on what did not work, beside what was tried.
+//! Error message beside what was tried.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! One pill that tells about my work, and behind it how every service does.
+//! Sync status indicator: a pill for one's own edits, and behind it the state of every service.
 
 use std::time::Duration;
 

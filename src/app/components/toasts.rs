@@ -1,4 +1,4 @@
-//! Short words that pass by, at the foot of the page.
+//! Toasts: short notices at the foot of the page that go by themselves.
 
 use std::time::Duration;
 

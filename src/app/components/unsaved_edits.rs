@@ -1,4 +1,4 @@
-//! What I wrote and the server did not take: to be copied from here, and gone only when I say so.
+//! Own edits that the server did not take: to be copied, and gone only when their author says so.
 
 use crate::app::dynamic::{each, live};
 use leptos::prelude::*;

@@ -1,4 +1,4 @@
-//! Coming back after a while: one line about what the others did meanwhile.
+//! Summary of what others did while the person was away, in one line.
 
 use crate::app::dynamic::{effect, memo};
 use leptos::prelude::*;

@@ -1,4 +1,4 @@
-//! What a widget's menu offers.
+//! Menu of a widget.
 
 use leptos::prelude::*;
 

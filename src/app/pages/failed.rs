@@ -1,4 +1,4 @@
-//! What shows where the server could not make the page: why, that nothing is lost, and what to do.
+//! Page in place of one that the server could not make: why, that nothing is lost, and what to do.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What shows where there is nothing: what was looked for, and where to go.
+//! Page at an address without anything: what was looked for, and where to go.
 
 use leptos::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What shows without a network where this device keeps nothing of the page asked for.
+//! Page without a network where this device keeps nothing of the page asked for.
 
 use leptos::prelude::*;
 

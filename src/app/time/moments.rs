@@ -1,4 +1,4 @@
-//! What stands over the points of a chart: the moment under a pointer, mine or somebody else's, and the
+//! Moments over the points of a chart: the one under a pointer, mine or somebody else's, and the
 //! moments that people marked. All of it by time: the chart's size and range are its own.
 
 use leptos::html::Div;

@@ -1,4 +1,4 @@
-//! What a table shows, however many rows: columns, an order, and the window of rows that is on the screen.
+//! Contents of a table, however many rows: columns, an order, and the window of rows on the screen.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

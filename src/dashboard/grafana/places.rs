@@ -1,4 +1,4 @@
-//! Where the panels of a Grafana dashboard stand, from rows of old and grids of new ones.
+//! Places of the panels of a Grafana dashboard, from rows of old and grids of new ones.
 
 use serde_json::Value;
 

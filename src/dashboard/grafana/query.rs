@@ -1,4 +1,4 @@
-//! What Grafana's panels ask for, as queries here.
+//! Queries of Grafana's panels as queries here.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Where a Grafana panel warns: its coloured steps as the thresholds that widgets have here.
+//! Thresholds of Grafana's panels: their coloured steps as the thresholds that widgets have here.
 
 use serde_json::Value;
 

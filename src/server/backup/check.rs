@@ -1,4 +1,4 @@
-//! Whether the databases of a directory are whole: as files, and as what they say.
+//! Integrity check of the databases of a directory: as files, and as what they say.
 //!
 //! Works on a data directory that is in use, on one that is not, and on a backup. Reads only. A problem
 //! is told in words and with what it is about; one does not hide the next.

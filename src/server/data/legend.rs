@@ -1,4 +1,4 @@
-//! How series are called on a chart: `{{host}}` out of their labels.
+//! Legend: names of series on a chart, `{{host}}` out of their labels.
 
 use std::collections::HashMap;
 

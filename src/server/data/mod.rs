@@ -1,4 +1,4 @@
-//! Where live figures come from: sources that answer queries, each asked once for all who look.
+//! Live data: sources that answer queries, each asked once for all who look.
 
 pub mod http;
 pub mod legend;

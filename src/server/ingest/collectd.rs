@@ -1,4 +1,4 @@
-//! What collectd's plugin `write_http` sends: `POST /api/v1/collectd` with its JSON.
+//! Requests of collectd's plugin `write_http`: `POST /api/v1/collectd` with its JSON.
 //!
 //! A value is called `plugin.dsname`, as a field of a measurement is, and one called `value` as the plugin alone.
 

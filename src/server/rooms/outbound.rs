@@ -1,4 +1,4 @@
-//! What waits for one reader: a bounded queue that rooms fill without ever waiting for the reader.
+//! Outbound queue of one reader: bounded, and filled by rooms without ever waiting for the reader.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

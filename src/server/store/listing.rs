@@ -1,4 +1,4 @@
-//! What the list of dashboards and the bin show, and how they are asked for it.
+//! Listings of dashboards and of the bin, and the queries for them.
 
 use std::sync::Arc;
 

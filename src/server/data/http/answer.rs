@@ -1,4 +1,4 @@
-//! What paths find in an answer, as series.
+//! Series that paths find in an answer.
 
 use std::collections::{BTreeMap, HashMap};
 

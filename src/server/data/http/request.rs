@@ -1,4 +1,5 @@
-//! What a person asks of a server: paths below its address, and where times, values and names stand in the answers.
+//! Requests to an HTTP source, as people write them: paths below its address, and where times, values and names stand in
+//! the answers.
 
 use std::collections::BTreeMap;
 

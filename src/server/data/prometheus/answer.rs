@@ -1,4 +1,4 @@
-//! What Prometheus' API answers, read as it comes: of each series its points, and of all series only as many
+//! Reader of the answers of Prometheus' API, as they come: of each series its points, and of all series only as many
 //! as are wanted.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! How a series is called: a name with tags, as `orders{host=a}`.
+//! Key of a series: a name with tags, as `orders{host=a}`.
 
 use std::hash::{Hash, Hasher};
 

@@ -1,4 +1,4 @@
-//! Which series are meant where some are to be deleted.
+//! Matching of the series that a deletion names.
 
 use super::key::{Key, Selector, selectors};
 

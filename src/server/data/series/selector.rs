@@ -1,4 +1,4 @@
-//! Which series are meant: a name, and tags that they have or have not.
+//! Selector of series: a name, and tags that they have or have not.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! The one who writes pushed points: what waits of all requests goes into one transaction with one fsync.
+//! Writer of pushed points: what waits of all requests goes into one transaction with one fsync.
 //!
 //! A batch is one row with everything in it; a row for each point would cost a hundred times as much. Rows are
 //! sealed when they are enough (see `sealing`), and go when all of their points are too old. Where they hold far

@@ -1,4 +1,4 @@
-//! An older state of the log was put in its place while the server was away. Only those who saw what came
+//! Restored log: an older state was put in its place while the server was away. Only those who saw what came
 //! after can tell: by the server's own word for a revision that the log does not have, or whose commit is
 //! another.
 

@@ -1,4 +1,4 @@
-//! The one who writes: takes everything that waits, of all rooms, into one transaction with one fsync.
+//! Writer of the file: takes everything that waits, of all rooms, into one transaction with one fsync.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
