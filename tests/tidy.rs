@@ -52,7 +52,7 @@ const IMPURE: [&str; 28] = [
 ];
 
 /// Lines that a file may have before it tells more than one subject.
-const MOST_LINES: usize = 600;
+const MAX_LINES: usize = 600;
 
 #[test]
 fn parts_import_only_what_stands_below_them() {
@@ -109,9 +109,8 @@ fn every_file_says_what_it_is_about_and_stays_short() {
                 found.push(format!("{}: the first line is not `//! ` and a sentence", name(&file)));
             }
             let lines = text.lines().count();
-            if lines > MOST_LINES {
-                found
-                    .push(format!("{}: {lines} lines; more than {MOST_LINES} are two subjects", name(&file)));
+            if lines > MAX_LINES {
+                found.push(format!("{}: {lines} lines; more than {MAX_LINES} are two subjects", name(&file)));
             }
         }
     }

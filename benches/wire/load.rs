@@ -22,7 +22,7 @@ pub const MARK: &str = "#";
 pub const BETWEEN: &str = ",\n";
 
 /// Changes in one push: well within a frame's 256 KiB.
-const MOST_IN_A_PUSH: u64 = 256;
+const MAX_IN_A_PUSH: u64 = 256;
 /// Frames up to this size are read in full; of larger ones the first and the last commit.
 const READ_IN_FULL: usize = 8 * 1024;
 
@@ -308,7 +308,7 @@ async fn write(mut writer: Writer, mut edits: Edits, pace: Option<Pace>, state: 
             }
         }
         Some(Pace::Window(window)) => {
-            let share = (window / edits.writers as u64).clamp(1, MOST_IN_A_PUSH);
+            let share = (window / edits.writers as u64).clamp(1, MAX_IN_A_PUSH);
             while !state.stopped.get() {
                 let room = window.saturating_sub(state.under_way());
                 if room < share {

@@ -21,7 +21,7 @@ use crate::sync::replica::{StoredDashboard, StoredQueue};
 use super::account;
 use super::clock::{random_id, sleep};
 use super::locks::{Lock, try_lock};
-use super::storage::{self, Kept, MOST_DASHBOARDS, Storage, StorageError, Write};
+use super::storage::{self, Kept, MAX_DASHBOARDS, Storage, StorageError, Write};
 
 /// A page opens without what has not been read by then.
 const PATIENCE_MS: i32 = 3_000;
@@ -228,12 +228,12 @@ pub async fn forget_old_copies(storage: &Storage) -> Result<(), StorageError> {
 
 /// Makes room for another dashboard: the oldest copies go, other than those that edits wait for.
 pub async fn clear_away(storage: &Storage) -> Result<(), StorageError> {
-    if storage.keys(Kept::Dashboards, "").await?.len() <= MOST_DASHBOARDS {
+    if storage.keys(Kept::Dashboards, "").await?.len() <= MAX_DASHBOARDS {
         return Ok(());
     }
     let queues = storage.keys(Kept::Queues, "").await?;
     let waits = |head: &Head| queues.iter().any(|key| key.starts_with(&queue_key(&head.id, "")));
-    let old = all_heads(storage).await?.into_iter().skip(MOST_DASHBOARDS).filter(|head| !waits(head));
+    let old = all_heads(storage).await?.into_iter().skip(MAX_DASHBOARDS).filter(|head| !waits(head));
     storage.write(old.map(|head| remove_copy(&head.id)).collect()).await
 }
 

@@ -23,7 +23,7 @@ const VERSION: u32 = 1;
 /// A store that has not opened by then is as good as none, until it has.
 const PATIENCE_MS: i32 = 2_000;
 /// Dashboards that are kept. The one that was not opened for the longest goes first.
-pub const MOST_DASHBOARDS: usize = 100;
+pub const MAX_DASHBOARDS: usize = 100;
 
 /// The two stores; in both a key names what a text holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::sync::protocol::Change;
 use crate::sync::replica::{Changes, Landed, Notice};
 
 /// More widgets than this at once become one line.
-const MOST_GLOWS: usize = 10;
+const MAX_GLOWS: usize = 10;
 /// How long that line stays.
 const SUMMARY: Duration = Duration::from_secs(6);
 
@@ -118,7 +118,7 @@ pub fn after(store: &DashboardStore, changes: &Changes) {
             }
         }
     }
-    if touched.len() > MOST_GLOWS {
+    if touched.len() > MAX_GLOWS {
         summarize(store, &touched);
     } else {
         for (id, by) in touched {

@@ -14,7 +14,7 @@ use super::op::{Cell, Op};
 use super::settings::{check_setting, has_room_for};
 use super::size::{Size, entry_bytes, field_bytes, json_bytes};
 use super::widget::{Widget, check_value};
-use super::{Conflict, Dashboard, MAX_WIDGETS, MOST_WIDGETS, Removed, User, WidgetId};
+use super::{Conflict, Dashboard, MAX_WIDGETS, Removed, User, WIDGETS_THAT_FIT, WidgetId};
 
 /// Bytes of a choice as it is recorded, beside the value that was chosen.
 const CHOICE_BYTES: usize = 512;
@@ -136,7 +136,7 @@ impl<'a> Edit<'a> {
 
     /// Sets another limit of widgets than [`MAX_WIDGETS`].
     pub fn max_widgets(mut self, most: usize) -> Self {
-        self.max_widgets = most.min(MOST_WIDGETS);
+        self.max_widgets = most.min(WIDGETS_THAT_FIT);
         self
     }
 

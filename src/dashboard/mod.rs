@@ -49,7 +49,7 @@ pub use widget::{Kind, Widget};
 
 /// Widgets that the grid has room for however a limit is set: stacked at their tallest they end where
 /// rows are still counted.
-pub const MOST_WIDGETS: usize = (layout::MAX_Y / layout::MAX_ROWS) as usize;
+pub const WIDGETS_THAT_FIT: usize = (layout::MAX_Y / layout::MAX_ROWS) as usize;
 /// Widgets on one dashboard: more than a wall can show, few enough for one frame to carry them all.
 pub const MAX_WIDGETS: usize = 500;
 /// Tombstones kept with their content; the oldest that no open conflict needs goes first.

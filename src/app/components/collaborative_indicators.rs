@@ -169,7 +169,7 @@ fn Me(store: DashboardStore) -> impl IntoView {
 #[component]
 pub fn NameForm(store: DashboardStore) -> impl IntoView {
     /// Characters in a guest's name; the server takes no longer one.
-    const MOST_CHARS: usize = 40;
+    const MAX_CHARS: usize = 40;
     let popups = Popups::here();
     let name = RwSignal::new(store.me.get_untracked().name);
     let save = move |event: leptos::ev::SubmitEvent| {
@@ -187,7 +187,7 @@ pub fn NameForm(store: DashboardStore) -> impl IntoView {
                 <input
                     type="text"
                     data-testid="my-name"
-                    maxlength=MOST_CHARS.to_string()
+                    maxlength=MAX_CHARS.to_string()
                     autocomplete="nickname"
                     prop:value=attr(move || name.get())
                     on:input:target=move |event| name.set(event.target().value())

@@ -21,7 +21,7 @@ use crate::dashboard::widget::{Takes, check_value};
 use crate::dashboard::{Choice, Conflict, ConflictId, Kind, MAX_TITLE_CHARS, Op, Side, Widget, WidgetId};
 
 /// Choices that are listed: those that somebody may still want to take back.
-const MOST_SETTLED: usize = 20;
+const MAX_SETTLED: usize = 20;
 
 #[component]
 pub fn ConflictInbox(store: DashboardStore) -> impl IntoView {
@@ -38,7 +38,7 @@ pub fn ConflictInbox(store: DashboardStore) -> impl IntoView {
             .partition(|id| review.contains(id));
         first.into_iter().chain(rest).collect::<Vec<ConflictId>>()
     });
-    let settled = memo(move || store.settled.read().iter().take(MOST_SETTLED).cloned().collect::<Vec<_>>());
+    let settled = memo(move || store.settled.read().iter().take(MAX_SETTLED).cloned().collect::<Vec<_>>());
     let strategy = memo(move || {
         store.settings.track();
         conflicts::label(store.strategy())

@@ -8,13 +8,13 @@ use leptos::prelude::*;
 use leptos::reactive::graph::Observer;
 
 /// Digits after the point of a format: labels of an axis may need all that a number has.
-const MOST_PLACES: usize = 15;
+const MAX_PLACES: usize = 15;
 
 /// The formats of one browser by their digits after the point, made when they are first asked for.
 #[derive(Default)]
 struct Locale {
     awake: bool,
-    formats: [Option<Function>; MOST_PLACES + 1],
+    formats: [Option<Function>; MAX_PLACES + 1],
     /// Wakes what wrote numbers before the page was awake.
     changed: ArcTrigger,
 }

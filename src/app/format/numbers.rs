@@ -16,9 +16,9 @@ pub struct Figure {
 /// What shows where there is no value.
 pub const NO_VALUE: &str = "–";
 /// Digits after the point that anybody reads.
-const MOST_PLACES: usize = 8;
+const MAX_PLACES: usize = 8;
 /// Digits after the point that tell labels of an axis apart, at most: a number has no more.
-const MOST_AXIS_PLACES: usize = 15;
+const MAX_AXIS_PLACES: usize = 15;
 /// Below this a number has an exponent, as `1e-7`, and from the other one on.
 const TINY: f64 = 1e-6;
 const HUGE: f64 = 1e21;
@@ -79,7 +79,7 @@ pub fn axis(values: &[f64], unit: &str) -> Vec<String> {
     let places = if step.is_finite() { (0..6).find(enough).unwrap_or(6) } else { 2 };
     let different = count_different(values);
     // Steps that are no round numbers may need more digits.
-    for places in places..=MOST_AXIS_PLACES {
+    for places in places..=MAX_AXIS_PLACES {
         let labels: Vec<String> = scaled.iter().map(|value| label(digits(*value, places))).collect();
         if count_different(&labels) >= different {
             return labels;
@@ -132,9 +132,9 @@ fn written(value: f64, limit: f64) -> String {
             && shown.fract() == 0.0
             && (least > 0 || (size < limit && shown >= limit) || more_digits())
     };
-    match (least..=MOST_PLACES).find(|places| !falsely_whole(*places)) {
+    match (least..=MAX_PLACES).find(|places| !falsely_whole(*places)) {
         Some(places) => digits(value, places),
-        None => digits(cut(value, MOST_PLACES), MOST_PLACES),
+        None => digits(cut(value, MAX_PLACES), MAX_PLACES),
     }
 }
 
@@ -154,7 +154,7 @@ fn places(size: f64) -> usize {
         size if size >= 0.001 => 4,
         size if size >= 1e-4 => 6,
         size if size >= 1e-5 => 7,
-        _ => MOST_PLACES,
+        _ => MAX_PLACES,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::sync::protocol::{Cursor, Series};
 /// Points that an arrow moves by with Shift.
 const FAR: usize = 10;
 /// Series whose values are read out; who wants all of them has the table.
-const MOST_SAID: usize = 8;
+const MAX_SAID: usize = 8;
 
 /// Where a key moves the moment to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,13 +124,13 @@ pub fn Keys(
                     Some(format::in_words(Some(value), unit_of(&one.name, widget), decimals(widget)))
                 };
                 let told =
-                    names.iter().zip(&all).take(MOST_SAID).map(|(name, one)| {
+                    names.iter().zip(&all).take(MAX_SAID).map(|(name, one)| {
                         format!("{name}: {}", value(one).as_deref().unwrap_or("no value"))
                     });
                 says.extend(told);
             });
-            if all.len() > MOST_SAID {
-                says.push(format!("and {} more", all.len() - MOST_SAID));
+            if all.len() > MAX_SAID {
+                says.push(format!("and {} more", all.len() - MAX_SAID));
             }
             said.set(says.join(", "));
             Some(())

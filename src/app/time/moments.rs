@@ -14,7 +14,7 @@ use crate::dashboard::settings::Annotation;
 use crate::dashboard::{SessionId, User, WidgetId};
 
 /// Lines of others drawn at once; more would hide the chart.
-const MOST_LINES: usize = 20;
+const MAX_LINES: usize = 20;
 /// Marks closer to each other than this many pixels share a flag.
 const TOGETHER_PX: f64 = 9.0;
 
@@ -151,7 +151,7 @@ fn Drafts(place: RwSignal<Option<ChartPlace>>) -> impl IntoView {
         };
         let editors = people.editors.read();
         let drafts = of(&editors, &None).into_iter().flatten().filter_map(draft);
-        drafts.take(MOST_LINES).collect::<Vec<_>>()
+        drafts.take(MAX_LINES).collect::<Vec<_>>()
     });
     let line = move |session: SessionId| {
         let draft = memo(move || of(&drafts.read(), &session).cloned().unwrap_or_default());
@@ -184,7 +184,7 @@ fn Others(key: StoredValue<WidgetId>, place: RwSignal<Option<ChartPlace>>) -> im
         let cursors = people.cursors.read();
         let shown =
             cursors.iter().filter(|(_, (_, cursor))| cursor.at.is_some_and(|at| place.x(at).is_some()));
-        shown.map(|(session, _)| session.clone()).take(MOST_LINES).collect::<Vec<_>>()
+        shown.map(|(session, _)| session.clone()).take(MAX_LINES).collect::<Vec<_>>()
     });
     let line = move |session: SessionId| {
         let who = session.clone();

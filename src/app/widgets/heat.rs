@@ -7,7 +7,7 @@ use crate::dashboard::{Widget, number};
 use crate::sync::protocol::Series;
 
 /// How strong the weakest colour is, as a part of the strongest: to be told from nothing.
-const LEAST_STRENGTH: f64 = 0.12;
+const MIN_STRENGTH: f64 = 0.12;
 /// The part by which counts of a histogram may fall from one bucket to the next: they are asked for at one
 /// moment, and added up in another order each.
 const ROUNDING: f64 = 1e-9;
@@ -73,7 +73,7 @@ impl Map {
             return 0.0;
         }
         let part = if most > least { ((value - least) / (most - least)).clamp(0.0, 1.0) } else { 1.0 };
-        LEAST_STRENGTH + (1.0 - LEAST_STRENGTH) * part
+        MIN_STRENGTH + (1.0 - MIN_STRENGTH) * part
     }
 
     /// From where to where a time's cells reach, in Unix seconds: half of the way to its neighbours, and not

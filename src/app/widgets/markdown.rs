@@ -6,13 +6,13 @@ use leptos::prelude::*;
 use crate::dashboard::User;
 
 /// Characters that a mark may span; a longer run is text. It bounds the search for a mark's end.
-const MOST_SPAN: usize = 1_000;
+const MAX_SPAN: usize = 1_000;
 /// How deep marks nest.
-const MOST_DEPTH: u8 = 4;
+const MAX_DEPTH: u8 = 4;
 /// The first of the private characters that stand for carets in a text; see [`with_carets`].
 const CARET: u32 = 0xE000;
 /// Carets shown in one note.
-pub const MOST_CARETS: usize = 20;
+pub const MAX_CARETS: usize = 20;
 
 /// A paragraph, a list, ...
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub fn with_carets(text: &str, carets: &[u32]) -> String {
     let mut out = String::with_capacity(text.len() + carets.len() * 3);
     let mut at = 0u32;
     let mark = |out: &mut String, from: u32, to: Option<u32>| {
-        for (n, caret) in carets.iter().enumerate().take(MOST_CARETS) {
+        for (n, caret) in carets.iter().enumerate().take(MAX_CARETS) {
             if *caret >= from && to.is_none_or(|to| *caret < to) {
                 out.extend(char::from_u32(CARET + n as u32));
             }
@@ -64,7 +64,7 @@ pub fn with_carets(text: &str, carets: &[u32]) -> String {
 
 fn caret_of(c: char) -> Option<usize> {
     let n = u32::from(c).checked_sub(CARET)? as usize;
-    (n < MOST_CARETS).then_some(n)
+    (n < MAX_CARETS).then_some(n)
 }
 
 /// Reads a text as Markdown.
@@ -167,7 +167,7 @@ fn inline(text: &str, depth: u8) -> Vec<Inline> {
     let mut runs = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if depth < MOST_DEPTH
+        if depth < MAX_DEPTH
             && let Some((run, after)) = marked(rest, depth)
         {
             let carets = match &run {
@@ -215,7 +215,7 @@ fn marked(text: &str, depth: u8) -> Option<(Inline, &str)> {
 
 /// Splits at the nearest `mark`; `None` where it is too far, missing, or nothing stands before it.
 fn until<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
-    let mut end = text.len().min(MOST_SPAN);
+    let mut end = text.len().min(MAX_SPAN);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

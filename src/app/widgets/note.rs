@@ -189,7 +189,7 @@ fn carets(id: &WidgetId, text: Memo<NoteText>) -> Memo<(Vec<u32>, Vec<User>)> {
             Some((index_of(&text, &anchor)?, editor.user.clone()))
         };
         let typing = editors.iter().filter(|editor| editor.editing.field == op::TEXT);
-        typing.filter_map(place).take(markdown::MOST_CARETS).unzip()
+        typing.filter_map(place).take(markdown::MAX_CARETS).unzip()
     })
 }
 

@@ -20,7 +20,7 @@ const SAMPLE: usize = 200;
 const WIDEST: usize = 44;
 
 /// Moments of a course that its table lists, the newest of them.
-const MOST_MOMENTS: usize = 5_000;
+const MAX_MOMENTS: usize = 5_000;
 
 /// Rows and columns, with the numbers in their columns' units.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -144,7 +144,7 @@ impl Sheet {
                 row[n + 1] = value.map_or(Entry::Empty, Entry::Number);
             }
         }
-        let rows = rows.into_values().rev().take(MOST_MOMENTS).collect();
+        let rows = rows.into_values().rev().take(MAX_MOMENTS).collect();
         let columns = series.iter().map(|one| (one.name.clone(), true));
         let mut sheet = Self::new([("Time".to_owned(), true)].into_iter().chain(columns), rows, widget);
         sheet.columns[0].time = true;

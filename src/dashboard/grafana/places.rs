@@ -11,7 +11,7 @@ const ROW_PX: f64 = 38.0;
 const USUAL: [f64; 4] = [0.0, 0.0, 6.0, 3.0];
 /// Height of an old row that does not say one, and the least of one that does, in pixels.
 const USUAL_PX: f64 = 250.0;
-const LEAST_PX: f64 = 90.0;
+const MIN_PX: f64 = 90.0;
 /// Columns that old dashboards count in, and those of a panel that does not say.
 const OLD_COLUMNS: f64 = 12.0;
 const USUAL_SPAN: f64 = 4.0;
@@ -159,7 +159,7 @@ fn height(value: Option<&Value>) -> Option<f64> {
 }
 
 fn rows_of(px: f64) -> f64 {
-    (px.max(LEAST_PX) / ROW_PX).ceil().min(f64::from(MAX_ROWS))
+    (px.max(MIN_PX) / ROW_PX).ceil().min(f64::from(MAX_ROWS))
 }
 
 fn number(value: &Value) -> Option<f64> {

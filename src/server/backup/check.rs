@@ -21,7 +21,7 @@ use crate::sync::protocol::Commit;
 use crate::sync::room::{Room, RoomState};
 
 /// Problems that are told of one by one. More are counted.
-const MOST_PROBLEMS: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 /// The version of the tables of series since which batches may be sealed.
 const SEALED_SINCE: i64 = 3;
 /// Rows of SQLite's own check of a file.
@@ -65,7 +65,7 @@ impl Report {
     }
 
     fn problem(&mut self, of: impl Into<String>, says: impl Into<String>) {
-        if self.problems.len() < MOST_PROBLEMS {
+        if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(Problem { of: of.into(), says: says.into() });
         } else {
             self.more += 1;
@@ -91,7 +91,7 @@ impl fmt::Display for Report {
         match self.problems.len() as u64 + self.more {
             0 => write!(f, "whole: nothing is wrong"),
             1 => write!(f, "1 problem"),
-            count if self.more > 0 => write!(f, "{count} problems, the first {MOST_PROBLEMS} of them shown"),
+            count if self.more > 0 => write!(f, "{count} problems, the first {MAX_PROBLEMS} of them shown"),
             count => write!(f, "{count} problems"),
         }
     }

@@ -15,7 +15,7 @@ pub const NAME: &str = "manifest.json";
 /// The shape of the manifest itself.
 pub const FORMAT: u32 = 1;
 /// Bytes of a manifest at most: it has no list that grows with the data.
-const MOST_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 /// Bytes read at once.
 const PIECE: usize = 1024 * 1024;
 
@@ -66,7 +66,7 @@ impl Manifest {
         let path = backup.join(NAME);
         let file = File::open(&path).map_err(BackupError::io(path.display()))?;
         let mut text = String::new();
-        file.take(MOST_BYTES).read_to_string(&mut text).map_err(BackupError::io(path.display()))?;
+        file.take(MAX_BYTES).read_to_string(&mut text).map_err(BackupError::io(path.display()))?;
         let spoilt = |why: String| BackupError::Damaged(format!("{} does not read: {why}", path.display()));
         let manifest: Self = serde_json::from_str(&text).map_err(|error| spoilt(error.to_string()))?;
         if manifest.format != FORMAT {

@@ -21,7 +21,7 @@ const RETRY_MS: u64 = 15 * 60 * 1_000;
 /// The longest sleep: so often the clock is looked at, which may have been set.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Bytes of what a failed backup said that are kept.
-const MOST_WORDS: u64 = 4 * 1024;
+const MAX_WORDS: u64 = 4 * 1024;
 
 /// What the settings say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Schedule {
             let mut words = String::new();
             if let Some(mut said) = said {
                 // What is more is read too, or it would wait for ever to be heard.
-                let _ = said.by_ref().take(MOST_WORDS).read_to_string(&mut words);
+                let _ = said.by_ref().take(MAX_WORDS).read_to_string(&mut words);
                 let _ = std::io::copy(&mut said, &mut std::io::sink());
             }
             words

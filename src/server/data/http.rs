@@ -17,7 +17,7 @@ use self::path::{Found, Path};
 use self::request::Request;
 use super::upstream::{Failure, Upstream, WAIT, in_one_line};
 use super::variables::with_all;
-use super::{Answer, Ask, Curve, MOST_VALUES, Source, SourceError, SourceState, Times};
+use super::{Answer, Ask, Curve, MAX_VALUES, Source, SourceError, SourceState, Times};
 use crate::dashboard::settings::Chosen;
 use crate::server::config::{self, Access};
 
@@ -242,7 +242,7 @@ impl Source for Http {
             };
             Ok(found.into_iter().filter_map(text).collect::<BTreeSet<String>>())
         });
-        Ok(values.await?.into_iter().take(MOST_VALUES).collect())
+        Ok(values.await?.into_iter().take(MAX_VALUES).collect())
     }
 
     fn state(&self) -> SourceState {

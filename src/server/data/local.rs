@@ -13,12 +13,12 @@ use super::series::memory::{Found, Memory};
 use super::series::points::View;
 use super::series::variables;
 use super::thinning::thin_stretch;
-use super::{Answer, Ask, Curve, MOST_VALUES, Point, Source, SourceError, SourceState, WANTED_POINTS};
+use super::{Answer, Ask, Curve, MAX_VALUES, Point, Source, SourceError, SourceState, WANTED_POINTS};
 use crate::dashboard::settings::Chosen;
 use crate::server::clock::now_ms;
 
 /// Names of one query: each is looked for among all series of its name.
-const MOST_NAMES: usize = 50;
+const MAX_NAMES: usize = 50;
 /// Points of an answer from which on it is worked out beside the tasks of the server, which would wait.
 const MANY: usize = 50_000;
 
@@ -82,7 +82,7 @@ impl Source for SeriesByName {
     ) -> Result<Vec<String>, SourceError> {
         let of = variables::fill(of, chosen).map_err(SourceError)?;
         let of: Vec<Selector> = names(&of)?.into_iter().map(|(_, selector)| selector).collect();
-        Ok(self.0.values(label, &of, MOST_VALUES))
+        Ok(self.0.values(label, &of, MAX_VALUES))
     }
 
     fn state(&self) -> SourceState {
@@ -152,8 +152,8 @@ fn names(text: &str) -> Result<Vec<(usize, Selector)>, SourceError> {
             if !seen.insert((line, selector.clone())) {
                 continue;
             }
-            if all.len() == MOST_NAMES {
-                return Err(SourceError(format!("A query names at most {MOST_NAMES} series.")));
+            if all.len() == MAX_NAMES {
+                return Err(SourceError(format!("A query names at most {MAX_NAMES} series.")));
             }
             all.push((line, selector));
         }
@@ -236,11 +236,11 @@ mod tests {
     async fn s10_a_query_names_so_many_series_and_no_more() {
         let source = SeriesByName::new(memory());
         let many = |count: usize| (0..count).map(|n| format!("a{n}")).collect::<Vec<_>>().join(",");
-        assert!(source.ask(&ask(&many(MOST_NAMES))).await.is_ok());
+        assert!(source.ask(&ask(&many(MAX_NAMES))).await.is_ok());
         assert!(source.ask(&ask(&"a, a{}\t,".repeat(1_000))).await.is_ok(), "each counts once");
-        let refused = source.ask(&ask(&many(MOST_NAMES + 1))).await.expect_err("too many");
+        let refused = source.ask(&ask(&many(MAX_NAMES + 1))).await.expect_err("too many");
         assert_eq!(refused.0, "A query names at most 50 series.");
-        assert!(source.values("host", &many(MOST_NAMES + 1), &BTreeMap::new()).await.is_err());
+        assert!(source.values("host", &many(MAX_NAMES + 1), &BTreeMap::new()).await.is_err());
     }
 
     proptest! {

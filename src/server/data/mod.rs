@@ -26,11 +26,11 @@ use crate::dashboard::settings::Chosen;
 /// Points of a chart's line: more than it has pixels for tell nobody more.
 pub const WANTED_POINTS: u64 = 1_000;
 /// Series of an answer that is drawn over time: more lines nobody tells apart.
-pub const MOST_SERIES: usize = 20;
+pub const MAX_SERIES: usize = 20;
 /// Series of an answer of which only the latest point counts: the rows of a table.
-pub const MOST_ROWS: usize = 1_000;
+pub const MAX_ROWS: usize = 1_000;
 /// Values of a label in one answer.
-pub const MOST_VALUES: usize = 1_000;
+pub const MAX_VALUES: usize = 1_000;
 
 /// Unix milliseconds and a value; `None` for a gap.
 pub type Point = (u64, Option<f64>);
@@ -111,7 +111,7 @@ pub struct Ask {
 impl Ask {
     /// Series that fit in an answer.
     pub fn most(&self) -> usize {
-        if self.latest || self.reduce.is_some() { MOST_ROWS } else { MOST_SERIES }
+        if self.latest || self.reduce.is_some() { MAX_ROWS } else { MAX_SERIES }
     }
 }
 

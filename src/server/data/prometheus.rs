@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 
 use self::answer::{Reply, Response, Wanted};
 use super::upstream::{EVERY_MS, Failure, Upstream, WAIT};
-use super::{Answer, Ask, MOST_VALUES, Source, SourceError, SourceState};
+use super::{Answer, Ask, MAX_VALUES, Source, SourceError, SourceState};
 use crate::dashboard::settings::Chosen;
 use crate::server::config::{self, Access};
 
@@ -314,7 +314,7 @@ impl Source for Prometheus {
         };
         let mut values = self.upstream.in_turn(true, ask).await?;
         values.sort();
-        values.truncate(MOST_VALUES);
+        values.truncate(MAX_VALUES);
         Ok(values)
     }
 

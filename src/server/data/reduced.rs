@@ -10,7 +10,7 @@ use super::{Answer, Ask, Point, Source, SourceError, SourceState};
 use crate::dashboard::settings::Chosen;
 
 /// The shortest time from one asking to the next: all of a time is read each time.
-const LEAST_EVERY_MS: u64 = 5_000;
+const MIN_EVERY_MS: u64 = 5_000;
 
 /// What the values of a series become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,7 +112,7 @@ impl Source for Reduced {
     }
 
     fn every_ms(&self) -> u64 {
-        self.source.every_ms().max(LEAST_EVERY_MS)
+        self.source.every_ms().max(MIN_EVERY_MS)
     }
 
     async fn ask(&self, ask: &Ask) -> Result<Answer, SourceError> {

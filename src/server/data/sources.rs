@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::reduced::{Reduce, Reduced};
 use super::standing::{Following, Key, Snapshot, Standing, count_note, join_notes};
-use super::{Answer, Ask, MOST_ROWS, MOST_SERIES, Source, SourceError, WANTED_POINTS, round_step};
+use super::{Answer, Ask, MAX_ROWS, MAX_SERIES, Source, SourceError, WANTED_POINTS, round_step};
 use crate::dashboard::query::Query;
 use crate::dashboard::settings::Chosen;
 use crate::server::clock::now_ms;
@@ -166,7 +166,7 @@ impl Sources {
         let every_ms = (!asked.is_here()).then_some(step);
         let found = self.kept(key, if past { VALUES_KEPT } else { fresh }, async move {
             let mut answer: Answer = asked.ask(&ask).await?;
-            answer.keep(if latest { MOST_ROWS } else { MOST_SERIES }, &ask);
+            answer.keep(if latest { MAX_ROWS } else { MAX_SERIES }, &ask);
             let note = count_note(answer.curves.len(), answer.count, answer.living);
             let note = join_notes(note, &answer.notes);
             Ok(Found::Answer(Arc::new(Snapshot { curves: answer.curves, error: None, note, every_ms })))

@@ -13,7 +13,7 @@ use self::sqlite::Sqlite;
 use super::rows::Rows;
 use super::upstream::{EVERY_MS, SINGLE_AT_ONCE, Upstream, in_one_line};
 use super::variables::with_all;
-use super::{Answer, Ask, MOST_VALUES, Source, SourceError, SourceState};
+use super::{Answer, Ask, MAX_VALUES, Source, SourceError, SourceState};
 use crate::dashboard::settings::Chosen;
 use crate::server::config::{self, Database};
 
@@ -104,7 +104,7 @@ impl Source for Sql {
         let column =
             Some(label).filter(|label| !label.is_empty() && *label != super::series::key::NAME_LABEL);
         let mut values = rows.texts(column).map_err(SourceError)?;
-        values.truncate(MOST_VALUES);
+        values.truncate(MAX_VALUES);
         Ok(values)
     }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use self::window::Window;
 use super::reduced::Reduce;
 use super::{
-    Answer, Ask, Curve, MOST_ROWS, MOST_SERIES, Source, SourceError, Times, WANTED_POINTS, round_step,
+    Answer, Ask, Curve, MAX_ROWS, MAX_SERIES, Source, SourceError, Times, WANTED_POINTS, round_step,
 };
 use crate::dashboard::range::TimeRange;
 use crate::dashboard::settings::Chosen;
@@ -272,7 +272,7 @@ impl Standing {
     }
 
     fn accept(&self, mut answer: Answer, ask: &Ask, whole: bool) {
-        let most = if self.key.latest { MOST_ROWS } else { MOST_SERIES };
+        let most = if self.key.latest { MAX_ROWS } else { MAX_SERIES };
         let mut window = self.window();
         if whole {
             window.crowded = answer.curves.len().max(answer.count) > most;

@@ -15,7 +15,7 @@ use crate::dashboard::{DashboardId, WidgetId};
 use crate::server::data::pick::pick;
 use crate::server::data::reduced::Reduce;
 use crate::server::data::series::key::NAME_LABEL;
-use crate::server::data::{MOST_VALUES, SourceError, legend};
+use crate::server::data::{MAX_VALUES, SourceError, legend};
 use crate::server::errors::ApiError;
 use crate::server::rooms::feed::data_frame;
 use crate::server::state::AppState;
@@ -93,7 +93,7 @@ pub struct Part {
 
 /// `GET /api/v1/series?part=`: the whole names of series, in order.
 pub async fn series(State(state): State<AppState>, asked: Query<Part>) -> Json<Vec<String>> {
-    Json(state.series.memory().names(&asked.part, MOST_VALUES))
+    Json(state.series.memory().names(&asked.part, MAX_VALUES))
 }
 
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ pub const TOLD: usize = 50;
 /// Bytes of the names of one batch: a few bytes of a request may stand for a name of kilobytes.
 const MAX_NAME_BYTES: usize = 16 * 1024 * 1024;
 /// From the least to the greatest number of series up to which it is noted for each whether it is there: 128 KiB.
-const MOST_RANGE: usize = 1 << 20;
+const MAX_RANGE: usize = 1 << 20;
 /// Characters of a reason: the names in it may be as long as a request.
 const REASON: usize = 200;
 
@@ -276,7 +276,7 @@ impl Batch {
         let (least, most) =
             self.ids().fold((Id::MAX, 0), |(least, most), (_, id)| (least.min(id), most.max(id)));
         let range = most.saturating_sub(least) as usize;
-        if range > MOST_RANGE {
+        if range > MAX_RANGE {
             return true;
         }
         let mut seen = vec![0_u64; range / 64 + 1];

@@ -11,7 +11,7 @@ use super::queue::weight;
 /// Changes that are kept: an hour or so of somebody's edits.
 const MOST: usize = 500;
 /// Bytes of them, far below what waits at most.
-const MOST_BYTES: usize = 512 * 1024;
+const MAX_BYTES: usize = 512 * 1024;
 
 /// The last of them, without what was refused in them.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Saved {
         let kept = Change { ops, ..*change };
         self.bytes += weight(&kept);
         self.changes.push_back(kept);
-        while self.changes.len() > MOST || self.bytes > MOST_BYTES {
+        while self.changes.len() > MOST || self.bytes > MAX_BYTES {
             let Some(oldest) = self.changes.pop_front() else { break };
             self.bytes -= weight(&oldest);
         }
@@ -123,7 +123,7 @@ mod tests {
             let op = Op::SetDashboard { field: "title".to_owned(), value: "x".repeat(2_000).into() };
             saved.keep(&Change { seq, base: 0, ops: vec![op], age_ms: None }, &[]);
         }
-        assert!(saved.bytes <= MOST_BYTES && saved.changes.len() < MOST, "{}", saved.bytes);
+        assert!(saved.bytes <= MAX_BYTES && saved.changes.len() < MOST, "{}", saved.bytes);
         let Notice::Restored { missing, changes } = saved.restored(10) else { panic!("it was restored") };
         assert_eq!(missing, MOST as u64 + 90);
         assert_eq!(changes.last().map(|change| change.seq), Some(MOST as u64 + 100));

@@ -13,9 +13,9 @@ use super::in_sequence::find_in_sequence;
 use super::memory::Id;
 
 /// Bytes of what is remembered, about: the names of a hundred thousand series. Beyond that it begins anew.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Fields of one head that are remembered: they are looked through one by one where they come in another order.
-const MOST_FIELDS: usize = 64;
+const MAX_FIELDS: usize = 64;
 /// Bytes of an entry beside its text, about.
 const ENTRY_BYTES: usize = 64;
 
@@ -123,7 +123,7 @@ impl Spellings {
             None => (Vec::new(), Vec::new()),
         };
         for (field, id) in learned {
-            if names.len() < MOST_FIELDS && !names.contains(&field) {
+            if names.len() < MAX_FIELDS && !names.contains(&field) {
                 names.push(field);
                 ids.push(id);
             }
@@ -156,7 +156,7 @@ impl Shared {
     /// Remembers spellings of series that were there when series had been removed so often. Nobody is waited for.
     pub(super) fn learn(&self, learned: impl IntoIterator<Item = (Learned, Id)>, removals: u64) {
         let Ok(mut known) = self.0.try_write() else { return };
-        if known.removals < removals || known.bytes > MOST_BYTES {
+        if known.removals < removals || known.bytes > MAX_BYTES {
             *known = Spellings { removals, ..Spellings::default() };
         }
         if known.removals != removals {
@@ -215,17 +215,17 @@ mod tests {
     #[test]
     fn s10_what_is_remembered_is_bounded() {
         let shared = Shared::default();
-        for n in 0..MOST_FIELDS + 9 {
+        for n in 0..MAX_FIELDS + 9 {
             shared.learn([(learned("a", &format!("f{n}")), 1)], 0);
         }
         let known = shared.read(0).expect("known");
         let fields = fields_of(&known, b"a").expect("known");
-        assert_eq!((fields.count(), fields.find(b"f3")), (MOST_FIELDS, Some(3)));
+        assert_eq!((fields.count(), fields.find(b"f3")), (MAX_FIELDS, Some(3)));
         drop(known);
-        let long = "x".repeat(MOST_BYTES / 4);
+        let long = "x".repeat(MAX_BYTES / 4);
         for n in 0..6 {
             shared.learn([(learned(&format!("{long}{n}"), ""), 1)], 0);
         }
-        assert!(shared.read(0).expect("known").bytes <= MOST_BYTES + MOST_BYTES / 3);
+        assert!(shared.read(0).expect("known").bytes <= MAX_BYTES + MAX_BYTES / 3);
     }
 }

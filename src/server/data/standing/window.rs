@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::dashboard::range::TimeRange;
-use crate::server::data::{Answer, Curve, MOST_SERIES, Point, WANTED_POINTS};
+use crate::server::data::{Answer, Curve, MAX_SERIES, Point, WANTED_POINTS};
 
 use super::Snapshot;
 
@@ -140,7 +140,7 @@ impl Window {
         for new in answer.curves {
             if self.place_of(&new).is_none() {
                 // One that has ended holds no place that one with values needs: whole answers have those first.
-                self.stale |= self.curves.len() >= MOST_SERIES && self.curves.iter().any(has_ended);
+                self.stale |= self.curves.len() >= MAX_SERIES && self.curves.iter().any(has_ended);
                 anew |= self.add(new);
             }
         }
@@ -153,7 +153,7 @@ impl Window {
 
     /// Takes another curve where there is a place for it.
     fn add(&mut self, curve: Curve) -> bool {
-        let has_place = self.curves.len() < MOST_SERIES;
+        let has_place = self.curves.len() < MAX_SERIES;
         if has_place {
             self.curves.push(curve);
         } else {
@@ -317,12 +317,12 @@ mod tests {
     #[test]
     fn a_series_that_ended_gives_its_place_to_another() {
         let mut window = Window::default();
-        window.reset(numbered(0..MOST_SERIES, 1_000));
-        assert!(!window.append(numbered([MOST_SERIES], 2_000), 1_000), "there is no place yet");
-        assert!(window.crowded && !window.stale && window.curves.len() == MOST_SERIES);
+        window.reset(numbered(0..MAX_SERIES, 1_000));
+        assert!(!window.append(numbered([MAX_SERIES], 2_000), 1_000), "there is no place yet");
+        assert!(window.crowded && !window.stale && window.curves.len() == MAX_SERIES);
         assert!(!window.append(numbered([], 0), 1_000), "the first moment is still shown");
         let before = window.generation;
-        assert!(window.append(numbered(5..=MOST_SERIES, 3_000), 2_000), "those are told anew");
+        assert!(window.append(numbered(5..=MAX_SERIES, 3_000), 2_000), "those are told anew");
         let names: Vec<&str> = window.curves.iter().map(|curve| curve.name.as_str()).collect();
         assert_eq!((names.len(), names[0], names[15]), (16, "s5", "s20"));
         assert!(window.generation > before && window.count == 16, "{}", window.count);
@@ -400,10 +400,10 @@ mod tests {
     #[test]
     fn one_with_values_does_not_wait_for_the_place_of_one_that_ended() {
         let mut window = Window::default();
-        window.reset(numbered(0..MOST_SERIES, 100));
-        window.revise(numbered(0..=MOST_SERIES, 110), 110, STEP, 0);
+        window.reset(numbered(0..MAX_SERIES, 100));
+        window.revise(numbered(0..=MAX_SERIES, 110), 110, STEP, 0);
         assert!(!window.stale && window.crowded, "all of them have values");
-        window.revise(numbered(1..=MOST_SERIES, 150), 120, STEP, 0);
+        window.revise(numbered(1..=MAX_SERIES, 150), 120, STEP, 0);
         assert!(window.stale, "the first has none any more: a whole answer has those with values first");
     }
 

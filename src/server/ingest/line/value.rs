@@ -11,7 +11,7 @@ pub(super) fn plain_number(text: &[u8]) -> Option<(usize, f64)> {
         1e18, 1e19,
     ];
     /// As many digits are below 2^64.
-    const MOST_DIGITS: usize = 19;
+    const MAX_DIGITS: usize = 19;
     /// Whole numbers below this are exact.
     const EXACT: u64 = 1 << 53;
     let is_negative = text.first() == Some(&b'-');
@@ -24,7 +24,7 @@ pub(super) fn plain_number(text: &[u8]) -> Option<(usize, f64)> {
             _ => break,
         }
         at += 1;
-        if at > begin + MOST_DIGITS + 1 {
+        if at > begin + MAX_DIGITS + 1 {
             return None;
         }
     }
@@ -34,7 +34,7 @@ pub(super) fn plain_number(text: &[u8]) -> Option<(usize, f64)> {
         at += 1;
     }
     let ends = matches!(text.get(at), None | Some(b',' | b' ' | b'\n' | b'\r'));
-    if !ends || !(1..=MOST_DIGITS).contains(&digits) || whole >= EXACT {
+    if !ends || !(1..=MAX_DIGITS).contains(&digits) || whole >= EXACT {
         return None;
     }
     let number = whole as f64 / POWERS[places];

@@ -26,7 +26,7 @@ const EVERY_BYTES: usize = 4 * 1024 * 1024;
 const TRANSACTION_BYTES: usize = 16 * 1024;
 /// Pages of the log over which the writer has to wait until it can begin at the front again. Only
 /// reached when it never pauses: 64 MiB.
-const MOST_PAGES: i64 = 16 * 1024;
+const MAX_PAGES: i64 = 16 * 1024;
 /// Bytes of the log's file that stay when nobody writes: some times what one that pauses now and then needs.
 pub(in crate::server) const REST_BYTES: u64 = 16 * 1024 * 1024;
 /// How long nothing was written before the file is cut.
@@ -131,7 +131,7 @@ async fn checkpoint(connection: &mut WriteConnection) -> Result<(), StoreError> 
     let connection = connection.get().await?;
     let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut *connection).await;
     let pages: i64 = row.and_then(|row| row.try_get(1)).map_err(failed)?;
-    if pages > MOST_PAGES {
+    if pages > MAX_PAGES {
         sqlx::query("PRAGMA wal_checkpoint(RESTART)").fetch_one(connection).await.map_err(failed)?;
     }
     Ok(())

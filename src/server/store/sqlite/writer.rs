@@ -30,7 +30,7 @@ const GROUP: usize = 256;
 /// Rows per insert. Fixed sizes, so that each is prepared once; a statement costs far more than a row.
 const ROWS: [usize; 4] = [128, 32, 8, 1];
 /// Writes of a group that the disk fails one by one before the others are not tried any more.
-const MOST_ALONE_FAIL: usize = 3;
+const MAX_ALONE_FAIL: usize = 3;
 /// Bytes of a probe: one page, written at most every few seconds of an idle server.
 pub(in crate::server) const PROBE_BYTES: i64 = 16;
 /// The same while writing fails: a disk that takes this takes edits.
@@ -270,7 +270,7 @@ impl Task {
         // so that only that one fails.
         let (mut outcomes, mut failures) = (Vec::with_capacity(group.len()), 0);
         for write in group {
-            if failures == MOST_ALONE_FAIL {
+            if failures == MAX_ALONE_FAIL {
                 outcomes.push(Err(error.clone()));
                 continue;
             }

@@ -24,11 +24,11 @@ const LEAST: u64 = 1_000;
 /// Points sealed at once: in memory each run of them takes 12 bytes meanwhile, beside its row.
 const MOST: u64 = 1_000_000;
 /// Batches sealed at once.
-const MOST_ROWS: i64 = 20_000;
+const MAX_ROWS: i64 = 20_000;
 /// Where nothing comes any more, a part of what is worth it otherwise is sealed.
 const QUIET_PART: u64 = 16;
 /// Pages given back to the file's system at once, 16 MiB, and how few are not worth it.
-const MOST_PAGES: i64 = 4_096;
+const MAX_PAGES: i64 = 4_096;
 const FEW_PAGES: i64 = 64;
 
 /// A row of batches.
@@ -102,7 +102,7 @@ impl Writer {
         let connection = self.connection.get().await?;
         let (mut first, mut last, mut points) = (None, 0, 0);
         let numbers = "SELECT n, points FROM batches WHERE n > $1 AND sealed = 0 ORDER BY n LIMIT $2";
-        let mut rows = sqlx::query(numbers).bind(after).bind(MOST_ROWS).fetch(&mut *connection);
+        let mut rows = sqlx::query(numbers).bind(after).bind(MAX_ROWS).fetch(&mut *connection);
         while points < MOST
             && let Some(row) = rows.try_next().await.map_err(failed)?
         {
@@ -184,7 +184,7 @@ impl Writer {
         let free: i64 =
             sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&mut *connection).await.map_err(failed)?;
         if free > FEW_PAGES {
-            let give_back = format!("PRAGMA incremental_vacuum({})", free.min(MOST_PAGES));
+            let give_back = format!("PRAGMA incremental_vacuum({})", free.min(MAX_PAGES));
             sqlx::query(&give_back).fetch_all(connection).await.map_err(failed)?;
         }
         Ok(())
