@@ -8,6 +8,7 @@ use lockstep::app::access::Scope;
 use lockstep::app::audit::{Action, Actor, ActorKind, AuditEntry, AuditFilter, Detail, Target, TargetKind};
 use lockstep::dashboard::{DashboardId, Id, UserId};
 use lockstep::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
+use lockstep::server::access::identities::Identity;
 use lockstep::server::access::links::{Link, LinkId};
 use lockstep::server::access::sessions::{Session, SessionHash};
 use lockstep::server::access::tokens::{Token, TokenHash, TokenId};
@@ -120,6 +121,11 @@ fn visit(n: u8, by: u8, account: Option<&str>) -> Visit {
     }
 }
 
+fn identity(issuer: &str, subject: &str, account: &str) -> Identity {
+    let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+    Identity { issuer, subject, account: user(account), made_at: 5, used_at: 6 }
+}
+
 async fn make(store: &dyn Both, name: &str) {
     let new = NewDashboard {
         id: dashboard(name),
@@ -217,6 +223,30 @@ async fn tokens_are_kept_until_they_or_what_they_are_of_is_removed(place: impl P
     let eve = Account { is_admin: true, disabled_at: None, ..account("eve") };
     change(&*store, &mut model, vec![Change::PutAccount(eve), Change::RemoveAccount(user("ada"))]).await;
     assert_eq!(left(&model), [0_u8; 0]);
+}
+
+async fn identities_are_kept_until_they_or_their_accounts_are_removed(place: impl Place) {
+    let store = place.open().await;
+    let mut model = Directory::default();
+    // Accounts that sign in by an identity alone need no mail address, and there may be several.
+    let nameless = |name: &str| Change::PutAccount(Account { email: String::new(), ..account(name) });
+    change(&*store, &mut model, vec![Change::PutAccount(account("ada")), nameless("bob"), nameless("eve")])
+        .await;
+    let (issuer, subject) = ("https://id.example.com", "Zoë \"Z\" 🦦");
+    let put = |issuer: &str, subject: &str, of: &str| Change::PutIdentity(identity(issuer, subject, of));
+    let all = vec![put(issuer, subject, "bob"), put("proxy", subject, "ada"), put("proxy", "BOB", "bob")];
+    change(&*store, &mut model, all).await;
+    let used = Identity { used_at: 9, ..identity(issuer, subject, "bob") };
+    change(&*store, &mut model, vec![Change::PutIdentity(used.clone())]).await;
+    assert_eq!(model.identity(issuer, subject), Some(&used));
+    assert_eq!(place.open().await.directory().await, Ok(model.clone()));
+    let removed = Change::RemoveIdentity { issuer: "proxy".to_owned(), subject: subject.to_owned() };
+    change(&*store, &mut model, vec![removed.clone(), removed]).await;
+    assert_eq!(model.identities_of(&user("ada")).count(), 0);
+    assert_eq!(model.identities_of(&user("bob")).count(), 2);
+    change(&*store, &mut model, vec![Change::RemoveAccount(user("bob"))]).await;
+    assert_eq!(model.identity("proxy", "BOB"), None);
+    change(&*store, &mut model, vec![put("proxy", "BOB", "eve")]).await;
 }
 
 async fn a_token_lists_what_its_team_has_and_its_owner_sees(place: impl Place) {
@@ -474,6 +504,7 @@ macro_rules! contract {
 contract!(
     the_directory_is_what_the_changes_make,
     tokens_are_kept_until_they_or_what_they_are_of_is_removed,
+    identities_are_kept_until_they_or_their_accounts_are_removed,
     a_token_lists_what_its_team_has_and_its_owner_sees,
     changes_are_made_all_or_none,
     what_belongs_to_a_dashboard_goes_with_it,

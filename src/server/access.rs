@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod audit;
 pub mod command;
 pub mod directory;
+pub mod identities;
 pub mod invitations;
 pub mod links;
 pub mod password;
@@ -74,6 +75,13 @@ pub enum AccessError {
         links::MAX_LABEL_CHARS
     )]
     BadLink,
+    #[error(
+        "Somebody has an account with your mail address already, and nothing says that it is yours. Ask an admin of this \
+         server to let you sign in to it this way."
+    )]
+    NotJoined,
+    #[error("Your account is disabled. Ask an admin of this server.")]
+    Disabled,
     #[error("There is no such session.")]
     NoSession,
     #[error("There is no such token.")]

@@ -145,7 +145,9 @@ impl From<AccessError> for ApiError {
             AccessError::Wrong
             | AccessError::WrongPassword
             | AccessError::NotYours(_)
-            | AccessError::LinkPassword => Self::new(Code::Forbidden, reason),
+            | AccessError::LinkPassword
+            | AccessError::NotJoined
+            | AccessError::Disabled => Self::new(Code::Forbidden, reason),
             AccessError::Wait(_) => Self::new(Code::RateLimited, reason),
             AccessError::Busy => Self::new(Code::Full, reason),
             AccessError::NoInvitation
