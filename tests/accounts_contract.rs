@@ -75,6 +75,7 @@ fn session(n: u8, account: &str) -> Session {
         used_at: 6,
         address: "2001:db8::1".to_owned(),
         agent: "Firefox \"1\"".to_owned(),
+        issuer: (n == 2).then(|| "proxy".to_owned()),
     }
 }
 
@@ -274,10 +275,16 @@ async fn a_token_lists_what_its_team_has_and_its_owner_sees(place: impl Place) {
     assert_eq!(listed("bob", "shop").await, ["granted", "wall"], "not what is his alone");
     assert_eq!(listed("bob", "ops").await, ["wall"], "he is not in that team");
     assert_eq!(listed("ada", "shop").await, ["wall"]);
+    let of_team = ListQuery { reader: Reader::Team(team("shop")), limit: 9, ..ListQuery::default() };
+    let page = store.page(&of_team).await.expect("read");
+    let owned: Vec<&str> = page.dashboards.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!((owned, page.total), (vec!["wall"], 1), "what it owns");
     let deletion = lockstep::server::store::Deletion { at: 5, by: None };
     assert_eq!(store.delete(&dashboard("wall"), &deletion, 9).await, Ok(true));
     let reader = Reader::Token { account: user("ada"), team: team("shop") };
-    assert_eq!(store.bin(&reader, None, 9).await.map(|page| page.total), Ok(0), "a bin is for people");
+    for reader in [reader, Reader::Team(team("shop"))] {
+        assert_eq!(store.bin(&reader, None, 9).await.map(|page| page.total), Ok(0), "a bin is for people");
+    }
 }
 
 async fn changes_are_made_all_or_none(place: impl Place) {

@@ -12,3 +12,6 @@ CREATE TABLE identities (
     PRIMARY KEY (issuer, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX identities_account ON identities (account);
+
+-- The issuer by whose word a session was opened; NULL where its person gave a password.
+ALTER TABLE sessions ADD COLUMN issuer TEXT;

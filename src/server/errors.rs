@@ -154,6 +154,10 @@ impl From<AccessError> for ApiError {
             | AccessError::SetupCode
             | AccessError::NoSession
             | AccessError::NoToken => Self::new(Code::NotFound, reason),
+            AccessError::NameTaken => Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT),
+            AccessError::NotRemoved => {
+                Self::new(Code::Internal, reason).status(StatusCode::SERVICE_UNAVAILABLE)
+            }
             AccessError::NoEmail
             | AccessError::NoName
             | AccessError::BadLink

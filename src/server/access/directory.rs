@@ -155,6 +155,8 @@ pub enum ChangeError {
 pub struct Directory {
     accounts: HashMap<UserId, Account>,
     by_email: HashMap<String, UserId>,
+    /// How many accounts have a name, whatever its case.
+    names: HashMap<String, u32>,
     teams: HashMap<TeamId, Team>,
     /// By account, the teams that it is in.
     memberships: HashMap<UserId, BTreeMap<TeamId, Role>>,
@@ -196,6 +198,11 @@ impl Directory {
     /// The account of a mail address, whatever its case.
     pub fn account_of(&self, email: &str) -> Option<&Account> {
         self.accounts.get(self.by_email.get(&folded(email))?)
+    }
+
+    /// True where an account has a name, whatever its case.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.names.contains_key(&folded(name))
     }
 
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
@@ -329,9 +336,8 @@ impl Directory {
         self.check(&change)?;
         match change {
             Change::PutAccount(account) => {
-                if let Some(before) = self.accounts.get(&account.id) {
-                    self.by_email.remove(&folded(&before.email));
-                }
+                self.take_out(&account.id);
+                *self.names.entry(folded(&account.name)).or_default() += 1;
                 if account.disabled_at.is_some() {
                     self.tokens.retain(|_, token| token.owner != account.id);
                 }
@@ -341,9 +347,7 @@ impl Directory {
                 self.accounts.insert(account.id.clone(), account);
             }
             Change::RemoveAccount(id) => {
-                if let Some(account) = self.accounts.remove(&id) {
-                    self.by_email.remove(&folded(&account.email));
-                }
+                self.take_out(&id);
                 self.memberships.remove(&id);
                 self.invitations.retain(|_, one| one.purpose != Purpose::Reset(id.clone()));
                 self.tokens.retain(|_, token| token.owner != id);
@@ -405,6 +409,19 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// Takes an account out of what finds it.
+    fn take_out(&mut self, id: &UserId) {
+        let Some(account) = self.accounts.remove(id) else { return };
+        self.by_email.remove(&folded(&account.email));
+        let name = folded(&account.name);
+        if let Some(count) = self.names.get_mut(&name) {
+            *count -= 1;
+            if *count == 0 {
+                self.names.remove(&name);
+            }
+        }
     }
 
     /// Forgets who had a dashboard.

@@ -4,13 +4,15 @@
 //! registered there, never leads to an account by itself.
 
 use super::accounts::{checked_email, everyone, missing_everyone, random_account_id};
-use super::directory::{Account, Change, ChangeError, Directory, Role, folded};
+use super::directory::{Account, Change, ChangeError, Directory, Role};
 use super::{Access, AccessError, Requester};
 use crate::app::audit::Action;
 use crate::dashboard::UserId;
-use crate::server::auth::{MAX_NAME_CHARS, clean_name, cleaned_name};
+use crate::server::auth::{MAX_NAME_CHARS, cleaned_name};
 use crate::server::clock::now_ms;
 
+/// Issuer of the identities of those whom the proxy in front names.
+pub const PROXY: &str = "proxy";
 /// Bytes of what an issuer is called: an address.
 pub const MAX_ISSUER_BYTES: usize = 2_000;
 /// Bytes of what an issuer calls a person, as OpenID Connect bounds it.
@@ -56,6 +58,12 @@ impl Access {
         let directory = self.directory();
         let identity = directory.identity(issuer, subject)?;
         directory.account(&identity.account).cloned()
+    }
+
+    /// What an issuer calls the person of an account.
+    pub fn subject_of(&self, account: &UserId) -> Option<String> {
+        let directory = self.directory();
+        directory.identities_of(account).map(|identity| identity.subject.clone()).min()
     }
 
     /// Makes an account without a password for a person whom an issuer names, in the team of everyone. Where two do at the
@@ -152,11 +160,7 @@ impl Access {
 fn free_name(directory: &Directory, wish: &str, email: &str) -> String {
     let of_email = || cleaned_name(email.split('@').next().unwrap_or_default());
     let name = cleaned_name(wish).or_else(of_email).unwrap_or_else(|| UNNAMED.to_owned());
-    let has_it = |name: &str| {
-        let wanted = folded(name);
-        directory.accounts().any(|account| folded(&account.name) == wanted)
-    };
-    if !has_it(&name) {
+    if !directory.has_name(&name) {
         return name;
     }
     let numbered = (2..=directory.accounts().count() + 2).map(|n| {
@@ -165,7 +169,7 @@ fn free_name(directory: &Directory, wish: &str, email: &str) -> String {
         format!("{}{end}", begin.trim_end())
     });
     // Of one more than there are accounts, one is free.
-    numbered.into_iter().find(|name| !has_it(name) && clean_name(name).is_some()).unwrap_or(name)
+    numbered.into_iter().find(|name| !directory.has_name(name)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -173,8 +177,6 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-
-    const PROXY: &str = "proxy";
 
     fn from() -> Requester {
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);

@@ -161,6 +161,7 @@ pub(super) async fn sessions(readers: &SqlitePool) -> Result<Vec<Session>, Store
             used_at: unsigned(&row, "used_at")?,
             address: row.try_get("address").map_err(failed)?,
             agent: row.try_get("agent").map_err(failed)?,
+            issuer: row.try_get("issuer").map_err(failed)?,
         });
     }
     Ok(sessions)
@@ -307,7 +308,8 @@ pub(super) async fn write_sessions(to: &mut SqliteConnection, write: &SessionWri
         SessionWrite::Put { session, removed } => {
             remove(to, removed).await?;
             sqlx::query(
-                "INSERT INTO sessions (hash, account, made_at, used_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6)",
+                "INSERT INTO sessions (hash, account, made_at, used_at, address, agent, issuer)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(&session.hash.0[..])
             .bind(session.account.as_str())
@@ -315,6 +317,7 @@ pub(super) async fn write_sessions(to: &mut SqliteConnection, write: &SessionWri
             .bind(signed(session.used_at))
             .bind(session.address.as_str())
             .bind(session.agent.as_str())
+            .bind(session.issuer.as_deref())
             .execute(to)
             .await?;
         }
