@@ -8,6 +8,7 @@ use lockstep::app::access::Scope;
 use lockstep::app::audit::{Action, Actor, ActorKind, AuditEntry, AuditFilter, Detail, Target, TargetKind};
 use lockstep::dashboard::{DashboardId, Id, UserId};
 use lockstep::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
+use lockstep::server::access::identities::Identity;
 use lockstep::server::access::links::{Link, LinkId};
 use lockstep::server::access::sessions::{Session, SessionHash};
 use lockstep::server::access::tokens::{Token, TokenHash, TokenId};
@@ -74,6 +75,7 @@ fn session(n: u8, account: &str) -> Session {
         used_at: 6,
         address: "2001:db8::1".to_owned(),
         agent: "Firefox \"1\"".to_owned(),
+        issuer: (n == 2).then(|| "proxy".to_owned()),
     }
 }
 
@@ -118,6 +120,11 @@ fn visit(n: u8, by: u8, account: Option<&str>) -> Visit {
         made_at: 5,
         used_at: 6,
     }
+}
+
+fn identity(issuer: &str, subject: &str, account: &str) -> Identity {
+    let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+    Identity { issuer, subject, account: user(account), made_at: 5, used_at: 6 }
 }
 
 async fn make(store: &dyn Both, name: &str) {
@@ -219,6 +226,30 @@ async fn tokens_are_kept_until_they_or_what_they_are_of_is_removed(place: impl P
     assert_eq!(left(&model), [0_u8; 0]);
 }
 
+async fn identities_are_kept_until_they_or_their_accounts_are_removed(place: impl Place) {
+    let store = place.open().await;
+    let mut model = Directory::default();
+    // Accounts that sign in by an identity alone need no mail address, and there may be several.
+    let nameless = |name: &str| Change::PutAccount(Account { email: String::new(), ..account(name) });
+    change(&*store, &mut model, vec![Change::PutAccount(account("ada")), nameless("bob"), nameless("eve")])
+        .await;
+    let (issuer, subject) = ("https://id.example.com", "Zoë \"Z\" 🦦");
+    let put = |issuer: &str, subject: &str, of: &str| Change::PutIdentity(identity(issuer, subject, of));
+    let all = vec![put(issuer, subject, "bob"), put("proxy", subject, "ada"), put("proxy", "BOB", "bob")];
+    change(&*store, &mut model, all).await;
+    let used = Identity { used_at: 9, ..identity(issuer, subject, "bob") };
+    change(&*store, &mut model, vec![Change::PutIdentity(used.clone())]).await;
+    assert_eq!(model.identity(issuer, subject), Some(&used));
+    assert_eq!(place.open().await.directory().await, Ok(model.clone()));
+    let removed = Change::RemoveIdentity { issuer: "proxy".to_owned(), subject: subject.to_owned() };
+    change(&*store, &mut model, vec![removed.clone(), removed]).await;
+    assert_eq!(model.identities_of(&user("ada")).count(), 0);
+    assert_eq!(model.identities_of(&user("bob")).count(), 2);
+    change(&*store, &mut model, vec![Change::RemoveAccount(user("bob"))]).await;
+    assert_eq!(model.identity("proxy", "BOB"), None);
+    change(&*store, &mut model, vec![put("proxy", "BOB", "eve")]).await;
+}
+
 async fn a_token_lists_what_its_team_has_and_its_owner_sees(place: impl Place) {
     let store = place.open().await;
     for name in ["wall", "of-ops", "granted", "own"] {
@@ -244,10 +275,16 @@ async fn a_token_lists_what_its_team_has_and_its_owner_sees(place: impl Place) {
     assert_eq!(listed("bob", "shop").await, ["granted", "wall"], "not what is his alone");
     assert_eq!(listed("bob", "ops").await, ["wall"], "he is not in that team");
     assert_eq!(listed("ada", "shop").await, ["wall"]);
+    let of_team = ListQuery { reader: Reader::Team(team("shop")), limit: 9, ..ListQuery::default() };
+    let page = store.page(&of_team).await.expect("read");
+    let owned: Vec<&str> = page.dashboards.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!((owned, page.total), (vec!["wall"], 1), "what it owns");
     let deletion = lockstep::server::store::Deletion { at: 5, by: None };
     assert_eq!(store.delete(&dashboard("wall"), &deletion, 9).await, Ok(true));
     let reader = Reader::Token { account: user("ada"), team: team("shop") };
-    assert_eq!(store.bin(&reader, None, 9).await.map(|page| page.total), Ok(0), "a bin is for people");
+    for reader in [reader, Reader::Team(team("shop"))] {
+        assert_eq!(store.bin(&reader, None, 9).await.map(|page| page.total), Ok(0), "a bin is for people");
+    }
 }
 
 async fn changes_are_made_all_or_none(place: impl Place) {
@@ -474,6 +511,7 @@ macro_rules! contract {
 contract!(
     the_directory_is_what_the_changes_make,
     tokens_are_kept_until_they_or_what_they_are_of_is_removed,
+    identities_are_kept_until_they_or_their_accounts_are_removed,
     a_token_lists_what_its_team_has_and_its_owner_sees,
     changes_are_made_all_or_none,
     what_belongs_to_a_dashboard_goes_with_it,

@@ -253,3 +253,44 @@ fn help_lists_every_setting_with_its_variable() {
     assert!(help.contains("--allow-open-access-on-network"));
     assert!(help.contains("[default: 500]"));
 }
+
+#[test]
+fn a8_a_proxy_names_people_only_where_the_proxy_is_named() {
+    let user = ("LOCKSTEP_PROXY_USER_HEADER", "X-Forwarded-User");
+    let trusted = ("LOCKSTEP_TRUSTED_PROXIES", "10.0.0.0/8");
+    let config = read(&["--proxy-name-header", "Remote-Name"], &[user, trusted], None).unwrap();
+    let proxy = config.proxy.as_ref().expect("is set");
+    assert_eq!((proxy.user.as_str(), proxy.join_by_email), ("x-forwarded-user", false));
+    assert_eq!(proxy.name.as_ref().map(|name| name.as_str()), Some("remote-name"));
+    assert_eq!(config.access_mode(false), lockstep::server::access::Mode::Accounts);
+    assert!(refused(&[], &[user], None).contains("--trusted-proxies"));
+    for everybody in ["0.0.0.0/0", "10.0.0.1, ::/0"] {
+        let env = [user, ("LOCKSTEP_TRUSTED_PROXIES", everybody)];
+        assert!(refused(&[], &env, None).contains("all addresses"), "{everybody}");
+    }
+    assert!(refused(&[], &[user, trusted, ("LOCKSTEP_ACCESS", "open")], None).contains("`accounts`"));
+    for (name, value) in [
+        ("LOCKSTEP_PROXY_USER_HEADER", "Cookie"),
+        ("LOCKSTEP_PROXY_USER_HEADER", "no header"),
+        ("LOCKSTEP_PROXY_NAME_HEADER", "X-Forwarded-User"),
+        ("LOCKSTEP_PROXY_ROLE", "owner"),
+        ("LOCKSTEP_PROXY_JOIN_BY_EMAIL", "yes"),
+    ] {
+        let said = refused(&[], &[user, trusted, (name, value)], None);
+        assert!(said.contains(name), "{said}");
+    }
+    let alone = [("LOCKSTEP_PROXY_EMAIL_HEADER", "Remote-Email"), trusted];
+    assert!(refused(&[], &alone, None).contains("LOCKSTEP_PROXY_EMAIL_HEADER"));
+}
+
+#[test]
+fn a12_guests_are_for_servers_with_accounts() {
+    assert_eq!(read(&[], &[], None).unwrap().guests, None);
+    assert_eq!(read(&[], &[("LOCKSTEP_GUESTS", "off")], None).unwrap().guests, None);
+    let config = read(&["--guests", "edit"], &[], None).unwrap();
+    assert_eq!(config.guests, Some(lockstep::app::access::Role::Editor));
+    assert_eq!(config.access_mode(false), lockstep::server::access::Mode::Accounts);
+    assert!(refused(&[], &[("LOCKSTEP_GUESTS", "yes")], None).contains("`view`"));
+    let open = [("LOCKSTEP_GUESTS", "view"), ("LOCKSTEP_ACCESS", "open")];
+    assert!(refused(&[], &open, None).contains("guests"));
+}

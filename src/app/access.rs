@@ -45,8 +45,10 @@ pub struct Rights {
     pub is_admin: bool,
     /// True for whoever may make dashboards.
     pub may_create: bool,
-    /// True for whoever came by a share link: only this dashboard is for them.
+    /// True for a guest, by a share link or by guest mode: they look at dashboards, and nothing of it is kept.
     pub is_visitor: bool,
+    /// True for a guest of a server in guest mode, who may sign in to see more.
+    pub may_sign_in: bool,
 }
 
 impl Rights {
@@ -59,7 +61,14 @@ impl Rights {
 /// Everything, as on a server without accounts.
 impl Default for Rights {
     fn default() -> Self {
-        Self { role: Role::Owner, has_account: false, is_admin: false, may_create: true, is_visitor: false }
+        Self {
+            role: Role::Owner,
+            has_account: false,
+            is_admin: false,
+            may_create: true,
+            is_visitor: false,
+            may_sign_in: false,
+        }
     }
 }
 

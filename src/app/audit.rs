@@ -227,6 +227,9 @@ pub struct Detail {
     /// How many sessions were ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<usize>,
+    /// Who said who somebody is: the proxy in front, or a provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
 }
 
 impl Detail {
@@ -337,7 +340,10 @@ pub fn words(entry: &AuditEntry) -> String {
     let is_own = about.as_ref().is_some_and(|about| who.id.as_deref() == Some(about.id.as_str()));
     match what {
         Action::SetUp => "set the server up".to_owned(),
-        Action::SignIn => "signed in".to_owned(),
+        Action::SignIn => match &detail.issuer {
+            Some(issuer) => format!("signed in by {issuer}"),
+            None => "signed in".to_owned(),
+        },
         Action::SignInFailed => {
             format!("failed to sign in as {}", detail.email.as_deref().unwrap_or(&it))
         }
@@ -418,7 +424,8 @@ fn account_changed(detail: &Detail, it: &str) -> String {
         false => format!("enabled the account of {it}"),
     });
     let renamed = detail.renamed_from.as_ref().map(|before| format!("changed their name from {before}"));
-    let said: Vec<String> = admin.into_iter().chain(disabled).chain(renamed).collect();
+    let joined = detail.issuer.as_ref().map(|issuer| format!("let {it} sign in by {issuer}"));
+    let said: Vec<String> = admin.into_iter().chain(disabled).chain(renamed).chain(joined).collect();
     if said.is_empty() { format!("changed the account of {it}") } else { said.join(" and ") }
 }
 

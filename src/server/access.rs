@@ -7,10 +7,14 @@ pub mod accounts;
 pub mod audit;
 pub mod command;
 pub mod directory;
+pub mod guests;
+pub mod identities;
 pub mod invitations;
 pub mod links;
 pub mod password;
 pub mod policy;
+pub mod proxy;
+mod removals;
 pub mod sessions;
 pub mod setup;
 pub mod sharing;
@@ -29,6 +33,7 @@ use tokio::sync::watch;
 use self::accounts::MAX_EMAIL_BYTES;
 use self::directory::{Account, Change, ChangeError, Directory, Role, TeamId, folded};
 use self::password::{Checked, Hasher, Weak, check_strength};
+use self::removals::Removals;
 use self::sessions::{Ended, Session, SessionHash, Sessions};
 use self::setup::Setup;
 use self::throttle::{Guessed, Throttle};
@@ -40,7 +45,7 @@ use super::clock::now_ms;
 use super::store::accounts::Accounts;
 use super::store::memory::MemoryStore;
 use super::store::{Reader, StoreError};
-use crate::app::audit::Action;
+use crate::app::audit::{Action, Detail};
 use crate::dashboard::{DashboardId, UserId};
 
 /// Whether people sign in.
@@ -74,6 +79,22 @@ pub enum AccessError {
         links::MAX_LABEL_CHARS
     )]
     BadLink,
+    #[error(
+        "Somebody has an account with your mail address already, and nothing says that it is yours. Ask an admin of this \
+         server to let you sign in to it this way."
+    )]
+    NotJoined,
+    #[error("Your account is disabled. Ask an admin of this server.")]
+    Disabled,
+    #[error("Somebody with an account has this name. Choose another one.")]
+    NameTaken,
+    /// Ended in memory; the store has it still.
+    #[error(
+        "This is over now, but the server could not write it to its disk. It goes on trying; if the server restarts \
+         before that, sessions that were ended are open again. Look at the list of sessions after a restart, or ask an \
+         admin to look at the disk."
+    )]
+    NotRemoved,
     #[error("There is no such session.")]
     NoSession,
     #[error("There is no such token.")]
@@ -128,11 +149,14 @@ pub struct Access {
     mode: Mode,
     /// The token of the first account.
     pub setup: Setup,
+    /// The role of people without an account, where guest mode lets them in.
+    guests: Option<Role>,
     store: Arc<dyn Accounts>,
     directory: RwLock<Directory>,
     sessions: Mutex<Sessions>,
     live_tokens: Mutex<LiveTokens>,
     visits: Mutex<Visits>,
+    removals: Removals,
     hasher: Hasher,
     throttle: Mutex<Throttle>,
     /// Held from the check of a change until it is made: the next one is checked against it.
@@ -161,11 +185,13 @@ impl Access {
         Self {
             mode,
             setup: Setup::default(),
+            guests: None,
             store,
             directory: RwLock::new(directory),
             sessions: Mutex::new(sessions),
             live_tokens: Mutex::default(),
             visits: Mutex::default(),
+            removals: Removals::default(),
             hasher: Hasher::default(),
             throttle: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
@@ -186,14 +212,15 @@ impl Access {
     /// What somebody may do on a dashboard; `None` where they may not even know of it.
     pub fn role(&self, principal: &Principal, dashboard: &DashboardId) -> Option<Role> {
         let own = self.own_role(principal, dashboard);
-        own.max(self.by_links(principal, dashboard).map(|(role, _)| role))
+        let by_links = self.by_links(principal, dashboard).map(|(role, _)| role);
+        own.max(by_links).max(self.by_guest_mode(principal, dashboard))
     }
 
-    /// The same without what share links give: all that they open is the dashboard as it shows.
+    /// The same without what share links and guest mode give: all that they open is the dashboard as it shows.
     pub fn own_role(&self, principal: &Principal, dashboard: &DashboardId) -> Option<Role> {
         match (self.mode, principal) {
             (Mode::Open, _) => Some(Role::Owner),
-            (Mode::Accounts, Principal::Anyone | Principal::Link(_)) => None,
+            (Mode::Accounts, Principal::Anyone | Principal::Public | Principal::Link(_)) => None,
             (Mode::Accounts, Principal::Account(account)) => self.role_of(account, dashboard),
             (Mode::Accounts, Principal::Token(id)) => self.role_of_token(id, dashboard),
         }
@@ -214,7 +241,8 @@ impl Access {
     pub fn reader(&self, who: &Who) -> Reader {
         match (self.mode, who.principal()) {
             (Mode::Open, _) => Reader::Anyone,
-            (Mode::Accounts, Principal::Anyone | Principal::Link(_)) => Reader::Nobody,
+            (Mode::Accounts, Principal::Anyone) => Reader::Nobody,
+            (Mode::Accounts, Principal::Public | Principal::Link(_)) => self.reader_of_guests(),
             (Mode::Accounts, Principal::Account(account)) => Reader::Account(account),
             (Mode::Accounts, Principal::Token(_)) => self.reader_of_token(who),
         }
@@ -337,10 +365,22 @@ impl Access {
         account: Account,
         from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
+        self.open_session_by(account, None, from).await
+    }
+
+    /// The same by the word of an issuer.
+    pub async fn open_session_by(
+        &self,
+        account: Account,
+        issuer: Option<&str>,
+        from: &Requester,
+    ) -> Result<(String, SignedIn), AccessError> {
         let (token, session, ended) =
-            self.sessions().open(account.id.clone(), now_ms(), from.address.to_string(), &from.agent);
-        if let Err(error) = self.store.put_session(session.clone(), ended).await {
+            self.sessions().open(account.id.clone(), issuer, now_ms(), from.address.to_string(), &from.agent);
+        if let Err(error) = self.store.put_session(session.clone(), ended.clone()).await {
             self.sessions().end(&session.hash);
+            // Those that ended for it stay ended, and nobody waits for it.
+            let _ = self.remove_ended(ended).await;
             return Err(error.into());
         }
         // While it was checked the account may have been disabled, or have got another password.
@@ -351,7 +391,8 @@ impl Access {
             self.end_session(session.hash).await?;
             return Err(AccessError::Wrong);
         };
-        self.record(vec![from.did(Action::SignIn, &account)]).await;
+        let detail = Detail { issuer: issuer.map(str::to_owned), ..Detail::default() };
+        self.record(vec![from.did(Action::SignIn, &account).with(detail)]).await;
         Ok((token, SignedIn { account, session, ended }))
     }
 
@@ -369,20 +410,21 @@ impl Access {
         self.sessions().of_account(account)
     }
 
-    /// Ends a session: its sockets hear of it at once, and it stays ended.
-    pub async fn end_session(&self, hash: SessionHash) -> Result<(), StoreError> {
+    /// Ends a session: its sockets hear of it at once. Errors with `NotRemoved` where a restart before the next try
+    /// would open it again.
+    pub async fn end_session(&self, hash: SessionHash) -> Result<(), AccessError> {
         self.sessions().end(&hash);
-        self.store.remove_sessions(vec![hash]).await
+        self.remove_ended(vec![hash]).await
     }
 
-    /// Ends all sessions of an account but for one that stays.
+    /// Ends all sessions of an account but for one that stays. Errors as [`Self::end_session`].
     pub async fn end_sessions(
         &self,
         account: &UserId,
         stays: Option<&SessionHash>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccessError> {
         let ended = self.sessions().end_all_of(account, stays);
-        if ended.is_empty() { Ok(()) } else { self.store.remove_sessions(ended).await }
+        self.remove_ended(ended).await
     }
 
     /// Gives an account another password, for which it has to know the one of before, and ends its other sessions.
@@ -402,7 +444,7 @@ impl Access {
         }
         self.set_password(&account, password).await?;
         self.record(vec![from.did(Action::PasswordChanged, &who.account)]).await;
-        Ok(self.end_sessions(&who.account.id, Some(&who.session.hash)).await?)
+        self.end_sessions(&who.account.id, Some(&who.session.hash)).await
     }
 
     /// Gives an account another password, unless it got one since it was read.

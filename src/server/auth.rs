@@ -130,12 +130,31 @@ pub fn color_of(id: &UserId) -> &'static str {
 /// does, or holds what does not show: control characters, or marks that turn the direction of text around.
 pub fn clean_name(wish: &str) -> Option<String> {
     let name = wish.trim();
-    let turns = |c: char| matches!(c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let fits = !name.is_empty()
         && name.chars().count() <= MAX_NAME_CHARS
         && !name.chars().any(|c| c.is_control() || turns(c))
         && !is_guests_name(name);
     fits.then(|| name.to_owned())
+}
+
+/// Characters that do not show, or turn the direction of what follows.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The same of what somebody else says of a person: what does not fit is taken out of it, or cut off. `None` where nothing
+/// is left.
+pub fn cleaned_name(said: &str) -> Option<String> {
+    let shows: String = said.chars().filter(|c| !c.is_control() && !turns(*c)).collect();
+    let mut name = shows.trim();
+    while is_guests_name(name) {
+        let before = name.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let cut = before.char_indices().nth_back("guest".len() - 1).map_or(0, |(at, _)| at);
+        name = before[..cut].trim_end();
+        name = name.strip_suffix('(').unwrap_or(name).trim_end();
+    }
+    let name: String = name.chars().take(MAX_NAME_CHARS).collect();
+    clean_name(&name)
 }
 
 /// True for a name that ends in the mark of a guest, however it is written: `(guest)`, which only the server puts

@@ -2,22 +2,26 @@
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::LOCATION;
+use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::access::Mode;
 use super::access::policy::{self, Needs, Rule};
+use super::access::proxy::{NamedPerson, Word};
 use super::access::tokens::{Token, in_header};
 use super::access::who::Who;
+use super::access::{AccessError, Mode, Requester};
+use super::auth::someone;
 use super::errors::ApiError;
+use super::http::is_secure;
 use super::http::links;
-use super::http::sign_in::token;
+use super::http::sign_in::{end_session_of, session_cookie, token};
 use super::pages::{self, Visit};
 use super::router::MAX_BODY_BYTES;
 use super::state::AppState;
 use crate::app::access::{Role, Scope};
+use crate::app::audit::Action;
 use crate::dashboard::DashboardId;
 use crate::sync::protocol::Code;
 
@@ -48,6 +52,8 @@ enum Refusal {
     NoAccounts,
     /// The address does not take the method.
     Method,
+    /// The proxy in front signs people in, and named nobody.
+    NotNamed,
 }
 
 impl Refusal {
@@ -84,16 +90,47 @@ impl Refusal {
             Self::NoTeam => forbidden("The owner of this token has to be an editor of its team for this."),
             Self::NoAccounts => ApiError::no_accounts(),
             Self::Method => ApiError::method_not_allowed(),
+            Self::NotNamed => forbidden(
+                "The proxy in front of this server signs people in, and did not say who you are. Sign in there, then \
+                 open this page again.",
+            ),
         }
     }
 }
 
 /// Puts [`Who`] into a request, and lets it through where they may.
-pub async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let who = identify(&state, request.headers());
+pub async fn authorize(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let mut who = identify(&state, request.headers(), request.extensions().get().unwrap_or(&Word::None));
     let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let rule = matched.as_deref().map(|path| policy::find(request.method().as_str(), path));
+    let known_by = match introduce(&state, &who, rule.flatten(), &request) {
+        None => Ok(None),
+        Some(introduction) => introduction.make(&state, &mut who).await,
+    };
+    let known_by = match known_by {
+        Ok(cookie) => cookie,
+        Err(error) => {
+            let headers = request.headers().clone();
+            return pages::failed(&state, Visit { who, headers }, error.into());
+        }
+    };
+    let mut response = answer(state, who, rule, request, next).await;
+    if let Some(cookie) = known_by {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Lets a request through where whoever sends it may, and says why not where they may not.
+async fn answer(
+    state: AppState,
+    who: Who,
+    rule: Option<Option<&'static Rule>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let checked = match rule {
+        Some(Some(rule)) if is_unnamed(&request) && rule.signs_in() => Err(Refusal::NotNamed),
         Some(Some(rule)) => check(&state, &who, rule, request.uri().path()),
         Some(None) => Err(Refusal::Method),
         // A file, or nothing.
@@ -112,7 +149,7 @@ pub async fn authorize(State(state): State<AppState>, mut request: Request, next
         let refusal = if refusal == Refusal::NotSignedIn { Refusal::NoToken } else { refusal };
         return refusal.error().into_response();
     }
-    let is_page = rule.is_none_or(|rule| rule.is_some_and(Rule::is_page));
+    let is_page = refusal == Refusal::NotNamed || rule.is_none_or(|rule| rule.is_some_and(Rule::is_page));
     if is_page && refusal == Refusal::NotSignedIn {
         return to_sign_in(&request);
     }
@@ -139,7 +176,7 @@ async fn run_with_body(state: AppState, rule: &Rule, request: Request, next: Nex
             format!("The body could not be read, or has more than {most} bytes. Nothing was changed.");
         return ApiError::new(Code::TooLarge, reason).into_response();
     };
-    let who = identify(&state, &parts.headers);
+    let who = identify(&state, &parts.headers, parts.extensions.get().unwrap_or(&Word::None));
     if let Err(refusal) = check(&state, &who, rule, parts.uri.path()) {
         return refusal.error().into_response();
     }
@@ -147,7 +184,77 @@ async fn run_with_body(state: AppState, rule: &Rule, request: Request, next: Nex
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
 
-fn identify(state: &AppState, headers: &HeaderMap) -> Who {
+/// What makes somebody known from now on.
+struct Introduction {
+    headers: HeaderMap,
+    from: Requester,
+    kind: IntroductionKind,
+}
+
+enum IntroductionKind {
+    /// Of whom the proxy names: their session is opened, or only that of somebody else ended.
+    Named { person: NamedPerson, opens: bool },
+    /// Of somebody whom guest mode lets in.
+    Public,
+}
+
+/// The introduction of whoever sends a request; `None` where they are known already, or stay nobody.
+fn introduce(state: &AppState, who: &Who, rule: Option<&Rule>, request: &Request) -> Option<Introduction> {
+    let access = state.access();
+    if access.mode() == Mode::Open || access.is_empty() || in_header(request.headers()).is_some() {
+        return None;
+    }
+    let headers = request.headers();
+    let kind = match request.extensions().get().unwrap_or(&Word::None) {
+        Word::Person(person) if who.signed_in().is_none() => {
+            let opens = rule.is_some_and(Rule::opens_session);
+            if !opens && token(headers).is_none() {
+                return None;
+            }
+            IntroductionKind::Named { person: person.clone(), opens }
+        }
+        _ if matches!(who, Who::Public(_)) => {
+            let is_shown = rule.is_some_and(|rule| rule.guests && rule.is_page());
+            if !is_shown || state.guests.read(headers).is_some() {
+                return None;
+            }
+            IntroductionKind::Public
+        }
+        _ => return None,
+    };
+    let from = Requester::of(headers, request.extensions());
+    Some(Introduction { headers: headers.clone(), from, kind })
+}
+
+impl Introduction {
+    /// Makes it; the cookie by which they are known from then on.
+    async fn make(self, state: &AppState, who: &mut Who) -> Result<Option<HeaderValue>, AccessError> {
+        let Self { headers, from, kind } = self;
+        match kind {
+            IntroductionKind::Public => {
+                let guest = someone();
+                let cookie = state.guests.cookie(&guest, is_secure(&headers));
+                *who = Who::Public(state.access().guest(guest));
+                Ok(Some(cookie))
+            }
+            IntroductionKind::Named { person, opens } => {
+                // It is of somebody else, or it would count. Where the disk fails it is tried again.
+                let _ = end_session_of(state.access(), &headers, &from, Action::SessionEnded).await;
+                let Some(settings) = state.proxy.sign_in.as_ref().filter(|_| opens) else { return Ok(None) };
+                let (token, signed_in) = state.access().sign_in_by_proxy(&person, settings, &from).await?;
+                *who = Who::Person(Box::new(signed_in));
+                Ok(Some(session_cookie(&token, &headers)))
+            }
+        }
+    }
+}
+
+/// True where a request came through the proxy that signs people in, which named nobody.
+fn is_unnamed(request: &Request) -> bool {
+    request.extensions().get() == Some(&Word::Nobody)
+}
+
+fn identify(state: &AppState, headers: &HeaderMap, word: &Word) -> Who {
     match state.access().mode() {
         Mode::Open => state.guests.read(headers).map_or(Who::Nobody, Who::Guest),
         Mode::Accounts => {
@@ -155,11 +262,22 @@ fn identify(state: &AppState, headers: &HeaderMap) -> Who {
                 let found = state.access().find_token(text);
                 return found.map_or(Who::Nobody, |holder| Who::Token(Box::new(holder)));
             }
-            if let Some(signed_in) = token(headers).and_then(|token| state.access().find(token)) {
+            let access = state.access();
+            let signed_in = token(headers).and_then(|token| access.find(token));
+            if let Some(signed_in) = signed_in.filter(|one| access.counts_with(&one.session, word)) {
                 return Who::Person(Box::new(signed_in));
             }
-            let found = links::token(headers).and_then(|token| state.access().find_visit(token));
-            found.map_or(Who::Nobody, |visiting| Who::Visitor(Box::new(visiting)))
+            if matches!(word, Word::Person(_)) {
+                // They have an account, and no guest's rights beside it.
+                return Who::Nobody;
+            }
+            if let Some(visiting) = links::token(headers).and_then(|token| access.find_visit(token)) {
+                return Who::Visitor(Box::new(visiting));
+            }
+            if !access.lets_guests_in() {
+                return Who::Nobody;
+            }
+            Who::Public(access.guest(state.guests.read(headers).unwrap_or_else(someone)))
         }
     }
 }
@@ -184,12 +302,14 @@ fn check(state: &AppState, who: &Who, rule: &Rule, path: &str) -> Result<(), Ref
     if let Some(holder) = who.token() {
         return check_token(state, &holder.token, who, rule, path);
     }
+    let is_for_guests =
+        rule.visitors && who.visiting().is_some() || rule.guests && who.is_guest() && access.lets_guests_in();
     if let Needs::Role(needed) = rule.needs
-        && (who.signed_in().is_some() || rule.visitors && who.visiting().is_some())
+        && (who.signed_in().is_some() || is_for_guests)
     {
         return check_role(state, who, (rule, needed), path);
     }
-    if rule.visitors && who.visiting().is_some() {
+    if is_for_guests {
         return Ok(());
     }
     let person = who.signed_in().ok_or(Refusal::NotSignedIn)?;

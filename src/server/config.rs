@@ -7,6 +7,7 @@ mod commands;
 mod environment;
 mod http;
 mod prometheus;
+mod proxy;
 mod secret;
 mod settings;
 mod sql;
@@ -26,9 +27,10 @@ use tracing_subscriber::EnvFilter;
 use self::environment::Environment;
 pub use self::http::Http;
 pub use self::prometheus::Prometheus;
+pub use self::proxy::ProxySignIn;
 pub use self::secret::Secret;
 use self::settings::{
-    HTTP, HTTP_FILE, INGEST_TOKEN, INGEST_TOKEN_FILE, LIMITS, OPEN, PROMETHEUS, PROMETHEUS_FILE,
+    GUESTS, HTTP, HTTP_FILE, INGEST_TOKEN, INGEST_TOKEN_FILE, LIMITS, OPEN, PROMETHEUS, PROMETHEUS_FILE,
     PROMETHEUS_OVERLAP, SECRET, SQL, SQL_FILE, command, kebab, names, nearest, set_limit, variable,
 };
 pub use self::sql::{Database, Login, Sql};
@@ -40,6 +42,7 @@ use super::backup::command::Command as Backup;
 use super::backup::schedule::Plan;
 use super::limits::Limits;
 use super::origin::Origin;
+use crate::app::access::Role;
 
 /// Backups that stay where nothing else is said: a week of them.
 const BACKUPS: usize = 7;
@@ -68,6 +71,10 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether people sign in; `None` decides by the address, and by whether there are accounts.
     pub access: Option<Mode>,
+    /// Sign-in by the word of a proxy in front; `None` where that says nothing.
+    pub proxy: Option<ProxySignIn>,
+    /// The role of people without an account on the dashboards of everyone; `None` lets none in.
+    pub guests: Option<Role>,
     /// Whether everyone who can reach an address beyond this machine may read and edit.
     pub allow_open_access_on_network: bool,
     /// What whoever brings points has to know; `None` lets everybody who reaches the server.
@@ -124,6 +131,23 @@ pub enum ConfigError {
     Twice(Place, Place),
     #[error("{0:?} is the name of two sources. Give one of them another.")]
     SourceTwice(String),
+    #[error(
+        "proxy_user_header: whoever reaches this server could send that header. Name the proxies that do in \
+         --trusted-proxies, each by its address or network, and no network of all addresses."
+    )]
+    ProxyUntrusted,
+    #[error(
+        "access: with `open` nobody signs in, and proxy_user_header has no effect. Use `accounts`, or take that header \
+         away."
+    )]
+    ProxyOpen,
+    #[error("{0} has an effect only with proxy_user_header, which is not set.")]
+    ProxyWithoutUser(Place),
+    #[error(
+        "guests: on a server with `open` access everybody is let in, and nobody has an account. Use `accounts`, or \
+         take the guests away."
+    )]
+    GuestsOpen,
     #[error("{path}: {reason}")]
     File { path: String, reason: String },
     #[error(
@@ -178,6 +202,9 @@ impl Config {
     pub fn access_mode(&self, has_accounts: bool) -> Mode {
         let is_alone =
             self.addr.ip().is_loopback() && self.public_url.is_none() && self.trusted_proxies.is_empty();
+        if self.proxy.is_some() || self.guests.is_some() {
+            return Mode::Accounts;
+        }
         let is_private = is_alone || self.allow_open_access_on_network;
         let usual = if is_private && !has_accounts { Mode::Open } else { Mode::Accounts };
         self.access.unwrap_or(usual)
@@ -220,6 +247,28 @@ impl Found {
         let prometheus = self.prometheus()?;
         let sql = self.sql()?;
         let http = self.http()?;
+        let trusted_proxies = self
+            .parse(
+                "trusted_proxies",
+                "addresses or networks such as 127.0.0.1, 10.0.0.0/8, separated by commas",
+                networks,
+            )?
+            .unwrap_or_default();
+        let access = self.parse("access", "`open` or `accounts`", |text| match text {
+            "open" => Some(Mode::Open),
+            "accounts" => Some(Mode::Accounts),
+            _ => None,
+        })?;
+        let guests = self.parse(GUESTS, "`off`, `view` or `edit`", |text| match text {
+            "off" => Some(None),
+            "view" => Some(Some(Role::Viewer)),
+            "edit" => Some(Some(Role::Editor)),
+            _ => None,
+        })?;
+        let guests = guests.flatten();
+        if guests.is_some() && access == Some(Mode::Open) {
+            return Err(ConfigError::GuestsOpen);
+        }
         let mut names = BTreeSet::new();
         let all = prometheus.iter().map(|one| &one.name).chain(sql.iter().map(|one| &one.name));
         if let Some(twice) = all.chain(http.iter().map(|one| &one.name)).find(|name| !names.insert(*name)) {
@@ -254,18 +303,10 @@ impl Found {
                     origins,
                 )?
                 .unwrap_or_default(),
-            trusted_proxies: self
-                .parse(
-                    "trusted_proxies",
-                    "addresses or networks such as 127.0.0.1, 10.0.0.0/8, separated by commas",
-                    networks,
-                )?
-                .unwrap_or_default(),
-            access: self.parse("access", "`open` or `accounts`", |text| match text {
-                "open" => Some(Mode::Open),
-                "accounts" => Some(Mode::Accounts),
-                _ => None,
-            })?,
+            proxy: self.proxy(access, &trusted_proxies)?,
+            trusted_proxies,
+            access,
+            guests,
             allow_open_access_on_network: self.parse(OPEN, "true or false", truth)?.unwrap_or(false),
             ingest_token,
             series_hours: self

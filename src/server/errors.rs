@@ -145,13 +145,19 @@ impl From<AccessError> for ApiError {
             AccessError::Wrong
             | AccessError::WrongPassword
             | AccessError::NotYours(_)
-            | AccessError::LinkPassword => Self::new(Code::Forbidden, reason),
+            | AccessError::LinkPassword
+            | AccessError::NotJoined
+            | AccessError::Disabled => Self::new(Code::Forbidden, reason),
             AccessError::Wait(_) => Self::new(Code::RateLimited, reason),
             AccessError::Busy => Self::new(Code::Full, reason),
             AccessError::NoInvitation
             | AccessError::SetupCode
             | AccessError::NoSession
             | AccessError::NoToken => Self::new(Code::NotFound, reason),
+            AccessError::NameTaken => Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT),
+            AccessError::NotRemoved => {
+                Self::new(Code::Internal, reason).status(StatusCode::SERVICE_UNAVAILABLE)
+            }
             AccessError::NoEmail
             | AccessError::NoName
             | AccessError::BadLink

@@ -1,5 +1,5 @@
-//! Housekeeping beside the rooms: removing what was in the bin for long and what is old in the audit log, and making
-//! outlines that are missing.
+//! Housekeeping beside the rooms: removing what was in the bin for long, what is old in the audit log and sessions that
+//! ended, and making outlines that are missing.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub async fn run(rooms: Rooms, bin_days: u64) -> Infallible {
             tracing::warn!(%error, "some dashboards have no preview yet; the next start makes them");
         }
     };
-    let (_, never) = tokio::join!(outlines, empty_bin(&rooms, bin_days));
+    let (_, never, _) = tokio::join!(outlines, empty_bin(&rooms, bin_days), rooms.access().retry_removals());
     never
 }
 

@@ -50,6 +50,12 @@ pub async fn rename(
         let visit = state.access().rename_visitor(&visiting.visit.hash, &name).await?;
         return Ok(Json(visit.person()).into_response());
     }
+    if let Who::Public(guest) = who {
+        let name = state.access().guests_wish(&name)?;
+        let cookie = state.guests.cookie(&person(guest.id.clone(), name.clone()), is_secure(&headers));
+        let guest = state.access().guest(person(guest.id, name));
+        return Ok(([(SET_COOKIE, cookie)], Json(guest)).into_response());
+    }
     let name = clean_name(&name).ok_or(AccessError::NoName)?;
     if let Some(signed_in) = who.signed_in() {
         let account =

@@ -16,6 +16,10 @@ pub struct Limits {
     pub sessions: usize,
     /// Sessions of this server from one address: the same for the whole server.
     pub sessions_per_address: usize,
+    /// Sessions of one person with an account: all tabs of all devices, and not a script's.
+    pub sessions_per_person: usize,
+    /// Sessions of guests from one address, by links and by guest mode together: a meeting room.
+    pub guest_sessions_per_address: usize,
     /// Connections of this server: a WebSocket for each session, and six in ten as many that fetch pages and
     /// push points. Where fewer fit into the open files of the process, fewer.
     pub connections: usize,
@@ -119,6 +123,8 @@ impl Default for Limits {
             room_sessions_per_address: 150,
             sessions: 10_000,
             sessions_per_address: 7_500,
+            sessions_per_person: 50,
+            guest_sessions_per_address: 20,
             connections: 16_000,
             connections_per_address: 8_000,
             head_ms: 10_000,

@@ -37,6 +37,10 @@ impl PeerAddr {
     }
 }
 
+/// Whether a request comes from a proxy that the settings trust. In the extensions of every request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FromProxy(pub bool);
+
 /// The proxies whose word about a request counts.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
@@ -88,7 +92,8 @@ pub async fn load_peer(State(proxies): State<TrustedProxies>, mut request: Reque
     // Without a connection there is a test that calls the routes.
     let tcp = tcp.unwrap_or(IpAddr::V6(Ipv6Addr::LOCALHOST)).to_canonical();
     let peer = proxies.peer(tcp, request.headers());
-    if !proxies.contains(tcp) {
+    let from_proxy = FromProxy(proxies.contains(tcp));
+    if from_proxy == FromProxy(false) {
         let headers = request.headers_mut();
         if headers.remove(FORWARDED_FOR).is_some() && !proxies.passed_over.swap(true, Relaxed) {
             tracing::warn!(
@@ -102,6 +107,7 @@ pub async fn load_peer(State(proxies): State<TrustedProxies>, mut request: Reque
         }
     }
     request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(from_proxy);
     next.run(request).await
 }
 

@@ -19,7 +19,7 @@ use super::http::{account, admin, audit, dashboards, documents, links, sharing, 
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
-use super::{health, http, ingest, logging, pages, peer, rates, socket, to_the_end, unread_body};
+use super::{health, http, ingest, logging, pages, peer, proxy, rates, socket, to_the_end, unread_body};
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
@@ -118,6 +118,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), authorize))
         .layer(from_fn_with_state(state.clone(), rates::limit_rates))
         .layer(from_fn_with_state(state.clone(), check_origin))
+        .layer(from_fn_with_state(state.clone(), proxy::read_word))
         .layer(from_fn_with_state(state.proxies.clone(), peer::load_peer))
         .layer(from_fn(security_headers))
         .layer(from_fn(unread_body::read_rest))

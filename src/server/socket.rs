@@ -2,6 +2,7 @@
 
 pub mod bucket;
 pub mod decode;
+mod quota;
 mod session;
 mod wire;
 
@@ -11,17 +12,19 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{ORIGIN, SEC_WEBSOCKET_VERSION, UPGRADE};
+use axum::http::header::{ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use tokio::time::Instant;
 
 use self::decode::{Decoded, decode};
-use self::session::{Identity, Session};
+use self::quota::{Permit, Quota};
+use self::session::{Identity, Session, Term};
 use self::wire::{Heard, NoUpgrade, Wire};
-use super::access::sessions::Ended;
+use super::access::identities::PROXY;
 use super::access::who::{Principal, Who};
 use super::auth::{clean_name, person};
 use super::clock::now_ms;
@@ -44,6 +47,10 @@ const FULL_RETRY_MS: u64 = 5_000;
 const STORE_RETRY_MS: u64 = 500;
 /// When those come back whom a draining server turned away: it is up again by then.
 const DRAINING_RETRY_MS: u64 = 1_000;
+/// When those may come back who have as many sockets as they may: one of them may be gone by then.
+const QUOTA_RETRY_S: u64 = 5;
+/// How long a socket lives of somebody whom a proxy names: then it is opened anew, and the proxy asked again.
+const MAX_NAMED: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// What a socket needs of the server.
 #[derive(Clone)]
@@ -51,6 +58,7 @@ pub struct Sockets {
     pub rooms: Rooms,
     pub origins: Arc<Origins>,
     build: Arc<str>,
+    quota: Arc<Quota>,
     key: Hmac<Sha256>,
 }
 
@@ -59,7 +67,7 @@ impl Sockets {
     pub async fn new(rooms: Rooms, origins: Arc<Origins>, build: &str) -> Result<Self, StoreError> {
         let secret = rooms.store().secret(CLIENT_SECRET).await?;
         let key = Hmac::new_from_slice(&secret).expect("HMAC takes keys of any length");
-        Ok(Self { rooms, origins, build: build.into(), key })
+        Ok(Self { rooms, origins, build: build.into(), quota: Arc::default(), key })
     }
 
     /// The id by which others see the client that has this secret. The same ever after, and no way back.
@@ -80,12 +88,22 @@ pub async fn upgrade(State(sockets): State<Sockets>, who: Who, mut request: Requ
     if from_elsewhere || !sockets.origins.is_own_host(headers) {
         return ApiError::new(Code::Forbidden, "This socket is for pages of this server.").into_response();
     }
+    let (principal, limits) = (who.principal(), sockets.rooms.limits());
+    let address = request.extensions().get().map(|peer: &PeerAddr| peer.network());
+    let permit = match sockets.quota.take(&principal, address, limits) {
+        Ok(permit) => permit,
+        Err(error) => {
+            sockets.rooms.metrics().rejected(Code::RateLimited);
+            let error = ApiError::new(Code::RateLimited, error.to_string());
+            return ([(RETRY_AFTER, QUOTA_RETRY_S)], error).into_response();
+        }
+    };
     let (response, opening) = match wire::upgrade(&mut request) {
         Ok(upgrade) => upgrade,
         Err(error) => return no_upgrade(&error),
     };
-    let opener = Opener { user, principal: who.principal(), ended: who.ended() };
-    let address = request.extensions().get().map(|peer: &PeerAddr| peer.network());
+    let term = Term { ended: who.ended(), until: lifetime(&who).map(|lives| Instant::now() + lives) };
+    let opener = Opener { user, principal, term, permit };
     tokio::spawn(async move {
         // A browser that is gone before the answer has nobody to be told.
         if let Some(wire) = opening.wire(sockets.rooms.limits()).await {
@@ -106,12 +124,19 @@ fn no_upgrade(error: &NoUpgrade) -> Response {
 struct Opener {
     user: Option<User>,
     principal: Principal,
-    /// Turns true when the session ends by which they are signed in, or the token, or the visit by a link.
-    ended: Option<Ended>,
+    term: Term,
+    /// Counts the socket for as long as it is open.
+    permit: Option<Permit>,
+}
+
+/// How long a socket lives; `None` for as long as whoever opens it may use it.
+fn lifetime(who: &Who) -> Option<Duration> {
+    let issuer = who.signed_in()?.session.issuer.as_deref();
+    (issuer == Some(PROXY)).then_some(MAX_NAMED)
 }
 
 async fn serve(sockets: Sockets, opener: Opener, address: Option<IpAddr>, mut wire: Wire) {
-    let Opener { user, principal, ended } = opener;
+    let Opener { user, principal, term, permit: _permit } = opener;
     let admission = match sockets.rooms.admit(address) {
         Ok(admission) => admission,
         Err(turned) => {
@@ -137,7 +162,7 @@ async fn serve(sockets: Sockets, opener: Opener, address: Option<IpAddr>, mut wi
         Ok((client, user)) => {
             let session = SessionId::new(random_id()).expect("base64 without padding is an id");
             let identity = Identity { id: session, client, user, principal };
-            welcome(&sockets, admission, wire, identity, ended).await;
+            welcome(&sockets, admission, wire, identity, term).await;
         }
         Err(end) => wire.close(end).await,
     }
@@ -188,13 +213,7 @@ fn nameless(client: &ClientId, wish: Option<&str>) -> User {
     person(id, name)
 }
 
-async fn welcome(
-    sockets: &Sockets,
-    admission: Admission,
-    wire: Wire,
-    identity: Identity,
-    ended: Option<Ended>,
-) {
+async fn welcome(sockets: &Sockets, admission: Admission, wire: Wire, identity: Identity, term: Term) {
     let outbound = Arc::new(Outbound::new(sockets.rooms.limits()));
     outbound.send(frames::frame(&ServerMessage::Welcome {
         protocol: PROTOCOL,
@@ -205,7 +224,7 @@ async fn welcome(
         build: sockets.build.to_string(),
         now: Some(now_ms()),
     }));
-    Session::new(sockets.rooms.clone(), admission, identity, outbound).run(wire, ended).await;
+    Session::new(sockets.rooms.clone(), admission, identity, outbound).run(wire, term).await;
 }
 
 /// What to answer where a room cannot be had.

@@ -18,6 +18,7 @@ use super::ingest::Ingest;
 use super::metrics::Metrics;
 use super::origin::Origins;
 use super::peer::TrustedProxies;
+use super::proxy::Proxy;
 use super::rates::Rates;
 use super::renders::Renders;
 use super::rooms::Rooms;
@@ -38,6 +39,7 @@ pub struct AppState {
     pub guests: Guests,
     pub origins: Arc<Origins>,
     pub proxies: TrustedProxies,
+    pub proxy: Arc<Proxy>,
     pub rates: Arc<Rates>,
     pub site: Site,
     pub sockets: Sockets,
@@ -82,6 +84,7 @@ impl AppState {
             guests,
             origins,
             proxies,
+            proxy: Arc::new(Proxy::new(config.proxy.clone())),
             rates: Arc::new(Rates::new(&config.limits)),
             site,
             sockets,

@@ -4,9 +4,11 @@
 mod support;
 
 mod audit;
+mod guests;
 mod links;
 mod matrix;
 mod people;
+mod proxy;
 mod rooms;
 mod scene;
 mod shell;

@@ -28,6 +28,10 @@ enum Kind {
     ViewLink,
     /// Came by a share link to edit.
     EditLink,
+    /// Without an account, let in by guest mode to look.
+    ViewGuest,
+    /// The same to edit.
+    EditGuest,
 }
 
 const KINDS: [Kind; 10] = [
@@ -57,17 +61,23 @@ enum Answer {
 
 impl Kind {
     fn is_signed_in(self) -> bool {
-        !matches!(self, Self::Nobody | Self::Forged | Self::Revoked | Self::ViewLink | Self::EditLink)
+        !matches!(self, Self::Nobody | Self::Forged | Self::Revoked)
+            && !self.is_visitor()
+            && !self.is_public()
     }
 
     fn is_visitor(self) -> bool {
         matches!(self, Self::ViewLink | Self::EditLink)
     }
 
+    fn is_public(self) -> bool {
+        matches!(self, Self::ViewGuest | Self::EditGuest)
+    }
+
     fn role(self) -> Option<Role> {
         match self {
-            Self::Viewer | Self::ViewLink => Some(Role::Viewer),
-            Self::Editor | Self::EditLink => Some(Role::Editor),
+            Self::Viewer | Self::ViewLink | Self::ViewGuest => Some(Role::Viewer),
+            Self::Editor | Self::EditLink | Self::EditGuest => Some(Role::Editor),
             Self::Owner => Some(Role::Owner),
             _ => None,
         }
@@ -79,7 +89,12 @@ impl Kind {
             Needs::Nothing => Answer::Taken,
             // A session is no token.
             Needs::PushToken => Answer::SignIn,
-            _ if !(self.is_signed_in() || self.is_visitor() && rule.visitors) => Answer::SignIn,
+            _ if !(self.is_signed_in()
+                || self.is_visitor() && rule.visitors
+                || self.is_public() && rule.guests) =>
+            {
+                Answer::SignIn
+            }
             Needs::Person | Needs::Account => Answer::Taken,
             Needs::Admin | Needs::Operator if self == Self::Admin => Answer::Taken,
             Needs::Admin | Needs::Operator => Answer::Forbidden,
@@ -104,7 +119,11 @@ struct Cast {
 
 impl Cast {
     async fn gather() -> Self {
-        let scene = Scene::start().await;
+        Self::gather_with(&[]).await
+    }
+
+    async fn gather_with(set: &[(&str, &str)]) -> Self {
+        let scene = Scene::start_with(set).await;
         let empty = scene.make_team("Nothing of its own").await;
         let mut people = Vec::new();
         for (kind, name) in [
@@ -186,6 +205,22 @@ async fn a16_every_route_answers_everybody_as_its_rule_says() {
                 let owner = cast.person(Kind::Owner);
                 assert_eq!(cast.scene.send(Method::POST, &path, owner, None).await.0, 200);
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a12_guest_mode_answers_people_without_an_account_as_the_rules_say() {
+    for (mode, kind) in [("view", Kind::ViewGuest), ("edit", Kind::EditGuest)] {
+        let cast = Cast::gather_with(&[("LOCKSTEP_GUESTS", mode)]).await;
+        let page = RULES.iter().find(|rule| rule.path == "/d/{id}").expect("a rule");
+        let (answer, says) = cast.ask(page, kind).await;
+        assert_eq!(answer, Answer::Hidden, "it is not everyone's: {says}");
+        let owner = cast.person(Kind::Owner).expect("is there");
+        cast.scene.share(owner, &cast.dashboard, json!({"team": {"team": "everyone"}})).await;
+        for rule in RULES {
+            let (answer, says) = cast.ask(rule, kind).await;
+            assert_eq!(answer, kind.expects(rule), "{} {} as {kind:?}: {says}", rule.method, rule.path);
         }
     }
 }

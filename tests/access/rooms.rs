@@ -166,7 +166,7 @@ async fn roles_follow_teams() {
 #[tokio::test]
 async fn a6_sockets_of_a_session_that_ended_close_within_a_second() {
     const SOCKETS: usize = 200;
-    let scene = Scene::start().await;
+    let scene = Scene::start_with(&[("LOCKSTEP_LIMIT_SESSIONS_PER_PERSON", "200")]).await;
     let team = scene.make_team("Watchers").await;
     let ada = scene.invite("ada", &team, "viewer").await;
     let mut dashboards = Vec::new();

@@ -144,8 +144,13 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
             add(format!("Theme: {name}"), "", Icon::of_theme(theme), true, Act::Theme(theme));
         }
     }
-    if !rights.is_visitor {
+    if !rights.is_visitor || rights.may_sign_in {
         add("Go to all dashboards".to_owned(), "", Icon::Tiles, true, Act::Go("/"));
+    }
+    if rights.may_sign_in {
+        add("Sign in".to_owned(), "", Icon::Person, true, Act::Go("/sign-in"));
+    }
+    if !rights.is_visitor {
         add("Go to the status of all services".to_owned(), "", Icon::Chart, true, Act::Go("/status"));
     }
     if rights.has_account {

@@ -71,6 +71,9 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 </button>
                 {live(move || may_edit.get().then(|| view! { <DashboardSettings/> }))}
                 <ThemeToggle/>
+                {Rights::here().may_sign_in.then(|| view! {
+                    <a class="button" href="/sign-in" data-testid="sign-in-link">"Sign in"</a>
+                })}
                 {Rights::here().has_account.then(|| view! {
                     <button
                         type="button"

@@ -42,7 +42,7 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
     let clock = Clock::here();
     let now = memo(move || clock.now() / AGES * AGES);
     let cards = move |id: DashboardId| list.card(&id).map(|card| view! { <Card card list passing now/> });
-    let may_create = Rights::here().may_create;
+    let Rights { may_create, is_visitor: is_guest, .. } = Rights::here();
     let none = memo(move || list.order.read().is_empty());
     let none_at_all = memo(move || none.get() && list.is_unfiltered());
     dom::on_window(leptos::ev::keydown, move |event| {
@@ -90,7 +90,12 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
                     </button>
                 }))}
                 <span class="grow"></span>
-                <a class="button" href="/bin" data-testid="bin-link" class:hidden=list.kept>
+                <a
+                    class="button"
+                    href="/bin"
+                    data-testid="bin-link"
+                    class:hidden=attr(move || list.kept.get() || is_guest)
+                >
                     <Glyph icon=Icon::Trash/>
                     <span class="bin-word">"Bin"</span>
                 </a>
@@ -117,7 +122,9 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
             <div class="empty" class:hidden=attr(move || !none_at_all.get())>
                 <h2>"No dashboards yet"</h2>
                 <p>
-                    {if !may_create {
+                    {if is_guest {
+                        "Nothing here is for guests yet. Sign in to see yours."
+                    } else if !may_create {
                         "Nobody has shared one with you yet. To make your own you have to be an editor in a team: ask an admin."
                     } else if Rights::here().has_account {
                         "Make one, add what you want to watch, and share it with your team: everybody who may edits with you."
@@ -126,7 +133,7 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
                     }}
                 </p>
                 {may_create.then(|| view! { <NewDashboard problem=list.problem testid="new-dashboard-first"/> })}
-                <p class="quiet"><a href="/bin">"What was deleted is in the bin"</a></p>
+                <p class="quiet" class:hidden=is_guest><a href="/bin">"What was deleted is in the bin"</a></p>
             </div>
         </main>
         <PassingWords passing/>

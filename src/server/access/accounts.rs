@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::directory::{Account, Change, ChangeError, Role, Team, TeamId};
+use super::directory::{Account, Change, ChangeError, Directory, Role, Team, TeamId};
 use super::password::check_strength;
 use super::throttle::Guessed;
 use super::who::Who;
@@ -36,7 +36,7 @@ impl Access {
     async fn keep_new(&self, account: Account) -> Result<(), AccessError> {
         let role = if account.is_admin { Role::Owner } else { Role::Editor };
         let member = Change::SetMember { team: everyone(), account: account.id.clone(), role: Some(role) };
-        let team = self.missing_everyone();
+        let team = missing_everyone(&self.directory());
         let account_is_made = Change::PutAccount(account);
         self.change(team.into_iter().chain([account_is_made, member]).collect()).await
     }
@@ -53,7 +53,7 @@ impl Access {
         let name = clean_name(name).ok_or(AccessError::NoName)?;
         check_strength(&password, &[&name, &email])?;
         Ok(Account {
-            id: UserId::new(random_id()).expect("base64 without padding is an id"),
+            id: random_account_id(),
             email,
             name,
             password: Some(self.hasher.hash(password).await?),
@@ -126,12 +126,6 @@ impl Access {
         Ok(given)
     }
 
-    /// The change that makes the team of everyone; `None` where it is there.
-    fn missing_everyone(&self) -> Option<Change> {
-        let is_missing = self.directory().team(&everyone()).is_none();
-        is_missing.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }))
-    }
-
     /// Gives a new dashboard to whoever made it, and to the first of their teams in which they edit.
     pub async fn give_new(&self, who: &Who, dashboard: &DashboardId) -> Result<(), AccessError> {
         if let Some(holder) = who.token() {
@@ -163,7 +157,7 @@ impl Access {
         if orphans.is_empty() {
             return Ok(());
         }
-        let team = if heir.is_none() { self.missing_everyone() } else { None };
+        let team = if heir.is_none() { missing_everyone(&self.directory()) } else { None };
         let changes: Vec<Change> = team.into_iter().chain(orphans).collect();
         self.change(changes.clone()).await?;
         self.record(self.given_by_server(&changes)).await;
@@ -182,8 +176,20 @@ impl Access {
     }
 }
 
-fn everyone() -> TeamId {
+/// The team of everyone.
+pub(super) fn everyone() -> TeamId {
     TeamId(Id::new(EVERYONE).expect("letters are an id"))
+}
+
+/// The change that makes the team of everyone; `None` where it is there.
+pub(super) fn missing_everyone(directory: &Directory) -> Option<Change> {
+    let is_missing = directory.team(&everyone()).is_none();
+    is_missing.then(|| Change::PutTeam(Team { id: everyone(), name: "Everyone".to_owned() }))
+}
+
+/// An id for a new account.
+pub(super) fn random_account_id() -> UserId {
+    UserId::new(random_id()).expect("base64 without padding is an id")
 }
 
 /// A mail address, trimmed; `None` for what is none. Whether anybody reads there, nobody knows.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::directory::{Account, ChangeError};
+use super::identities::PROXY;
 use super::{Access, AccessError, Mode};
 use crate::server::data_dir::{DataDir, DataDirError};
 use crate::server::store::sqlite::SqliteStore;
@@ -27,6 +28,8 @@ pub enum Command {
     Password { email: String },
     /// Makes one an admin.
     Promote { email: String },
+    /// Lets whom the proxy in front names so sign in to one.
+    Join { email: String, subject: String },
 }
 
 /// Why it was not done.
@@ -96,13 +99,21 @@ async fn change(access: &Access, command: Command) -> Result<String, CommandErro
             let account = find(access, &email)?;
             let promote = |account: &mut Account| (account.is_admin, account.disabled_at) = (true, None);
             access.change_account(&account.id, promote).await?;
-            Ok(format!("{} is an admin now.\n", account.email))
+            Ok(format!("{} is an admin now.\n", account.name))
+        }
+        Command::Join { email, subject } => {
+            let account = find(access, &email)?;
+            let account = access.join_identity(PROXY, &subject, &account.id).await?;
+            Ok(format!("Whom the proxy names {subject} is {} ({}) now.\n", account.name, account.email))
         }
     }
 }
 
-fn find(access: &Access, email: &str) -> Result<Account, AccessError> {
-    access.directory().account_of(email).cloned().ok_or_else(|| ChangeError::NoAccount.into())
+/// The account of a mail address, or of what the proxy in front calls somebody.
+fn find(access: &Access, known_as: &str) -> Result<Account, AccessError> {
+    let of_email = access.directory().account_of(known_as).cloned();
+    let found = of_email.or_else(|| access.account_of_identity(PROXY, known_as));
+    found.ok_or_else(|| ChangeError::NoAccount.into())
 }
 
 fn list(access: &Access) -> String {
@@ -116,7 +127,9 @@ fn list(access: &Access) -> String {
                 (None, true) => "admin",
                 (None, false) => "member",
             };
-            format!("{is}\t{}\t{}\n", card.person.email, card.person.name)
+            let email = Some(card.person.email.clone()).filter(|email| !email.is_empty());
+            let known_as = email.or_else(|| access.subject_of(&card.person.id)).unwrap_or_default();
+            format!("{is}\t{known_as}\t{}\n", card.person.name)
         })
         .collect();
     if lines.is_empty() {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::identities::{self, Identity, MAX_IDENTITIES, MAX_IDENTITIES_OF_ACCOUNT};
 use super::invitations::{Invitation, InvitationHash, Purpose};
 use super::links::{Link, LinkId};
 use super::tokens::{MAX_TOKENS, MAX_TOKENS_OF_ACCOUNT, Token, TokenId};
@@ -30,7 +31,8 @@ pub const MAX_GRANTS: usize = 1_000;
 pub struct Account {
     /// The person as others see them, in presence and in the log.
     pub id: UserId,
-    /// As it was typed. No two accounts have the same, whatever its case.
+    /// As it was typed. No two accounts have the same, whatever its case. Empty where an account has none, which then signs
+    /// in by an identity alone.
     pub email: String,
     pub name: String,
     /// The hash in PHC form; `None` where this account has no password.
@@ -107,6 +109,12 @@ pub enum Change {
     /// A new share link.
     PutLink(Link),
     RemoveLink(LinkId),
+    /// A new identity, or one with another time of use.
+    PutIdentity(Identity),
+    RemoveIdentity {
+        issuer: String,
+        subject: String,
+    },
 }
 
 impl Change {
@@ -134,6 +142,10 @@ pub enum ChangeError {
     NoOwner,
     #[error("There is no such link.")]
     NoLink,
+    #[error("This identity is another account's.")]
+    IdentityTaken,
+    #[error("An identity has an issuer and a subject that are neither empty nor too long.")]
+    BadIdentity,
     #[error("There is no room for more of these.")]
     TooMany,
 }
@@ -143,6 +155,8 @@ pub enum ChangeError {
 pub struct Directory {
     accounts: HashMap<UserId, Account>,
     by_email: HashMap<String, UserId>,
+    /// How many accounts have a name, whatever its case.
+    names: HashMap<String, u32>,
     teams: HashMap<TeamId, Team>,
     /// By account, the teams that it is in.
     memberships: HashMap<UserId, BTreeMap<TeamId, Role>>,
@@ -152,6 +166,8 @@ pub struct Directory {
     invitations: HashMap<InvitationHash, Invitation>,
     tokens: HashMap<TokenId, Token>,
     links: HashMap<LinkId, Link>,
+    /// By issuer and subject.
+    identities: HashMap<(String, String), Identity>,
 }
 
 /// A mail address without regard to case.
@@ -182,6 +198,11 @@ impl Directory {
     /// The account of a mail address, whatever its case.
     pub fn account_of(&self, email: &str) -> Option<&Account> {
         self.accounts.get(self.by_email.get(&folded(email))?)
+    }
+
+    /// True where an account has a name, whatever its case.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.names.contains_key(&folded(name))
     }
 
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
@@ -289,6 +310,15 @@ impl Directory {
         self.links.values()
     }
 
+    pub fn identity(&self, issuer: &str, subject: &str) -> Option<&Identity> {
+        self.identities.get(&(issuer.to_owned(), subject.to_owned()))
+    }
+
+    /// The identities of an account.
+    pub fn identities_of<'d>(&'d self, account: &'d UserId) -> impl Iterator<Item = &'d Identity> {
+        self.identities.values().filter(move |identity| identity.account == *account)
+    }
+
     /// True where nobody has an account.
     pub fn is_empty(&self) -> bool {
         self.accounts.is_empty()
@@ -306,22 +336,22 @@ impl Directory {
         self.check(&change)?;
         match change {
             Change::PutAccount(account) => {
-                if let Some(before) = self.accounts.get(&account.id) {
-                    self.by_email.remove(&folded(&before.email));
-                }
+                self.take_out(&account.id);
+                *self.names.entry(folded(&account.name)).or_default() += 1;
                 if account.disabled_at.is_some() {
                     self.tokens.retain(|_, token| token.owner != account.id);
                 }
-                self.by_email.insert(folded(&account.email), account.id.clone());
+                if !account.email.is_empty() {
+                    self.by_email.insert(folded(&account.email), account.id.clone());
+                }
                 self.accounts.insert(account.id.clone(), account);
             }
             Change::RemoveAccount(id) => {
-                if let Some(account) = self.accounts.remove(&id) {
-                    self.by_email.remove(&folded(&account.email));
-                }
+                self.take_out(&id);
                 self.memberships.remove(&id);
                 self.invitations.retain(|_, one| one.purpose != Purpose::Reset(id.clone()));
                 self.tokens.retain(|_, token| token.owner != id);
+                self.identities.retain(|_, identity| identity.account != id);
                 self.remove_grants(|to| *to == Grantee::Account(id.clone()));
             }
             Change::PutTeam(team) => {
@@ -370,8 +400,28 @@ impl Directory {
             Change::RemoveLink(id) => {
                 self.links.remove(&id);
             }
+            Change::PutIdentity(identity) => {
+                let key = (identity.issuer.clone(), identity.subject.clone());
+                self.identities.insert(key, identity);
+            }
+            Change::RemoveIdentity { issuer, subject } => {
+                self.identities.remove(&(issuer, subject));
+            }
         }
         Ok(())
+    }
+
+    /// Takes an account out of what finds it.
+    fn take_out(&mut self, id: &UserId) {
+        let Some(account) = self.accounts.remove(id) else { return };
+        self.by_email.remove(&folded(&account.email));
+        let name = folded(&account.name);
+        if let Some(count) = self.names.get_mut(&name) {
+            *count -= 1;
+            if *count == 0 {
+                self.names.remove(&name);
+            }
+        }
     }
 
     /// Forgets who had a dashboard.
@@ -447,7 +497,22 @@ impl Directory {
             Change::SetTeam { team: None, .. }
             | Change::Forget(_)
             | Change::RemoveInvitation(_)
+            | Change::RemoveIdentity { .. }
             | Change::RemoveToken(_) => Ok(()),
+            Change::PutIdentity(identity) => {
+                let Identity { issuer, subject, account, .. } = identity;
+                account_is_there(account)?;
+                if !identities::fits(issuer, subject) {
+                    return Err(ChangeError::BadIdentity);
+                }
+                let known = self.identity(issuer, subject);
+                if known.is_some_and(|known| known.account != *account) {
+                    return Err(ChangeError::IdentityTaken);
+                }
+                let is_new = known.is_none();
+                has_room(is_new, self.identities_of(account).count(), MAX_IDENTITIES_OF_ACCOUNT)?;
+                has_room(is_new, self.identities.len(), MAX_IDENTITIES)
+            }
             Change::PutLink(link) => {
                 let is_new = !self.links.contains_key(&link.id);
                 has_room(is_new, self.links.len(), MAX_LINKS)?;

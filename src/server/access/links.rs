@@ -194,6 +194,8 @@ impl Access {
     pub fn link_asks(&self, link: &Link, who: &Who) -> Option<Asks> {
         let is_known = match who {
             Who::Visitor(visiting) => visiting.visit.link == link.id,
+            // It may give more than guest mode does.
+            Who::Public(_) => false,
             who => self.role(&who.principal(), &link.dashboard) >= Some(link.role),
         };
         let name = link.name_required && who.signed_in().is_none();
@@ -211,10 +213,9 @@ impl Access {
     ) -> Result<Option<String>, AccessError> {
         let Some(asks) = self.link_asks(link, who) else { return Ok(None) };
         let account = who.signed_in().map(|signed_in| signed_in.account.id.clone());
-        let name = match wished_name(name) {
-            Some(name) => name,
-            None if asks.name || !name.trim().is_empty() => return Err(AccessError::NoName),
-            None => someone().name,
+        let name = match name.trim() {
+            "" if !asks.name => someone().name,
+            name => self.guests_wish(name)?,
         };
         if let Some(known) = &link.password {
             let guessed = Guessed::Link(link.id.to_text());
@@ -255,7 +256,7 @@ impl Access {
 
     /// Gives somebody who came by a link another name.
     pub async fn rename_visitor(&self, visit: &VisitHash, name: &str) -> Result<Visit, AccessError> {
-        let name = wished_name(name).ok_or(AccessError::NoName)?;
+        let name = self.guests_wish(name)?;
         let renamed = self.visits().rename(visit, name).ok_or(AccessError::NoSession)?;
         self.store.put_visit(renamed.clone(), Vec::new()).await?;
         Ok(renamed)
@@ -268,7 +269,7 @@ impl Access {
             Some((link.role, link.may_query))
         };
         match principal {
-            Principal::Anyone | Principal::Token(_) => None,
+            Principal::Anyone | Principal::Public | Principal::Token(_) => None,
             Principal::Link(id) => counts(id),
             Principal::Account(account) => {
                 let links = self.visits().links_of(account, dashboard);

@@ -37,6 +37,8 @@ pub struct Rule {
     pub needs: Needs,
     /// True where whoever came by a share link is answered, too, as far as the link goes.
     pub visitors: bool,
+    /// True where guest mode answers people without an account, too.
+    pub guests: bool,
 }
 
 impl Rule {
@@ -45,6 +47,18 @@ impl Rule {
         let is_for_people =
             matches!(self.needs, Needs::Person | Needs::Account | Needs::Admin | Needs::Role(_));
         self.method == "GET" && is_for_people && !self.path.starts_with("/api/")
+    }
+
+    /// True where the first request of somebody whom the proxy in front names opens their session: one for a page that
+    /// shows them, or that leads to one.
+    pub fn opens_session(&self) -> bool {
+        let leads_on = ["/sign-in", "/invitation/{code}", "/s/{code}"].contains(&self.path);
+        self.is_page() || self.method == "GET" && leads_on
+    }
+
+    /// True where people sign in by something else than the word of a proxy in front.
+    pub fn signs_in(&self) -> bool {
+        ["/sign-in", "/invitation/{code}", "/reset/{code}"].contains(&self.path)
     }
 
     /// The scope that a token needs; `None` where no token may. What people do to accounts, to who may do what, and
@@ -95,12 +109,17 @@ pub fn may_make(maker: Maker, scope: Scope) -> bool {
 }
 
 const fn rule(method: &'static str, path: &'static str, needs: Needs) -> Rule {
-    Rule { method, path, needs, visitors: false }
+    Rule { method, path, needs, visitors: false, guests: false }
 }
 
-/// The same also for those who came by a share link.
+/// The same also for guests: by a share link, or by guest mode.
 const fn shared(method: &'static str, path: &'static str, needs: Needs) -> Rule {
-    Rule { visitors: true, ..rule(method, path, needs) }
+    Rule { visitors: true, guests: true, ..rule(method, path, needs) }
+}
+
+/// The same also for people without an account, where guest mode lets them in.
+const fn public(method: &'static str, path: &'static str, needs: Needs) -> Rule {
+    Rule { guests: true, ..rule(method, path, needs) }
 }
 
 const VIEWER: Needs = Needs::Role(Role::Viewer);
@@ -109,7 +128,7 @@ const OWNER: Needs = Needs::Role(Role::Owner);
 
 /// All routes.
 pub const RULES: &[Rule] = &[
-    rule("GET", "/", Needs::Person),
+    public("GET", "/", Needs::Person),
     shared("GET", "/d/{id}", VIEWER),
     rule("GET", "/bin", Needs::Person),
     rule("GET", "/status", Needs::Person),
@@ -131,9 +150,9 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/offline", Needs::Nothing),
     rule("GET", "/service-worker.js", Needs::Nothing),
     shared("GET", "/api/v1/ws", Needs::Person),
-    rule("GET", "/api/v1/dashboards", Needs::Person),
+    public("GET", "/api/v1/dashboards", Needs::Person),
     rule("POST", "/api/v1/dashboards", Needs::Create),
-    rule("GET", "/api/v1/dashboards/list", Needs::Person),
+    public("GET", "/api/v1/dashboards/list", Needs::Person),
     rule("POST", "/api/v1/dashboards/import", Needs::Create),
     shared("GET", "/api/v1/dashboards/{id}", VIEWER),
     rule("DELETE", "/api/v1/dashboards/{id}", OWNER),
@@ -301,6 +320,25 @@ mod tests {
             let is_own = rule.needs == Needs::Person && ["/api/v1/ws", "/api/v1/me"].contains(&rule.path);
             assert!(is_dashboard || is_own, "{rule:?}");
         }
+    }
+
+    #[test]
+    fn a12_guests_reach_the_list_and_what_visitors_reach() {
+        let public: Vec<_> = RULES.iter().filter(|rule| rule.guests && !rule.visitors).collect();
+        assert!(RULES.iter().all(|rule| rule.guests || !rule.visitors));
+        let paths: Vec<_> = public.iter().map(|rule| (rule.method, rule.path)).collect();
+        assert_eq!(paths, [("GET", "/"), ("GET", "/api/v1/dashboards"), ("GET", "/api/v1/dashboards/list")]);
+    }
+
+    #[test]
+    fn a8_pages_alone_open_a_session() {
+        for rule in RULES.iter().filter(|rule| rule.opens_session()) {
+            assert!(rule.method == "GET" && !rule.path.starts_with("/api/"), "{rule:?}");
+        }
+        let opens = |path| find("GET", path).is_some_and(Rule::opens_session);
+        assert!(
+            opens("/") && opens("/d/{id}") && opens("/sign-in") && !opens("/healthz") && !opens("/setup")
+        );
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Session {
     pub address: String,
     /// What the browser called itself.
     pub agent: String,
+    /// The issuer by whose word it was opened; `None` where its person gave a password.
+    pub issuer: Option<String>,
 }
 
 impl Session {
@@ -98,6 +100,7 @@ impl Sessions {
     pub fn open(
         &mut self,
         account: UserId,
+        issuer: Option<&str>,
         now: u64,
         address: String,
         agent: &str,
@@ -110,6 +113,7 @@ impl Sessions {
             used_at: now,
             address,
             agent: agent.chars().filter(|c| !c.is_control()).take(MOST_AGENT_CHARS).collect(),
+            issuer: issuer.map(str::to_owned),
         };
         let mut ended = Vec::new();
         while self.by_account.get(&account).is_some_and(|all| all.len() >= MOST_OF_ACCOUNT)
@@ -202,7 +206,7 @@ mod tests {
     }
 
     fn open(sessions: &mut Sessions, now: u64) -> (String, Session) {
-        let (token, session, _) = sessions.open(ada(), now, "192.0.2.1".to_owned(), "Fire\nfox");
+        let (token, session, _) = sessions.open(ada(), None, now, "192.0.2.1".to_owned(), "Fire\nfox");
         (token, session)
     }
 
@@ -245,7 +249,7 @@ mod tests {
             open(&mut sessions, NOW + n);
         }
         sessions.find(&first, NOW + 100).expect("known");
-        let (_, _, ended) = sessions.open(ada(), NOW + 200, String::new(), "");
+        let (_, _, ended) = sessions.open(ada(), None, NOW + 200, String::new(), "");
         assert_eq!(ended.len(), 1);
         assert!(sessions.find(&first, NOW + 200).is_some() && sessions.find(&second, NOW + 200).is_none());
     }

@@ -27,7 +27,8 @@ impl Access {
             has_account: who.signed_in().is_some(),
             is_admin: who.is_admin(),
             may_create: who.signed_in().is_some_and(|signed_in| self.may_create(&signed_in.account)),
-            is_visitor: who.visiting().is_some(),
+            is_visitor: who.is_guest(),
+            may_sign_in: who.is_guest() && self.lets_guests_in(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Mode;
+use crate::app::access::Role;
 use crate::server::config::Config;
 use crate::server::origin::Origins;
 
@@ -32,14 +33,28 @@ fn lines(config: &Config, mode: Mode, addr: SocketAddr, origins: &Origins) -> Ve
         None if mode == Mode::Accounts => "whoever sends an API token that may push".to_owned(),
         None => reach.clone(),
     };
+    let guests = match config.guests {
+        None => "nothing but what a share link opens",
+        Some(Role::Viewer) => "looking at the dashboards of the team Everyone",
+        Some(_) => "editing the dashboards of the team Everyone",
+    };
+    let named = config.proxy.as_ref().map_or_else(
+        || "nobody".to_owned(),
+        |proxy| format!("whom one of those proxies names in the header {}", proxy.user),
+    );
     let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
     let allowed = config.allowed_origins.iter().map(ToString::to_string).collect();
     let proxies = config.trusted_proxies.iter().map(ToString::to_string).collect();
-    vec![
+    let mut lines = vec![
         format!("who may read and edit dashboards: {reach}"),
         format!("who may push points and delete series: {push}"),
         format!("hosts that count as this server: any IP address, {}", origins.hosts().join(", ")),
         format!("other origins whose pages may use it: {}", list(allowed)),
         format!("proxies whose X-Forwarded-For counts: {}", list(proxies)),
-    ]
+    ];
+    if mode == Mode::Accounts {
+        lines.push(format!("what people without an account may do: {guests}"));
+        lines.push(format!("who is signed in by a proxy: {named}"));
+    }
+    lines
 }

@@ -145,3 +145,37 @@ async fn a3_a_password_that_was_replaced_meanwhile_opens_nothing_and_overwrites_
     assert_eq!(stale, Err(AccessError::Wrong));
     access.sign_in("ada@example.com", new.to_owned(), &from).await.expect("the new one stands");
 }
+
+#[tokio::test]
+async fn a5_a_session_that_the_disk_keeps_is_over_and_removed_later() {
+    use sqlx::Connection as _;
+
+    use crate::server::store::Store as _;
+    use crate::server::store::sqlite::SqliteStore;
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("lockstep.db");
+    let store = Arc::new(SqliteStore::open(&file).await.expect("opens"));
+    let access = Access::open(store.clone(), |_| Mode::Accounts).await.expect("opens");
+    access.add_account("ada@example.com", "Ada", GOOD.to_owned(), true).await.expect("made");
+    let (token, signed) = access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let mut other =
+        sqlx::SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.expect("opens");
+    let keep = "CREATE TRIGGER keep BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'kept'); END";
+    sqlx::query(keep).execute(&mut other).await.expect("made");
+    assert_eq!(access.end_session(signed.session.hash).await, Err(AccessError::NotRemoved));
+    assert!(*signed.ended.borrow() && access.find(&token).is_none(), "it is over all the same");
+    assert_eq!(store.sessions().await.expect("read").len(), 1);
+    sqlx::query("DROP TRIGGER keep").execute(&mut other).await.expect("dropped");
+    let removed = async {
+        while !store.sessions().await.expect("read").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        never = access.retry_removals() => match never {},
+        done = tokio::time::timeout(Duration::from_secs(20), removed) => done.expect("it is tried again"),
+    }
+    other.close().await.expect("closes");
+    store.close().await;
+}

@@ -381,7 +381,7 @@ impl Who {
     /// What tells when whoever it is has to go; `None` where nothing does.
     pub fn ended(&self) -> Option<Ended> {
         match self {
-            Self::Nobody | Self::Guest(_) => None,
+            Self::Nobody | Self::Guest(_) | Self::Public(_) => None,
             Self::Person(signed_in) => Some(signed_in.ended.clone()),
             Self::Token(holder) => Some(holder.ended.clone()),
             Self::Visitor(visiting) => Some(visiting.ended.clone()),

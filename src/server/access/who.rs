@@ -25,6 +25,8 @@ pub enum Who {
     Token(Box<TokenHolder>),
     /// Somebody who came by a share link.
     Visitor(Box<Visiting>),
+    /// Somebody without an account whom guest mode lets in.
+    Public(User),
 }
 
 /// What has roles on dashboards.
@@ -36,6 +38,8 @@ pub enum Principal {
     Token(TokenId),
     /// A share link, whoever came by it.
     Link(LinkId),
+    /// Whoever guest mode lets in.
+    Public,
 }
 
 impl Who {
@@ -43,7 +47,7 @@ impl Who {
     pub fn user(&self) -> Option<User> {
         match self {
             Self::Nobody => None,
-            Self::Guest(user) => Some(user.clone()),
+            Self::Guest(user) | Self::Public(user) => Some(user.clone()),
             Self::Person(signed_in) => Some(person_of(signed_in)),
             Self::Token(holder) => Some(holder.user()),
             Self::Visitor(visiting) => Some(visiting.visit.person()),
@@ -56,6 +60,7 @@ impl Who {
             Self::Person(signed_in) => Principal::Account(signed_in.account.id.clone()),
             Self::Token(holder) => Principal::Token(holder.token.id.clone()),
             Self::Visitor(visiting) => Principal::Link(visiting.visit.link),
+            Self::Public(_) => Principal::Public,
         }
     }
 
@@ -63,7 +68,7 @@ impl Who {
     pub fn signed_in(&self) -> Option<&SignedIn> {
         match self {
             Self::Person(signed_in) => Some(signed_in),
-            Self::Nobody | Self::Guest(_) | Self::Token(_) | Self::Visitor(_) => None,
+            Self::Nobody | Self::Guest(_) | Self::Token(_) | Self::Visitor(_) | Self::Public(_) => None,
         }
     }
 
@@ -71,8 +76,13 @@ impl Who {
     pub fn visiting(&self) -> Option<&Visiting> {
         match self {
             Self::Visitor(visiting) => Some(visiting),
-            Self::Nobody | Self::Guest(_) | Self::Person(_) | Self::Token(_) => None,
+            Self::Nobody | Self::Guest(_) | Self::Person(_) | Self::Token(_) | Self::Public(_) => None,
         }
+    }
+
+    /// True for whoever has no account on a server that has some: by a share link, or by guest mode.
+    pub fn is_guest(&self) -> bool {
+        matches!(self, Self::Visitor(_) | Self::Public(_))
     }
 
     /// True for an admin of the server.

@@ -64,6 +64,12 @@ fn admin() -> Command {
             Command::new("password").about("Give an account a new password, and sign it out").arg(email()),
         )
         .subcommand(Command::new("promote").about("Make an account an admin").arg(email()))
+        .subcommand(
+            Command::new("join")
+                .about("Let whom the proxy in front names SUBJECT sign in to an account")
+                .arg(email())
+                .arg(Arg::new("SUBJECT").required(true).help("What the proxy says in its header")),
+        )
 }
 
 /// A setting out of the command line: behind the command's name, or before it.
@@ -99,6 +105,7 @@ fn read_admin(flags: &ArgMatches) -> Option<Admin> {
         "add" => Admin::Add { email: email()?, name: flags.get_one::<String>("name").cloned() },
         "password" => Admin::Password { email: email()? },
         "promote" => Admin::Promote { email: email()? },
+        "join" => Admin::Join { email: email()?, subject: flags.get_one::<String>("SUBJECT").cloned()? },
         _ => return None,
     })
 }

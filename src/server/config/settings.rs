@@ -14,7 +14,7 @@ pub(super) struct Setting {
     pub(super) default: &'static str,
 }
 
-const SETTINGS: [Setting; 25] = [
+const SETTINGS: [Setting; 31] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -64,6 +64,42 @@ const SETTINGS: [Setting; 25] = [
         value: "MODE",
         help: "Whether people sign in: `accounts`, or `open` for everyone who can reach the server",
         default: "`open` on this machine alone while nobody has an account, else `accounts`",
+    },
+    Setting {
+        name: PROXY_USER,
+        value: "HEADER",
+        help: "The header in which a trusted proxy names the person of a request, who is signed in by that",
+        default: "none",
+    },
+    Setting {
+        name: PROXY_NAME,
+        value: "HEADER",
+        help: "The header in which it says their name",
+        default: "none",
+    },
+    Setting {
+        name: PROXY_EMAIL,
+        value: "HEADER",
+        help: "The header in which it says their mail address",
+        default: "none",
+    },
+    Setting {
+        name: PROXY_ROLE,
+        value: "ROLE",
+        help: "Role of people who come through it for the first time in the team Everyone: `viewer` or `editor`",
+        default: "viewer",
+    },
+    Setting {
+        name: PROXY_JOIN,
+        value: "BOOL",
+        help: "Whoever comes through it for the first time gets the account that has their mail address",
+        default: "false",
+    },
+    Setting {
+        name: GUESTS,
+        value: "MODE",
+        help: "What people without an account may do on the dashboards of the team Everyone: `off`, `view` or `edit`",
+        default: "off",
     },
     Setting {
         name: OPEN,
@@ -148,6 +184,12 @@ const SETTINGS: [Setting; 25] = [
 ];
 
 pub(super) const OPEN: &str = "allow_open_access_on_network";
+pub(super) const PROXY_USER: &str = "proxy_user_header";
+pub(super) const PROXY_NAME: &str = "proxy_name_header";
+pub(super) const PROXY_EMAIL: &str = "proxy_email_header";
+pub(super) const PROXY_ROLE: &str = "proxy_role";
+pub(super) const PROXY_JOIN: &str = "proxy_join_by_email";
+pub(super) const GUESTS: &str = "guests";
 pub(super) const INGEST_TOKEN: &str = "ingest_token";
 pub(super) const INGEST_TOKEN_FILE: &str = "ingest_token_file";
 pub(super) const PROMETHEUS: &str = "prometheus";
@@ -194,6 +236,8 @@ limits! {
     room_sessions_per_address, "limit_room_sessions_per_address", "Sessions on one dashboard from one address";
     sessions, "limit_sessions", "Sessions of this server";
     sessions_per_address, "limit_sessions_per_address", "Sessions of this server from one address";
+    sessions_per_person, "limit_sessions_per_person", "Sessions of one person with an account";
+    guest_sessions_per_address, "limit_guest_sessions_per_address", "Sessions of guests from one address";
     connections, "limit_connections", "Connections of this server";
     connections_per_address, "limit_connections_per_address", "Connections of one address, at most half of all";
     head_ms, "limit_head_ms", "Milliseconds in which the head of a request has to come";

@@ -5,7 +5,7 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
@@ -13,6 +13,7 @@ use super::cookie::HostCookie;
 use crate::app::audit::Action;
 use crate::app::sign_in::{FirstForm, Form as Document, JoinForm, ResetForm, SignInForm};
 use crate::server::access::invitations::Purpose;
+use crate::server::access::proxy::Word;
 use crate::server::access::who::Who;
 use crate::server::access::{Access, AccessError, Mode, Requester, SignedIn};
 use crate::server::errors::ApiError;
@@ -31,6 +32,11 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
     COOKIE.read(headers)
 }
 
+/// The `Set-Cookie` header of a session's token, for who sent these headers.
+pub fn session_cookie(token: &str, headers: &HeaderMap) -> HeaderValue {
+    COOKIE.set(Some(token), headers)
+}
+
 /// A path of this server to go on to; the list of dashboards in place of anything else.
 fn own_path(to: &str) -> &str {
     let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
@@ -44,14 +50,21 @@ pub(super) fn go_to(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }
 
+impl Requester {
+    /// Who sends a request.
+    pub fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let unknown = PeerAddr(std::net::Ipv6Addr::LOCALHOST.into());
+        let peer: PeerAddr = extensions.get().copied().unwrap_or(unknown);
+        let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        Self { network: peer.network(), address: peer.0, agent: agent.to_owned() }
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Requester {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let unknown = PeerAddr(std::net::Ipv6Addr::LOCALHOST.into());
-        let peer: PeerAddr = parts.extensions.get().copied().unwrap_or(unknown);
-        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-        Ok(Self { network: peer.network(), address: peer.0, agent: agent.to_owned() })
+        Ok(Self::of(&parts.headers, &parts.extensions))
     }
 }
 
@@ -143,7 +156,8 @@ pub async fn sign_in(
     match state.access().sign_in(&email, password, &from).await {
         Ok(opened) => {
             // One sign-in of a browser at a time: the cookie of before opens nothing from here on.
-            end_session_of(state.access(), &headers, &from, Action::SessionEnded).await;
+            // Where the disk fails it is tried again.
+            let _ = end_session_of(state.access(), &headers, &from, Action::SessionEnded).await;
             signed_in(&headers, opened, &to)
         }
         Err(error) => again(&state, &headers, error, |problem| {
@@ -153,19 +167,27 @@ pub async fn sign_in(
     }
 }
 
-/// Ends the session whose cookie a request carries.
-async fn end_session_of(access: &Access, headers: &HeaderMap, from: &Requester, what: Action) {
-    let Some(signed_in) = token(headers).and_then(|token| access.find(token)) else { return };
-    if let Err(error) = access.end_session(signed_in.session.hash).await {
-        tracing::warn!(%error, "a session that was ended could not be removed from the store");
-    }
+/// Ends the session whose cookie a request carries. Errors with `NotRemoved` where a restart could open it again.
+pub async fn end_session_of(
+    access: &Access,
+    headers: &HeaderMap,
+    from: &Requester,
+    what: Action,
+) -> Result<(), AccessError> {
+    let Some(signed_in) = token(headers).and_then(|token| access.find(token)) else { return Ok(()) };
+    let ended = access.end_session(signed_in.session.hash).await;
     access.record(vec![from.did(what, &signed_in.account)]).await;
+    ended
 }
 
-/// `POST /sign-out`: 303 to the sign-in page; the session is over.
+/// `POST /sign-out`: 303 to the sign-in page; the session is over. Where that is not on the disk yet, a page that says so.
 pub async fn sign_out(State(state): State<AppState>, from: Requester, headers: HeaderMap) -> Response {
-    end_session_of(state.access(), &headers, &from, Action::SignOut).await;
-    let mut response = go_to("/sign-in");
+    let mut response = match end_session_of(state.access(), &headers, &from, Action::SignOut).await {
+        Ok(()) => go_to("/sign-in"),
+        Err(error) => {
+            pages::failed(&state, Visit { who: Who::Nobody, headers: headers.clone() }, error.into())
+        }
+    };
     response.headers_mut().append(SET_COOKIE, COOKIE.set(None, &headers));
     response
 }
@@ -190,6 +212,7 @@ pub struct FirstAccount {
 pub async fn setup(
     State(state): State<AppState>,
     who: Who,
+    word: Word,
     from: Requester,
     headers: HeaderMap,
     sent: Result<Form<FirstAccount>, FormRejection>,
@@ -202,7 +225,16 @@ pub async fn setup(
         Err(rejection) => return unreadable(&rejection).into_response(),
     };
     match state.access().set_up(token.trim(), (&email, &name, password), &from).await {
-        Ok(opened) => signed_in(&headers, opened, "/"),
+        Ok(opened) => {
+            // Whoever comes through the proxy comes again as the admin that they have just become.
+            if let Word::Person(person) = &word {
+                let admin = &opened.1.account.id;
+                if let Err(error) = state.access().join_proxy(&person.subject, admin, &from).await {
+                    return pages::failed(&state, Visit { who, headers }, error.into());
+                }
+            }
+            signed_in(&headers, opened, "/")
+        }
         Err(error) => again(&state, &headers, error, |problem| {
             Document::First(FirstForm { token, email, name, problem: Some(problem) })
         }),

@@ -27,6 +27,32 @@ const RATE_RETRY_MS: u64 = 500;
 /// Signs of life are passed on to the rooms this often: their time to live is six times as long.
 const TOUCH_EVERY: Duration = Duration::from_secs(5);
 
+/// How long whoever opened a socket may use it.
+pub struct Term {
+    /// Turns true when the session ends by which they are signed in, or the token, or the visit by a link.
+    pub ended: Option<Ended>,
+    /// When they have to open another one; `None` for never.
+    pub until: Option<Instant>,
+}
+
+impl Term {
+    /// Waits until it is over, for which there is `end` where it was ended.
+    async fn over(self, end: End) -> End {
+        let Self { mut ended, until } = self;
+        let due = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = is_over(&mut ended) => end,
+            () = due => RENEW,
+        }
+    }
+}
+
 /// Who a session is of.
 pub struct Identity {
     pub id: SessionId,
@@ -116,17 +142,17 @@ impl Session {
     }
 
     /// Lives until either side ends it, or whoever it is of is signed in no more.
-    pub async fn run(mut self, mut wire: Wire, mut ended: Option<Ended>) {
+    pub async fn run(mut self, mut wire: Wire, term: Term) {
         let over = match self.principal {
             Principal::Link(_) => LINK_OVER,
-            Principal::Anyone | Principal::Account(_) | Principal::Token(_) => SIGNED_OUT,
+            Principal::Anyone | Principal::Account(_) | Principal::Token(_) | Principal::Public => SIGNED_OUT,
         };
         let end = {
             let living = self.live(&mut wire);
             tokio::pin!(living);
             tokio::select! {
                 biased;
-                () = is_over(&mut ended) => over,
+                end = term.over(over) => end,
                 end = &mut living => end,
             }
         };
@@ -471,6 +497,8 @@ async fn is_over(ended: &mut Option<Ended>) {
 }
 
 const SIGNED_OUT: End = End { code: close::NOT_SIGNED_IN, reason: "signed out" };
+/// Whoever hears it comes back by itself.
+const RENEW: End = End { code: close::DRAINING, reason: "open another socket" };
 const LINK_OVER: End = End { code: close::FORBIDDEN, reason: "link over" };
 const TOO_SLOW: End = End { code: close::TOO_SLOW, reason: "reader too slow" };
 
@@ -478,4 +506,23 @@ const TOO_SLOW: End = End { code: close::TOO_SLOW, reason: "reader too slow" };
 async fn place(waiting: &Option<Waiting>) -> Option<mpsc::OwnedPermit<Input>> {
     let inbox = waiting.as_ref()?.inbox.clone();
     inbox.reserve_owned().await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a8_a_socket_is_renewed_when_its_term_is_over_and_ended_when_its_session_is() {
+        let (sender, ended) = watch::channel(false);
+        let until = Some(Instant::now() + Duration::from_secs(12 * 60 * 60));
+        let term = || Term { ended: Some(ended.clone()), until };
+        assert_eq!(term().over(SIGNED_OUT).await.code, close::DRAINING);
+        assert!(Instant::now() >= until.expect("is set"), "not before");
+        sender.send_replace(true);
+        assert_eq!(term().over(SIGNED_OUT).await.code, close::NOT_SIGNED_IN);
+        assert_eq!(Term { until: None, ..term() }.over(LINK_OVER).await.code, close::FORBIDDEN);
+    }
 }

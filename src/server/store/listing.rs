@@ -62,6 +62,8 @@ pub enum Reader {
     Nobody,
     /// Those on which an account has a role; of the bin those that it owns.
     Account(UserId),
+    /// Those that a team owns; none of the bin.
+    Team(TeamId),
     /// Those of a team on which an account has a role; none of the bin.
     Token { account: UserId, team: TeamId },
 }

@@ -90,6 +90,7 @@ impl Kept {
         match reader {
             Reader::Anyone => Some(Role::Owner),
             Reader::Nobody => None,
+            Reader::Team(team) => (self.directory.owner(id) == Some(team)).then_some(Role::Viewer),
             Reader::Account(account) => self.directory.role(account, id),
             Reader::Token { account, team } => {
                 let of_team = self.directory.role_of_team(team, id)?;

@@ -8,6 +8,7 @@ pub(in crate::server) mod writer;
 mod accounts;
 mod audit;
 mod bin;
+mod identities;
 mod links;
 mod list;
 mod tokens;

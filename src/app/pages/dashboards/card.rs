@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::state::{ListState, element_id};
-use crate::app::access::Role;
+use crate::app::access::{Rights, Role};
 use crate::app::components::{Avatar, Glyph, Icon, Passing, Preview};
 use crate::app::dynamic::{attr, live, memo};
 use crate::app::{DashboardCard, dom, format, requests};
@@ -39,6 +39,7 @@ pub fn Card(
     let tags = memo(move || card.read().tags.clone());
     let here = memo(move || card.read().here.clone());
     let owned = memo(move || card.read().role == Role::Owner);
+    let is_guest = Rights::here().is_visitor;
     let favourite = memo(move || card.read().favourite);
     let like = move |_| like(card, list);
     let remove = {
@@ -90,7 +91,7 @@ pub fn Card(
                     aria-pressed=attr(move || favourite.get().to_string())
                     aria-label=attr(move || format!("Favourite: {}", title.read()))
                     title=attr(move || if favourite.get() { "No favourite any more" } else { "Make it a favourite" })
-                    class:hidden=list.kept
+                    class:hidden=attr(move || list.kept.get() || is_guest)
                     on:click=like
                 >
                     <Glyph icon=Icon::Star/>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::SEARCH;
 use super::state::ListState;
+use crate::app::access::Rights;
 use crate::app::components::{Glyph, Icon};
 use crate::app::dynamic::{attr, each, effect, live, memo};
 use crate::app::{ListFilter, ListOrder, TagCount, dom, format};
@@ -108,6 +109,7 @@ pub fn Filters(list: ListState) -> impl IntoView {
                 type="button"
                 class="chip"
                 data-testid="favourites-only"
+                class:hidden=Rights::here().is_visitor
                 aria-pressed=attr(move || favourites.get().to_string())
                 on:click=move |_| list.ask_for(|filter| filter.favourites = !filter.favourites, false)
             >

@@ -20,7 +20,7 @@ use crate::sync::protocol::{self, Code, DataFrame, Presence, Resume, close};
 /// When those come back for whom there was no room among what waits to be sent: slow readers are let go of
 /// by then.
 const BUSY_RETRY_MS: u64 = 1_000;
-/// The part of a room's seats that is for those who came by a link: a half.
+/// The part of a room's seats that is for guests, by a link or by guest mode: a half.
 const VISITORS_PART: usize = 2;
 
 impl Live {
@@ -51,7 +51,7 @@ impl Live {
             ));
             return;
         }
-        let is_visitor = |member: &Member| matches!(member.principal, Principal::Link(_));
+        let is_visitor = |member: &Member| matches!(member.principal, Principal::Link(_) | Principal::Public);
         let most = self.rooms.limits().sessions_per_room / VISITORS_PART;
         let visitors = || self.members.values().filter(|other| is_visitor(other)).count();
         if !rejoins && is_visitor(&member) && visitors() >= most {

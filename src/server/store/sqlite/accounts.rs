@@ -7,7 +7,7 @@ use sqlx::{Acquire as _, Row as _};
 use super::super::StoreError;
 use super::links;
 use super::writer::Undone;
-use super::{failed, signed, spoilt, tokens, unsigned};
+use super::{failed, identities, signed, spoilt, tokens, unsigned};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, Id, UserId};
 use crate::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
@@ -108,6 +108,7 @@ pub(super) async fn directory(readers: &SqlitePool) -> Result<Directory, StoreEr
     }
     drop(rows);
     changes.extend(links::links(&mut moment).await?);
+    changes.extend(identities::identities(&mut moment).await?);
     moment.commit().await.map_err(failed)?;
     let mut directory = Directory::default();
     for change in changes {
@@ -160,6 +161,7 @@ pub(super) async fn sessions(readers: &SqlitePool) -> Result<Vec<Session>, Store
             used_at: unsigned(&row, "used_at")?,
             address: row.try_get("address").map_err(failed)?,
             agent: row.try_get("agent").map_err(failed)?,
+            issuer: row.try_get("issuer").map_err(failed)?,
         });
     }
     Ok(sessions)
@@ -220,6 +222,8 @@ pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result
         Change::RemoveToken(id) => tokens::remove(to, id).await,
         Change::PutLink(link) => links::put_link(to, link).await,
         Change::RemoveLink(id) => links::remove_link(to, id).await,
+        Change::PutIdentity(identity) => identities::put(to, identity).await,
+        Change::RemoveIdentity { issuer, subject } => identities::remove(to, issuer, subject).await,
     }
 }
 
@@ -230,10 +234,12 @@ async fn put_account(to: &mut SqliteConnection, account: &Account) -> Result<(),
          ON CONFLICT (id) DO UPDATE SET email = excluded.email, folded = excluded.folded, name = excluded.name,
             password = excluded.password, is_admin = excluded.is_admin, disabled_at = excluded.disabled_at",
     );
+    // No mail address is an id.
+    let folded = if account.email.is_empty() { account.id.to_string() } else { fold(account.email.trim()) };
     query
         .bind(account.id.as_str())
         .bind(account.email.as_str())
-        .bind(fold(account.email.trim()))
+        .bind(folded)
         .bind(account.name.as_str())
         .bind(account.password.as_deref())
         .bind(account.is_admin)
@@ -302,7 +308,8 @@ pub(super) async fn write_sessions(to: &mut SqliteConnection, write: &SessionWri
         SessionWrite::Put { session, removed } => {
             remove(to, removed).await?;
             sqlx::query(
-                "INSERT INTO sessions (hash, account, made_at, used_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6)",
+                "INSERT INTO sessions (hash, account, made_at, used_at, address, agent, issuer)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(&session.hash.0[..])
             .bind(session.account.as_str())
@@ -310,6 +317,7 @@ pub(super) async fn write_sessions(to: &mut SqliteConnection, write: &SessionWri
             .bind(signed(session.used_at))
             .bind(session.address.as_str())
             .bind(session.agent.as_str())
+            .bind(session.issuer.as_deref())
             .execute(to)
             .await?;
         }

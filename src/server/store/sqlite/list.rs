@@ -136,6 +136,14 @@ fn push_reader<'a>(query: &mut QueryBuilder<'a, Sqlite>, reader: &'a Reader, lea
             query.push(" AND FALSE");
             return;
         }
+        Reader::Team(team) if least == Role::Viewer => {
+            query.push(" AND +d.team = ").push_bind(team.0.as_str());
+            return;
+        }
+        Reader::Team(_) => {
+            query.push(" AND FALSE");
+            return;
+        }
         Reader::Account(account) => account.as_str(),
         Reader::Token { .. } if least == Role::Owner => {
             query.push(" AND FALSE");
