@@ -47,6 +47,8 @@ pub struct Rights {
     pub may_create: bool,
     /// True for whoever came by a share link: only this dashboard is for them.
     pub is_visitor: bool,
+    /// True for a screen, at which nobody sits.
+    pub is_screen: bool,
 }
 
 impl Rights {
@@ -59,7 +61,14 @@ impl Rights {
 /// Everything, as on a server without accounts.
 impl Default for Rights {
     fn default() -> Self {
-        Self { role: Role::Owner, has_account: false, is_admin: false, may_create: true, is_visitor: false }
+        Self {
+            role: Role::Owner,
+            has_account: false,
+            is_admin: false,
+            may_create: true,
+            is_visitor: false,
+            is_screen: false,
+        }
     }
 }
 

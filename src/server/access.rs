@@ -11,6 +11,7 @@ pub mod invitations;
 pub mod links;
 pub mod password;
 pub mod policy;
+pub mod screens;
 pub mod sessions;
 pub mod setup;
 pub mod sharing;
@@ -29,6 +30,8 @@ use tokio::sync::watch;
 use self::accounts::MAX_EMAIL_BYTES;
 use self::directory::{Account, Change, ChangeError, Directory, Role, TeamId, folded};
 use self::password::{Checked, Hasher, Weak, check_strength};
+use self::screens::live::LiveScreens;
+use self::screens::pairing::Pairings;
 use self::sessions::{Ended, Session, SessionHash, Sessions};
 use self::setup::Setup;
 use self::throttle::{Guessed, Throttle};
@@ -74,6 +77,14 @@ pub enum AccessError {
         links::MAX_LABEL_CHARS
     )]
     BadLink,
+    #[error(
+        "This code is not valid. A code counts for 10 minutes, and once: type the one that the screen shows now."
+    )]
+    NoPairing,
+    #[error("Only editors of this team may change its screens.")]
+    NoScreenEditor,
+    #[error("{0}")]
+    BadScreen(&'static str),
     #[error("There is no such session.")]
     NoSession,
     #[error("There is no such token.")]
@@ -133,6 +144,8 @@ pub struct Access {
     sessions: Mutex<Sessions>,
     live_tokens: Mutex<LiveTokens>,
     visits: Mutex<Visits>,
+    live_screens: Mutex<LiveScreens>,
+    pairings: Mutex<Pairings>,
     hasher: Hasher,
     throttle: Mutex<Throttle>,
     /// Held from the check of a change until it is made: the next one is checked against it.
@@ -166,6 +179,8 @@ impl Access {
             sessions: Mutex::new(sessions),
             live_tokens: Mutex::default(),
             visits: Mutex::default(),
+            live_screens: Mutex::default(),
+            pairings: Mutex::default(),
             hasher: Hasher::default(),
             throttle: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
@@ -196,6 +211,7 @@ impl Access {
             (Mode::Accounts, Principal::Anyone | Principal::Link(_)) => None,
             (Mode::Accounts, Principal::Account(account)) => self.role_of(account, dashboard),
             (Mode::Accounts, Principal::Token(id)) => self.role_of_token(id, dashboard),
+            (Mode::Accounts, Principal::Screen(id)) => self.directory().role_of_screen(id, dashboard),
         }
     }
 
@@ -214,7 +230,7 @@ impl Access {
     pub fn reader(&self, who: &Who) -> Reader {
         match (self.mode, who.principal()) {
             (Mode::Open, _) => Reader::Anyone,
-            (Mode::Accounts, Principal::Anyone | Principal::Link(_)) => Reader::Nobody,
+            (Mode::Accounts, Principal::Anyone | Principal::Link(_) | Principal::Screen(_)) => Reader::Nobody,
             (Mode::Accounts, Principal::Account(account)) => Reader::Account(account),
             (Mode::Accounts, Principal::Token(_)) => self.reader_of_token(who),
         }
@@ -237,6 +253,11 @@ impl Access {
     /// Counts up after each change of who may do what.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// Counts a change that is not one of the directory: a dashboard went into the bin, or came back.
+    pub fn note_change(&self) {
+        self.changes.send_modify(|count| *count += 1);
     }
 
     /// Makes changes in their order, all or none; when it returns they are stored, and count.
@@ -266,7 +287,8 @@ impl Access {
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = changed;
         self.end_tokens();
         self.end_strays();
-        self.changes.send_modify(|count| *count += 1);
+        self.end_screens();
+        self.note_change();
         for account in gone {
             self.end_visits_of(&account);
             self.end_sessions(&account, None).await?;
@@ -430,6 +452,7 @@ impl Access {
             self.change(expired).await?;
         }
         self.tidy_tokens(now).await?;
+        self.tidy_screens().await?;
         let (over, used) = self.sessions().tidy(now);
         if !over.is_empty() {
             self.store.remove_sessions(over).await?;
@@ -459,6 +482,14 @@ impl Access {
 
     fn visits(&self) -> MutexGuard<'_, Visits> {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live_screens(&self) -> MutexGuard<'_, LiveScreens> {
+        self.live_screens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pairings(&self) -> MutexGuard<'_, Pairings> {
+        self.pairings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {

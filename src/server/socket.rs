@@ -106,7 +106,7 @@ fn no_upgrade(error: &NoUpgrade) -> Response {
 struct Opener {
     user: Option<User>,
     principal: Principal,
-    /// Turns true when the session ends by which they are signed in, or the token, or the visit by a link.
+    /// Turns true when the session ends by which they are signed in, or the token, or the visit by a link, or the screen.
     ended: Option<Ended>,
 }
 

@@ -26,6 +26,8 @@ pub enum Needs {
     Create,
     /// A token for pushing points, which the handler checks.
     PushToken,
+    /// A television that was paired. On a server without accounts there is nothing at the address.
+    Screen,
 }
 
 /// What one route needs.
@@ -37,6 +39,8 @@ pub struct Rule {
     pub needs: Needs,
     /// True where whoever came by a share link is answered, too, as far as the link goes.
     pub visitors: bool,
+    /// True where a screen is answered, too, as far as what it shows goes.
+    pub screens: bool,
 }
 
 impl Rule {
@@ -95,12 +99,17 @@ pub fn may_make(maker: Maker, scope: Scope) -> bool {
 }
 
 const fn rule(method: &'static str, path: &'static str, needs: Needs) -> Rule {
-    Rule { method, path, needs, visitors: false }
+    Rule { method, path, needs, visitors: false, screens: false }
 }
 
 /// The same also for those who came by a share link.
 const fn shared(method: &'static str, path: &'static str, needs: Needs) -> Rule {
     Rule { visitors: true, ..rule(method, path, needs) }
+}
+
+/// The same also for those and for screens.
+const fn shown(method: &'static str, path: &'static str, needs: Needs) -> Rule {
+    Rule { screens: true, ..shared(method, path, needs) }
 }
 
 const VIEWER: Needs = Needs::Role(Role::Viewer);
@@ -110,7 +119,7 @@ const OWNER: Needs = Needs::Role(Role::Owner);
 /// All routes.
 pub const RULES: &[Rule] = &[
     rule("GET", "/", Needs::Person),
-    shared("GET", "/d/{id}", VIEWER),
+    shown("GET", "/d/{id}", VIEWER),
     rule("GET", "/bin", Needs::Person),
     rule("GET", "/status", Needs::Person),
     rule("GET", "/account", Needs::Account),
@@ -127,15 +136,16 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/reset/{code}", Needs::Nothing),
     rule("GET", "/s/{code}", Needs::Nothing),
     rule("POST", "/s/{code}", Needs::Nothing),
+    rule("GET", "/screen", Needs::Nothing),
     // Nobody's, and the same for all.
     rule("GET", "/offline", Needs::Nothing),
     rule("GET", "/service-worker.js", Needs::Nothing),
-    shared("GET", "/api/v1/ws", Needs::Person),
+    shown("GET", "/api/v1/ws", Needs::Person),
     rule("GET", "/api/v1/dashboards", Needs::Person),
     rule("POST", "/api/v1/dashboards", Needs::Create),
     rule("GET", "/api/v1/dashboards/list", Needs::Person),
     rule("POST", "/api/v1/dashboards/import", Needs::Create),
-    shared("GET", "/api/v1/dashboards/{id}", VIEWER),
+    shown("GET", "/api/v1/dashboards/{id}", VIEWER),
     rule("DELETE", "/api/v1/dashboards/{id}", OWNER),
     rule("GET", "/api/v1/dashboards/{id}/export", VIEWER),
     rule("PUT", "/api/v1/dashboards/{id}/document", EDITOR),
@@ -147,6 +157,11 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/v1/bin", Needs::Person),
     rule("DELETE", "/api/v1/bin/{id}", OWNER),
     rule("POST", "/api/v1/bin/{id}/restore", OWNER),
+    rule("GET", "/api/v1/screens", Needs::Account),
+    rule("POST", "/api/v1/screens", Needs::Account),
+    rule("PUT", "/api/v1/screens/{screen}", Needs::Account),
+    rule("DELETE", "/api/v1/screens/{screen}", Needs::Account),
+    rule("GET", "/api/v1/screen", Needs::Screen),
     rule("GET", "/api/v1/me", Needs::Account),
     shared("PUT", "/api/v1/me", Needs::Person),
     rule("PUT", "/api/v1/me/password", Needs::Account),
@@ -271,7 +286,9 @@ mod tests {
                 Needs::PushToken => scope == Scope::Push,
                 Needs::Person => scope == Scope::ReadDashboards,
                 Needs::Create => scope == Scope::WriteDashboards,
-                Needs::Nothing | Needs::Account | Needs::Admin | Needs::Role(Role::Owner) => false,
+                Needs::Nothing | Needs::Account | Needs::Admin | Needs::Screen | Needs::Role(Role::Owner) => {
+                    false
+                }
             };
             assert!(fits, "{rule:?}");
         }
@@ -301,6 +318,14 @@ mod tests {
             let is_own = rule.needs == Needs::Person && ["/api/v1/ws", "/api/v1/me"].contains(&rule.path);
             assert!(is_dashboard || is_own, "{rule:?}");
         }
+    }
+
+    #[test]
+    fn screens_reach_dashboards_as_they_show_and_what_to_show() {
+        let shown = RULES.iter().filter(|rule| rule.screens || rule.needs == Needs::Screen);
+        let paths: Vec<_> = shown.map(|rule| (rule.method, rule.path)).collect();
+        let dashboards = ["/d/{id}", "/api/v1/ws", "/api/v1/dashboards/{id}", "/api/v1/screen"];
+        assert_eq!(paths, dashboards.map(|path| ("GET", path)));
     }
 
     #[test]

@@ -28,6 +28,7 @@ impl Access {
             is_admin: who.is_admin(),
             may_create: who.signed_in().is_some_and(|signed_in| self.may_create(&signed_in.account)),
             is_visitor: who.visiting().is_some(),
+            is_screen: who.showing().is_some(),
         }
     }
 

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 
 use super::SignedIn;
 use super::links::LinkId;
+use super::screens::{ScreenId, Showing};
 use super::tokens::{TokenHolder, TokenId};
 use super::visits::Visiting;
 use crate::dashboard::{User, UserId};
@@ -25,6 +26,8 @@ pub enum Who {
     Token(Box<TokenHolder>),
     /// Somebody who came by a share link.
     Visitor(Box<Visiting>),
+    /// A television that was paired.
+    Screen(Box<Showing>),
 }
 
 /// What has roles on dashboards.
@@ -36,6 +39,7 @@ pub enum Principal {
     Token(TokenId),
     /// A share link, whoever came by it.
     Link(LinkId),
+    Screen(ScreenId),
 }
 
 impl Who {
@@ -47,6 +51,7 @@ impl Who {
             Self::Person(signed_in) => Some(person_of(signed_in)),
             Self::Token(holder) => Some(holder.user()),
             Self::Visitor(visiting) => Some(visiting.visit.person()),
+            Self::Screen(showing) => Some(showing.screen.user()),
         }
     }
 
@@ -56,6 +61,7 @@ impl Who {
             Self::Person(signed_in) => Principal::Account(signed_in.account.id.clone()),
             Self::Token(holder) => Principal::Token(holder.token.id.clone()),
             Self::Visitor(visiting) => Principal::Link(visiting.visit.link),
+            Self::Screen(showing) => Principal::Screen(showing.screen.id.clone()),
         }
     }
 
@@ -63,7 +69,7 @@ impl Who {
     pub fn signed_in(&self) -> Option<&SignedIn> {
         match self {
             Self::Person(signed_in) => Some(signed_in),
-            Self::Nobody | Self::Guest(_) | Self::Token(_) | Self::Visitor(_) => None,
+            Self::Nobody | Self::Guest(_) | Self::Token(_) | Self::Visitor(_) | Self::Screen(_) => None,
         }
     }
 
@@ -71,7 +77,7 @@ impl Who {
     pub fn visiting(&self) -> Option<&Visiting> {
         match self {
             Self::Visitor(visiting) => Some(visiting),
-            Self::Nobody | Self::Guest(_) | Self::Person(_) | Self::Token(_) => None,
+            Self::Nobody | Self::Guest(_) | Self::Person(_) | Self::Token(_) | Self::Screen(_) => None,
         }
     }
 

@@ -119,6 +119,7 @@ impl Session {
     pub async fn run(mut self, mut wire: Wire, mut ended: Option<Ended>) {
         let over = match self.principal {
             Principal::Link(_) => LINK_OVER,
+            Principal::Screen(_) => SCREEN_OVER,
             Principal::Anyone | Principal::Account(_) | Principal::Token(_) => SIGNED_OUT,
         };
         let end = {
@@ -472,6 +473,7 @@ async fn is_over(ended: &mut Option<Ended>) {
 
 const SIGNED_OUT: End = End { code: close::NOT_SIGNED_IN, reason: "signed out" };
 const LINK_OVER: End = End { code: close::FORBIDDEN, reason: "link over" };
+const SCREEN_OVER: End = End { code: close::FORBIDDEN, reason: "screen revoked" };
 const TOO_SLOW: End = End { code: close::TOO_SLOW, reason: "reader too slow" };
 
 /// Waits for a place in the inbox; `None` where the room has ended. Cancel safe.

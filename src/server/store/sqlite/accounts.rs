@@ -7,7 +7,7 @@ use sqlx::{Acquire as _, Row as _};
 use super::super::StoreError;
 use super::links;
 use super::writer::Undone;
-use super::{failed, signed, spoilt, tokens, unsigned};
+use super::{failed, screens, signed, spoilt, tokens, unsigned};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, Id, UserId};
 use crate::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
@@ -108,6 +108,7 @@ pub(super) async fn directory(readers: &SqlitePool) -> Result<Directory, StoreEr
     }
     drop(rows);
     changes.extend(links::links(&mut moment).await?);
+    changes.extend(screens::screens(&mut moment).await?);
     moment.commit().await.map_err(failed)?;
     let mut directory = Directory::default();
     for change in changes {
@@ -209,7 +210,7 @@ pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result
             if done.rows_affected() == 0 { Err(Undone::Half(StoreError::Gone)) } else { Ok(()) }
         }
         Change::SetGrant { dashboard, to: grantee, role } => set_grant(to, dashboard, grantee, *role).await,
-        // Its grants and links go with it.
+        // Its grants and links, and its turns on screens, go with it.
         Change::Forget(_) => Ok(()),
         Change::PutInvitation(invitation) => put_invitation(to, invitation).await,
         Change::RemoveInvitation(hash) => {
@@ -220,6 +221,8 @@ pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result
         Change::RemoveToken(id) => tokens::remove(to, id).await,
         Change::PutLink(link) => links::put_link(to, link).await,
         Change::RemoveLink(id) => links::remove_link(to, id).await,
+        Change::PutScreen(screen) => screens::put(to, screen).await,
+        Change::RemoveScreen(id) => screens::remove(to, id).await,
     }
 }
 
