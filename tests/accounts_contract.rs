@@ -10,6 +10,8 @@ use lockstep::dashboard::{DashboardId, Id, UserId};
 use lockstep::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
 use lockstep::server::access::identities::Identity;
 use lockstep::server::access::links::{Link, LinkId};
+use lockstep::server::access::screens::pairing::ScreenHash;
+use lockstep::server::access::screens::{Screen, ScreenId, ScreenUse};
 use lockstep::server::access::sessions::{Session, SessionHash};
 use lockstep::server::access::tokens::{Token, TokenHash, TokenId};
 use lockstep::server::access::visits::{Visit, VisitHash};
@@ -125,6 +127,21 @@ fn visit(n: u8, by: u8, account: Option<&str>) -> Visit {
 fn identity(issuer: &str, subject: &str, account: &str) -> Identity {
     let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
     Identity { issuer, subject, account: user(account), made_at: 5, used_at: 6 }
+}
+
+fn screen(n: u8, of: &str, dashboards: &[&str]) -> Screen {
+    Screen {
+        id: ScreenId::from_text(&format!("s{n}")).expect("an id"),
+        hash: ScreenHash([n; 32]),
+        name: format!("Hall \"{n}\" 🦦"),
+        team: team(of),
+        dashboards: dashboards.iter().map(|id| dashboard(id)).collect(),
+        rotate_s: 60,
+        made_by: "Bob".to_owned(),
+        made_at: 5,
+        used_at: 6,
+        address: String::new(),
+    }
 }
 
 async fn make(store: &dyn Both, name: &str) {
@@ -484,6 +501,51 @@ async fn links_and_their_visits_go_with_what_they_are_of(place: impl Place) {
     assert_eq!(store.visits().await, Ok(vec![]));
 }
 
+async fn screens_are_kept_until_they_or_what_they_are_of_is_removed(place: impl Place) {
+    let store = place.open().await;
+    make(&*store, "wall").await;
+    make(&*store, "hall").await;
+    let mut model = Directory::default();
+    change(&*store, &mut model, people()).await;
+    let first = screen(1, "shop", &["wall", "hall"]);
+    for one in [first.clone(), screen(2, "shop", &["hall"]), screen(3, "ops", &["wall"])] {
+        change(&*store, &mut model, vec![Change::PutScreen(one)]).await;
+    }
+    let gone = Change::PutScreen(screen(4, "shop", &["wall", "none"]));
+    assert_eq!(store.change_directory(vec![gone]).await, Err(StoreError::Gone));
+    let nobodys = Change::PutScreen(screen(4, "none", &["wall"]));
+    assert!(store.change_directory(vec![nobodys]).await.is_err());
+    assert_eq!(store.directory().await.as_ref(), Ok(&model), "all or none");
+
+    let used = |id: &ScreenId, at| ScreenUse { id: id.clone(), at, address: "2001:db8::1".to_owned() };
+    let none = ScreenId::from_text("s9").expect("an id");
+    store.note_screens(vec![used(&first.id, 99), used(&none, 99)]).await.expect("noted");
+    model.note_screen(used(&first.id, 99));
+    let kept = model.screen(&first.id).expect("kept").clone();
+    assert_eq!((kept.used_at, &*kept.address), (99, "2001:db8::1"));
+    // Whoever changes it may have read it before its use was noted.
+    let turned = Screen {
+        name: "Door".to_owned(),
+        rotate_s: 5,
+        dashboards: vec![dashboard("hall"), dashboard("wall")],
+        ..first.clone()
+    };
+    change(&*store, &mut model, vec![Change::PutScreen(turned.clone())]).await;
+    assert_eq!(model.screen(&first.id), Some(&Screen { used_at: 99, address: kept.address, ..turned }));
+    assert_eq!(place.open().await.directory().await.as_ref(), Ok(&model));
+
+    let deletion = lockstep::server::store::Deletion { at: 5, by: None };
+    assert_eq!(store.delete(&dashboard("hall"), &deletion, 9).await, Ok(true));
+    assert_eq!(store.directory().await.as_ref(), Ok(&model), "it may come back");
+    assert_eq!(store.purge(&dashboard("hall"), u64::MAX >> 1).await, Ok(true));
+    model.forget(&dashboard("hall"));
+    assert_eq!(store.directory().await.as_ref(), Ok(&model));
+    assert_eq!(model.screen(&first.id).expect("kept").dashboards, [dashboard("wall")]);
+    change(&*store, &mut model, vec![Change::RemoveScreen(screen(2, "shop", &[]).id)]).await;
+    change(&*store, &mut model, vec![Change::RemoveTeam(team("ops"))]).await;
+    assert_eq!(model.screens().map(|one| &one.id).collect::<Vec<_>>(), [&first.id]);
+}
+
 async fn a_closed_store_says_so(place: impl Place) {
     let store = place.open().await;
     store.close().await;
@@ -520,5 +582,6 @@ contract!(
     an_entry_has_the_title_of_its_dashboard,
     old_entries_are_forgotten_and_their_numbers_are_not_used_again,
     links_and_their_visits_go_with_what_they_are_of,
+    screens_are_kept_until_they_or_what_they_are_of_is_removed,
     a_closed_store_says_so,
 );

@@ -49,6 +49,8 @@ pub struct Rights {
     pub is_visitor: bool,
     /// True for a guest of a server in guest mode, who may sign in to see more.
     pub may_sign_in: bool,
+    /// True for a screen, at which nobody sits.
+    pub is_screen: bool,
 }
 
 impl Rights {
@@ -68,6 +70,7 @@ impl Default for Rights {
             may_create: true,
             is_visitor: false,
             may_sign_in: false,
+            is_screen: false,
         }
     }
 }

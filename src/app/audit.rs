@@ -63,6 +63,11 @@ actions! {
     /// A share link of the dashboard was made, with the role in `detail.role`.
     LinkMade = "link_made",
     LinkRevoked = "link_revoked",
+    /// A television was let show dashboards of the team in `detail.to`.
+    ScreenPaired = "screen_paired",
+    /// It has another name, or shows something else.
+    ScreenChanged = "screen_changed",
+    ScreenRevoked = "screen_revoked",
     DashboardMade = "dashboard_made",
     /// Another one was made that begins as this.
     DashboardCopied = "dashboard_copied",
@@ -154,10 +159,12 @@ pub enum TargetKind {
     Team,
     Invitation,
     Token,
+    Screen,
 }
 
 impl TargetKind {
-    const ALL: [Self; 5] = [Self::Dashboard, Self::Account, Self::Team, Self::Invitation, Self::Token];
+    const ALL: [Self; 6] =
+        [Self::Dashboard, Self::Account, Self::Team, Self::Invitation, Self::Token, Self::Screen];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -166,6 +173,7 @@ impl TargetKind {
             Self::Team => "team",
             Self::Invitation => "invitation",
             Self::Token => "token",
+            Self::Screen => "screen",
         }
     }
 
@@ -194,8 +202,10 @@ impl Target {
             (TargetKind::Team, "") => "a team".to_owned(),
             (TargetKind::Invitation, _) => "an invitation".to_owned(),
             (TargetKind::Token, "") => "a token".to_owned(),
+            (TargetKind::Screen, "") => "a screen".to_owned(),
             (TargetKind::Team, name) => format!("the team {name}"),
             (TargetKind::Token, name) => format!("the token {name}"),
+            (TargetKind::Screen, name) => format!("the screen {name}"),
             (_, name) => name.to_owned(),
         }
     }
@@ -390,6 +400,12 @@ pub fn words(entry: &AuditEntry) -> String {
             format!("made a share link to {it}{}", detail.role.map_or_else(String::new, as_role))
         }
         Action::LinkRevoked => format!("revoked a share link to {it}"),
+        Action::ScreenPaired => format!("paired {it} for {to}"),
+        Action::ScreenChanged => match &detail.renamed_from {
+            Some(before) => format!("renamed the screen {before} to {}", bare(about)),
+            None => format!("changed what {it} shows"),
+        },
+        Action::ScreenRevoked => format!("revoked {it}"),
         Action::DashboardMade => match &detail.from {
             Some(from) => format!("made {it} as a copy of {}", from.words()),
             None => format!("made {it}"),

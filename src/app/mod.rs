@@ -16,6 +16,8 @@ pub mod json;
 pub mod options;
 pub mod pages;
 pub mod pasted;
+pub mod screen_page;
+pub mod screens;
 pub mod shell;
 pub mod sign_in;
 pub mod time;

@@ -15,6 +15,7 @@ pub mod password;
 pub mod policy;
 pub mod proxy;
 mod removals;
+pub mod screens;
 pub mod sessions;
 pub mod setup;
 pub mod sharing;
@@ -34,6 +35,8 @@ use self::accounts::MAX_EMAIL_BYTES;
 use self::directory::{Account, Change, ChangeError, Directory, Role, TeamId, folded};
 use self::password::{Checked, Hasher, Weak, check_strength};
 use self::removals::Removals;
+use self::screens::live::LiveScreens;
+use self::screens::pairing::Pairings;
 use self::sessions::{Ended, Session, SessionHash, Sessions};
 use self::setup::Setup;
 use self::throttle::{Guessed, Throttle};
@@ -95,6 +98,14 @@ pub enum AccessError {
          admin to look at the disk."
     )]
     NotRemoved,
+    #[error(
+        "This code is not valid. A code counts for 10 minutes, and once: type the one that the screen shows now."
+    )]
+    NoPairing,
+    #[error("Only editors of this team may change its screens.")]
+    NoScreenEditor,
+    #[error("{0}")]
+    BadScreen(&'static str),
     #[error("There is no such session.")]
     NoSession,
     #[error("There is no such token.")]
@@ -157,6 +168,8 @@ pub struct Access {
     live_tokens: Mutex<LiveTokens>,
     visits: Mutex<Visits>,
     removals: Removals,
+    live_screens: Mutex<LiveScreens>,
+    pairings: Mutex<Pairings>,
     hasher: Hasher,
     throttle: Mutex<Throttle>,
     /// Held from the check of a change until it is made: the next one is checked against it.
@@ -192,6 +205,8 @@ impl Access {
             live_tokens: Mutex::default(),
             visits: Mutex::default(),
             removals: Removals::default(),
+            live_screens: Mutex::default(),
+            pairings: Mutex::default(),
             hasher: Hasher::default(),
             throttle: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
@@ -223,6 +238,7 @@ impl Access {
             (Mode::Accounts, Principal::Anyone | Principal::Public | Principal::Link(_)) => None,
             (Mode::Accounts, Principal::Account(account)) => self.role_of(account, dashboard),
             (Mode::Accounts, Principal::Token(id)) => self.role_of_token(id, dashboard),
+            (Mode::Accounts, Principal::Screen(id)) => self.directory().role_of_screen(id, dashboard),
         }
     }
 
@@ -241,7 +257,7 @@ impl Access {
     pub fn reader(&self, who: &Who) -> Reader {
         match (self.mode, who.principal()) {
             (Mode::Open, _) => Reader::Anyone,
-            (Mode::Accounts, Principal::Anyone) => Reader::Nobody,
+            (Mode::Accounts, Principal::Anyone | Principal::Screen(_)) => Reader::Nobody,
             (Mode::Accounts, Principal::Public | Principal::Link(_)) => self.reader_of_guests(),
             (Mode::Accounts, Principal::Account(account)) => Reader::Account(account),
             (Mode::Accounts, Principal::Token(_)) => self.reader_of_token(who),
@@ -265,6 +281,11 @@ impl Access {
     /// Counts up after each change of who may do what.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// Counts a change that is not one of the directory: a dashboard went into the bin, or came back.
+    pub fn note_change(&self) {
+        self.changes.send_modify(|count| *count += 1);
     }
 
     /// Makes changes in their order, all or none; when it returns they are stored, and count.
@@ -294,7 +315,8 @@ impl Access {
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = changed;
         self.end_tokens();
         self.end_strays();
-        self.changes.send_modify(|count| *count += 1);
+        self.end_screens();
+        self.note_change();
         for account in gone {
             self.end_visits_of(&account);
             self.end_sessions(&account, None).await?;
@@ -472,6 +494,7 @@ impl Access {
             self.change(expired).await?;
         }
         self.tidy_tokens(now).await?;
+        self.tidy_screens().await?;
         let (over, used) = self.sessions().tidy(now);
         if !over.is_empty() {
             self.store.remove_sessions(over).await?;
@@ -501,6 +524,14 @@ impl Access {
 
     fn visits(&self) -> MutexGuard<'_, Visits> {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live_screens(&self) -> MutexGuard<'_, LiveScreens> {
+        self.live_screens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pairings(&self) -> MutexGuard<'_, Pairings> {
+        self.pairings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {

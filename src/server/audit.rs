@@ -91,7 +91,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Sender {
         let kind = match who {
             Some(Who::Person(_)) => ActorKind::Account,
             Some(Who::Token(_)) => ActorKind::Token,
-            Some(Who::Nobody | Who::Guest(_) | Who::Visitor(_) | Who::Public(_)) | None => ActorKind::Guest,
+            Some(Who::Nobody | Who::Guest(_) | Who::Visitor(_) | Who::Public(_) | Who::Screen(_)) | None => {
+                ActorKind::Guest
+            }
         };
         Ok(Self { user: who.and_then(Who::user), kind, address })
     }

@@ -3,7 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -16,8 +16,10 @@ use super::auth::someone;
 use super::errors::ApiError;
 use super::http::is_secure;
 use super::http::links;
-use super::http::sign_in::{end_session_of, session_cookie, token};
+use super::http::screens;
+use super::http::sign_in::{end_session_of, go_to, session_cookie, token};
 use super::pages::{self, Visit};
+use super::peer::PeerAddr;
 use super::router::MAX_BODY_BYTES;
 use super::state::AppState;
 use crate::app::access::{Role, Scope};
@@ -46,6 +48,8 @@ enum Refusal {
     Program,
     /// The token has not the scope, or its owner may not do any more what that says.
     Scope(Scope),
+    /// It is no screen, or none any more.
+    NoScreen,
     /// The token's owner does not edit in its team.
     NoTeam,
     /// The server has no accounts, and nothing at this address.
@@ -87,6 +91,7 @@ impl Refusal {
                     format!("This needs a token with the scope {}, whose owner may do that.", scope.name());
                 ApiError::new(Code::Forbidden, reason)
             }
+            Self::NoScreen => ApiError::no_screen(),
             Self::NoTeam => forbidden("The owner of this token has to be an editor of its team for this."),
             Self::NoAccounts => ApiError::no_accounts(),
             Self::Method => ApiError::method_not_allowed(),
@@ -100,7 +105,7 @@ impl Refusal {
 
 /// Puts [`Who`] into a request, and lets it through where they may.
 pub async fn authorize(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let mut who = identify(&state, request.headers(), request.extensions().get().unwrap_or(&Word::None));
+    let mut who = identify(&state, request.headers(), request.extensions());
     let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let rule = matched.as_deref().map(|path| policy::find(request.method().as_str(), path));
     let known_by = match introduce(&state, &who, rule.flatten(), &request) {
@@ -150,6 +155,15 @@ async fn answer(
         return refusal.error().into_response();
     }
     let is_page = refusal == Refusal::NotNamed || rule.is_none_or(|rule| rule.is_some_and(Rule::is_page));
+    // A screen that may not be there looks for what it shows, or for somebody who pairs it.
+    let is_screens = match refusal {
+        Refusal::NotSignedIn => screens::token(request.headers()).is_some(),
+        Refusal::NoDashboard => who.showing().is_some(),
+        _ => false,
+    };
+    if is_page && is_screens {
+        return go_to(screens::PAGE);
+    }
     if is_page && refusal == Refusal::NotSignedIn {
         return to_sign_in(&request);
     }
@@ -176,7 +190,7 @@ async fn run_with_body(state: AppState, rule: &Rule, request: Request, next: Nex
             format!("The body could not be read, or has more than {most} bytes. Nothing was changed.");
         return ApiError::new(Code::TooLarge, reason).into_response();
     };
-    let who = identify(&state, &parts.headers, parts.extensions.get().unwrap_or(&Word::None));
+    let who = identify(&state, &parts.headers, &parts.extensions);
     if let Err(refusal) = check(&state, &who, rule, parts.uri.path()) {
         return refusal.error().into_response();
     }
@@ -254,7 +268,8 @@ fn is_unnamed(request: &Request) -> bool {
     request.extensions().get() == Some(&Word::Nobody)
 }
 
-fn identify(state: &AppState, headers: &HeaderMap, word: &Word) -> Who {
+fn identify(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> Who {
+    let word = extensions.get().unwrap_or(&Word::None);
     match state.access().mode() {
         Mode::Open => state.guests.read(headers).map_or(Who::Nobody, Who::Guest),
         Mode::Accounts => {
@@ -271,6 +286,12 @@ fn identify(state: &AppState, headers: &HeaderMap, word: &Word) -> Who {
                 // They have an account, and no guest's rights beside it.
                 return Who::Nobody;
             }
+            // What was let show dashboards does so, whatever link it followed before.
+            let address = extensions.get::<PeerAddr>().map(|peer| peer.0);
+            let shows = screens::token(headers).and_then(|token| access.find_screen(token, address));
+            if let Some(showing) = shows {
+                return Who::Screen(Box::new(showing));
+            }
             if let Some(visiting) = links::token(headers).and_then(|token| access.find_visit(token)) {
                 return Who::Visitor(Box::new(visiting));
             }
@@ -286,7 +307,7 @@ fn check(state: &AppState, who: &Who, rule: &Rule, path: &str) -> Result<(), Ref
     let access = state.access();
     if access.mode() == Mode::Open {
         return match rule.needs {
-            Needs::Account | Needs::Admin => Err(Refusal::NoAccounts),
+            Needs::Account | Needs::Admin | Needs::Screen => Err(Refusal::NoAccounts),
             _ => Ok(()),
         };
     }
@@ -302,19 +323,28 @@ fn check(state: &AppState, who: &Who, rule: &Rule, path: &str) -> Result<(), Ref
     if let Some(holder) = who.token() {
         return check_token(state, &holder.token, who, rule, path);
     }
-    let is_for_guests =
-        rule.visitors && who.visiting().is_some() || rule.guests && who.is_guest() && access.lets_guests_in();
+    if rule.needs == Needs::Screen {
+        return who.showing().map(|_| ()).ok_or(Refusal::NoScreen);
+    }
+    let is_let_in = rule.visitors && who.visiting().is_some()
+        || rule.guests && who.is_guest() && access.lets_guests_in()
+        || rule.screens && who.showing().is_some();
     if let Needs::Role(needed) = rule.needs
-        && (who.signed_in().is_some() || is_for_guests)
+        && (who.signed_in().is_some() || is_let_in)
     {
         return check_role(state, who, (rule, needed), path);
     }
-    if is_for_guests {
+    if is_let_in {
         return Ok(());
     }
     let person = who.signed_in().ok_or(Refusal::NotSignedIn)?;
     match rule.needs {
-        Needs::Nothing | Needs::PushToken | Needs::Person | Needs::Account | Needs::Role(_) => Ok(()),
+        Needs::Nothing
+        | Needs::PushToken
+        | Needs::Screen
+        | Needs::Person
+        | Needs::Account
+        | Needs::Role(_) => Ok(()),
         Needs::Admin | Needs::Operator if person.account.is_admin => Ok(()),
         Needs::Admin | Needs::Operator => Err(Refusal::NoAdmin),
         Needs::Query if access.may_query(&person.account.id) => Ok(()),

@@ -62,6 +62,13 @@ impl ApiError {
             .status(StatusCode::METHOD_NOT_ALLOWED)
     }
 
+    pub fn no_screen() -> Self {
+        Self::new(
+            Code::Forbidden,
+            "This is for screens alone. One that was revoked shows a new code at /screen.",
+        )
+    }
+
     pub fn no_such_dashboard() -> Self {
         Self::new(Code::NotFound, "There is no such dashboard.")
     }
@@ -147,10 +154,12 @@ impl From<AccessError> for ApiError {
             | AccessError::NotYours(_)
             | AccessError::LinkPassword
             | AccessError::NotJoined
+            | AccessError::NoScreenEditor
             | AccessError::Disabled => Self::new(Code::Forbidden, reason),
             AccessError::Wait(_) => Self::new(Code::RateLimited, reason),
             AccessError::Busy => Self::new(Code::Full, reason),
             AccessError::NoInvitation
+            | AccessError::NoPairing
             | AccessError::SetupCode
             | AccessError::NoSession
             | AccessError::NoToken => Self::new(Code::NotFound, reason),
@@ -161,11 +170,12 @@ impl From<AccessError> for ApiError {
             AccessError::NoEmail
             | AccessError::NoName
             | AccessError::BadLink
+            | AccessError::BadScreen(_)
             | AccessError::Weak(_)
             | AccessError::BadToken(_) => Self::new(Code::Invalid, reason),
-            AccessError::Change(ChangeError::NoAccount | ChangeError::NoTeam | ChangeError::NoLink) => {
-                Self::new(Code::NotFound, reason)
-            }
+            AccessError::Change(
+                ChangeError::NoAccount | ChangeError::NoTeam | ChangeError::NoLink | ChangeError::NoScreen,
+            ) => Self::new(Code::NotFound, reason),
             AccessError::Change(_) => Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT),
             AccessError::Store(error) => error.into(),
         }

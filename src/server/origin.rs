@@ -12,6 +12,7 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::config::Config;
+use super::http::is_secure;
 
 /// Characters of a host's name, as DNS has them.
 const MAX_HOST_CHARS: usize = 253;
@@ -93,6 +94,8 @@ fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
 pub struct Origins {
     /// The one of the settings under which this server is reached, and those whose pages may use it.
     allowed: Vec<Origin>,
+    /// The one of the settings under which this server is reached.
+    public: Option<Origin>,
     /// Names of this machine.
     names: Vec<String>,
 }
@@ -101,7 +104,19 @@ impl Origins {
     pub fn new(config: &Config) -> Self {
         let uname = rustix::system::uname();
         let allowed = config.public_url.iter().chain(&config.allowed_origins).cloned().collect();
-        Self { allowed, names: names_of(&uname.nodename().to_string_lossy()) }
+        let (public, names) = (config.public_url.clone(), names_of(&uname.nodename().to_string_lossy()));
+        Self { allowed, public, names }
+    }
+
+    /// The address of a path for somebody who is to open it elsewhere: under the origin of the settings, else under
+    /// that of this request.
+    pub fn address(&self, path: &str, headers: &HeaderMap) -> String {
+        let said = || {
+            let host = headers.get(HOST)?.to_str().ok()?;
+            Origin::read(&format!("{}://{host}", if is_secure(headers) { "https" } else { "http" }))
+        };
+        let origin = self.public.clone().or_else(said).map(|origin| origin.to_string());
+        format!("{}{path}", origin.unwrap_or_default())
     }
 
     /// What counts as this server's host beside addresses, for people.
@@ -181,7 +196,7 @@ mod tests {
 
     fn origins() -> Origins {
         let allowed = vec![Origin::read("https://wall.example.com").expect("an origin")];
-        Origins { allowed, names: names_of("Rack7.lan") }
+        Origins { allowed, public: None, names: names_of("Rack7.lan") }
     }
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
@@ -229,6 +244,17 @@ mod tests {
         ] {
             assert_eq!(Origin::read(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_to_open_elsewhere_is_that_of_the_settings_or_of_the_request() {
+        let here = headers(&[(HOST, "192.0.2.7:3000")]);
+        assert_eq!(origins().address("/screens", &here), "http://192.0.2.7:3000/screens");
+        let proxied = headers(&[(HOST, "rack7"), (HeaderName::from_static("x-forwarded-proto"), "https")]);
+        assert_eq!(origins().address("/screens", &proxied), "https://rack7/screens");
+        assert_eq!(origins().address("/screens", &HeaderMap::new()), "/screens");
+        let public = Origins { public: Origin::read("https://wall.example.com"), ..origins() };
+        assert_eq!(public.address("/screens", &here), "https://wall.example.com/screens");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use leptos::prelude::*;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::Mode;
+use super::access::screens::pairing::Pairing;
 use super::access::who::Who;
 use super::auth::someone;
 use super::errors::ApiError;
@@ -19,14 +20,15 @@ use super::health::server_status;
 use super::http::account::account_of;
 use super::http::audit::{Asked as AskedOfAudit, page_for as audit_for};
 use super::http::dashboards::{Asked, AskedOfBin, bin_entry, bin_for, list_for};
-use super::http::is_secure;
+use super::http::sign_in::go_to;
+use super::http::{is_secure, screens};
 use super::large_body::large_body;
 use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::access::Rights;
 use crate::app::unread::Unread;
-use crate::app::{Page, PageData, Theme, shell, sign_in};
+use crate::app::{Page, PageData, Theme, screen_page, shell, sign_in};
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 /// The cookie with `light` or `dark`, which the page itself sets.
@@ -108,6 +110,8 @@ pub async fn dashboard(
             let page_of = Page::Dashboard { id, epoch, revision, token, dashboard };
             page_in_turn(&state, visit, StatusCode::OK, page_of, Some(turn))
         }
+        // It looks for what else it shows.
+        Err(RoomError::InBin(_)) if visit.who.showing().is_some() => go_to(screens::PAGE),
         Err(error @ RoomError::InBin(_)) => match state.store.binned(&id).await {
             Ok(Some(binned)) => {
                 let entry = bin_entry(binned, state.bin_days);
@@ -213,8 +217,9 @@ fn page_in_turn(
     let new = if known.is_none() && state.access().mode() == Mode::Open { Some(someone()) } else { None };
     let cookie = new.as_ref().map(|user| state.guests.cookie(user, is_secure(&headers)));
     let rights = state.access().rights(&who, page.dashboard());
+    let renewed = screens::renewed(&who, &headers);
     let mut response = render(state, &headers, status, page, known.or(new), rights, turn);
-    if let Some(cookie) = cookie {
+    if let Some(cookie) = cookie.or(renewed) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
@@ -245,6 +250,19 @@ pub fn form(state: &AppState, headers: &HeaderMap, status: StatusCode, form: sig
     let css = state.site.assets(String::new()).css;
     let html = to_html(|| sign_in::document(form, theme(headers), css, nonce));
     as_page(state, html.into_response(), status, policy)
+}
+
+/// The page of a screen that waits for somebody to type its code.
+pub fn pairing(state: &AppState, headers: &HeaderMap, pairing: Pairing) -> Response {
+    let nonce = nonce();
+    let policy = policy(&nonce, headers);
+    let css = state.site.assets(nonce).css;
+    let link = state.origins.address(&format!("/screens?code={}", pairing.code), headers);
+    let html = to_html(|| {
+        let expires_in_s = pairing.expires_in_ms / 1_000;
+        screen_page::document(theme(headers), css, pairing.code, link, expires_in_s)
+    });
+    as_page(state, html.into_response(), StatusCode::OK, policy)
 }
 
 /// The mark of the scripts that one answer may run.

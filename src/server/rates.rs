@@ -24,6 +24,9 @@ const MAX_ADDRESSES: usize = 16_384;
 /// Share links that one address opens, in the long run and at once: a room full of people behind one address does.
 const VISITS_PER_S: u32 = 2;
 const VISITS_BURST: u32 = 200;
+/// Screens that one address lets wait for a code in the long run, a second, and at once.
+const PAIRINGS_PER_S: f64 = 10.0 / 60.0;
+const PAIRINGS_BURST: u32 = 10;
 /// From one look for addresses that have all of theirs again to the next: each goes over all of them.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
@@ -76,6 +79,8 @@ pub struct Rates {
     sessions: AddressRate,
     /// Opening share links, each of which is stored.
     visits: AddressRate,
+    /// Screens that begin to wait for a code.
+    pub pairings: AddressRate,
 }
 
 impl Rates {
@@ -85,6 +90,7 @@ impl Rates {
             dashboards: rate(limits.dashboard_requests_per_s, limits.dashboard_requests_burst),
             sessions: rate(limits.session_starts_per_s, limits.session_starts_burst),
             visits: rate(VISITS_PER_S, VISITS_BURST),
+            pairings: AddressRate::new(PAIRINGS_PER_S, PAIRINGS_BURST),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::access::Mode;
 use super::access::tokens::in_header;
 use super::authorize::authorize;
 use super::errors::ApiError;
-use super::http::{account, admin, audit, dashboards, documents, links, sharing, sign_in, tokens};
+use super::http::{account, admin, audit, dashboards, documents, links, screens, sharing, sign_in, tokens};
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
@@ -41,6 +41,7 @@ pub fn router(state: AppState) -> Router {
         .route("/invitation/{code}", get(sign_in::invitation_page).post(sign_in::accept_invitation))
         .route("/reset/{code}", get(sign_in::reset_page).post(sign_in::reset))
         .route("/s/{code}", get(links::open_page).post(links::open))
+        .route("/screen", get(screens::page))
         .route(SHELL, get(pages::shell_of_the_build))
         .route("/service-worker.js", get(pages::service_worker))
         .route("/api/v1/ws", get(socket::upgrade))
@@ -59,6 +60,9 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/bin", get(dashboards::bin))
         .route("/api/v1/bin/{id}", delete(dashboards::purge))
         .route("/api/v1/bin/{id}/restore", post(dashboards::restore))
+        .route("/api/v1/screens", get(screens::all).post(screens::pair))
+        .route("/api/v1/screens/{screen}", put(screens::change).delete(screens::revoke))
+        .route("/api/v1/screen", get(screens::state))
         .route("/api/v1/me", get(account::me).put(http::rename))
         .route("/api/v1/me/password", put(account::change_password))
         .route("/api/v1/me/sessions", delete(account::end_other_sessions))

@@ -11,6 +11,7 @@ mod people;
 mod proxy;
 mod rooms;
 mod scene;
+mod screens;
 mod shell;
 mod sign_in;
 mod tokens;

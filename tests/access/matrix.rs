@@ -32,9 +32,11 @@ enum Kind {
     ViewGuest,
     /// The same to edit.
     EditGuest,
+    /// A television that shows the dashboard.
+    Screen,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind::Nobody,
     Kind::Forged,
     Kind::Revoked,
@@ -45,6 +47,7 @@ const KINDS: [Kind; 10] = [
     Kind::Admin,
     Kind::ViewLink,
     Kind::EditLink,
+    Kind::Screen,
 ];
 
 /// What an answer comes to.
@@ -52,7 +55,7 @@ const KINDS: [Kind; 10] = [
 enum Answer {
     /// The handler answered, whatever it said.
     Taken,
-    /// Led to the sign-in page, or 401.
+    /// Led to the sign-in page, a screen to its own, or 401.
     SignIn,
     Forbidden,
     /// As a dashboard that is not there.
@@ -61,9 +64,15 @@ enum Answer {
 
 impl Kind {
     fn is_signed_in(self) -> bool {
-        !matches!(self, Self::Nobody | Self::Forged | Self::Revoked)
-            && !self.is_visitor()
-            && !self.is_public()
+        let is_unknown = matches!(self, Self::Nobody | Self::Forged | Self::Revoked);
+        !is_unknown && !self.is_visitor() && !self.is_public() && self != Self::Screen
+    }
+
+    fn is_let_in(self, rule: &Rule) -> bool {
+        let without_account = self.is_visitor() && rule.visitors
+            || self.is_public() && rule.guests
+            || self == Self::Screen && rule.screens;
+        self.is_signed_in() || without_account
     }
 
     fn is_visitor(self) -> bool {
@@ -76,7 +85,7 @@ impl Kind {
 
     fn role(self) -> Option<Role> {
         match self {
-            Self::Viewer | Self::ViewLink | Self::ViewGuest => Some(Role::Viewer),
+            Self::Viewer | Self::ViewLink | Self::ViewGuest | Self::Screen => Some(Role::Viewer),
             Self::Editor | Self::EditLink | Self::EditGuest => Some(Role::Editor),
             Self::Owner => Some(Role::Owner),
             _ => None,
@@ -89,12 +98,9 @@ impl Kind {
             Needs::Nothing => Answer::Taken,
             // A session is no token.
             Needs::PushToken => Answer::SignIn,
-            _ if !(self.is_signed_in()
-                || self.is_visitor() && rule.visitors
-                || self.is_public() && rule.guests) =>
-            {
-                Answer::SignIn
-            }
+            Needs::Screen if self == Self::Screen => Answer::Taken,
+            Needs::Screen => Answer::Forbidden,
+            _ if !self.is_let_in(rule) => Answer::SignIn,
             Needs::Person | Needs::Account => Answer::Taken,
             Needs::Admin | Needs::Operator if self == Self::Admin => Answer::Taken,
             Needs::Admin | Needs::Operator => Answer::Forbidden,
@@ -152,6 +158,11 @@ impl Cast {
         for (kind, role) in [(Kind::ViewLink, "viewer"), (Kind::EditLink, "editor")] {
             people.push((kind, scene.visit(&owner, &dashboard, json!({"role": role})).await));
         }
+        let of_screens = scene.make_team("Of screens").await;
+        let member = format!("/api/v1/admin/teams/{of_screens}/members/{}", owner.id);
+        scene.admin(Method::PUT, &member, json!({"role": "editor"})).await;
+        scene.share(&owner, &dashboard, json!({"team": {"team": of_screens}})).await;
+        people.push((Kind::Screen, scene.screen(&owner, &of_screens, &[&dashboard]).await.1));
         Self { scene, dashboard, people }
     }
 
@@ -178,7 +189,9 @@ impl Cast {
         let body = answer.text().await.expect("a body");
         let came_to = match status {
             StatusCode::UNAUTHORIZED => Answer::SignIn,
-            StatusCode::SEE_OTHER if to.as_deref().is_some_and(|to| to.starts_with("/sign-in?to=")) => {
+            StatusCode::SEE_OTHER
+                if to.as_deref().is_some_and(|to| to.starts_with("/sign-in?to=") || to == "/screen") =>
+            {
                 Answer::SignIn
             }
             StatusCode::FORBIDDEN => Answer::Forbidden,
@@ -318,9 +331,7 @@ async fn every_message_of_a_socket_is_taken_by_the_role() {
         let who = cast.person(kind).unwrap_or(&nobody);
         assert!(cast.scene.connect(who).await.is_err(), "{kind:?} gets no socket");
     }
-    for kind in
-        [Kind::Outsider, Kind::Viewer, Kind::Editor, Kind::Owner, Kind::Admin, Kind::ViewLink, Kind::EditLink]
-    {
+    for kind in KINDS.into_iter().filter(|kind| kind.is_signed_in() || kind.role().is_some()) {
         for message in messages(&cast.dashboard) {
             let who = cast.person(kind).expect("is there");
             // Each message on a socket of its own: a `seq` is used once.

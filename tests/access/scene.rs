@@ -1,5 +1,6 @@
 //! A server with accounts and people of every kind.
 
+use lockstep::app::screens::CODE_CHARS;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -45,6 +46,16 @@ pub fn setup_token(program: &Program) -> String {
 pub fn cookie_of(response: &Response) -> String {
     let set = response.headers().get("set-cookie").expect("a cookie").to_str().expect("text");
     set.split(';').next().expect("a pair").to_owned()
+}
+
+/// The code on the page of a screen that waits, however it is grouped.
+pub fn code_of(page: &str) -> String {
+    let body = page.split_once("<body").expect("a body").1;
+    let texts = body.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text);
+    let text: String = texts.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect();
+    let is_code = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+    let mut runs = text.split(|c: char| !is_code(c));
+    runs.find(|run| run.len() >= CODE_CHARS).map(|run| run[..CODE_CHARS].to_owned()).expect("a code")
 }
 
 impl Scene {
@@ -183,6 +194,19 @@ impl Scene {
         let opened = self.request(Method::GET, &address, None).send().await.expect("an answer");
         assert_eq!(opened.status(), StatusCode::SEE_OTHER);
         Person { id: String::new(), email: String::new(), cookie: cookie_of(&opened) }
+    }
+
+    /// A new screen of a team; its id, and itself.
+    pub async fn screen(&self, who: &Person, team: &str, dashboards: &[&String]) -> (String, Person) {
+        let page = self.request(Method::GET, "/screen", None).send().await.expect("an answer");
+        let screen = Person { id: String::new(), email: String::new(), cookie: cookie_of(&page) };
+        let code = code_of(&page.text().await.expect("a page"));
+        let new = json!({
+            "code": code, "name": "Hall 2", "team": team, "dashboards": dashboards, "rotate_s": 60,
+        });
+        let (status, card) = self.send(Method::POST, "/api/v1/screens", Some(who), Some(new)).await;
+        assert_eq!(status, 201, "{card}");
+        (card["id"].as_str().expect("an id").to_owned(), screen)
     }
 
     pub async fn connect(&self, who: &Person) -> Result<Socket, Error> {

@@ -4,6 +4,7 @@
 
 use super::directory::{Account, Change, Grantee, Role, TeamId};
 use super::invitations::{Invitation, InvitationHash, Purpose};
+use super::screens::Screen;
 use super::tokens::TokenId;
 use super::{Access, Mode, Requester};
 use crate::app::access::{self as contract, ShareChanges};
@@ -33,6 +34,12 @@ impl Account {
 
     pub fn as_target(&self) -> Target {
         Target::new(TargetKind::Account, &self.id, &self.name)
+    }
+}
+
+impl Screen {
+    pub fn as_target(&self) -> Target {
+        Target::new(TargetKind::Screen, &self.id.0, &self.name)
     }
 }
 

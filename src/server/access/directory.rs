@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::identities::{self, Identity, MAX_IDENTITIES, MAX_IDENTITIES_OF_ACCOUNT};
 use super::invitations::{Invitation, InvitationHash, Purpose};
 use super::links::{Link, LinkId};
+use super::screens::{MAX_SCREENS, Screen, ScreenId, ScreenUse};
 use super::tokens::{MAX_TOKENS, MAX_TOKENS_OF_ACCOUNT, Token, TokenId};
 use crate::app::access as contract;
 pub use crate::app::access::Role;
@@ -115,6 +116,9 @@ pub enum Change {
         issuer: String,
         subject: String,
     },
+    /// A new screen, or another name, list or rotation of one. What else there is of it stays.
+    PutScreen(Screen),
+    RemoveScreen(ScreenId),
 }
 
 impl Change {
@@ -146,6 +150,8 @@ pub enum ChangeError {
     IdentityTaken,
     #[error("An identity has an issuer and a subject that are neither empty nor too long.")]
     BadIdentity,
+    #[error("There is no such screen.")]
+    NoScreen,
     #[error("There is no room for more of these.")]
     TooMany,
 }
@@ -168,6 +174,7 @@ pub struct Directory {
     links: HashMap<LinkId, Link>,
     /// By issuer and subject.
     identities: HashMap<(String, String), Identity>,
+    screens: HashMap<ScreenId, Screen>,
 }
 
 /// A mail address without regard to case.
@@ -319,6 +326,22 @@ impl Directory {
         self.identities.values().filter(move |identity| identity.account == *account)
     }
 
+    pub fn screen(&self, id: &ScreenId) -> Option<&Screen> {
+        self.screens.get(id)
+    }
+
+    pub fn screens(&self) -> impl Iterator<Item = &Screen> {
+        self.screens.values()
+    }
+
+    /// Notes when and where a screen was used last. One that is not there stays away.
+    pub fn note_screen(&mut self, used: ScreenUse) {
+        if let Some(screen) = self.screens.get_mut(&used.id) {
+            screen.used_at = screen.used_at.max(used.at);
+            screen.address = used.address;
+        }
+    }
+
     /// True where nobody has an account.
     pub fn is_empty(&self) -> bool {
         self.accounts.is_empty()
@@ -367,6 +390,7 @@ impl Directory {
                     |one: &Invitation| matches!(&one.purpose, Purpose::Join { team, .. } if *team == id);
                 self.invitations.retain(|_, one| !is_to_it(one));
                 self.tokens.retain(|_, token| token.team.as_ref() != Some(&id));
+                self.screens.retain(|_, screen| screen.team != id);
                 self.remove_grants(|to| *to == Grantee::Team(id.clone()));
             }
             Change::SetMember { team, account, role } => {
@@ -407,6 +431,18 @@ impl Directory {
             Change::RemoveIdentity { issuer, subject } => {
                 self.identities.remove(&(issuer, subject));
             }
+            Change::PutScreen(screen) => match self.screens.get_mut(&screen.id) {
+                Some(known) => {
+                    (known.name, known.dashboards) = (screen.name, screen.dashboards);
+                    known.rotate_s = screen.rotate_s;
+                }
+                None => {
+                    self.screens.insert(screen.id.clone(), screen);
+                }
+            },
+            Change::RemoveScreen(id) => {
+                self.screens.remove(&id);
+            }
         }
         Ok(())
     }
@@ -429,6 +465,9 @@ impl Directory {
         self.owners.remove(dashboard);
         self.grants.remove(dashboard);
         self.links.retain(|_, link| link.dashboard != *dashboard);
+        for screen in self.screens.values_mut() {
+            screen.dashboards.retain(|one| one != dashboard);
+        }
     }
 
     /// Whether a change may be made.
@@ -519,6 +558,13 @@ impl Directory {
                 has_room(is_new, self.links(&link.dashboard).count(), MAX_DASHBOARD_LINKS)
             }
             Change::RemoveLink(id) => self.links.contains_key(id).then_some(()).ok_or(ChangeError::NoLink),
+            Change::PutScreen(screen) => {
+                team_is_there(&screen.team)?;
+                has_room(!self.screens.contains_key(&screen.id), self.screens.len(), MAX_SCREENS)
+            }
+            Change::RemoveScreen(id) => {
+                self.screens.contains_key(id).then_some(()).ok_or(ChangeError::NoScreen)
+            }
         }
     }
 

@@ -269,7 +269,7 @@ impl Access {
             Some((link.role, link.may_query))
         };
         match principal {
-            Principal::Anyone | Principal::Public | Principal::Token(_) => None,
+            Principal::Anyone | Principal::Public | Principal::Token(_) | Principal::Screen(_) => None,
             Principal::Link(id) => counts(id),
             Principal::Account(account) => {
                 let links = self.visits().links_of(account, dashboard);

@@ -26,6 +26,8 @@ pub enum Needs {
     Create,
     /// A token for pushing points, which the handler checks.
     PushToken,
+    /// A television that was paired. On a server without accounts there is nothing at the address.
+    Screen,
 }
 
 /// What one route needs.
@@ -39,6 +41,8 @@ pub struct Rule {
     pub visitors: bool,
     /// True where guest mode answers people without an account, too.
     pub guests: bool,
+    /// True where a screen is answered, too, as far as what it shows goes.
+    pub screens: bool,
 }
 
 impl Rule {
@@ -109,7 +113,7 @@ pub fn may_make(maker: Maker, scope: Scope) -> bool {
 }
 
 const fn rule(method: &'static str, path: &'static str, needs: Needs) -> Rule {
-    Rule { method, path, needs, visitors: false, guests: false }
+    Rule { method, path, needs, visitors: false, guests: false, screens: false }
 }
 
 /// The same also for guests: by a share link, or by guest mode.
@@ -122,6 +126,11 @@ const fn public(method: &'static str, path: &'static str, needs: Needs) -> Rule 
     Rule { guests: true, ..rule(method, path, needs) }
 }
 
+/// The same also for those and for screens.
+const fn shown(method: &'static str, path: &'static str, needs: Needs) -> Rule {
+    Rule { screens: true, ..shared(method, path, needs) }
+}
+
 const VIEWER: Needs = Needs::Role(Role::Viewer);
 const EDITOR: Needs = Needs::Role(Role::Editor);
 const OWNER: Needs = Needs::Role(Role::Owner);
@@ -129,7 +138,7 @@ const OWNER: Needs = Needs::Role(Role::Owner);
 /// All routes.
 pub const RULES: &[Rule] = &[
     public("GET", "/", Needs::Person),
-    shared("GET", "/d/{id}", VIEWER),
+    shown("GET", "/d/{id}", VIEWER),
     rule("GET", "/bin", Needs::Person),
     rule("GET", "/status", Needs::Person),
     rule("GET", "/account", Needs::Account),
@@ -146,15 +155,16 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/reset/{code}", Needs::Nothing),
     rule("GET", "/s/{code}", Needs::Nothing),
     rule("POST", "/s/{code}", Needs::Nothing),
+    rule("GET", "/screen", Needs::Nothing),
     // Nobody's, and the same for all.
     rule("GET", "/offline", Needs::Nothing),
     rule("GET", "/service-worker.js", Needs::Nothing),
-    shared("GET", "/api/v1/ws", Needs::Person),
+    shown("GET", "/api/v1/ws", Needs::Person),
     public("GET", "/api/v1/dashboards", Needs::Person),
     rule("POST", "/api/v1/dashboards", Needs::Create),
     public("GET", "/api/v1/dashboards/list", Needs::Person),
     rule("POST", "/api/v1/dashboards/import", Needs::Create),
-    shared("GET", "/api/v1/dashboards/{id}", VIEWER),
+    shown("GET", "/api/v1/dashboards/{id}", VIEWER),
     rule("DELETE", "/api/v1/dashboards/{id}", OWNER),
     rule("GET", "/api/v1/dashboards/{id}/export", VIEWER),
     rule("PUT", "/api/v1/dashboards/{id}/document", EDITOR),
@@ -166,6 +176,11 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/v1/bin", Needs::Person),
     rule("DELETE", "/api/v1/bin/{id}", OWNER),
     rule("POST", "/api/v1/bin/{id}/restore", OWNER),
+    rule("GET", "/api/v1/screens", Needs::Account),
+    rule("POST", "/api/v1/screens", Needs::Account),
+    rule("PUT", "/api/v1/screens/{screen}", Needs::Account),
+    rule("DELETE", "/api/v1/screens/{screen}", Needs::Account),
+    rule("GET", "/api/v1/screen", Needs::Screen),
     rule("GET", "/api/v1/me", Needs::Account),
     shared("PUT", "/api/v1/me", Needs::Person),
     rule("PUT", "/api/v1/me/password", Needs::Account),
@@ -290,7 +305,9 @@ mod tests {
                 Needs::PushToken => scope == Scope::Push,
                 Needs::Person => scope == Scope::ReadDashboards,
                 Needs::Create => scope == Scope::WriteDashboards,
-                Needs::Nothing | Needs::Account | Needs::Admin | Needs::Role(Role::Owner) => false,
+                Needs::Nothing | Needs::Account | Needs::Admin | Needs::Screen | Needs::Role(Role::Owner) => {
+                    false
+                }
             };
             assert!(fits, "{rule:?}");
         }
@@ -339,6 +356,14 @@ mod tests {
         assert!(
             opens("/") && opens("/d/{id}") && opens("/sign-in") && !opens("/healthz") && !opens("/setup")
         );
+    }
+
+    #[test]
+    fn screens_reach_dashboards_as_they_show_and_what_to_show() {
+        let shown = RULES.iter().filter(|rule| rule.screens || rule.needs == Needs::Screen);
+        let paths: Vec<_> = shown.map(|rule| (rule.method, rule.path)).collect();
+        let dashboards = ["/d/{id}", "/api/v1/ws", "/api/v1/dashboards/{id}", "/api/v1/screen"];
+        assert_eq!(paths, dashboards.map(|path| ("GET", path)));
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Access {
             may_create: who.signed_in().is_some_and(|signed_in| self.may_create(&signed_in.account)),
             is_visitor: who.is_guest(),
             may_sign_in: who.is_guest() && self.lets_guests_in(),
+            is_screen: who.showing().is_some(),
         }
     }
 

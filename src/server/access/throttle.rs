@@ -8,6 +8,8 @@ use std::net::IpAddr;
 
 use hashlink::LruCache;
 
+use crate::dashboard::UserId;
+
 /// Failures of one account before anybody waits.
 const FREE_FAILURES: u32 = 5;
 /// The first wait; each failure doubles it.
@@ -28,6 +30,8 @@ pub enum Guessed {
     Password(String),
     /// The password of a link, by the link's id.
     Link(String),
+    /// The code that a screen shows, by the account that types it.
+    Pairing(UserId),
     /// The token of the first admin.
     Setup,
     /// A code of invitations and of new passwords.

@@ -385,6 +385,7 @@ impl Who {
             Self::Person(signed_in) => Some(signed_in.ended.clone()),
             Self::Token(holder) => Some(holder.ended.clone()),
             Self::Visitor(visiting) => Some(visiting.ended.clone()),
+            Self::Screen(showing) => Some(showing.ended.clone()),
         }
     }
 }

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 
 use super::SignedIn;
 use super::links::LinkId;
+use super::screens::{ScreenId, Showing};
 use super::tokens::{TokenHolder, TokenId};
 use super::visits::Visiting;
 use crate::dashboard::{User, UserId};
@@ -27,6 +28,8 @@ pub enum Who {
     Visitor(Box<Visiting>),
     /// Somebody without an account whom guest mode lets in.
     Public(User),
+    /// A television that was paired.
+    Screen(Box<Showing>),
 }
 
 /// What has roles on dashboards.
@@ -40,6 +43,7 @@ pub enum Principal {
     Link(LinkId),
     /// Whoever guest mode lets in.
     Public,
+    Screen(ScreenId),
 }
 
 impl Who {
@@ -51,6 +55,7 @@ impl Who {
             Self::Person(signed_in) => Some(person_of(signed_in)),
             Self::Token(holder) => Some(holder.user()),
             Self::Visitor(visiting) => Some(visiting.visit.person()),
+            Self::Screen(showing) => Some(showing.screen.user()),
         }
     }
 
@@ -61,6 +66,7 @@ impl Who {
             Self::Token(holder) => Principal::Token(holder.token.id.clone()),
             Self::Visitor(visiting) => Principal::Link(visiting.visit.link),
             Self::Public(_) => Principal::Public,
+            Self::Screen(showing) => Principal::Screen(showing.screen.id.clone()),
         }
     }
 
@@ -68,7 +74,12 @@ impl Who {
     pub fn signed_in(&self) -> Option<&SignedIn> {
         match self {
             Self::Person(signed_in) => Some(signed_in),
-            Self::Nobody | Self::Guest(_) | Self::Token(_) | Self::Visitor(_) | Self::Public(_) => None,
+            Self::Nobody
+            | Self::Guest(_)
+            | Self::Token(_)
+            | Self::Visitor(_)
+            | Self::Public(_)
+            | Self::Screen(_) => None,
         }
     }
 
@@ -76,7 +87,12 @@ impl Who {
     pub fn visiting(&self) -> Option<&Visiting> {
         match self {
             Self::Visitor(visiting) => Some(visiting),
-            Self::Nobody | Self::Guest(_) | Self::Person(_) | Self::Token(_) | Self::Public(_) => None,
+            Self::Nobody
+            | Self::Guest(_)
+            | Self::Person(_)
+            | Self::Token(_)
+            | Self::Public(_)
+            | Self::Screen(_) => None,
         }
     }
 

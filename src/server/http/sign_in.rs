@@ -45,7 +45,7 @@ fn own_path(to: &str) -> &str {
 }
 
 /// Leads on to another page.
-pub(super) fn go_to(path: &str) -> Response {
+pub(in crate::server) fn go_to(path: &str) -> Response {
     let location = HeaderValue::try_from(path).expect("it was checked to be ASCII that shows");
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }

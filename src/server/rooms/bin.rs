@@ -27,6 +27,7 @@ impl Rooms {
         match deleted {
             Ok(true) => {
                 self.listing_changed();
+                self.0.access.note_change();
                 Ok(())
             }
             Ok(false) => Err(RoomError::NotFound),
@@ -46,6 +47,7 @@ impl Rooms {
         match self.0.store.restore(id, self.limits().dashboards).await {
             Ok(true) => {
                 self.listing_changed();
+                self.0.access.note_change();
                 Ok(true)
             }
             // Somebody else was first, or it never was in there.

@@ -32,6 +32,13 @@ pub struct Member {
     pub follows_compactions: bool,
 }
 
+impl Member {
+    /// True for a television: nobody sits at it, and it takes no place of a person.
+    pub fn is_screen(&self) -> bool {
+        matches!(self.principal, Principal::Screen(_))
+    }
+}
+
 /// A place in a room, from the asking on. The room gives it up with its member, or at once where it
 /// takes nobody in; whoever asked holds a [`Weak`](std::sync::Weak) and sees that.
 pub type Seat = Arc<()>;

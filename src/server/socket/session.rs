@@ -145,6 +145,7 @@ impl Session {
     pub async fn run(mut self, mut wire: Wire, term: Term) {
         let over = match self.principal {
             Principal::Link(_) => LINK_OVER,
+            Principal::Screen(_) => SCREEN_OVER,
             Principal::Anyone | Principal::Account(_) | Principal::Token(_) | Principal::Public => SIGNED_OUT,
         };
         let end = {
@@ -500,6 +501,7 @@ const SIGNED_OUT: End = End { code: close::NOT_SIGNED_IN, reason: "signed out" }
 /// Whoever hears it comes back by itself.
 const RENEW: End = End { code: close::DRAINING, reason: "open another socket" };
 const LINK_OVER: End = End { code: close::FORBIDDEN, reason: "link over" };
+const SCREEN_OVER: End = End { code: close::FORBIDDEN, reason: "screen revoked" };
 const TOO_SLOW: End = End { code: close::TOO_SLOW, reason: "reader too slow" };
 
 /// Waits for a place in the inbox; `None` where the room has ended. Cancel safe.

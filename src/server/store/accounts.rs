@@ -7,6 +7,7 @@ use super::StoreError;
 use crate::app::audit::{AuditEntry, AuditFilter};
 use crate::dashboard::DashboardId;
 use crate::server::access::directory::{Change, Directory};
+use crate::server::access::screens::ScreenUse;
 use crate::server::access::sessions::{Session, SessionHash};
 use crate::server::access::visits::{Visit, VisitHash};
 
@@ -82,4 +83,7 @@ pub trait Accounts: Send + Sync + 'static {
 
     /// Removes visits. Those that are not there are as good as removed.
     async fn remove_visits(&self, hashes: Vec<VisitHash>) -> Result<(), StoreError>;
+
+    /// Notes when and where screens were used last. Those that are not there stay away.
+    async fn note_screens(&self, used: Vec<ScreenUse>) -> Result<(), StoreError>;
 }

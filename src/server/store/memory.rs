@@ -19,6 +19,7 @@ use crate::dashboard::fold::fold;
 use crate::dashboard::{ClientId, DashboardId, UserId};
 use crate::server::access::directory::{Change, Directory, Role};
 use crate::server::access::links::Link;
+use crate::server::access::screens::ScreenUse;
 use crate::server::access::sessions::{Session, SessionHash};
 use crate::server::access::visits::{Visit, VisitHash};
 
@@ -444,6 +445,11 @@ impl Accounts for MemoryStore {
             {
                 return Err(StoreError::Gone);
             }
+            if let Change::PutScreen(screen) = &change
+                && !screen.dashboards.iter().all(|id| kept.dashboards.contains_key(id))
+            {
+                return Err(StoreError::Gone);
+            }
             if let Change::RemoveAccount(id) = &change {
                 kept.sessions.retain(|_, session| session.account != *id);
                 kept.visits.retain(|_, visit| visit.account.as_ref() != Some(id));
@@ -533,6 +539,12 @@ impl Accounts for MemoryStore {
 
     async fn remove_visits(&self, hashes: Vec<VisitHash>) -> Result<(), StoreError> {
         self.kept()?.visits.retain(|hash, _| !hashes.contains(hash));
+        Ok(())
+    }
+
+    async fn note_screens(&self, used: Vec<ScreenUse>) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        used.into_iter().for_each(|used| kept.directory.note_screen(used));
         Ok(())
     }
 }

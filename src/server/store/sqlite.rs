@@ -11,6 +11,7 @@ mod bin;
 mod identities;
 mod links;
 mod list;
+mod screens;
 mod tokens;
 
 use std::borrow::Cow;
@@ -42,6 +43,7 @@ use super::{
 use crate::app::audit::AuditEntry;
 use crate::dashboard::{ClientId, DashboardId, UserId};
 use crate::server::access::directory::{Change, Directory};
+use crate::server::access::screens::ScreenUse;
 use crate::server::access::sessions::{Session, SessionHash};
 use crate::server::access::visits::{Visit, VisitHash};
 
@@ -372,6 +374,10 @@ impl Accounts for SqliteStore {
 
     async fn remove_visits(&self, hashes: Vec<VisitHash>) -> Result<(), StoreError> {
         self.writer.write(Write::Visits(VisitWrite::Remove(hashes))).await
+    }
+
+    async fn note_screens(&self, used: Vec<ScreenUse>) -> Result<(), StoreError> {
+        self.writer.write(Write::Screens(used)).await
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{Live, Member, PRESENCE_EVERY, frames};
 use crate::app::access::Role;
 use crate::dashboard::{SessionId, User};
+use crate::server::access::screens::MAX_SCREENS;
 use crate::server::access::who::Principal;
 use crate::server::rooms::RoomError;
 use crate::server::rooms::input::Unanswered;
@@ -42,7 +43,16 @@ impl Live {
         (member.author.role, member.owner) = (role.to_wire(), role == Role::Owner);
         member.author.may_query = self.rooms.access().may_query_on(&member.principal, &self.id);
         self.fence_off(&member);
-        if !rejoins && self.members.len() >= self.rooms.limits().sessions_per_room {
+        let is_screen = member.is_screen();
+        let screens = self.members.values().filter(|other| other.is_screen()).count();
+        if !rejoins && is_screen && screens >= MAX_SCREENS {
+            self.rooms.metrics().rejected(Code::Full);
+            let reason = "As many screens show this dashboard as may.";
+            member.outbound.send(frames::error(Code::Full, reason, None));
+            return;
+        }
+        let people = self.members.len() - screens;
+        if !rejoins && !is_screen && people >= self.rooms.limits().sessions_per_room {
             self.rooms.metrics().rejected(Code::Full);
             member.outbound.send(frames::error(
                 Code::Full,
@@ -61,9 +71,10 @@ impl Live {
             member.outbound.send(frames::error(Code::Full, reason, None));
             return;
         }
-        let from_there = |other: &&Member| member.address.is_some() && other.address == member.address;
+        let is_there = |other: &Member| other.address == member.address && !other.is_screen();
+        let from_there = |other: &&Member| member.address.is_some() && is_there(other);
         let most = self.rooms.limits().room_sessions_per_address;
-        if !rejoins && self.members.values().filter(from_there).count() >= most {
+        if !rejoins && !is_screen && self.members.values().filter(from_there).count() >= most {
             self.rooms.metrics().rejected(Code::Full);
             let reason = "As many people are on this dashboard from your network as may from one. The other \
                           places are for others.";
@@ -84,7 +95,8 @@ impl Live {
         // Those who were here get the points up to now first; then all have the same ones.
         let (news, windows) = self.feed.join(&self.id, self.room.dashboard());
         self.send_data(news);
-        if !rejoins {
+        // A screen is nobody whom others see.
+        if !rejoins && !is_screen {
             self.presence.set(&member.session, &member.author.by, Presence::default(), now_ms);
         }
         member.outbound.answer(self.joined_frame(&member, content).holding(unanswered));
@@ -313,7 +325,7 @@ impl Live {
     /// Says who is here, a person once, to those who list dashboards.
     fn publish_people(&self) {
         let mut people: Vec<User> = Vec::new();
-        for member in self.members.values() {
+        for member in self.members.values().filter(|member| !member.is_screen()) {
             if people.iter().all(|known| known.id != member.author.by.id) {
                 people.push(member.author.by.clone());
             }

@@ -7,7 +7,7 @@ use sqlx::{Acquire as _, Row as _};
 use super::super::StoreError;
 use super::links;
 use super::writer::Undone;
-use super::{failed, identities, signed, spoilt, tokens, unsigned};
+use super::{failed, identities, screens, signed, spoilt, tokens, unsigned};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, Id, UserId};
 use crate::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
@@ -109,6 +109,7 @@ pub(super) async fn directory(readers: &SqlitePool) -> Result<Directory, StoreEr
     drop(rows);
     changes.extend(links::links(&mut moment).await?);
     changes.extend(identities::identities(&mut moment).await?);
+    changes.extend(screens::screens(&mut moment).await?);
     moment.commit().await.map_err(failed)?;
     let mut directory = Directory::default();
     for change in changes {
@@ -211,7 +212,7 @@ pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result
             if done.rows_affected() == 0 { Err(Undone::Half(StoreError::Gone)) } else { Ok(()) }
         }
         Change::SetGrant { dashboard, to: grantee, role } => set_grant(to, dashboard, grantee, *role).await,
-        // Its grants and links go with it.
+        // Its grants and links, and its turns on screens, go with it.
         Change::Forget(_) => Ok(()),
         Change::PutInvitation(invitation) => put_invitation(to, invitation).await,
         Change::RemoveInvitation(hash) => {
@@ -224,6 +225,8 @@ pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result
         Change::RemoveLink(id) => links::remove_link(to, id).await,
         Change::PutIdentity(identity) => identities::put(to, identity).await,
         Change::RemoveIdentity { issuer, subject } => identities::remove(to, issuer, subject).await,
+        Change::PutScreen(screen) => screens::put(to, screen).await,
+        Change::RemoveScreen(id) => screens::remove(to, id).await,
     }
 }
 

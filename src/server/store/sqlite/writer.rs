@@ -16,10 +16,11 @@ use super::audit::{self, AuditWrite};
 use super::checkpoint::{self, Written};
 use super::connection::WriteConnection;
 use super::links::{self, VisitWrite};
-use super::{bin, failed, signed};
+use super::{bin, failed, screens, signed};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, UserId};
 use crate::server::access::directory::Change;
+use crate::server::access::screens::ScreenUse;
 
 /// The file as the log names it.
 const FILE: &str = "lockstep.db";
@@ -90,6 +91,8 @@ pub(super) enum Write {
     Sessions(SessionWrite),
     Audit(AuditWrite),
     Visits(VisitWrite),
+    /// When and where they were used last.
+    Screens(Vec<ScreenUse>),
     /// Says whether writing works.
     Probe,
     /// A round trip.
@@ -116,6 +119,7 @@ impl Write {
             | Self::Sessions(_)
             | Self::Audit(AuditWrite::Forget(_))
             | Self::Visits(_)
+            | Self::Screens(_)
             | Self::Nothing => false,
         }
     }
@@ -397,6 +401,7 @@ async fn perform(to: &mut SqliteConnection, write: &Write, probe_bytes: i64) -> 
         Write::Sessions(write) => accounts::write_sessions(to, write).await,
         Write::Audit(write) => audit::write(to, write).await,
         Write::Visits(write) => links::write_visits(to, write).await,
+        Write::Screens(used) => screens::note(to, used).await,
         Write::Renew { id, epoch } => {
             let query = sqlx::query("UPDATE dashboards SET epoch = $1 WHERE id = $2 AND deleted_at IS NULL");
             one_row(query.bind(epoch.as_str()).bind(id.as_str()).execute(to).await?)

@@ -1,0 +1,50 @@
+//! The page of a screen that waits to be paired: plain, without a script.
+
+use leptos::prelude::*;
+
+use super::Theme;
+
+/// The whole document. It loads itself again until somebody has typed the code.
+pub fn document(
+    theme: Option<Theme>,
+    css: String,
+    code: String,
+    link: String,
+    expires_in_s: u64,
+) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme.map(Theme::name)>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <meta name="robots" content="noindex"/>
+                <meta http-equiv="refresh" content="3"/>
+                <title>"Screen · Lockstep"</title>
+                <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
+                <link rel="stylesheet" href=css/>
+            </head>
+            <body>
+                <PairingPage code link expires_in_s/>
+            </body>
+        </html>
+    }
+}
+
+/// A code, and what to do with it.
+#[component]
+pub fn PairingPage(
+    code: String,
+    /// Where to type it, with the code.
+    link: String,
+    expires_in_s: u64,
+) -> impl IntoView {
+    view! {
+        <main class="sign-in" data-testid="pairing">
+            <h1>{code}</h1>
+            <p>"Open /screens on your phone or computer and type this code, or open " {link}"."</p>
+            <p class="hint">{format!("It counts for {} min.", expires_in_s.div_ceil(60))}</p>
+        </main>
+    }
+}
