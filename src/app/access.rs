@@ -47,6 +47,8 @@ pub struct Rights {
     pub may_create: bool,
     /// True for whoever came by a share link: only this dashboard is for them.
     pub is_visitor: bool,
+    /// True for a screen, at which nobody sits: it shows what it is told to.
+    pub is_screen: bool,
 }
 
 impl Rights {
@@ -54,12 +56,24 @@ impl Rights {
     pub fn here() -> Self {
         leptos::prelude::use_context().unwrap_or_default()
     }
+
+    /// True where the device keeps nothing of what it is shown.
+    pub const fn keeps_nothing(self) -> bool {
+        self.is_visitor || self.is_screen
+    }
 }
 
 /// Everything, as on a server without accounts.
 impl Default for Rights {
     fn default() -> Self {
-        Self { role: Role::Owner, has_account: false, is_admin: false, may_create: true, is_visitor: false }
+        Self {
+            role: Role::Owner,
+            has_account: false,
+            is_admin: false,
+            may_create: true,
+            is_visitor: false,
+            is_screen: false,
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod open_files;
 pub mod origin;
 pub mod pages;
 pub mod peer;
+pub mod qr;
 pub mod rates;
 pub mod renders;
 pub mod rooms;

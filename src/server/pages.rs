@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use leptos::prelude::*;
+use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::Mode;
@@ -21,10 +22,12 @@ use super::http::audit::{Asked as AskedOfAudit, page_for as audit_for};
 use super::http::dashboards::{Asked, AskedOfBin, bin_entry, bin_for, list_for};
 use super::http::is_secure;
 use super::large_body::large_body;
+use super::qr;
 use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::access::Rights;
+use crate::app::screen_page::{self, PairingPage, code_in};
 use crate::app::unread::Unread;
 use crate::app::{Page, PageData, Theme, shell, sign_in};
 use crate::dashboard::{Dashboard, DashboardId, User};
@@ -133,6 +136,48 @@ pub async fn account(State(state): State<AppState>, who: Who, headers: HeaderMap
     }
 }
 
+/// What the page of screens is opened with.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct AskedOfScreens {
+    code: String,
+}
+
+/// `GET /screens?code=`: the page reads the list of screens by itself.
+pub async fn screens(
+    State(state): State<AppState>,
+    who: Who,
+    headers: HeaderMap,
+    asked: Result<Query<AskedOfScreens>, QueryRejection>,
+) -> Response {
+    let code = asked.map(|Query(asked)| code_in(&asked.code)).unwrap_or_default();
+    match account_of(&who) {
+        Ok(signed_in) => {
+            let teams = Unread::of(&state.access().edited_teams(&signed_in.account.id));
+            page(&state, Visit { who, headers }, StatusCode::OK, Page::Screens { teams, code })
+        }
+        Err(error) => failed(&state, Visit { who, headers }, error),
+    }
+}
+
+/// The page of a screen that waits to be paired. `link` is the address that its code is entered at.
+pub fn pairing(
+    state: &AppState,
+    headers: &HeaderMap,
+    code: String,
+    link: String,
+    expires_in_s: u64,
+) -> Response {
+    let policy = policy(&nonce(), headers);
+    let css = state.site.assets(String::new()).css;
+    let qr = qr::svg(&link);
+    let html = to_html(|| {
+        let body = view! { <PairingPage code link expires_in_s qr/> };
+        screen_page::document(body, css)
+    });
+    as_page(state, html.into_response(), StatusCode::OK, policy)
+}
+
 /// `GET /admin`
 pub async fn admin(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Response {
     let people = Unread::of(&state.access().people());
@@ -229,7 +274,9 @@ fn render(
     rights: Rights,
     turn: Option<OwnedSemaphorePermit>,
 ) -> Response {
-    let data = PageData { page, user, theme: theme(headers), build: state.site.build().to_owned(), rights };
+    // A screen is as dark as its system says, whoever chose what on that browser.
+    let theme = theme(headers).filter(|_| !rights.is_screen);
+    let data = PageData { page, user, theme, build: state.site.build().to_owned(), rights };
     let nonce = nonce();
     let policy = policy(&nonce, headers);
     let assets = state.site.assets(nonce);

@@ -1,12 +1,27 @@
 //! What shows without a network where this device keeps nothing of the page asked for.
 
-use leptos::prelude::*;
+use std::time::Duration;
 
-use crate::app::components::SiteHeader;
-use crate::app::dom;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::app::components::{SiteHeader, is_kiosk_tab};
+use crate::app::{dom, requests};
+
+/// How often a screen, at which nobody sits to try again, does so by itself.
+const RETRY: Duration = Duration::from_secs(15);
 
 #[component]
 pub fn Offline() -> impl IntoView {
+    dom::every(RETRY, || {
+        if is_kiosk_tab() {
+            spawn_local(async {
+                if requests::send("GET", "/readyz", None).await.is_ok() {
+                    dom::reload();
+                }
+            });
+        }
+    });
     view! {
         // The worker keeps this page for whoever comes: it names nobody.
         <SiteHeader user=None/>

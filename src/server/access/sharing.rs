@@ -28,6 +28,7 @@ impl Access {
             is_admin: who.is_admin(),
             may_create: who.signed_in().is_some_and(|signed_in| self.may_create(&signed_in.account)),
             is_visitor: who.visiting().is_some(),
+            is_screen: false,
         }
     }
 
@@ -107,6 +108,14 @@ impl Access {
         let directory = self.directory();
         let mut cards = team_cards(&directory);
         cards.retain(|card| directory.member_role(account, &TeamId(card.id.clone())).is_some());
+        cards
+    }
+
+    /// The teams whose dashboards an account edits, by name.
+    pub fn edited_teams(&self, account: &UserId) -> Vec<TeamCard> {
+        let directory = self.directory();
+        let mut cards = team_cards(&directory);
+        cards.retain(|card| directory.member_role(account, &TeamId(card.id.clone())) >= Some(Role::Editor));
         cards
     }
 
