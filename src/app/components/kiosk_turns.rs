@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::app::dom;
-use crate::app::requests::{PollError, poll};
+use crate::app::requests::{self, PollError, poll};
 use crate::app::screens::ScreenState;
 use crate::dashboard::DashboardId;
 
@@ -26,6 +26,8 @@ const PAUSE_MS: u64 = 1_000;
 /// After failures it is asked again within this, the first time and at the most.
 const MIN_RETRY_MS: u64 = 2_000;
 const MAX_RETRY_MS: u64 = 30_000;
+/// How often a page without a dashboard looks whether there is one again.
+const RECOVERY: Duration = Duration::from_secs(15);
 /// A page is not loaded anew before it is this old, whatever is wrong with it.
 const MIN_AGE_MS: u64 = 60_000;
 
@@ -51,6 +53,17 @@ fn step(here: &DashboardId, list: &[DashboardId], is_over: bool) -> Step {
 fn retry_ms(failures: u32, random: f64) -> u64 {
     let most = MIN_RETRY_MS.saturating_mul(2 << failures.min(10)).min(MAX_RETRY_MS);
     MIN_RETRY_MS + ((most - MIN_RETRY_MS) as f64 * random.clamp(0.0, 1.0)) as u64
+}
+
+/// Has a screen begin again once the server can be had: from a page on which a person would press a button.
+pub fn begin_again() {
+    dom::every(RECOVERY, || {
+        spawn_local(async {
+            if requests::send("GET", "/readyz", None).await.is_ok() {
+                dom::go_instead(BEGIN);
+            }
+        });
+    });
 }
 
 /// The turns of one page. `Copy`: all of it are handles.

@@ -69,6 +69,7 @@ pub use import_dialog::ImportButton;
 pub use inspector::{Inspector, Panel, Panels, SIDE, SideHead};
 pub use kept_edits::KeptEdits;
 pub use kiosk::{Kiosk, is_kiosk_tab};
+pub use kiosk_turns::begin_again;
 pub use notices::{MoreNotices, Notices};
 pub use once::Once;
 pub use one_time::OneTime;

@@ -34,11 +34,15 @@ use self::refused::Refused;
 use self::screens::ScreensPage;
 use self::status::Status;
 use super::access::Rights;
+use super::components::begin_again;
 use super::{Page, PageData};
 
 /// The page that the data is of.
 pub fn any(data: PageData) -> AnyView {
     let PageData { page, user, .. } = data;
+    if Rights::here().is_screen && page.dashboard().is_none() {
+        begin_again();
+    }
     match page {
         Page::Dashboard { .. } => dashboard(PageData { page, user, ..data }),
         Page::LargeDashboard { title, .. } => view! { <LargeDashboard title user/> }.into_any(),

@@ -1,25 +1,17 @@
 //! What shows without a network where this device keeps nothing of the page asked for.
 
-use std::time::Duration;
-
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
-use crate::app::components::{SiteHeader, is_kiosk_tab};
-use crate::app::{dom, requests};
-
-/// How often a screen, at which nobody sits to try again, does so by itself.
-const RETRY: Duration = Duration::from_secs(15);
+use crate::app::components::{SiteHeader, begin_again, is_kiosk_tab};
+use crate::app::dom;
+use crate::app::dynamic::effect;
 
 #[component]
 pub fn Offline() -> impl IntoView {
-    dom::every(RETRY, || {
+    // The page is nobody's: that it is on a screen only the tab knows.
+    effect(|| {
         if is_kiosk_tab() {
-            spawn_local(async {
-                if requests::send("GET", "/readyz", None).await.is_ok() {
-                    dom::reload();
-                }
-            });
+            begin_again();
         }
     });
     view! {
