@@ -291,6 +291,12 @@ async fn a_token_lists_what_its_team_has_and_its_owner_sees(place: impl Place) {
     };
     assert_eq!(listed("bob", "shop").await, ["granted", "wall"], "not what is his alone");
     assert_eq!(listed("bob", "ops").await, ["wall"], "he is not in that team");
+    for (of, owned) in [("shop", vec!["wall"]), ("ops", vec!["of-ops"]), ("none", vec![])] {
+        let query = ListQuery { team: Some(team(of)), limit: 9, ..ListQuery::default() };
+        let page = store.page(&query).await.expect("read");
+        let names: Vec<String> = page.dashboards.iter().map(|one| one.id.to_string()).collect();
+        assert_eq!((names, page.total), (owned.iter().map(ToString::to_string).collect(), owned.len()));
+    }
     assert_eq!(listed("ada", "shop").await, ["wall"]);
     let of_team = ListQuery { reader: Reader::Team(team("shop")), limit: 9, ..ListQuery::default() };
     let page = store.page(&of_team).await.expect("read");

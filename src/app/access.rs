@@ -49,7 +49,7 @@ pub struct Rights {
     pub is_visitor: bool,
     /// True for a guest of a server in guest mode, who may sign in to see more.
     pub may_sign_in: bool,
-    /// True for a screen, at which nobody sits.
+    /// True for a screen, at which nobody sits: it shows what it is told to.
     pub is_screen: bool,
 }
 
@@ -57,6 +57,11 @@ impl Rights {
     /// The rights of whoever looks at the page that is made here.
     pub fn here() -> Self {
         leptos::prelude::use_context().unwrap_or_default()
+    }
+
+    /// True where the device keeps nothing of what it is shown.
+    pub const fn keeps_nothing(self) -> bool {
+        self.is_visitor || self.is_screen
     }
 }
 

@@ -9,8 +9,8 @@ use leptos::task::spawn_local;
 use super::PageData;
 use super::components::{
     ActivityList, Clipboard, CommandPalette, ConflictInbox, CursorTracker, FollowBar, Grid, Inspector,
-    KeptEdits, Kinds, MenuOf, MoreNotices, NameForm, Settings, ShareDialog, SyncDetails, UnsavedList,
-    VariableChoices, VariablesEditor, WidgetMenu,
+    KeptEdits, Kinds, Kiosk, MenuOf, MoreNotices, NameForm, ScreenDialog, Settings, ShareDialog, SyncDetails,
+    UnsavedList, VariableChoices, VariablesEditor, WidgetMenu,
 };
 use super::dashboard_store::{DashboardStore, WidgetSignals};
 use super::dynamic::{effect, live};
@@ -54,6 +54,10 @@ pub enum Part {
     VariablesEditor,
     /// Who may do what on the dashboard.
     Share,
+    /// The screens that can show the dashboard.
+    Screens,
+    /// What keeps a screen going that shows the dashboard.
+    Kiosk,
     /// The others' cursors, over the grid that the context says.
     Cursors,
     /// Whom this page follows, and that it does.
@@ -81,6 +85,7 @@ impl Part {
                 | Self::Mark
                 | Self::VariablesEditor
                 | Self::Share
+                | Self::Screens
                 | Self::TimeRange
                 | Self::AddWidget
                 | Self::Settings
@@ -293,6 +298,8 @@ pub fn show_part(part: Part) -> AnyView {
         Part::Variables => view! { <VariableChoices store/> }.into_any(),
         Part::VariablesEditor => view! { <VariablesEditor store/> }.into_any(),
         Part::Share => view! { <ShareDialog store/> }.into_any(),
+        Part::Screens => view! { <ScreenDialog store/> }.into_any(),
+        Part::Kiosk => view! { <Kiosk store/> }.into_any(),
         Part::Marks => view! { <MarksList store/> }.into_any(),
         Part::Cursors => {
             let Grid(grid) = use_context().expect("the grid provides itself");

@@ -227,6 +227,8 @@ pub struct DashboardStore {
     pub editing_variables: RwSignal<bool>,
     /// True while the dialog is open that says who may do what here.
     pub sharing: RwSignal<bool>,
+    /// True while the dialog is open that chooses a screen for the dashboard.
+    pub choosing_screen: RwSignal<bool>,
     /// The setting that somebody else changed last, and who.
     pub changed_setting: RwSignal<Option<(String, User)>>,
     /// Who changed what since the page was opened, the newest last.
@@ -281,6 +283,7 @@ impl DashboardStore {
             renaming: RwSignal::new(false),
             editing_variables: RwSignal::new(false),
             sharing: RwSignal::new(false),
+            choosing_screen: RwSignal::new(false),
             changed_setting: RwSignal::new(None),
             activity: RwSignal::new(Vec::new()),
             absence: RwSignal::new(None),

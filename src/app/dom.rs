@@ -58,6 +58,12 @@ pub fn go(url: &str) {
     let _ = window().location().assign(url);
 }
 
+/// Goes to another page of this server in place of this one: no way leads back here.
+pub fn go_instead(url: &str) {
+    // A browser that refuses to navigate leaves the page as it is.
+    let _ = window().location().replace(url);
+}
+
 /// Gives this page another address of this server, without going there.
 pub fn replace_address(url: &str) {
     let history = js_sys::Reflect::get(&window(), &"history".into()).unwrap_or_default();
@@ -368,6 +374,22 @@ pub fn keep_in_view(id: &str) {
 /// Scrolls the page to its begin.
 pub fn to_top() {
     window().scroll_to_with_x_and_y(0.0, 0.0);
+}
+
+/// Scrolls the page to so many pixels from its begin, softly where motion is welcome.
+pub fn scroll_softly(top: f64) {
+    const THERE_PX: f64 = 1.0;
+    if (scrolled() - top).abs() <= THERE_PX {
+        return;
+    }
+    let options = web_sys::ScrollToOptions::new();
+    options.set_top(top);
+    options.set_behavior(if less_motion() {
+        web_sys::ScrollBehavior::Auto
+    } else {
+        web_sys::ScrollBehavior::Smooth
+    });
+    window().scroll_to_with_scroll_to_options(&options);
 }
 
 /// Gives an element the keyboard without scrolling to it.

@@ -35,7 +35,7 @@ mod settings_in_words;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use self::access::{OwnAccount, People, Rights, Role};
+use self::access::{OwnAccount, People, Rights, Role, TeamCard};
 use self::audit::{AuditFilter, AuditPage};
 use self::dynamic::effect;
 use self::unread::Unread;
@@ -81,6 +81,8 @@ pub enum Page {
     Status { server: ServerStatus },
     /// `/account`: one's own.
     Account { account: Unread<OwnAccount> },
+    /// `/screens`, with the teams whose screens one may pair and the code that the address brought.
+    Screens { teams: Unread<Vec<TeamCard>>, code: String },
     /// `/admin`, for admins.
     Admin { people: Unread<People> },
     /// `/admin/audit`, for admins.

@@ -1,9 +1,11 @@
 //! Requests of pages to their server.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, RequestInit, Response};
+use web_sys::{AbortController, Request, RequestInit, Response};
 
 /// Why a request brought nothing, for people.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -32,6 +34,45 @@ pub async fn send(method: &str, url: &str, body: Option<&serde_json::Value>) -> 
 pub async fn send_text(method: &str, url: &str, body: Option<String>) -> Result<String, RequestError> {
     let headers: &[_] = if body.is_some() { &[("content-type", "application/json")] } else { &[] };
     text_of(fetch(method, url, headers, body).await?).await
+}
+
+/// Why a request that may wait for its answer brought none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollError {
+    /// This server knows whoever asks no more.
+    Forbidden,
+    /// It did not answer, or something else did.
+    Failed,
+}
+
+/// Reads JSON of this server, which may wait before it answers. After `patience` it is given up.
+pub async fn poll<T: serde::de::DeserializeOwned>(url: &str, patience: Duration) -> Result<T, PollError> {
+    let aborts = AbortController::new().map_err(|_| PollError::Failed)?;
+    let init = RequestInit::new();
+    init.set_method("GET");
+    init.set_signal(Some(&aborts.signal()));
+    let late = set_timeout_with_handle(move || aborts.abort(), patience);
+    let answer = answer_of(url, &init).await;
+    if let Ok(late) = late {
+        late.clear();
+    }
+    let (status, text) = answer.ok_or(PollError::Failed)?;
+    // What stands before the server may turn a request away, too: that says nothing of who asks.
+    let is_own =
+        || serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|body| body["code"].is_string());
+    match status {
+        200 => serde_json::from_str(&text).map_err(|_| PollError::Failed),
+        401 | 403 if is_own() => Err(PollError::Forbidden),
+        _ => Err(PollError::Failed),
+    }
+}
+
+/// The status and the text of an answer that came whole.
+async fn answer_of(url: &str, init: &RequestInit) -> Option<(u16, String)> {
+    let response = JsFuture::from(window().fetch_with_str_and_init(url, init)).await.ok()?;
+    let response: Response = response.unchecked_into();
+    let text = JsFuture::from(response.text().ok()?).await.ok()?.as_string()?;
+    Some((response.status(), text))
 }
 
 /// What an address has, with the mark by which the server knows the same again.

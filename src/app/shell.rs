@@ -95,6 +95,7 @@ fn document_title(page: &Page) -> String {
         Page::InBin { title, .. } => format!("{title} · Lockstep"),
         Page::Status { .. } => "Status · Lockstep".to_owned(),
         Page::Account { .. } => "Your account · Lockstep".to_owned(),
+        Page::Screens { .. } => "Screens · Lockstep".to_owned(),
         Page::Admin { .. } => "People · Lockstep".to_owned(),
         Page::Audit { .. } => "Audit log · Lockstep".to_owned(),
         Page::Offline => "Offline · Lockstep".to_owned(),

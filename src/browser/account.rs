@@ -37,8 +37,8 @@ fn kept() -> Option<web_sys::Storage> {
 /// Takes whom the server made this page for, and lets go of copies that are too old for them.
 pub fn begin(data: &PageData) {
     let account = match &data.user {
-        // Of somebody who came by a link nothing is kept here.
-        Some(_) if data.rights.is_visitor => return,
+        // Of somebody who came by a link, and on a screen, nothing is kept here.
+        Some(_) if data.rights.keeps_nothing() => return,
         Some(user) if data.rights.has_account => Some(user.id.to_string()),
         // A page that is nobody's is for whoever was here last.
         None => kept().and_then(|kept| kept.get_item(KEY).ok().flatten()),

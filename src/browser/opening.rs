@@ -38,7 +38,7 @@ pub async fn open(mut data: PageData) {
         let made = if from_device { Made::OnDevice } else { Made::Rendered };
         return show(data, None, made).await;
     };
-    let found = match data.rights.is_visitor {
+    let found = match data.rights.keeps_nothing() {
         true => OnDevice::nothing(StorageError::Guest),
         false => OnDevice::load(&id).await,
     };
@@ -175,9 +175,9 @@ async fn show(mut data: PageData, found: Option<OnDevice>, made: Made) {
             };
             let (owner, build) = (Owner::current().unwrap_or_default(), data.build.clone());
             // Once the page stands as it was rendered: what waits here shows as a change.
-            let has_account = data.rights.has_account;
+            let rights = data.rights;
             queue_microtask(move || {
-                owner.with(|| ServiceProvider::start(store, shown, (&user, has_account), found, build))
+                owner.with(|| ServiceProvider::start(store, shown, (&user, rights), found, build))
             });
         }
         provide_context(data);

@@ -17,6 +17,7 @@ use leptos::task::spawn_local;
 use web_sys::VisibilityState;
 
 use crate::app::ThisTab;
+use crate::app::access::Rights;
 use crate::app::dashboard_store::DashboardStore;
 use crate::dashboard::{ClientId, ConflictId, DashboardId, Op, SessionId, User, WidgetId};
 use crate::sync::link::{Do, Ended, Link, State};
@@ -65,8 +66,7 @@ pub(super) struct Services {
     socket: Option<Socket>,
     /// True where the socket opened, which it does for who is signed in.
     was_open: bool,
-    /// True for somebody with an account.
-    has_account: bool,
+    rights: Rights,
     client: Option<ClientId>,
     session: Option<SessionId>,
     user: User,
@@ -111,7 +111,7 @@ impl ServiceProvider {
     pub fn start(
         store: DashboardStore,
         shown: StoredDashboard,
-        (user, has_account): (&User, bool),
+        (user, rights): (&User, Rights),
         found: OnDevice,
         build: String,
     ) {
@@ -151,7 +151,7 @@ impl ServiceProvider {
             replica,
             socket: None,
             was_open: false,
-            has_account,
+            rights,
             client: None,
             session: None,
             user: user.clone(),
@@ -317,7 +317,7 @@ impl ServiceProvider {
         let gone = services.is_gone();
         let is_signed_out = services.link.state() == State::Ended(Ended::NotSignedIn);
         // What turns a socket away before it opens says nothing to a page.
-        let is_asked = services.has_account && !services.was_open;
+        let is_asked = services.rights.has_account && !services.was_open;
         services.was_open = false;
         drop(services);
         if gone {

@@ -28,6 +28,7 @@ pub mod origin;
 pub mod pages;
 pub mod peer;
 pub mod proxy;
+pub mod qr;
 pub mod rates;
 pub mod renders;
 pub mod rooms;

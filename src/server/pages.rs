@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use leptos::prelude::*;
+use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::Mode;
@@ -23,12 +24,14 @@ use super::http::dashboards::{Asked, AskedOfBin, bin_entry, bin_for, list_for};
 use super::http::sign_in::go_to;
 use super::http::{is_secure, screens};
 use super::large_body::large_body;
+use super::qr;
 use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::access::Rights;
+use crate::app::screen_page::{self, PairingPage, code_in};
 use crate::app::unread::Unread;
-use crate::app::{Page, PageData, Theme, screen_page, shell, sign_in};
+use crate::app::{Page, PageData, Theme, shell, sign_in};
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 /// The cookie with `light` or `dark`, which the page itself sets.
@@ -137,6 +140,30 @@ pub async fn account(State(state): State<AppState>, who: Who, headers: HeaderMap
     }
 }
 
+/// What the page of screens is opened with.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct AskedOfScreens {
+    code: String,
+}
+
+/// `GET /screens?code=`: the page reads the list of screens by itself.
+pub async fn screens(
+    State(state): State<AppState>,
+    who: Who,
+    headers: HeaderMap,
+    asked: Result<Query<AskedOfScreens>, QueryRejection>,
+) -> Response {
+    let code = asked.map(|Query(asked)| code_in(&asked.code)).unwrap_or_default();
+    match account_of(&who) {
+        Ok(signed_in) => {
+            let teams = Unread::of(&state.access().edited_teams(&signed_in.account.id));
+            page(&state, Visit { who, headers }, StatusCode::OK, Page::Screens { teams, code })
+        }
+        Err(error) => failed(&state, Visit { who, headers }, error),
+    }
+}
+
 /// `GET /admin`
 pub async fn admin(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Response {
     let people = Unread::of(&state.access().people());
@@ -234,7 +261,9 @@ fn render(
     rights: Rights,
     turn: Option<OwnedSemaphorePermit>,
 ) -> Response {
-    let data = PageData { page, user, theme: theme(headers), build: state.site.build().to_owned(), rights };
+    // A screen is as dark as its system says, whoever chose what on that browser.
+    let theme = theme(headers).filter(|_| !rights.is_screen);
+    let data = PageData { page, user, theme, build: state.site.build().to_owned(), rights };
     let nonce = nonce();
     let policy = policy(&nonce, headers);
     let assets = state.site.assets(nonce);
@@ -254,13 +283,14 @@ pub fn form(state: &AppState, headers: &HeaderMap, status: StatusCode, form: sig
 
 /// The page of a screen that waits for somebody to type its code.
 pub fn pairing(state: &AppState, headers: &HeaderMap, pairing: Pairing) -> Response {
-    let nonce = nonce();
-    let policy = policy(&nonce, headers);
-    let css = state.site.assets(nonce).css;
+    let policy = policy(&nonce(), headers);
+    let css = state.site.assets(String::new()).css;
     let link = state.origins.address(&format!("/screens?code={}", pairing.code), headers);
+    let qr = qr::svg(&link);
+    let expires_in_s = pairing.expires_in_ms / 1_000;
     let html = to_html(|| {
-        let expires_in_s = pairing.expires_in_ms / 1_000;
-        screen_page::document(theme(headers), css, pairing.code, link, expires_in_s)
+        let body = view! { <PairingPage code=pairing.code link expires_in_s qr/> };
+        screen_page::document(body, css)
     });
     as_page(state, html.into_response(), StatusCode::OK, policy)
 }

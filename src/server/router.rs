@@ -33,6 +33,7 @@ pub fn router(state: AppState) -> Router {
         .route("/bin", get(pages::bin))
         .route("/status", get(pages::status))
         .route("/account", get(pages::account))
+        .route("/screens", get(pages::screens))
         .route("/admin", get(pages::admin))
         .route("/admin/audit", get(pages::audit))
         .route("/sign-in", get(sign_in::sign_in_page).post(sign_in::sign_in))

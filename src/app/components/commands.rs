@@ -48,6 +48,7 @@ enum Act {
     Variables,
     DuplicateDashboard,
     Share,
+    Screen,
     Export,
     Follow(Option<UserId>),
     Theme(Option<Theme>),
@@ -124,6 +125,9 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
     if rights.has_account {
         let label = "Share: who may see and change this".to_owned();
         add(label, "", Icon::Share, true, Act::Share);
+        if !read_only {
+            add("Show on a screen…".to_owned(), "", Icon::Screen, true, Act::Screen);
+        }
     }
     if !rights.is_visitor {
         add("Duplicate this dashboard".to_owned(), "", Icon::Copy, true, Act::DuplicateDashboard);
@@ -155,6 +159,7 @@ pub fn all(store: DashboardStore, people: People, theming: Theming) -> Vec<Comma
     }
     if rights.has_account {
         add("Go to your account".to_owned(), "", Icon::Person, true, Act::Go("/account"));
+        add("Go to the screens of your teams".to_owned(), "", Icon::Screen, true, Act::Go("/screens"));
     }
     if rights.is_admin {
         add("Go to the people and teams of this server".to_owned(), "", Icon::Team, true, Act::Go("/admin"));
@@ -241,6 +246,7 @@ impl Command {
             Act::Variables => store.editing_variables.set(true),
             Act::DuplicateDashboard => duplicate(store),
             Act::Share => store.sharing.set(true),
+            Act::Screen => store.choosing_screen.set(true),
             Act::Export => export(store),
             Act::Remove(id) => widget_container::remove(store, &id),
             Act::RenameDashboard => store.renaming.set(true),

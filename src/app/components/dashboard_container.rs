@@ -14,6 +14,7 @@ use super::cursor_tracker::Grid;
 use super::outlines::Outlines;
 use super::people::People;
 use super::widget_container::WidgetContainer;
+use crate::app::access::Rights;
 use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dom;
@@ -45,6 +46,7 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
     let arranging = Arranging::here();
     let (people, parts) = (People::here(), Parts::here());
     let grid = NodeRef::<Div>::new();
+    let shows_people = !Rights::here().is_screen;
     provide_context(Grid(grid));
     let outlines = Outlines::new();
     provide_context(outlines);
@@ -131,7 +133,7 @@ pub fn DashboardContainer(store: DashboardStore) -> impl IntoView {
                 |tile| tile.1,
                 move |(id, _)| view! { <WidgetContainer id store/> },
             )}
-            {parts.show_later(Part::Cursors)}
+            {shows_people.then(|| parts.show_later(Part::Cursors))}
         </div>
     }
 }

@@ -10,6 +10,7 @@ use web_sys::HtmlInputElement;
 use super::icon::{Glyph, Icon};
 use super::popup::{Popup, Popups};
 use super::tags::Tags;
+use crate::app::access::Rights;
 use crate::app::chunks::{Part, Parts};
 use crate::app::conflicts::{STRATEGIES, label, promise};
 use crate::app::dashboard_store::DashboardStore;
@@ -69,6 +70,9 @@ fn ThisDashboard(store: DashboardStore) -> impl IntoView {
     view! {
         <div class="whole">
             {button(Icon::Dollar, "Variables", "variables-open", |store| store.editing_variables.set(true))}
+            {Rights::here().has_account.then(|| {
+                button(Icon::Screen, "Show on a screen…", "show-on-screen", |store| store.choosing_screen.set(true))
+            })}
             {button(Icon::Copy, "Duplicate this dashboard", "dashboard-duplicate", duplicate)}
             {button(Icon::Download, "Export as a file", "dashboard-export", export)}
         </div>

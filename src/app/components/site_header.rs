@@ -48,6 +48,9 @@ pub fn SiteHeader(user: Option<User>) -> impl IntoView {
             <a class="wordmark" href="/">"Lockstep"</a>
             <span class="grow"></span>
             {rights.is_admin.then(|| view! { <a class="button" href="/admin" data-testid="people-link">"People"</a> })}
+            {(rights.has_account && rights.may_create).then(|| view! {
+                <a class="button screens-link" href="/screens" data-testid="screens-link">"Screens"</a>
+            })}
             {(!rights.is_visitor).then(|| view! { <a class="button" href="/status">"Status"</a> })}
             {rights.may_sign_in.then(|| view! {
                 <a class="button" href="/sign-in" data-testid="sign-in-link">"Sign in"</a>

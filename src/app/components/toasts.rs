@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
+use super::screen_dialog::point_back;
 use super::unsaved_edits::UNSAVED;
 use crate::app::dashboard_store::{DashboardStore, Toast, ToastAction};
 use crate::app::dom;
@@ -49,7 +50,7 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
     }
     let button = move |action: ToastAction| {
         let label = match &action {
-            ToastAction::Undo => "Undo".to_owned(),
+            ToastAction::Undo | ToastAction::Screen { .. } => "Undo".to_owned(),
             ToastAction::Edit { label, .. } => label.clone(),
             ToastAction::Conflicts { label } => (*label).to_owned(),
             ToastAction::Unsaved => "Show".to_owned(),
@@ -59,6 +60,7 @@ fn ToastCard(toast: Toast, store: DashboardStore) -> impl IntoView {
                 ToastAction::Undo => store.live(|live| live.undo()),
                 ToastAction::Edit { ops, .. } => store.edit(ops.clone()),
                 ToastAction::Conflicts { .. } => panels.enter(Panel::Conflicts),
+                ToastAction::Screen { id, dashboards } => point_back(store, id.clone(), dashboards.clone()),
                 ToastAction::Unsaved => {
                     dom::bring_into_view(UNSAVED);
                     dom::focus_soon(UNSAVED);

@@ -6,7 +6,7 @@ use super::DashboardStore;
 use crate::app::activity::{self, Activity, Deed, Telling};
 use crate::app::conflicts;
 use crate::app::unsaved::{self, Unsaved};
-use crate::dashboard::{Choice, ConflictId, Op, User, WidgetId};
+use crate::dashboard::{Choice, ConflictId, DashboardId, Id, Op, User, WidgetId};
 
 /// A short word that passes by, with what can be done about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +39,8 @@ pub enum ToastAction {
     Conflicts { label: &'static str },
     /// Goes to the own edits that are not saved.
     Unsaved,
+    /// Has a screen show again what it showed before.
+    Screen { id: Id, dashboards: Vec<DashboardId> },
 }
 
 impl DashboardStore {

@@ -1,6 +1,6 @@
 //! `/admin`: the people and teams of this server, and who is invited, for its admins.
 
-mod confirmed;
+pub mod confirmed;
 mod invitations;
 mod people;
 mod teams;
@@ -121,6 +121,7 @@ pub fn AdminPage(people: People, user: Option<User>) -> impl IntoView {
             <div class="sheet-head">
                 <h1>"People"</h1>
                 <span class="grow"></span>
+                <a class="button line" href="/screens">"Screens"</a>
                 <a class="button line" href="/admin/audit" data-testid="audit-open">"Audit log"</a>
             </div>
             <Invitations admin/>

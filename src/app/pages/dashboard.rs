@@ -92,6 +92,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
         {live(move || marking.get().then(|| parts.show(Part::Mark)))}
         {live(move || store.editing_variables.get().then(|| parts.show(Part::VariablesEditor)))}
         {live(move || store.sharing.get().then(|| parts.show(Part::Share)))}
+        {live(move || store.choosing_screen.get().then(|| parts.show(Part::Screens)))}
         {parts.show_later(Part::Clipboard)}
     }
 }

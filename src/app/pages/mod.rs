@@ -8,10 +8,12 @@ mod dashboard;
 mod dashboards;
 mod failed;
 mod in_bin;
+mod kiosk;
 mod large_dashboard;
 mod not_found;
 mod offline;
 mod refused;
+mod screens;
 mod status;
 
 use leptos::prelude::*;
@@ -24,16 +26,23 @@ use self::dashboard::DashboardPage;
 use self::dashboards::Dashboards;
 use self::failed::Failed;
 use self::in_bin::InBin;
+use self::kiosk::KioskPage;
 use self::large_dashboard::LargeDashboard;
 use self::not_found::NotFound;
 use self::offline::Offline;
 use self::refused::Refused;
+use self::screens::ScreensPage;
 use self::status::Status;
+use super::access::Rights;
+use super::components::begin_again;
 use super::{Page, PageData};
 
 /// The page that the data is of.
 pub fn any(data: PageData) -> AnyView {
     let PageData { page, user, .. } = data;
+    if Rights::here().is_screen && page.dashboard().is_none() {
+        begin_again();
+    }
     match page {
         Page::Dashboard { .. } => dashboard(PageData { page, user, ..data }),
         Page::LargeDashboard { title, .. } => view! { <LargeDashboard title user/> }.into_any(),
@@ -44,6 +53,7 @@ pub fn any(data: PageData) -> AnyView {
         }
         Page::Status { server } => view! { <Status server user/> }.into_any(),
         Page::Account { account } => view! { <AccountPage account=account.read() user/> }.into_any(),
+        Page::Screens { teams, code } => view! { <ScreensPage teams=teams.read() code user/> }.into_any(),
         Page::Admin { people } => view! { <AdminPage people=people.read() user/> }.into_any(),
         Page::Audit { log, filter } => view! { <AuditLog log=log.read() filter user/> }.into_any(),
         Page::Offline => view! { <Offline/> }.into_any(),
@@ -57,5 +67,8 @@ pub fn any(data: PageData) -> AnyView {
 pub fn dashboard(data: PageData) -> AnyView {
     let Page::Dashboard { id, dashboard, .. } = data.page else { return ().into_any() };
     let user = data.user.unwrap_or_default();
+    if Rights::here().is_screen {
+        return view! { <KioskPage id dashboard user/> }.into_any();
+    }
     view! { <DashboardPage id dashboard user/> }.into_any()
 }

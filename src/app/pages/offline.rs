@@ -2,11 +2,18 @@
 
 use leptos::prelude::*;
 
-use crate::app::components::SiteHeader;
+use crate::app::components::{SiteHeader, begin_again, is_kiosk_tab};
 use crate::app::dom;
+use crate::app::dynamic::effect;
 
 #[component]
 pub fn Offline() -> impl IntoView {
+    // The page is nobody's: that it is on a screen only the tab knows.
+    effect(|| {
+        if is_kiosk_tab() {
+            begin_again();
+        }
+    });
     view! {
         // The worker keeps this page for whoever comes: it names nobody.
         <SiteHeader user=None/>

@@ -9,8 +9,8 @@ use crate::app::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
 use crate::app::format;
 use crate::app::pasted::Pasted;
 use crate::app::time::words;
-use crate::dashboard::Kind;
 use crate::dashboard::query::TABLE;
+use crate::dashboard::{Kind, Widget};
 
 /// Where points come more often than this, one that is this much behind is not late yet.
 const LATE_MS: u64 = 5_000;
@@ -18,6 +18,8 @@ const LATE_MS: u64 = 5_000;
 const LATE_UNKNOWN_MS: u64 = 60_000;
 /// This much without a point is not late any more: nothing comes.
 const SILENT_MS: u64 = 5 * 60_000;
+/// Figures that are younger than this are not called old, however often others come.
+const STALE_MS: u64 = 60_000;
 /// Points by which a series shows how often it gets one.
 const RECENT: usize = 10;
 
@@ -59,19 +61,53 @@ fn fresh(data: &WidgetData, now: u64) -> Fresh {
     if let Some(error) = &data.error {
         return Fresh::Down(error.clone());
     }
-    let newest = |series: &crate::sync::protocol::Series| {
-        series.points.iter().rev().find(|(_, value)| value.is_some()).map(|(at, _)| *at)
-    };
-    let Some(newest) = data.series.iter().filter_map(newest).max() else {
+    let Some(newest) = newest(data) else {
         return if data.received_at == 0 { Fresh::Waiting } else { Fresh::Nothing };
     };
-    let every = data.every_ms.or_else(|| data.series.iter().filter_map(|series| pace(&series.points)).min());
-    let late = every.map_or(LATE_UNKNOWN_MS, |every| (every * 5 / 2).max(LATE_MS));
+    let late = interval(data).map_or(LATE_UNKNOWN_MS, |every| (every * 5 / 2).max(LATE_MS));
     match now.saturating_sub(newest) {
         age if age < late => Fresh::Live,
         age if age < SILENT_MS.max(late * 4) => Fresh::Late(age),
         _ => Fresh::Silent(newest),
     }
+}
+
+/// The time of the newest point that has a value.
+fn newest(data: &WidgetData) -> Option<u64> {
+    let newest = |series: &crate::sync::protocol::Series| {
+        series.points.iter().rev().find(|(_, value)| value.is_some()).map(|(at, _)| *at)
+    };
+    data.series.iter().filter_map(newest).max()
+}
+
+/// Milliseconds from one point to the next: what the source says, or what the points show.
+fn interval(data: &WidgetData) -> Option<u64> {
+    data.every_ms.or_else(|| data.series.iter().filter_map(|series| pace(&series.points)).min())
+}
+
+/// True for a widget whose figures come from a source.
+fn is_fed(widget: &Widget) -> bool {
+    widget.kind.asks()
+        && widget.text_option("source") != TABLE
+        && !widget.text_option("query").trim().is_empty()
+}
+
+/// How old the newest figures on the page are, in milliseconds, where those of no widget are younger than three of
+/// their intervals; `None` where some are, or none has any. By the clock that points are made by.
+pub fn stale_for(store: DashboardStore, now: u64) -> Option<u64> {
+    let order = store.order.get_untracked();
+    let fed = order.iter().filter_map(|id| store.widget(id));
+    let fed = fed.filter(|signals| signals.widget.with_untracked(|widget| is_fed(widget)));
+    let ages: Vec<(u64, bool)> =
+        fed.filter_map(|signals| signals.data.with_untracked(|data| age(data, now))).collect();
+    let is_stale = ages.iter().all(|(_, is_stale)| *is_stale);
+    ages.into_iter().map(|(age, _)| age).min().filter(|_| is_stale)
+}
+
+/// The age of the newest figures, and whether that is more than three of their intervals.
+fn age(data: &WidgetData, now: u64) -> Option<(u64, bool)> {
+    let age = now.saturating_sub(newest(data)?);
+    Some((age, age >= interval(data).map_or(STALE_MS, |every| (every * 3).max(STALE_MS))))
 }
 
 /// True where the newest figures of some widget are as young as they should be, or where none asks for any. By
@@ -80,11 +116,7 @@ pub fn figures_come(store: DashboardStore, now: u64) -> bool {
     let (mut asks, mut come) = (false, false);
     for id in store.order.get_untracked() {
         let Some(signals) = store.widget(&id) else { continue };
-        let live = signals.widget.with_untracked(|widget| {
-            widget.kind.asks()
-                && widget.text_option("source") != TABLE
-                && !widget.text_option("query").trim().is_empty()
-        });
+        let live = signals.widget.with_untracked(|widget| is_fed(widget));
         asks |= live;
         come |= live
             && matches!(signals.data.with_untracked(|data| fresh(data, now)), Fresh::Live | Fresh::Waiting);
@@ -161,6 +193,7 @@ fn Progress(signals: WidgetSignals) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dashboard::WidgetId;
     use crate::sync::protocol::Series;
 
     fn data(times: &[u64]) -> WidgetData {
@@ -182,6 +215,46 @@ mod tests {
         assert_eq!(fresh(&data(&[minute]), 2 * minute - 1), Fresh::Live, "one point shows no pace");
         let said = WidgetData { every_ms: Some(30 * second), ..data(&[minute]) };
         assert_eq!(fresh(&said, 2 * minute + 30 * second), Fresh::Late(90 * second));
+    }
+
+    #[test]
+    fn figures_are_old_after_three_of_their_intervals_and_not_within_a_minute() {
+        let (second, minute) = (1_000, 60_000);
+        let each_second = data(&[8 * second, 9 * second, 10 * second]);
+        assert_eq!(age(&each_second, 40 * second), Some((30 * second, false)));
+        assert_eq!(age(&each_second, 70 * second), Some((60 * second, true)));
+        let each_minute = data(&[minute, 2 * minute, 3 * minute]);
+        assert_eq!(age(&each_minute, 5 * minute), Some((2 * minute, false)));
+        assert_eq!(age(&each_minute, 6 * minute), Some((3 * minute, true)));
+        assert_eq!(age(&WidgetData::default(), minute), None, "nothing has come yet");
+    }
+
+    #[test]
+    fn figures_on_a_page_are_old_where_none_is_young() {
+        let owner = Owner::new();
+        owner.set();
+        let mut dashboard = crate::dashboard::Dashboard::new("Orders");
+        for id in ["a", "b", "note"] {
+            let kind = if id == "note" { Kind::Note } else { Kind::Stat };
+            let mut widget = Widget::new(kind, id, crate::dashboard::Frame::default());
+            if kind == Kind::Stat {
+                widget.options.insert("query".to_owned(), "orders".into());
+            }
+            dashboard.widgets.insert(WidgetId::new(id).expect("an id"), widget.into());
+        }
+        let id = crate::dashboard::DashboardId::new("d").expect("an id");
+        let store = DashboardStore::new(id, &dashboard, crate::dashboard::User::default());
+        let minute = 60_000;
+        assert_eq!(stale_for(store, 9 * minute), None, "nothing has come yet");
+        let set = |id: &str, at: u64| {
+            let signals = store.widget(&WidgetId::new(id).expect("an id")).expect("is there");
+            signals.data.set(data(&[at]));
+        };
+        set("a", minute);
+        set("b", 4 * minute);
+        assert_eq!(stale_for(store, 9 * minute), Some(5 * minute), "the newest of all");
+        set("a", 9 * minute);
+        assert_eq!(stale_for(store, 9 * minute), None, "one is young");
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::app::dynamic::{live, memo};
 use crate::dashboard::{Kind, WidgetId};
 
 pub use data_dialog::DataDialog;
-pub use freshness::{Freshness, figures_come};
+pub use freshness::{Freshness, figures_come, stale_for};
 pub use items::{deed, item_label, told_with_item};
 pub use table::columns_of;
 pub use timeseries::MAX_SERIES as MAX_CHART_SERIES;

@@ -56,8 +56,9 @@ impl ServiceProvider {
 
     pub(super) fn plan_presence(&self, after_ms: u64) {
         let mut services = self.0.borrow_mut();
-        // Nobody is there to see it.
-        if services.presence_planned || !services.joined || services.peers.is_empty() {
+        // Nobody is there to see it, or nobody sits here.
+        let is_alone = services.peers.is_empty() || services.rights.is_screen;
+        if services.presence_planned || !services.joined || is_alone {
             return;
         }
         if after_ms > 0 {

@@ -142,6 +142,7 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/bin", Needs::Person),
     rule("GET", "/status", Needs::Person),
     rule("GET", "/account", Needs::Account),
+    rule("GET", "/screens", Needs::Account),
     rule("GET", "/admin", Needs::Admin),
     rule("GET", "/admin/audit", Needs::Admin),
     rule("GET", "/sign-in", Needs::Nothing),
@@ -291,7 +292,7 @@ mod tests {
     fn a11_no_token_reaches_accounts_sharing_or_pages() {
         for rule in RULES {
             let Some(scope) = rule.token_scope() else { continue };
-            let is_apart = ["/api/v1/me", "/api/v1/admin", "/api/v1/bin", "/account", "/admin"]
+            let is_apart = ["/api/v1/me", "/api/v1/admin", "/api/v1/bin", "/account", "/admin", "/screens"]
                 .iter()
                 .any(|part| rule.path.starts_with(part))
                 || rule.path.ends_with("/access")

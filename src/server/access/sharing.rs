@@ -112,6 +112,14 @@ impl Access {
         cards
     }
 
+    /// The teams whose dashboards an account edits, by name.
+    pub fn edited_teams(&self, account: &UserId) -> Vec<TeamCard> {
+        let directory = self.directory();
+        let mut cards = team_cards(&directory);
+        cards.retain(|card| directory.member_role(account, &TeamId(card.id.clone())) >= Some(Role::Editor));
+        cards
+    }
+
     /// All people, for admins.
     pub fn people(&self) -> People {
         let directory = self.directory();

@@ -13,6 +13,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::super::access::directory::TeamId;
 use super::super::access::who::Who;
 use super::super::audit::{self, Event, Sender};
 use super::super::errors::ApiError;
@@ -26,7 +27,7 @@ use crate::app::access::Role;
 use crate::app::{BinEntry, BinList, DashboardCard, DashboardList, ListFilter, ListOrder, TagCount};
 use crate::dashboard::fold::fold;
 use crate::dashboard::settings::MAX_TAG_CHARS;
-use crate::dashboard::{DashboardId, MAX_TITLE_CHARS, User};
+use crate::dashboard::{DashboardId, Id, MAX_TITLE_CHARS, User};
 use crate::sync::protocol::Code;
 
 /// Dashboards of one page of the list, where nobody says how many.
@@ -108,6 +109,7 @@ pub struct Asked {
     order: ListOrder,
     tag: String,
     favourites: bool,
+    team: Option<Id>,
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -119,7 +121,7 @@ impl Asked {
     }
 }
 
-/// `GET /api/v1/dashboards/list?search=&order=&tag=&favourites=&after=&limit=`: a part of the list.
+/// `GET /api/v1/dashboards/list?search=&order=&tag=&favourites=&team=&after=&limit=`: a part of the list.
 pub async fn list(
     State(state): State<AppState>,
     who: Who,
@@ -145,6 +147,7 @@ pub async fn list_for(state: &AppState, who: &Who, asked: &Asked) -> Result<Dash
         search: fold(search),
         order,
         tag: Some(asked.tag.clone()).filter(|tag| !tag.is_empty()),
+        team: asked.team.clone().map(TeamId),
         user: who.user().map(|user| user.id),
         reader: state.access().reader(who),
         favourites: asked.favourites,

@@ -77,6 +77,8 @@ pub struct ListQuery {
     pub order: Order,
     /// Only those with this tag.
     pub tag: Option<String>,
+    /// Only those that this team owns.
+    pub team: Option<TeamId>,
     /// Whose favourites are marked.
     pub user: Option<UserId>,
     /// Only these favourites.

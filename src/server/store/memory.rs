@@ -177,6 +177,7 @@ impl Store for MemoryStore {
             kept.role(&query.reader, &one.id).is_some()
                 && fold(&one.listing.title).contains(&query.search)
                 && query.tag.as_ref().is_none_or(|tag| one.listing.tags.contains(tag))
+                && query.team.as_ref().is_none_or(|team| kept.directory.owner(&one.id) == Some(team))
                 && (!query.favourites || one.favourite)
         };
         let all: Vec<Listed> = kept.listed(query.user.as_ref()).filter(matches).collect();

@@ -69,7 +69,7 @@ async fn count(moment: &mut SqliteConnection, asked: &ListQuery) -> Result<usize
     let mut query = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM ");
     match &asked.tag {
         // Those of the list alone have rows there.
-        Some(tag) if asked.search.is_empty() && !asked.favourites && asked.reader == Reader::Anyone => {
+        Some(tag) if is_of_all(asked) => {
             query.push("tags WHERE tag = ").push_bind(tag.as_str());
         }
         _ => {
@@ -111,6 +111,11 @@ async fn rows_of(moment: &mut SqliteConnection, asked: &ListQuery) -> Result<Vec
     rows.iter().map(listed).collect()
 }
 
+/// True where nothing but a tag narrows the list.
+fn is_of_all(asked: &ListQuery) -> bool {
+    asked.search.is_empty() && asked.team.is_none() && !asked.favourites && asked.reader == Reader::Anyone
+}
+
 fn push_filter<'a>(query: &mut QueryBuilder<'a, Sqlite>, asked: &'a ListQuery) {
     query.push(" WHERE d.deleted_at IS NULL");
     push_reader(query, &asked.reader, Role::Viewer);
@@ -121,6 +126,9 @@ fn push_filter<'a>(query: &mut QueryBuilder<'a, Sqlite>, asked: &'a ListQuery) {
         // The plus keeps the index of the order in use: its entries are checked against the few that match,
         // where a look-up of each of these would read their rows.
         query.push(" AND +d.n IN (SELECT dashboard FROM tags WHERE tag = ").push_bind(tag.as_str()).push(")");
+    }
+    if let Some(team) = &asked.team {
+        query.push(" AND +d.team = ").push_bind(team.0.as_str());
     }
     if asked.favourites {
         query.push(" AND +d.n IN (SELECT dashboard FROM favourites WHERE person = ");
