@@ -16,6 +16,7 @@ pub mod json;
 pub mod options;
 pub mod pages;
 pub mod pasted;
+pub mod second_factor;
 pub mod shell;
 pub mod sign_in;
 pub mod time;

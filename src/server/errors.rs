@@ -144,8 +144,15 @@ impl From<AccessError> for ApiError {
         match error {
             AccessError::Wrong
             | AccessError::WrongPassword
+            | AccessError::WrongCode
+            | AccessError::SecondFactorRequired
+            | AccessError::OwnSecondFactor
             | AccessError::NotYours(_)
             | AccessError::LinkPassword => Self::new(Code::Forbidden, reason),
+            AccessError::SignInOver => Self::new(Code::Forbidden, reason).status(StatusCode::UNAUTHORIZED),
+            AccessError::SetUpOver | AccessError::NoSecondFactor => {
+                Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT)
+            }
             AccessError::Wait(_) => Self::new(Code::RateLimited, reason),
             AccessError::Busy => Self::new(Code::Full, reason),
             AccessError::NoInvitation
@@ -154,6 +161,7 @@ impl From<AccessError> for ApiError {
             | AccessError::NoToken => Self::new(Code::NotFound, reason),
             AccessError::NoEmail
             | AccessError::NoName
+            | AccessError::WrongNewCode
             | AccessError::BadLink
             | AccessError::Weak(_)
             | AccessError::BadToken(_) => Self::new(Code::Invalid, reason),

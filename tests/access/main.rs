@@ -9,6 +9,7 @@ mod matrix;
 mod people;
 mod rooms;
 mod scene;
+mod second_factor;
 mod shell;
 mod sign_in;
 mod tokens;

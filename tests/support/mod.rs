@@ -136,6 +136,7 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         // A test says of itself where it comes from.
         trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
         access: None,
+        second_factor_required: false,
         allow_open_access_on_network: false,
         ingest_token: None,
         series_hours: 24,

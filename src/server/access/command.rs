@@ -27,6 +27,8 @@ pub enum Command {
     Password { email: String },
     /// Makes one an admin.
     Promote { email: String },
+    /// Lets one sign in with the password alone, whose app and recovery codes are lost.
+    RemoveSecondFactor { email: String },
 }
 
 /// Why it was not done.
@@ -97,6 +99,12 @@ async fn change(access: &Access, command: Command) -> Result<String, CommandErro
             let promote = |account: &mut Account| (account.is_admin, account.disabled_at) = (true, None);
             access.change_account(&account.id, promote).await?;
             Ok(format!("{} is an admin now.\n", account.email))
+        }
+        Command::RemoveSecondFactor { email } => {
+            let account = find(access, &email)?;
+            access.remove_second_factor(&account.id).await?;
+            access.end_sessions(&account.id, None).await?;
+            Ok(format!("{} has no two-step sign-in any more, and is signed out everywhere.\n", account.email))
         }
     }
 }

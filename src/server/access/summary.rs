@@ -35,11 +35,15 @@ fn lines(config: &Config, mode: Mode, addr: SocketAddr, origins: &Origins) -> Ve
     let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
     let allowed = config.allowed_origins.iter().map(ToString::to_string).collect();
     let proxies = config.trusted_proxies.iter().map(ToString::to_string).collect();
-    vec![
+    let mut lines = vec![
         format!("who may read and edit dashboards: {reach}"),
         format!("who may push points and delete series: {push}"),
         format!("hosts that count as this server: any IP address, {}", origins.hosts().join(", ")),
         format!("other origins whose pages may use it: {}", list(allowed)),
         format!("proxies whose X-Forwarded-For counts: {}", list(proxies)),
-    ]
+    ];
+    if mode == Mode::Accounts && config.second_factor_required {
+        lines.push("whoever signs in with a password needs a code of an app, too".to_owned());
+    }
+    lines
 }

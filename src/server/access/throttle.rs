@@ -8,6 +8,8 @@ use std::net::IpAddr;
 
 use hashlink::LruCache;
 
+use crate::dashboard::UserId;
+
 /// Failures of one account before anybody waits.
 const FREE_FAILURES: u32 = 5;
 /// The first wait; each failure doubles it.
@@ -26,6 +28,8 @@ const MOST_KEYS: usize = 10_000;
 pub enum Guessed {
     /// The password of an account, by its folded mail address, whether there is one or not.
     Password(String),
+    /// The second factor of an account.
+    SecondFactor(UserId),
     /// The password of a link, by the link's id.
     Link(String),
     /// The token of the first admin.

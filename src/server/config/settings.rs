@@ -14,7 +14,7 @@ pub(super) struct Setting {
     pub(super) default: &'static str,
 }
 
-const SETTINGS: [Setting; 25] = [
+const SETTINGS: [Setting; 26] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -64,6 +64,12 @@ const SETTINGS: [Setting; 25] = [
         value: "MODE",
         help: "Whether people sign in: `accounts`, or `open` for everyone who can reach the server",
         default: "`open` on this machine alone while nobody has an account, else `accounts`",
+    },
+    Setting {
+        name: "second_factor",
+        value: "WHO",
+        help: "Who signs in with a code after the password: `optional` for whoever wants, `required` for everybody",
+        default: "optional",
     },
     Setting {
         name: OPEN,
