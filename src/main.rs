@@ -114,7 +114,8 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let accounts: Arc<dyn Accounts> = store.clone();
     let access =
         Access::open(accounts, |has_accounts| config.access_mode(has_accounts)).await.map_err(fails)?;
-    let access = Arc::new(access.with_guests(config.guests));
+    let access = access.with_guests(config.guests).with_second_factor_required(config.second_factor_required);
+    let access = Arc::new(access);
     let metrics = Arc::new(Metrics::default());
     let series = Arc::new(open_series(&config, data, last_change).await?);
     let source = Arc::new(ThisServer::new(series.memory().clone()));

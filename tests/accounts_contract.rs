@@ -12,6 +12,7 @@ use lockstep::server::access::identities::Identity;
 use lockstep::server::access::links::{Link, LinkId};
 use lockstep::server::access::screens::pairing::ScreenHash;
 use lockstep::server::access::screens::{Screen, ScreenId, ScreenUse};
+use lockstep::server::access::second_factor::{RecoveryHash, SecondFactor, TotpSecret};
 use lockstep::server::access::sessions::{Session, SessionHash};
 use lockstep::server::access::tokens::{Token, TokenHash, TokenId};
 use lockstep::server::access::visits::{Visit, VisitHash};
@@ -141,6 +142,16 @@ fn screen(n: u8, of: &str, dashboards: &[&str]) -> Screen {
         made_at: 5,
         used_at: 6,
         address: String::new(),
+    }
+}
+
+fn second_factor(n: u8, account: &str) -> SecondFactor {
+    SecondFactor {
+        account: user(account),
+        secret: TotpSecret([n; 20]),
+        confirmed_at: 1_795_000_000_000,
+        last_step: 59_833_333,
+        recovery: (0..n).map(|code| RecoveryHash([code; 32])).collect(),
     }
 }
 
@@ -552,12 +563,43 @@ async fn screens_are_kept_until_they_or_what_they_are_of_is_removed(place: impl 
     assert_eq!(model.screens().map(|one| &one.id).collect::<Vec<_>>(), [&first.id]);
 }
 
+async fn an_account_has_one_second_factor_which_goes_with_it(place: impl Place) {
+    let store = place.open().await;
+    make(&*store, "wall").await;
+    store.change_directory(people()).await.expect("written");
+    assert_eq!(store.second_factors().await, Ok(vec![]));
+    assert_eq!(store.put_second_factor(second_factor(1, "nobody")).await, Err(StoreError::Gone));
+    for (n, name) in [(10, "ada"), (10, "bob"), (0, "eve")] {
+        store.put_second_factor(second_factor(n, name)).await.expect("kept");
+    }
+    let mut used = second_factor(10, "ada");
+    used.recovery.remove(&RecoveryHash([3; 32]));
+    used.last_step += 1;
+    store.put_second_factor(used.clone()).await.expect("kept");
+    store.put_second_factor(second_factor(2, "bob")).await.expect("another in its place");
+    // What changes of an account leaves it alone.
+    let renamed = Account { name: "Ada".to_owned(), disabled_at: Some(1), ..account("ada") };
+    let admin = Account { is_admin: true, ..account("bob") };
+    let changes = vec![Change::PutAccount(admin), Change::PutAccount(renamed)];
+    store.change_directory(changes).await.expect("written");
+    let kept = vec![used, second_factor(2, "bob"), second_factor(0, "eve")];
+    assert_eq!(place.open().await.second_factors().await, Ok(kept));
+    store.remove_second_factor(&user("bob")).await.expect("removed");
+    store.remove_second_factor(&user("bob")).await.expect("as good as removed");
+    store.change_directory(vec![Change::RemoveAccount(user("ada"))]).await.expect("removed");
+    assert_eq!(store.second_factors().await, Ok(vec![second_factor(0, "eve")]));
+    store.change_directory(vec![Change::PutAccount(account("ada"))]).await.expect("made anew");
+    assert_eq!(store.second_factors().await, Ok(vec![second_factor(0, "eve")]), "of another account");
+}
+
 async fn a_closed_store_says_so(place: impl Place) {
     let store = place.open().await;
     store.close().await;
     assert_eq!(store.directory().await, Err(StoreError::Closed));
     assert_eq!(store.change_directory(people()).await, Err(StoreError::Closed));
     assert_eq!(store.sessions().await, Err(StoreError::Closed));
+    assert_eq!(store.second_factors().await, Err(StoreError::Closed));
+    assert_eq!(store.put_second_factor(second_factor(1, "ada")).await, Err(StoreError::Closed));
     let signed_in = entry(1, "ada", Action::SignIn, None);
     assert_eq!(store.append_audit(vec![signed_in]).await, Err(StoreError::Closed));
     assert_eq!(store.audit(&AuditQuery::default()).await, Err(StoreError::Closed));
@@ -589,5 +631,6 @@ contract!(
     old_entries_are_forgotten_and_their_numbers_are_not_used_again,
     links_and_their_visits_go_with_what_they_are_of,
     screens_are_kept_until_they_or_what_they_are_of_is_removed,
+    an_account_has_one_second_factor_which_goes_with_it,
     a_closed_store_says_so,
 );

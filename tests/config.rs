@@ -30,6 +30,8 @@ fn nothing_set_gives_the_defaults() {
     assert_eq!(config.data_dir, Path::new("data"));
     assert_eq!(config.log_format, LogFormat::Text);
     assert_eq!(config.limits, Limits::default());
+    assert!(!config.second_factor_required);
+    assert!(read(&["--second-factor", "required"], &[], None).unwrap().second_factor_required);
 }
 
 #[test]
@@ -69,6 +71,7 @@ fn wrong_values_are_refused_with_the_name_of_the_setting() {
         (&[], &[("LOCKSTEP_LIMIT_SESSIONS", "-1")], None, "LOCKSTEP_LIMIT_SESSIONS"),
         (&[], &[("LOCKSTEP_LOG", "lockstep=loud=1")], None, "LOCKSTEP_LOG"),
         (&[], &[("LOCKSTEP_LOG_FORMAT", "xml")], None, "LOCKSTEP_LOG_FORMAT"),
+        (&[], &[("LOCKSTEP_SECOND_FACTOR", "true")], None, "LOCKSTEP_SECOND_FACTOR"),
         (&[], &[("LOCKSTEP_ALLOWED_ORIGINS", "wall.example.com")], None, "LOCKSTEP_ALLOWED_ORIGINS"),
         (&[], &[("LOCKSTEP_ALLOWED_ORIGINS", "https://a/path")], None, "LOCKSTEP_ALLOWED_ORIGINS"),
         (&[], &[("LOCKSTEP_ALLOWED_ORIGINS", "https://u@a")], None, "LOCKSTEP_ALLOWED_ORIGINS"),

@@ -220,6 +220,8 @@ pub struct OwnAccount {
     pub is_admin: bool,
     /// True where there is a password to change.
     pub has_password: bool,
+    #[serde(default)]
+    pub second_factor: SecondFactorCard,
     /// The one that was used last first.
     pub sessions: Vec<SessionCard>,
     /// The newest first.
@@ -228,6 +230,17 @@ pub struct OwnAccount {
     pub scopes: Vec<Scope>,
     /// The teams that one is in, by name.
     pub teams: Vec<TeamCard>,
+}
+
+/// One's own second factor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondFactorCard {
+    /// Since when there is one, Unix milliseconds; `None` where there is none.
+    pub since: Option<u64>,
+    /// Recovery codes that are left.
+    pub recovery_codes: usize,
+    /// True where the server demands it of everybody who has a password.
+    pub is_required: bool,
 }
 
 /// What an API token may do.
@@ -319,6 +332,9 @@ pub struct AccountCard {
     pub made_at: u64,
     /// When it was disabled; `None` where it may sign in.
     pub disabled_at: Option<u64>,
+    /// True where it signs in with a second factor.
+    #[serde(default)]
+    pub second_factor: bool,
     pub teams: Vec<Membership>,
     /// Sessions that are open.
     pub sessions: usize,

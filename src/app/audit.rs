@@ -41,6 +41,13 @@ actions! {
     /// Sessions of the account in `about` were ended.
     SessionEnded = "session_ended",
     PasswordChanged = "password_changed",
+    /// An app was set up for two-step sign-in, the first one or another.
+    SecondFactorOn = "second_factor_on",
+    SecondFactorOff = "second_factor_off",
+    /// A code was wrong, or was used before.
+    SecondFactorFailed = "second_factor_failed",
+    RecoveryCodeUsed = "recovery_code_used",
+    RecoveryCodesMade = "recovery_codes_made",
     ResetLinkMade = "reset_link_made",
     ResetLinkUsed = "reset_link_used",
     AccountMade = "account_made",
@@ -363,6 +370,12 @@ pub fn words(entry: &AuditEntry) -> String {
             format!("ended {sessions} of {}", if is_own { "their own" } else { &it })
         }
         Action::PasswordChanged => "changed their password".to_owned(),
+        Action::SecondFactorOn => "set an app up for two-step sign-in".to_owned(),
+        Action::SecondFactorOff if is_own => "turned their two-step sign-in off".to_owned(),
+        Action::SecondFactorOff => format!("removed the two-step sign-in of {it}"),
+        Action::SecondFactorFailed => format!("gave a wrong code as {it}"),
+        Action::RecoveryCodeUsed => "used a recovery code".to_owned(),
+        Action::RecoveryCodesMade => "made new recovery codes".to_owned(),
         Action::ResetLinkMade => format!("made a link for a new password of {it}"),
         Action::ResetLinkUsed => "chose a new password by a link".to_owned(),
         Action::AccountMade if is_own => "made their account".to_owned(),
@@ -482,6 +495,9 @@ mod tests {
                 to(grace(), Some(Role::Owner)),
                 "gave Grace Hopper the role owner in the team Ops",
             ),
+            (Action::SecondFactorOff, me(), none(), "turned their two-step sign-in off"),
+            (Action::SecondFactorOff, grace(), none(), "removed the two-step sign-in of Grace Hopper"),
+            (Action::SecondFactorFailed, grace(), none(), "gave a wrong code as Grace Hopper"),
             (Action::MemberChanged, ops(), to(grace(), None), "took Grace Hopper out of the team Ops"),
             (
                 Action::InvitationMade,

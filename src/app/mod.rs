@@ -18,6 +18,7 @@ pub mod pages;
 pub mod pasted;
 pub mod screen_page;
 pub mod screens;
+pub mod second_factor;
 pub mod shell;
 pub mod sign_in;
 pub mod time;

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::Theme;
 use super::components::Logo;
+use super::second_factor::SecondFactorPage;
 
 /// One of them, as it is filled in.
 #[derive(Clone, Debug)]
@@ -13,6 +14,7 @@ pub enum Form {
     Join(JoinForm),
     Reset(ResetForm),
     Link(LinkForm),
+    SecondFactor(SecondFactorPage),
 }
 
 /// The form of `/sign-in`.
@@ -78,6 +80,7 @@ pub fn document(form: Form, theme: Option<Theme>, css: String, nonce: String) ->
         Form::Join(form) => ("Invitation", join(form).into_any()),
         Form::Reset(form) => ("New password", reset(form).into_any()),
         Form::Link(form) => ("Shared dashboard", link(form).into_any()),
+        Form::SecondFactor(page) => (page.title(), page.view(nonce)),
     };
     let title = format!("{title} · Lockstep");
     view! {
@@ -212,7 +215,7 @@ fn link(form: LinkForm) -> impl IntoView {
     }
 }
 
-fn problem_view(problem: String) -> impl IntoView {
+pub(super) fn problem_view(problem: String) -> impl IntoView {
     view! { <p class="problem" role="alert" data-testid="sign-in-problem">{problem}</p> }
 }
 
@@ -244,7 +247,11 @@ fn name_field(name: String) -> impl IntoView {
     }
 }
 
-fn password_field(autocomplete: &'static str, label: &'static str, autofocus: bool) -> impl IntoView {
+pub(super) fn password_field(
+    autocomplete: &'static str,
+    label: &'static str,
+    autofocus: bool,
+) -> impl IntoView {
     let is_new = autocomplete == "new-password";
     view! {
         <label>

@@ -16,6 +16,7 @@ pub mod policy;
 pub mod proxy;
 mod removals;
 pub mod screens;
+pub mod second_factor;
 pub mod sessions;
 pub mod setup;
 pub mod sharing;
@@ -37,6 +38,7 @@ use self::password::{Checked, Hasher, Weak, check_strength};
 use self::removals::Removals;
 use self::screens::live::LiveScreens;
 use self::screens::pairing::Pairings;
+use self::second_factor::{Admission, SecondFactors};
 use self::sessions::{Ended, Session, SessionHash, Sessions};
 use self::setup::Setup;
 use self::throttle::{Guessed, Throttle};
@@ -68,6 +70,27 @@ pub enum AccessError {
     Wrong,
     #[error("The current password is wrong.")]
     WrongPassword,
+    /// The same for one that was used.
+    #[error(
+        "This code is wrong, or was used already. Each code counts once: wait for the next one in your app."
+    )]
+    WrongCode,
+    #[error("The code of the app that you set up is wrong. Look whether the clock of your phone is right.")]
+    WrongNewCode,
+    #[error("Signing in took too long, or the account has changed meanwhile. Sign in again.")]
+    SignInOver,
+    #[error(
+        "The key that was shown before does not count any more. Set your app up with the one that is here now."
+    )]
+    SetUpOver,
+    #[error("This account has no two-step sign-in.")]
+    NoSecondFactor,
+    #[error("Your own two-step sign-in is turned off at /account/second-factor, with a code.")]
+    OwnSecondFactor,
+    #[error(
+        "This server requires two-step sign-in: it cannot be turned off. You can move it to another app."
+    )]
+    SecondFactorRequired,
     #[error("This set-up code is wrong, or has expired. Restart the server: its log shows a new one.")]
     SetupCode,
     /// The same for one that was never made, is used up, over, or revoked.
@@ -170,6 +193,7 @@ pub struct Access {
     removals: Removals,
     live_screens: Mutex<LiveScreens>,
     pairings: Mutex<Pairings>,
+    second_factors: Mutex<SecondFactors>,
     hasher: Hasher,
     throttle: Mutex<Throttle>,
     /// Held from the check of a change until it is made: the next one is checked against it.
@@ -185,8 +209,9 @@ impl Access {
         let directory = store.directory().await?;
         let sessions = Sessions::restore(store.sessions().await?, now_ms());
         let visits = Visits::restore(store.visits().await?, now_ms());
+        let second_factors = SecondFactors::restore(store.second_factors().await?);
         let access = Self::new(mode(!directory.is_empty()), store, directory, sessions);
-        Ok(Self { visits: Mutex::new(visits), ..access })
+        Ok(Self { visits: Mutex::new(visits), second_factors: Mutex::new(second_factors), ..access })
     }
 
     /// Of a server on which nobody signs in, and that keeps no accounts.
@@ -207,6 +232,7 @@ impl Access {
             removals: Removals::default(),
             live_screens: Mutex::default(),
             pairings: Mutex::default(),
+            second_factors: Mutex::default(),
             hasher: Hasher::default(),
             throttle: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
@@ -311,8 +337,14 @@ impl Access {
             _ => None,
         });
         let gone: Vec<UserId> = gone.collect();
+        let removed = changes.iter().filter_map(|change| match change {
+            Change::RemoveAccount(id) => Some(id.clone()),
+            _ => None,
+        });
+        let removed: Vec<UserId> = removed.collect();
         self.store.change_directory(changes).await?;
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = changed;
+        removed.iter().for_each(|id| self.second_factors().forget(id));
         self.end_tokens();
         self.end_strays();
         self.end_screens();
@@ -324,13 +356,13 @@ impl Access {
         Ok(())
     }
 
-    /// Signs somebody in. The token is for the cookie alone.
+    /// Signs somebody in by their password, as far as that goes.
     pub async fn sign_in(
         &self,
         email: &str,
         password: String,
         from: &Requester,
-    ) -> Result<(String, SignedIn), AccessError> {
+    ) -> Result<Admission, AccessError> {
         let email: String = folded(email).chars().take(MAX_EMAIL_BYTES).collect();
         let guessed = Guessed::Password(email.clone());
         self.begin_try(&guessed, from.network)?;
@@ -348,7 +380,7 @@ impl Access {
             self.replace_password(&account, renewed.clone()).await?;
             account.password = renewed;
         }
-        self.open_session(account, from).await
+        self.admit(account, from).await
     }
 
     /// Checks a password of a try that was begun.
@@ -381,7 +413,8 @@ impl Access {
         .await
     }
 
-    /// Opens a session of an account that was found to be who it says, by the password that was read with it.
+    /// Opens a session of an account that was found to be who it says, by the password that was read with it. Nothing
+    /// more is asked for.
     pub async fn open_session(
         &self,
         account: Account,
@@ -457,16 +490,27 @@ impl Access {
         password: String,
         from: &Requester,
     ) -> Result<(), AccessError> {
-        let guessed = Guessed::Password(folded(&who.account.email));
-        self.begin_try(&guessed, from.network)?;
-        let account = self.directory().account(&who.account.id).cloned().ok_or(ChangeError::NoAccount)?;
-        if self.check_password(&guessed, before, account.password.clone(), from).await? == Checked::Wrong {
-            self.record(vec![from.did(Action::SignInFailed, &who.account)]).await;
-            return Err(AccessError::WrongPassword);
-        }
+        let account = self.confirm_password(who, before, from).await?;
         self.set_password(&account, password).await?;
         self.record(vec![from.did(Action::PasswordChanged, &who.account)]).await;
         self.end_sessions(&who.account.id, Some(&who.session.hash)).await
+    }
+
+    /// Asks somebody who is signed in for their password again. The account as it was read with that.
+    async fn confirm_password(
+        &self,
+        who: &SignedIn,
+        password: String,
+        from: &Requester,
+    ) -> Result<Account, AccessError> {
+        let guessed = Guessed::Password(folded(&who.account.email));
+        self.begin_try(&guessed, from.network)?;
+        let account = self.directory().account(&who.account.id).cloned().ok_or(ChangeError::NoAccount)?;
+        if self.check_password(&guessed, password, account.password.clone(), from).await? == Checked::Wrong {
+            self.record(vec![from.did(Action::SignInFailed, &who.account)]).await;
+            return Err(AccessError::WrongPassword);
+        }
+        Ok(account)
     }
 
     /// Gives an account another password, unless it got one since it was read.

@@ -11,7 +11,7 @@ use super::access::policy::{self, Needs, Rule};
 use super::access::proxy::{NamedPerson, Word};
 use super::access::tokens::{Token, in_header};
 use super::access::who::Who;
-use super::access::{AccessError, Mode, Requester};
+use super::access::{AccessError, Mode, Requester, SignedIn};
 use super::auth::someone;
 use super::errors::ApiError;
 use super::http::is_secure;
@@ -34,6 +34,8 @@ enum Refusal {
     NotSetUp,
     /// Nobody who is known.
     NotSignedIn,
+    /// They have to set a second factor up before anything else.
+    NoSecondFactor,
     /// The dashboard is not there, or not for them.
     NoDashboard,
     /// Their role on the dashboard is lower than what is needed.
@@ -70,6 +72,9 @@ impl Refusal {
                 forbidden(reason).status(StatusCode::SERVICE_UNAVAILABLE)
             }
             Self::NotSignedIn => ApiError::not_signed_in(),
+            Self::NoSecondFactor => {
+                forbidden("This server requires two-step sign-in. Set it up at /account/second-factor first.")
+            }
             Self::NoDashboard => ApiError::no_such_dashboard(),
             Self::Role(Role::Viewer) => {
                 forbidden("You are a viewer of this dashboard and cannot change it. Ask an owner.")
@@ -166,6 +171,10 @@ async fn answer(
     }
     if is_page && refusal == Refusal::NotSignedIn {
         return to_sign_in(&request);
+    }
+    let is_looked_at = [Method::GET, Method::HEAD].contains(request.method());
+    if refusal == Refusal::NoSecondFactor && is_looked_at && !request.uri().path().starts_with("/api/") {
+        return go_to(policy::SECOND_FACTOR);
     }
     if is_page {
         let headers = request.headers().clone();
@@ -311,6 +320,10 @@ fn check(state: &AppState, who: &Who, rule: &Rule, path: &str) -> Result<(), Ref
             _ => Ok(()),
         };
     }
+    let has_to_set_up = |person: &SignedIn| access.must_set_up(person);
+    if !rule.is_before_second_factor() && who.signed_in().is_some_and(has_to_set_up) {
+        return Err(Refusal::NoSecondFactor);
+    }
     if rule.needs == Needs::Nothing {
         return Ok(());
     }
@@ -382,8 +395,12 @@ fn check_token(state: &AppState, token: &Token, who: &Who, rule: &Rule, path: &s
 /// Files are for all; that there is no page at an address is for those who signed in.
 fn check_unmatched(state: &AppState, who: &Who, path: &str) -> Result<(), Refusal> {
     let is_page = !path.starts_with("/api") && !path.contains('.') && !path.starts_with("/pkg/");
-    if state.access().mode() == Mode::Open || !is_page || who.signed_in().is_some() {
+    if state.access().mode() == Mode::Open || !is_page {
         return Ok(());
+    }
+    if let Some(person) = who.signed_in() {
+        let has_to_set_up = state.access().must_set_up(person);
+        return if has_to_set_up { Err(Refusal::NoSecondFactor) } else { Ok(()) };
     }
     Err(if state.access().is_empty() { Refusal::NotSetUp } else { Refusal::NotSignedIn })
 }

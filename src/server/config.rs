@@ -75,6 +75,8 @@ pub struct Config {
     pub proxy: Option<ProxySignIn>,
     /// The role of people without an account on the dashboards of everyone; `None` lets none in.
     pub guests: Option<Role>,
+    /// Whether everybody who signs in with a password needs a second factor.
+    pub second_factor_required: bool,
     /// Whether everyone who can reach an address beyond this machine may read and edit.
     pub allow_open_access_on_network: bool,
     /// What whoever brings points has to know; `None` lets everybody who reaches the server.
@@ -307,6 +309,13 @@ impl Found {
             trusted_proxies,
             access,
             guests,
+            second_factor_required: self
+                .parse("second_factor", "`optional` or `required`", |text| match text {
+                    "optional" => Some(false),
+                    "required" => Some(true),
+                    _ => None,
+                })?
+                .unwrap_or(false),
             allow_open_access_on_network: self.parse(OPEN, "true or false", truth)?.unwrap_or(false),
             ingest_token,
             series_hours: self

@@ -151,11 +151,18 @@ impl From<AccessError> for ApiError {
         match error {
             AccessError::Wrong
             | AccessError::WrongPassword
+            | AccessError::WrongCode
+            | AccessError::SecondFactorRequired
+            | AccessError::OwnSecondFactor
             | AccessError::NotYours(_)
             | AccessError::LinkPassword
             | AccessError::NotJoined
             | AccessError::NoScreenEditor
             | AccessError::Disabled => Self::new(Code::Forbidden, reason),
+            AccessError::SignInOver => Self::new(Code::Forbidden, reason).status(StatusCode::UNAUTHORIZED),
+            AccessError::SetUpOver | AccessError::NoSecondFactor => {
+                Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT)
+            }
             AccessError::Wait(_) => Self::new(Code::RateLimited, reason),
             AccessError::Busy => Self::new(Code::Full, reason),
             AccessError::NoInvitation
@@ -169,6 +176,7 @@ impl From<AccessError> for ApiError {
             }
             AccessError::NoEmail
             | AccessError::NoName
+            | AccessError::WrongNewCode
             | AccessError::BadLink
             | AccessError::BadScreen(_)
             | AccessError::Weak(_)

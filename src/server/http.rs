@@ -9,6 +9,7 @@ pub mod data;
 pub mod documents;
 pub mod links;
 pub mod screens;
+pub mod second_factor;
 pub mod sharing;
 pub mod sign_in;
 pub mod tokens;

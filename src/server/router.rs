@@ -15,7 +15,9 @@ use super::access::Mode;
 use super::access::tokens::in_header;
 use super::authorize::authorize;
 use super::errors::ApiError;
-use super::http::{account, admin, audit, dashboards, documents, links, screens, sharing, sign_in, tokens};
+use super::http::{
+    account, admin, audit, dashboards, documents, links, screens, second_factor, sharing, sign_in, tokens,
+};
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
@@ -34,9 +36,14 @@ pub fn router(state: AppState) -> Router {
         .route("/status", get(pages::status))
         .route("/account", get(pages::account))
         .route("/screens", get(pages::screens))
+        .route("/account/second-factor", get(second_factor::page))
+        .route("/account/second-factor/set-up", get(second_factor::set_up_page).post(second_factor::set_up))
+        .route("/account/second-factor/recovery-codes", post(second_factor::renew_recovery_codes))
+        .route("/account/second-factor/remove", post(second_factor::turn_off))
         .route("/admin", get(pages::admin))
         .route("/admin/audit", get(pages::audit))
         .route("/sign-in", get(sign_in::sign_in_page).post(sign_in::sign_in))
+        .route("/sign-in/code", get(second_factor::code_page).post(second_factor::enter_code))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/setup", get(sign_in::setup_page).post(sign_in::setup))
         .route("/invitation/{code}", get(sign_in::invitation_page).post(sign_in::accept_invitation))
@@ -82,6 +89,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/admin/people/{account}", put(admin::change_account).delete(admin::remove_account))
         .route("/api/v1/admin/people/{account}/sessions", delete(admin::end_sessions))
         .route("/api/v1/admin/people/{account}/reset", post(admin::reset))
+        .route("/api/v1/admin/people/{account}/second-factor", delete(admin::remove_second_factor))
         .route("/api/v1/admin/teams", post(admin::create_team))
         .route("/api/v1/admin/teams/{team}", put(admin::rename_team).delete(admin::remove_team))
         .route("/api/v1/admin/teams/{team}/members/{account}", put(admin::set_member))

@@ -12,6 +12,7 @@ mod proxy;
 mod rooms;
 mod scene;
 mod screens;
+mod second_factor;
 mod shell;
 mod sign_in;
 mod tokens;

@@ -138,6 +138,7 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         access: None,
         proxy: None,
         guests: None,
+        second_factor_required: false,
         allow_open_access_on_network: false,
         ingest_token: None,
         series_hours: 24,

@@ -2,6 +2,7 @@
 
 mod browser;
 mod password;
+mod second_factor;
 mod sessions;
 mod token_form;
 mod tokens;
@@ -11,6 +12,7 @@ use leptos::task::spawn_local;
 use serde_json::json;
 
 use self::password::Password;
+use self::second_factor::SecondFactor;
 use self::sessions::Sessions;
 use self::tokens::Tokens;
 use crate::app::access::OwnAccount;
@@ -58,7 +60,7 @@ pub fn AccountPage(account: OwnAccount, user: Option<User>) -> impl IntoView {
                 </form>
             </div>
             <Name account user/>
-            {live(move || has_password.get().then(|| view! { <Password account/> }))}
+            {live(move || has_password.get().then(|| view! { <Password account/><SecondFactor account/> }))}
             <Sessions account/>
             <Tokens account/>
         </main>

@@ -56,6 +56,12 @@ impl Requester {
         entry(nobody, address, Action::SignInFailed, account.map(Account::as_target))
             .with(Detail::email(email))
     }
+
+    /// That somebody gave a wrong code for an account.
+    pub(super) fn failed_code(&self, account: &Account) -> AuditEntry {
+        let address = Some(self.address.to_string());
+        entry(Actor::default(), address, Action::SecondFactorFailed, Some(account.as_target()))
+    }
 }
 
 impl Access {

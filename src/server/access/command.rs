@@ -30,6 +30,8 @@ pub enum Command {
     Promote { email: String },
     /// Lets whom the proxy in front names so sign in to one.
     Join { email: String, subject: String },
+    /// Lets one sign in with the password alone, whose app and recovery codes are lost.
+    RemoveSecondFactor { email: String },
 }
 
 /// Why it was not done.
@@ -105,6 +107,12 @@ async fn change(access: &Access, command: Command) -> Result<String, CommandErro
             let account = find(access, &email)?;
             let account = access.join_identity(PROXY, &subject, &account.id).await?;
             Ok(format!("Whom the proxy names {subject} is {} ({}) now.\n", account.name, account.email))
+        }
+        Command::RemoveSecondFactor { email } => {
+            let account = find(access, &email)?;
+            access.remove_second_factor(&account.id).await?;
+            access.end_sessions(&account.id, None).await?;
+            Ok(format!("{} has no two-step sign-in any more, and is signed out everywhere.\n", account.email))
         }
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::directory::{Account, Change, ChangeError, Directory, Role, TeamId};
 use super::password::check_strength;
+use super::second_factor::Admission;
 use super::throttle::Guessed;
 use super::{Access, AccessError, Requester, SignedIn};
 use crate::app::audit::{Action, AuditEntry, Target, TargetKind};
@@ -151,13 +152,13 @@ impl Access {
         Ok(())
     }
 
-    /// Chooses the new password that a link is for, ends all sessions of the account, and opens one.
+    /// Chooses the new password that a link is for, ends all sessions of the account, and signs in as far as that goes.
     pub async fn reset_password(
         &self,
         code: &str,
         password: String,
         from: &Requester,
-    ) -> Result<(String, SignedIn), AccessError> {
+    ) -> Result<Admission, AccessError> {
         let invitation = self.invitation(code, from)?;
         let Purpose::Reset(id) = &invitation.purpose else { return Err(AccessError::NoInvitation) };
         let account = self.directory().account(id).cloned().ok_or(AccessError::NoInvitation)?;
@@ -177,7 +178,7 @@ impl Access {
         let account = changed.ok_or(AccessError::NoInvitation)?;
         self.end_sessions(id, None).await?;
         self.record(vec![from.did(Action::ResetLinkUsed, &account)]).await;
-        self.open_session(account, from).await
+        self.admit(account, from).await
     }
 
     /// That somebody used an invitation.

@@ -65,6 +65,16 @@ impl Rule {
         ["/sign-in", "/invitation/{code}", "/reset/{code}"].contains(&self.path)
     }
 
+    /// True where somebody is answered who has to set a second factor up before anything else.
+    pub fn is_before_second_factor(&self) -> bool {
+        match self.needs {
+            Needs::PushToken => true,
+            // What these give they give to an account.
+            Needs::Nothing => !["/invitation/{code}", "/s/{code}"].contains(&self.path),
+            _ => self.path.starts_with(SECOND_FACTOR),
+        }
+    }
+
     /// The scope that a token needs; `None` where no token may. What people do to accounts, to who may do what, and
     /// to whole dashboards is not for programs.
     pub fn token_scope(&self) -> Option<Scope> {
@@ -131,6 +141,9 @@ const fn shown(method: &'static str, path: &'static str, needs: Needs) -> Rule {
     Rule { screens: true, ..shared(method, path, needs) }
 }
 
+/// The page of one's own second factor.
+pub const SECOND_FACTOR: &str = "/account/second-factor";
+
 const VIEWER: Needs = Needs::Role(Role::Viewer);
 const EDITOR: Needs = Needs::Role(Role::Editor);
 const OWNER: Needs = Needs::Role(Role::Owner);
@@ -143,10 +156,17 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/status", Needs::Person),
     rule("GET", "/account", Needs::Account),
     rule("GET", "/screens", Needs::Account),
+    rule("GET", SECOND_FACTOR, Needs::Account),
+    rule("GET", "/account/second-factor/set-up", Needs::Account),
+    rule("POST", "/account/second-factor/set-up", Needs::Account),
+    rule("POST", "/account/second-factor/recovery-codes", Needs::Account),
+    rule("POST", "/account/second-factor/remove", Needs::Account),
     rule("GET", "/admin", Needs::Admin),
     rule("GET", "/admin/audit", Needs::Admin),
     rule("GET", "/sign-in", Needs::Nothing),
     rule("POST", "/sign-in", Needs::Nothing),
+    rule("GET", "/sign-in/code", Needs::Nothing),
+    rule("POST", "/sign-in/code", Needs::Nothing),
     rule("POST", "/sign-out", Needs::Nothing),
     rule("GET", "/setup", Needs::Nothing),
     rule("POST", "/setup", Needs::Nothing),
@@ -197,6 +217,7 @@ pub const RULES: &[Rule] = &[
     rule("DELETE", "/api/v1/admin/people/{account}", Needs::Admin),
     rule("DELETE", "/api/v1/admin/people/{account}/sessions", Needs::Admin),
     rule("POST", "/api/v1/admin/people/{account}/reset", Needs::Admin),
+    rule("DELETE", "/api/v1/admin/people/{account}/second-factor", Needs::Admin),
     rule("POST", "/api/v1/admin/teams", Needs::Admin),
     rule("PUT", "/api/v1/admin/teams/{team}", Needs::Admin),
     rule("DELETE", "/api/v1/admin/teams/{team}", Needs::Admin),
@@ -365,6 +386,19 @@ mod tests {
         let paths: Vec<_> = shown.map(|rule| (rule.method, rule.path)).collect();
         let dashboards = ["/d/{id}", "/api/v1/ws", "/api/v1/dashboards/{id}", "/api/v1/screen"];
         assert_eq!(paths, dashboards.map(|path| ("GET", path)));
+    }
+
+    #[test]
+    fn a4_before_a_second_factor_is_set_up_nothing_of_an_account_is_reached() {
+        for rule in RULES.iter().filter(|rule| rule.is_before_second_factor()) {
+            let is_nobodys = [Needs::Nothing, Needs::PushToken].contains(&rule.needs);
+            assert!(is_nobodys || rule.path.starts_with("/account/second-factor"), "{rule:?}");
+        }
+        let is_open =
+            |method, path| find(method, path).is_some_and(|rule: &Rule| rule.is_before_second_factor());
+        assert!(is_open("GET", SECOND_FACTOR) && is_open("POST", "/sign-out") && is_open("POST", "/sign-in"));
+        assert!(!is_open("GET", "/account") && !is_open("GET", "/api/v1/ws") && !is_open("GET", "/"));
+        assert!(!is_open("POST", "/invitation/{code}") && !is_open("GET", "/s/{code}"));
     }
 
     #[test]

@@ -55,6 +55,9 @@ fn lines(config: &Config, mode: Mode, addr: SocketAddr, origins: &Origins) -> Ve
     if mode == Mode::Accounts {
         lines.push(format!("what people without an account may do: {guests}"));
         lines.push(format!("who is signed in by a proxy: {named}"));
+        if config.second_factor_required {
+            lines.push("whoever signs in with a password needs a code of an app, too".to_owned());
+        }
     }
     lines
 }

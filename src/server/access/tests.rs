@@ -9,6 +9,16 @@ use crate::server::store::memory::MemoryStore;
 
 const GOOD: &str = "correct horse battery";
 
+impl Admission {
+    /// The session, where nothing more is asked for.
+    fn session(self) -> (String, SignedIn) {
+        match self {
+            Self::Session(token, signed_in) => (token, *signed_in),
+            Self::CodeNeeded(_) => panic!("a code is asked for"),
+        }
+    }
+}
+
 fn from(n: u32) -> Requester {
     let address = IpAddr::V4(Ipv4Addr::from_bits(n));
     Requester { network: address, address, agent: "Firefox".to_owned() }
@@ -25,7 +35,8 @@ async fn access() -> (Arc<MemoryStore>, Access, Account) {
 #[tokio::test]
 async fn who_signs_in_is_known_by_the_cookie_also_after_a_restart() {
     let (store, access, ada) = access().await;
-    let (token, signed) = access.sign_in("ADA@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let (token, signed) =
+        access.sign_in("ADA@example.com", GOOD.to_owned(), &from(1)).await.expect("in").session();
     assert_eq!((&signed.account, signed.session.address.as_str()), (&ada, "0.0.0.1"));
     let again = Access::open(store, |_| Mode::Accounts).await.expect("opens");
     assert_eq!(again.find(&token).map(|found| found.account.id), Some(ada.id.clone()));
@@ -53,7 +64,8 @@ async fn a_wrong_password_and_an_unknown_account_are_answered_alike_and_slow_dow
 async fn an_account_that_is_ended_is_out_at_once() {
     let (_, access, ada) = access().await;
     let bob = access.add_account("bob@example.com", "Bob", GOOD.to_owned(), false).await.expect("made");
-    let (token, signed) = access.sign_in("bob@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let (token, signed) =
+        access.sign_in("bob@example.com", GOOD.to_owned(), &from(1)).await.expect("in").session();
     let ended = Account { disabled_at: Some(1), ..bob.clone() };
     access.change(vec![Change::PutAccount(ended)]).await.expect("ended");
     assert!(*signed.ended.borrow(), "its sockets hear of it");
@@ -67,8 +79,10 @@ async fn an_account_that_is_ended_is_out_at_once() {
 #[tokio::test]
 async fn another_password_ends_the_other_sessions() {
     let (_, access, ada) = access().await;
-    let (own, signed) = access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
-    let (other, _) = access.sign_in("ada@example.com", GOOD.to_owned(), &from(2)).await.expect("in");
+    let (own, signed) =
+        access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in").session();
+    let (other, _) =
+        access.sign_in("ada@example.com", GOOD.to_owned(), &from(2)).await.expect("in").session();
     let new = "another horse, another battery";
     let change = async |before: &str, to: &str| {
         access.change_password(&signed, before.to_owned(), to.to_owned(), &from(3)).await
@@ -92,7 +106,7 @@ async fn a_hash_of_other_parameters_is_replaced_at_the_next_sign_in() {
         argon2::PasswordHasher::hash_password(&old, GOOD.as_bytes(), &salt).expect("hashes").to_string();
     let with_old = Account { password: Some(hash.clone()), ..ada.clone() };
     access.change(vec![Change::PutAccount(with_old)]).await.expect("changed");
-    access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in").session();
     let stored = store.directory().await.expect("read").account(&ada.id).and_then(|ada| ada.password.clone());
     assert!(stored.is_some_and(|stored| stored != hash && stored.contains("m=19456")));
 }
@@ -131,7 +145,8 @@ async fn a9_of_two_who_use_an_invitation_at_once_one_is_first() {
 #[tokio::test]
 async fn a3_a_password_that_was_replaced_meanwhile_opens_nothing_and_overwrites_nothing() {
     let (_, access, ada) = access().await;
-    let (_, signed) = access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let (_, signed) =
+        access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in").session();
     let (from, new) = (from(2), "another horse, another battery");
     let (signing_in, changing) = tokio::join!(
         access.sign_in("ada@example.com", GOOD.to_owned(), &from),
@@ -158,7 +173,8 @@ async fn a5_a_session_that_the_disk_keeps_is_over_and_removed_later() {
     let store = Arc::new(SqliteStore::open(&file).await.expect("opens"));
     let access = Access::open(store.clone(), |_| Mode::Accounts).await.expect("opens");
     access.add_account("ada@example.com", "Ada", GOOD.to_owned(), true).await.expect("made");
-    let (token, signed) = access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in");
+    let (token, signed) =
+        access.sign_in("ada@example.com", GOOD.to_owned(), &from(1)).await.expect("in").session();
     let mut other =
         sqlx::SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.expect("opens");
     let keep = "CREATE TRIGGER keep BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'kept'); END";

@@ -28,6 +28,8 @@ const MOST_KEYS: usize = 10_000;
 pub enum Guessed {
     /// The password of an account, by its folded mail address, whether there is one or not.
     Password(String),
+    /// The second factor of an account.
+    SecondFactor(UserId),
     /// The password of a link, by the link's id.
     Link(String),
     /// The code that a screen shows, by the account that types it.

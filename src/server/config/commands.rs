@@ -11,6 +11,7 @@ use crate::server::backup::command::Command as Backup;
 /// Settings that may also stand behind the name of a command.
 pub(super) const ANYWHERE: [&str; 3] = ["data_dir", "log", "log_format"];
 const NOTICES: &str = "notices";
+const SECOND_FACTOR: &str = "second-factor";
 
 /// Adds the commands to the program's own arguments.
 pub(super) fn with_commands(program: Command) -> Command {
@@ -70,6 +71,16 @@ fn admin() -> Command {
                 .arg(email())
                 .arg(Arg::new("SUBJECT").required(true).help("What the proxy says in its header")),
         )
+        .subcommand(
+            Command::new(SECOND_FACTOR)
+                .about("Change the two-step sign-in of an account")
+                .subcommand_required(true)
+                .subcommand(
+                    Command::new("remove")
+                        .about("Let an account sign in with its password alone, and sign it out")
+                        .arg(email()),
+                ),
+        )
 }
 
 /// A setting out of the command line: behind the command's name, or before it.
@@ -99,8 +110,11 @@ pub(super) fn read(flags: &ArgMatches, keep: Option<usize>) -> Option<Task> {
 
 fn read_admin(flags: &ArgMatches) -> Option<Admin> {
     let (name, flags) = flags.subcommand()?;
+    // The only thing that is done to one is to remove it.
+    let flags = if name == SECOND_FACTOR { flags.subcommand()?.1 } else { flags };
     let email = || flags.get_one::<String>("EMAIL").cloned();
     Some(match name {
+        SECOND_FACTOR => Admin::RemoveSecondFactor { email: email()? },
         "list" => Admin::List,
         "add" => Admin::Add { email: email()?, name: flags.get_one::<String>("name").cloned() },
         "password" => Admin::Password { email: email()? },

@@ -14,7 +14,7 @@ pub(super) struct Setting {
     pub(super) default: &'static str,
 }
 
-const SETTINGS: [Setting; 31] = [
+const SETTINGS: [Setting; 32] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -100,6 +100,12 @@ const SETTINGS: [Setting; 31] = [
         value: "MODE",
         help: "What people without an account may do on the dashboards of the team Everyone: `off`, `view` or `edit`",
         default: "off",
+    },
+    Setting {
+        name: "second_factor",
+        value: "WHO",
+        help: "Who signs in with a code after the password: `optional` for whoever wants, `required` for everybody",
+        default: "optional",
     },
     Setting {
         name: OPEN,

@@ -95,6 +95,25 @@ pub async fn end_sessions(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `DELETE /api/v1/admin/people/{account}/second-factor`: 204; they sign in with the password alone then, and all of their
+/// sessions are over. One's own is turned off on its page, which asks for a code.
+pub async fn remove_second_factor(
+    State(state): State<AppState>,
+    who: Who,
+    sender: Sender,
+    Path(account): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let id = account_id(&account)?;
+    if account_of(&who)?.account.id == id {
+        return Err(AccessError::OwnSecondFactor.into());
+    }
+    state.access().remove_second_factor(&id).await?;
+    let about = state.access().account_target(&id);
+    state.access().record(vec![sender.did(Action::SecondFactorOff, about)]).await;
+    state.access().end_sessions(&id, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// A link that is shown once.
 #[derive(Serialize)]
 pub struct Link {

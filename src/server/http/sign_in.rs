@@ -10,10 +10,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::cookie::HostCookie;
+use super::second_factor::ask_for_code;
 use crate::app::audit::Action;
 use crate::app::sign_in::{FirstForm, Form as Document, JoinForm, ResetForm, SignInForm};
 use crate::server::access::invitations::Purpose;
 use crate::server::access::proxy::Word;
+use crate::server::access::second_factor::Admission;
 use crate::server::access::who::Who;
 use crate::server::access::{Access, AccessError, Mode, Requester, SignedIn};
 use crate::server::errors::ApiError;
@@ -38,7 +40,7 @@ pub fn session_cookie(token: &str, headers: &HeaderMap) -> HeaderValue {
 }
 
 /// A path of this server to go on to; the list of dashboards in place of anything else.
-fn own_path(to: &str) -> &str {
+pub(super) fn own_path(to: &str) -> &str {
     let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
     let is_own = to.starts_with('/') && !to.starts_with("//") && to.chars().all(is_plain);
     if is_own && to.len() <= MAX_PATH_BYTES { to } else { "/" }
@@ -69,9 +71,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Requester {
 }
 
 /// What a form that was sent came to: the way on as somebody who is signed in.
-fn signed_in(headers: &HeaderMap, (token, _): (String, SignedIn), to: &str) -> Response {
+pub(super) fn signed_in(headers: &HeaderMap, (token, _): (String, SignedIn), to: &str) -> Response {
     let mut response = go_to(own_path(to));
-    response.headers_mut().append(SET_COOKIE, COOKIE.set(Some(&token), headers));
+    response.headers_mut().append(SET_COOKIE, session_cookie(&token, headers));
     response
 }
 
@@ -88,7 +90,10 @@ pub(super) fn again(
     };
     // Whoever typed something wrong is not forbidden to be here.
     let status = match &error {
-        AccessError::Wrong | AccessError::LinkPassword => StatusCode::UNAUTHORIZED,
+        AccessError::Wrong
+        | AccessError::WrongPassword
+        | AccessError::WrongCode
+        | AccessError::LinkPassword => StatusCode::UNAUTHORIZED,
         _ => ApiError::from(error.clone()).status,
     };
     let mut response = pages::form(state, headers, status, form(error.to_string()));
@@ -112,7 +117,7 @@ pub(super) fn unreadable(rejection: &FormRejection) -> ApiError {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub struct GoOn {
-    to: String,
+    pub(super) to: String,
 }
 
 /// `GET /sign-in?to=/d/...`
@@ -142,7 +147,8 @@ pub struct Credentials {
     to: String,
 }
 
-/// `POST /sign-in` with a form of `email`, `password`, `to`: 303 to there with a cookie, or the form again with why not.
+/// `POST /sign-in` with a form of `email`, `password`, `to`: 303 to there with a cookie, or to `/sign-in/code` where a
+/// code is needed, or the form again with why not.
 pub async fn sign_in(
     State(state): State<AppState>,
     from: Requester,
@@ -154,17 +160,35 @@ pub async fn sign_in(
         Err(rejection) => return unreadable(&rejection).into_response(),
     };
     match state.access().sign_in(&email, password, &from).await {
-        Ok(opened) => {
-            // One sign-in of a browser at a time: the cookie of before opens nothing from here on.
-            // Where the disk fails it is tried again.
-            let _ = end_session_of(state.access(), &headers, &from, Action::SessionEnded).await;
-            signed_in(&headers, opened, &to)
-        }
+        Ok(admission) => admitted(&state, &headers, admission, &from, &to).await,
         Err(error) => again(&state, &headers, error, |problem| {
             let problem = Some(problem);
             Document::SignIn(SignInForm { email, to: own_path(&to).to_owned(), problem })
         }),
     }
+}
+
+/// What the right password leads to: the way on, or the step at which a code is asked for.
+async fn admitted(
+    state: &AppState,
+    headers: &HeaderMap,
+    admission: Admission,
+    from: &Requester,
+    to: &str,
+) -> Response {
+    match admission {
+        Admission::Session(token, opened) => {
+            replace_session(state.access(), headers, from).await;
+            signed_in(headers, (token, *opened), to)
+        }
+        Admission::CodeNeeded(ticket) => ask_for_code(headers, &ticket, own_path(to)),
+    }
+}
+
+/// Ends the session of before: one sign-in of a browser at a time.
+pub(super) async fn replace_session(access: &Access, headers: &HeaderMap, from: &Requester) {
+    // Where the disk fails it is tried again.
+    let _ = end_session_of(access, headers, from, Action::SessionEnded).await;
 }
 
 /// Ends the session whose cookie a request carries. Errors with `NotRemoved` where a restart could open it again.
@@ -346,7 +370,7 @@ pub async fn reset(
         Err(rejection) => return unreadable(&rejection).into_response(),
     };
     match state.access().reset_password(&code, password, &from).await {
-        Ok(opened) => signed_in(&headers, opened, "/"),
+        Ok(admission) => admitted(&state, &headers, admission, &from, "/").await,
         Err(error @ AccessError::NoInvitation) => pages::failed(&state, Visit { who, headers }, error.into()),
         Err(error) => again(&state, &headers, error, |problem| {
             Document::Reset(ResetForm { code, problem: Some(problem) })

@@ -5,9 +5,10 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::app::audit::{AuditEntry, AuditFilter};
-use crate::dashboard::DashboardId;
+use crate::dashboard::{DashboardId, UserId};
 use crate::server::access::directory::{Change, Directory};
 use crate::server::access::screens::ScreenUse;
+use crate::server::access::second_factor::SecondFactor;
 use crate::server::access::sessions::{Session, SessionHash};
 use crate::server::access::visits::{Visit, VisitHash};
 
@@ -86,4 +87,13 @@ pub trait Accounts: Send + Sync + 'static {
 
     /// Notes when and where screens were used last. Those that are not there stay away.
     async fn note_screens(&self, used: Vec<ScreenUse>) -> Result<(), StoreError>;
+
+    /// All second factors, by account.
+    async fn second_factors(&self) -> Result<Vec<SecondFactor>, StoreError>;
+
+    /// Keeps the second factor of an account, in place of any other. Errors with `Gone` where there is no such account.
+    async fn put_second_factor(&self, factor: SecondFactor) -> Result<(), StoreError>;
+
+    /// Removes the second factor of an account. One that is not there is as good as removed.
+    async fn remove_second_factor(&self, account: &UserId) -> Result<(), StoreError>;
 }

@@ -20,6 +20,7 @@ use crate::dashboard::{ClientId, DashboardId, UserId};
 use crate::server::access::directory::{Change, Directory, Role};
 use crate::server::access::links::Link;
 use crate::server::access::screens::ScreenUse;
+use crate::server::access::second_factor::SecondFactor;
 use crate::server::access::sessions::{Session, SessionHash};
 use crate::server::access::visits::{Visit, VisitHash};
 
@@ -36,6 +37,7 @@ struct Kept {
     sessions: BTreeMap<SessionHash, Session>,
     audit: AuditLog,
     visits: BTreeMap<VisitHash, Visit>,
+    second_factors: BTreeMap<UserId, SecondFactor>,
     closed: bool,
 }
 
@@ -454,6 +456,7 @@ impl Accounts for MemoryStore {
             if let Change::RemoveAccount(id) = &change {
                 kept.sessions.retain(|_, session| session.account != *id);
                 kept.visits.retain(|_, visit| visit.account.as_ref() != Some(id));
+                kept.second_factors.remove(id);
             }
             if let Change::RemoveLink(id) = &change {
                 kept.visits.retain(|_, visit| visit.link != *id);
@@ -546,6 +549,24 @@ impl Accounts for MemoryStore {
     async fn note_screens(&self, used: Vec<ScreenUse>) -> Result<(), StoreError> {
         let mut kept = self.kept()?;
         used.into_iter().for_each(|used| kept.directory.note_screen(used));
+        Ok(())
+    }
+
+    async fn second_factors(&self) -> Result<Vec<SecondFactor>, StoreError> {
+        Ok(self.kept()?.second_factors.values().cloned().collect())
+    }
+
+    async fn put_second_factor(&self, factor: SecondFactor) -> Result<(), StoreError> {
+        let mut kept = self.kept()?;
+        if kept.directory.account(&factor.account).is_none() {
+            return Err(StoreError::Gone);
+        }
+        kept.second_factors.insert(factor.account.clone(), factor);
+        Ok(())
+    }
+
+    async fn remove_second_factor(&self, account: &UserId) -> Result<(), StoreError> {
+        self.kept()?.second_factors.remove(account);
         Ok(())
     }
 }

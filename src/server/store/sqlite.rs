@@ -12,6 +12,7 @@ mod identities;
 mod links;
 mod list;
 mod screens;
+mod second_factors;
 mod tokens;
 
 use std::borrow::Cow;
@@ -34,6 +35,7 @@ use self::audit::AuditWrite;
 use self::check::Check;
 use self::connection::{LeftLog, WriteConnection};
 use self::links::VisitWrite;
+use self::second_factors::SecondFactorWrite;
 use self::writer::{Write, Writer};
 use super::accounts::{Accounts, AuditQuery};
 use super::{
@@ -44,6 +46,7 @@ use crate::app::audit::AuditEntry;
 use crate::dashboard::{ClientId, DashboardId, UserId};
 use crate::server::access::directory::{Change, Directory};
 use crate::server::access::screens::ScreenUse;
+use crate::server::access::second_factor::SecondFactor;
 use crate::server::access::sessions::{Session, SessionHash};
 use crate::server::access::visits::{Visit, VisitHash};
 
@@ -378,6 +381,19 @@ impl Accounts for SqliteStore {
 
     async fn note_screens(&self, used: Vec<ScreenUse>) -> Result<(), StoreError> {
         self.writer.write(Write::Screens(used)).await
+    }
+
+    async fn second_factors(&self) -> Result<Vec<SecondFactor>, StoreError> {
+        self.writer.settle().await?;
+        second_factors::second_factors(&self.readers).await
+    }
+
+    async fn put_second_factor(&self, factor: SecondFactor) -> Result<(), StoreError> {
+        self.writer.write(Write::SecondFactors(SecondFactorWrite::Put(factor))).await
+    }
+
+    async fn remove_second_factor(&self, account: &UserId) -> Result<(), StoreError> {
+        self.writer.write(Write::SecondFactors(SecondFactorWrite::Remove(account.clone()))).await
     }
 }
 

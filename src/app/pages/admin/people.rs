@@ -75,6 +75,7 @@ fn PersonRow(id: UserId, admin: Admin) -> impl IntoView {
     let email = move || card.read().as_ref().map(|card| card.person.email.clone());
     let is_admin = memo(move || card.read().as_ref().is_some_and(|card| card.is_admin));
     let is_off = memo(move || card.read().as_ref().is_some_and(|card| card.disabled_at.is_some()));
+    let has_factor = memo(move || card.read().as_ref().is_some_and(|card| card.second_factor));
     let teams = move || {
         let teams = card.get().map(|card| card.teams).unwrap_or_default();
         let one = |of: &Membership| format!("{} ({})", admin.team_name(&of.team), role_name(of.role));
@@ -92,6 +93,9 @@ fn PersonRow(id: UserId, admin: Admin) -> impl IntoView {
                 <b>{live(move || name.get())}{is_me.then_some(" (you)")}</b>
                 {live(move || is_admin.get().then(|| view! { <span class="badge">"Admin"</span> }))}
                 {live(move || is_off.get().then(|| view! { <span class="badge off">"Disabled"</span> }))}
+                {live(move || has_factor.get().then(|| view! {
+                    <span class="badge" data-testid="person-second-factor">"Two-step"</span>
+                }))}
                 <small>{live(email)}</small>
             </div>
             <span class="row-side row-teams">{live(teams)}</span>
@@ -110,7 +114,7 @@ fn PersonRow(id: UserId, admin: Admin) -> impl IntoView {
             </button>
             <div class="row-more" id=more class:hidden=attr(move || !open.get())>
                 {live(move || open.get().then(|| view! {
-                    <Deeds id=key.get_value() is_me name is_admin is_off admin/>
+                    <Deeds id=key.get_value() is_me name is_admin is_off has_factor admin/>
                 }))}
             </div>
         </li>
@@ -136,6 +140,7 @@ fn Deeds(
     name: Signal<String>,
     is_admin: Memo<bool>,
     is_off: Memo<bool>,
+    has_factor: Memo<bool>,
     admin: Admin,
 ) -> impl IntoView {
     let deed = Deed::new();
@@ -147,6 +152,10 @@ fn Deeds(
     let end_sessions = move |_| {
         admin.change(deed, "DELETE", format!("{}/sessions", address.get_value()), None, |_| ());
     };
+    let remove_factor = Callback::new(move |()| {
+        admin.change(deed, "DELETE", format!("{}/second-factor", address.get_value()), None, |_| ());
+    });
+    let factor_id = StoredValue::new(format!("remove-second-factor-{id}"));
     let reset = move |_| {
         link.set(None);
         admin.change(deed, "POST", format!("{}/reset", address.get_value()), None, move |answer| {
@@ -197,6 +206,17 @@ fn Deeds(
                     >
                         {live(move || if is_off.get() { "Enable" } else { "Disable" })}
                     </button>
+                    {live(move || has_factor.get().then(|| view! {
+                        <Confirmed
+                            id=factor_id.get_value()
+                            label="Remove two-step sign-in"
+                            about=name
+                            warns="The password alone signs them in then. It ends all of their sessions."
+                            testid="person-second-factor-remove"
+                            disabled=admin.asleep
+                            then=remove_factor
+                        />
+                    }))}
                     <span class="grow"></span>
                     <Confirmed
                         id=format!("remove-{id}")

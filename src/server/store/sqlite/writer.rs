@@ -16,6 +16,7 @@ use super::audit::{self, AuditWrite};
 use super::checkpoint::{self, Written};
 use super::connection::WriteConnection;
 use super::links::{self, VisitWrite};
+use super::second_factors::{self, SecondFactorWrite};
 use super::{bin, failed, screens, signed};
 use crate::dashboard::fold::fold;
 use crate::dashboard::{DashboardId, UserId};
@@ -93,6 +94,7 @@ pub(super) enum Write {
     Visits(VisitWrite),
     /// When and where they were used last.
     Screens(Vec<ScreenUse>),
+    SecondFactors(SecondFactorWrite),
     /// Says whether writing works.
     Probe,
     /// A round trip.
@@ -111,6 +113,7 @@ impl Write {
             | Self::Renew { .. }
             | Self::Directory(_)
             | Self::Audit(AuditWrite::Append(_))
+            | Self::SecondFactors(SecondFactorWrite::Put(_))
             | Self::Probe => true,
             Self::Snapshot { .. }
             | Self::Favourite { .. }
@@ -120,6 +123,7 @@ impl Write {
             | Self::Audit(AuditWrite::Forget(_))
             | Self::Visits(_)
             | Self::Screens(_)
+            | Self::SecondFactors(SecondFactorWrite::Remove(_))
             | Self::Nothing => false,
         }
     }
@@ -402,6 +406,7 @@ async fn perform(to: &mut SqliteConnection, write: &Write, probe_bytes: i64) -> 
         Write::Audit(write) => audit::write(to, write).await,
         Write::Visits(write) => links::write_visits(to, write).await,
         Write::Screens(used) => screens::note(to, used).await,
+        Write::SecondFactors(write) => second_factors::write(to, write).await,
         Write::Renew { id, epoch } => {
             let query = sqlx::query("UPDATE dashboards SET epoch = $1 WHERE id = $2 AND deleted_at IS NULL");
             one_row(query.bind(epoch.as_str()).bind(id.as_str()).execute(to).await?)
