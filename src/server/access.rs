@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use self::accounts::MAX_EMAIL_BYTES;
+use self::audit::repeats::Repeats;
 use self::directory::{Account, Change, ChangeError, Directory, Role, TeamId, folded};
 use self::password::{Checked, Hasher, Weak, check_strength};
 use self::sessions::{Ended, Session, SessionHash, Sessions};
@@ -135,6 +136,8 @@ pub struct Access {
     visits: Mutex<Visits>,
     hasher: Hasher,
     throttle: Mutex<Throttle>,
+    /// Entries of the audit log that may come again.
+    repeats: Mutex<Repeats>,
     /// Held from the check of a change until it is made: the next one is checked against it.
     changing: tokio::sync::Mutex<()>,
     /// Counts up after each change of the directory.
@@ -168,6 +171,7 @@ impl Access {
             visits: Mutex::default(),
             hasher: Hasher::default(),
             throttle: Mutex::default(),
+            repeats: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             changes: watch::Sender::new(0),
             begun: Instant::now(),
@@ -421,6 +425,7 @@ impl Access {
     /// Now and then: ends what is over, and notes what was used.
     pub async fn tidy(&self) -> Result<(), AccessError> {
         let now = now_ms();
+        self.store_repeats(now).await;
         let expired: Vec<Change> = {
             let directory = self.directory();
             let expired = directory.invitations().filter(|known| known.expires_at <= now);
@@ -459,6 +464,10 @@ impl Access {
 
     fn visits(&self) -> MutexGuard<'_, Visits> {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {

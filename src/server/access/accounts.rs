@@ -72,6 +72,7 @@ impl Access {
     ) -> Result<(String, SignedIn), AccessError> {
         self.begin_try(&Guessed::Setup, from.network)?;
         if !self.is_empty() || !self.setup.check(token) {
+            self.record(vec![from.failed_code(Action::SetUpFailed)]).await;
             return Err(AccessError::SetupCode);
         }
         let account = self.new_account(email, name, password, true).await?;

@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::audit::entry;
 use super::directory::{Account, ChangeError};
 use super::{Access, AccessError, Mode};
+use crate::app::audit::{Action, Actor, AuditEntry, Detail};
 use crate::server::data_dir::{DataDir, DataDirError};
 use crate::server::store::sqlite::SqliteStore;
 use crate::server::store::{Store as _, StoreError};
@@ -83,22 +85,43 @@ async fn change(access: &Access, command: Command) -> Result<String, CommandErro
                 access.adopt().await?;
             }
             let account = access.add_account(&email, &name, read_password()?, true).await?;
+            let detail = Detail { is_admin: Some(true), ..Detail::default() };
+            access.record(vec![did(Action::AccountMade, &account).with(detail)]).await;
             Ok(format!("{} ({}) is an admin now.\n", account.name, account.email))
         }
         Command::Password { email } => {
             let account = find(access, &email)?;
             access.set_password(&account, read_password()?).await?;
             access.change_account(&account.id, |account| account.disabled_at = None).await?;
+            let sessions = access.sessions_of(&account.id).len();
             access.end_sessions(&account.id, None).await?;
+            let mut done = vec![did(Action::PasswordChanged, &account)];
+            if account.disabled_at.is_some() {
+                let detail = Detail { disabled: Some(false), ..Detail::default() };
+                done.push(did(Action::AccountChanged, &account).with(detail));
+            }
+            if sessions > 0 {
+                let detail = Detail { sessions: Some(sessions), ..Detail::default() };
+                done.push(did(Action::SessionEnded, &account).with(detail));
+            }
+            access.record(done).await;
             Ok(format!("{} has a new password, and is signed out everywhere.\n", account.email))
         }
         Command::Promote { email } => {
             let account = find(access, &email)?;
             let promote = |account: &mut Account| (account.is_admin, account.disabled_at) = (true, None);
             access.change_account(&account.id, promote).await?;
+            let disabled = account.disabled_at.map(|_| false);
+            let detail = Detail { is_admin: Some(true), disabled, ..Detail::default() };
+            access.record(vec![did(Action::AccountChanged, &account).with(detail)]).await;
             Ok(format!("{} is an admin now.\n", account.email))
         }
     }
+}
+
+/// What was done to an account, now.
+fn did(what: Action, account: &Account) -> AuditEntry {
+    entry(Actor::shell(), None, what, Some(account.as_target()))
 }
 
 fn find(access: &Access, email: &str) -> Result<Account, AccessError> {
