@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activity;
+pub mod admin;
 pub mod audit;
 pub mod chunks;
 pub mod components;
@@ -81,8 +82,13 @@ pub enum Page {
     Account { account: Unread<OwnAccount> },
     /// `/admin`, for admins.
     Admin { people: Unread<People> },
-    /// `/admin/audit`, for admins.
-    Audit { log: Unread<AuditPage>, filter: AuditFilter },
+    /// `/admin/audit`, for admins, and `/d/{id}/audit` with the dashboard, for its owners.
+    Audit {
+        log: Unread<AuditPage>,
+        filter: AuditFilter,
+        #[serde(default)]
+        dashboard: Option<AuditedDashboard>,
+    },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.
     Offline,
     /// What is there, and not for whoever asks.
@@ -101,6 +107,13 @@ impl Page {
             _ => None,
         }
     }
+}
+
+/// The dashboard whose audit log a page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditedDashboard {
+    pub id: DashboardId,
+    pub title: String,
 }
 
 /// A dashboard in the list.

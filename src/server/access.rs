@@ -9,6 +9,7 @@ pub mod command;
 pub mod directory;
 pub mod invitations;
 pub mod links;
+pub mod listing;
 pub mod password;
 pub mod policy;
 pub mod sessions;

@@ -45,7 +45,9 @@ pub fn any(data: PageData) -> AnyView {
         Page::Status { server } => view! { <Status server user/> }.into_any(),
         Page::Account { account } => view! { <AccountPage account=account.read() user/> }.into_any(),
         Page::Admin { people } => view! { <AdminPage people=people.read() user/> }.into_any(),
-        Page::Audit { log, filter } => view! { <AuditLog log=log.read() filter user/> }.into_any(),
+        Page::Audit { log, filter, dashboard } => {
+            view! { <AuditLog log=log.read() filter dashboard user/> }.into_any()
+        }
         Page::Offline => view! { <Offline/> }.into_any(),
         Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),
         Page::Refused { why } => view! { <Refused why user/> }.into_any(),

@@ -163,6 +163,16 @@ impl Sessions {
         ended
     }
 
+    /// One that is known.
+    pub fn get(&self, hash: &SessionHash) -> Option<&Session> {
+        self.by_hash.get(hash).map(|entry| &entry.session)
+    }
+
+    /// Those of all accounts that are not over.
+    pub fn all(&self, now: u64) -> impl Iterator<Item = &Session> {
+        self.by_hash.values().map(|entry| &entry.session).filter(move |session| !session.is_over(now))
+    }
+
     /// Those of an account, the one that was used last first.
     pub fn of_account(&self, account: &UserId) -> Vec<Session> {
         let hashes = self.by_account.get(account).into_iter().flatten();

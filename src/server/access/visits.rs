@@ -75,6 +75,15 @@ pub struct Visiting {
     pub ended: Ended,
 }
 
+/// How a link is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkUse {
+    /// Browsers that hold a socket.
+    pub here: usize,
+    /// Unix milliseconds.
+    pub used_at: u64,
+}
+
 struct Entry {
     visit: Visit,
     /// The time of use that the store has.
@@ -178,6 +187,17 @@ impl Visits {
     pub fn here(&self, link: &LinkId) -> usize {
         let is_here = |entry: &&Entry| entry.visit.link == *link && entry.ended.receiver_count() > 0;
         self.by_hash.values().filter(is_here).count()
+    }
+
+    /// How links are used, those by which nobody has a visit left out.
+    pub fn uses_of(&self, links: &HashSet<LinkId>) -> HashMap<LinkId, LinkUse> {
+        let mut uses: HashMap<LinkId, LinkUse> = HashMap::new();
+        for entry in self.by_hash.values().filter(|entry| links.contains(&entry.visit.link)) {
+            let one = uses.entry(entry.visit.link).or_default();
+            one.here += usize::from(entry.ended.receiver_count() > 0);
+            one.used_at = one.used_at.max(entry.visit.used_at);
+        }
+        uses
     }
 
     /// Ends one; whoever holds it hears of it.
