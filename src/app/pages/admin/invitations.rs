@@ -50,10 +50,13 @@ fn Form(admin: Admin) -> impl IntoView {
     let role = RwSignal::new(Role::Editor);
     let email = RwSignal::new(String::new());
     let uses = RwSignal::new("1".to_owned());
+    // An invitation for one person is used once.
+    let is_bound = memo(move || !email.read().trim().is_empty());
     let link = RwSignal::new(None::<String>);
     let invite = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        let (email, uses) = (email.get_untracked(), uses.get_untracked());
+        let uses = if is_bound.get_untracked() { "1".to_owned() } else { uses.get_untracked() };
+        let email = email.get_untracked();
         let Some(body) = body(&team.read_untracked(), role.get_untracked(), &email, &uses) else {
             return deed.problem.set(Some(format!("It can be used 1 to {MAX_USES} times.")));
         };
@@ -104,11 +107,13 @@ fn Form(admin: Admin) -> impl IntoView {
                 <span class="label">"Uses"</span>
                 <input
                     type="number"
+                    disabled=attr(move || is_bound.get())
+                    title=attr(move || if is_bound.get() { "For one mail address it is valid once" } else { "" })
                     min="1"
                     max=MAX_USES.to_string()
                     data-testid="invite-uses"
                     value="1"
-                    prop:value=attr(move || uses.get())
+                    prop:value=attr(move || if is_bound.get() { "1".to_owned() } else { uses.get() })
                     on:input:target=move |event| uses.set(event.target().value())
                 />
             </label>

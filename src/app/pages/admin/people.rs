@@ -15,12 +15,15 @@ use crate::dashboard::{User, UserId};
 const HEADING: &str = "people";
 /// From so many on there is a field to search them.
 const MANY: usize = 10;
+/// People that show at once, until more are asked for.
+const PAGE: usize = 100;
 
 #[component]
 pub fn PeopleList(admin: Admin) -> impl IntoView {
     let query = RwSignal::new(String::new());
+    let most = RwSignal::new(PAGE);
     let total = memo(move || admin.people.read().accounts.len());
-    let shown = memo(move || {
+    let found = memo(move || {
         let people = admin.people.read();
         let query = query.read();
         let query = query.trim();
@@ -31,6 +34,8 @@ pub fn PeopleList(admin: Admin) -> impl IntoView {
         };
         people.accounts.iter().filter(fits).map(|card| card.person.id.clone()).collect::<Vec<UserId>>()
     });
+    let shown = memo(move || found.read().iter().take(most.get()).cloned().collect::<Vec<_>>());
+    let is_more = memo(move || found.read().len() > most.get());
     view! {
         <section class="block" aria-labelledby=HEADING>
             <div class="block-head">
@@ -45,7 +50,10 @@ pub fn PeopleList(admin: Admin) -> impl IntoView {
                             data-testid="people-search"
                             aria-label="Search people"
                             placeholder="Search people"
-                            on:input:target=move |event| query.set(event.target().value())
+                            on:input:target=move |event| {
+                                query.set(event.target().value());
+                                most.set(PAGE);
+                            }
                         />
                     </label>
                 }))}
@@ -54,6 +62,17 @@ pub fn PeopleList(admin: Admin) -> impl IntoView {
                 {each(move || shown.get(), UserId::clone, move |id| view! { <PersonRow id admin/> })}
             </ul>
             <p class="quiet" role="status">{live(move || shown.read().is_empty().then_some("Nobody matches."))}</p>
+            <div class="list-end" class:hidden=attr(move || !is_more.get())>
+                <button
+                    type="button"
+                    class="button line"
+                    data-testid="people-more"
+                    disabled=admin.asleep
+                    on:click=move |_| most.update(|most| *most += PAGE)
+                >
+                    "More"
+                </button>
+            </div>
         </section>
     }
 }
