@@ -19,6 +19,7 @@ pub mod pages;
 pub mod pasted;
 pub mod shell;
 pub mod sign_in;
+pub mod sign_out;
 pub mod time;
 pub mod type_ahead;
 pub mod unread;
@@ -240,6 +241,7 @@ pub struct ThisTab {
     pub waiting: RwSignal<Vec<Waiting>>,
     /// True where the page was made of what this device keeps, because the server could not be had.
     pub from_device: bool,
+    pub sign_out: sign_out::SignOut,
 }
 
 /// Edits that wait on this device, of one dashboard.
