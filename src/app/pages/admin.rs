@@ -84,14 +84,14 @@ impl Section {
     }
 }
 
-/// How one thing goes that is done here: shown where it was done.
+/// An operation of an admin under way, and why the last one failed: shown where it was begun.
 #[derive(Clone, Copy)]
-struct Deed {
+struct Operation {
     busy: RwSignal<bool>,
     problem: RwSignal<Option<String>>,
 }
 
-impl Deed {
+impl Operation {
     fn new() -> Self {
         Self { busy: RwSignal::new(false), problem: RwSignal::new(None) }
     }
@@ -101,39 +101,39 @@ impl Admin {
     /// Sends a change and reads everything again. At the end `then` gets the answer, or `None` where it was refused.
     fn change(
         self,
-        deed: Deed,
+        operation: Operation,
         method: &'static str,
         address: String,
         body: Option<Value>,
         then: impl FnOnce(Option<String>) + 'static,
     ) {
-        self.send(deed, method, address, body, Box::new(then));
+        self.send(operation, method, address, body, Box::new(then));
     }
 
     fn send(
         self,
-        deed: Deed,
+        operation: Operation,
         method: &'static str,
         address: String,
         body: Option<Value>,
         then: Box<dyn FnOnce(Option<String>)>,
     ) {
         // Nothing is disabled meanwhile: that would take the keyboard away.
-        if deed.busy.get_untracked() {
+        if operation.busy.get_untracked() {
             return then(None);
         }
-        deed.busy.set(true);
+        operation.busy.set(true);
         spawn_local(async move {
             let answer = requests::send(method, &address, body.as_ref()).await;
             let fresh = requests::request::<People>("GET", "/api/v1/admin/people", None).await;
             // What it was done on may be gone by then.
-            let _ = deed.busy.try_set(false);
+            let _ = operation.busy.try_set(false);
             let problem = match (&answer, &fresh) {
                 (Err(error), _) => Some(format!("Nothing was changed. {error}")),
                 (Ok(_), Err(error)) => Some(format!("It is done, but what you see may be old. {error}")),
                 (Ok(_), Ok(_)) => None,
             };
-            let _ = deed.problem.try_set(problem);
+            let _ = operation.problem.try_set(problem);
             if let Ok(fresh) = fresh {
                 let _ = self.people.try_set(fresh);
             }

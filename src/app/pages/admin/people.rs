@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde_json::{Value, json};
 
 use super::confirmed::Confirmed;
-use super::{Admin, Deed, address_in};
+use super::{Admin, Operation, address_in};
 use crate::app::access::{AccountCard, Membership};
 use crate::app::components::{Avatar, Glyph, Icon, OneTime, Problem, role_name};
 use crate::app::dynamic::{attr, derived, each, live, memo};
@@ -129,7 +129,7 @@ fn PersonRow(id: UserId, admin: Admin) -> impl IntoView {
             </button>
             <div class="row-more" id=more class:hidden=attr(move || !open.get())>
                 {live(move || open.get().then(|| view! {
-                    <Deeds id=key.get_value() is_me name is_admin is_off admin/>
+                    <AccountActions id=key.get_value() is_me name is_admin is_off admin/>
                 }))}
             </div>
         </li>
@@ -149,7 +149,7 @@ fn used_words(card: &AccountCard, now: u64) -> String {
 
 /// What can be done with an account.
 #[component]
-fn Deeds(
+fn AccountActions(
     id: UserId,
     is_me: bool,
     name: Signal<String>,
@@ -157,23 +157,23 @@ fn Deeds(
     is_off: Memo<bool>,
     admin: Admin,
 ) -> impl IntoView {
-    let deed = Deed::new();
+    let operation = Operation::new();
     let link = RwSignal::new(None::<String>);
     let address = StoredValue::new(format!("/api/v1/admin/people/{id}"));
     let set = move |what: Value| {
-        admin.change(deed, "PUT", address.get_value(), Some(what), |_| ());
+        admin.change(operation, "PUT", address.get_value(), Some(what), |_| ());
     };
     let end_sessions = move |_| {
-        admin.change(deed, "DELETE", format!("{}/sessions", address.get_value()), None, |_| ());
+        admin.change(operation, "DELETE", format!("{}/sessions", address.get_value()), None, |_| ());
     };
     let reset = move |_| {
         link.set(None);
-        admin.change(deed, "POST", format!("{}/reset", address.get_value()), None, move |answer| {
+        admin.change(operation, "POST", format!("{}/reset", address.get_value()), None, move |answer| {
             let _ = link.try_set(answer.and_then(|answer| address_in(&answer)));
         });
     };
     let remove = Callback::new(move |()| {
-        admin.change(deed, "DELETE", address.get_value(), None, |answer| {
+        admin.change(operation, "DELETE", address.get_value(), None, |answer| {
             if answer.is_some() {
                 // The line goes, and what was pressed with it.
                 dom::focus_soon(HEADING);
@@ -181,7 +181,7 @@ fn Deeds(
         });
     });
     view! {
-        <div class="deeds">
+        <div class="row-actions">
             <button
                 type="button"
                 class="button line"
@@ -237,6 +237,6 @@ fn Deeds(
                 says="Whoever has this address takes over the account, once. Send it to nobody else."
             />
         }))}
-        <Problem problem=deed.problem/>
+        <Problem problem=operation.problem/>
     }
 }
