@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 /// Bytes of a password.
 pub const LEAST_BYTES: usize = 10;
-pub const MOST_BYTES: usize = 200;
+pub const MAX_BYTES: usize = 200;
 /// Memory of one hash, KiB.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -23,7 +23,7 @@ const LEAST_GUESSES_LOG10: f64 = 6.0;
 pub enum Weak {
     #[error("A password has at least {LEAST_BYTES} characters.")]
     Short,
-    #[error("A password has at most {MOST_BYTES} bytes.")]
+    #[error("A password has at most {MAX_BYTES} bytes.")]
     Long,
     #[error(
         "This password is easy to guess. Take one that is in no list, and has neither your name nor your address in it."
@@ -85,7 +85,7 @@ pub fn check_strength(password: &str, about: &[&str]) -> Result<(), Weak> {
     if password.chars().count() < LEAST_BYTES {
         return Err(Weak::Short);
     }
-    if password.len() > MOST_BYTES {
+    if password.len() > MAX_BYTES {
         return Err(Weak::Long);
     }
     let words = about.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));

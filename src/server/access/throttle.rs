@@ -19,7 +19,7 @@ const FORGET_AFTER_MS: u64 = 60 * 60_000;
 const TRIES_A_MINUTE: u32 = 20;
 const MINUTE_MS: u64 = 60_000;
 /// Accounts, and addresses, that are told apart. Beyond that those are forgotten that were seen longest ago.
-const MOST_KEYS: usize = 10_000;
+const MAX_KEYS: usize = 10_000;
 
 /// What is guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +56,7 @@ pub struct Throttle {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { failures: LruCache::new(MOST_KEYS), tries: LruCache::new(MOST_KEYS) }
+        Self { failures: LruCache::new(MAX_KEYS), tries: LruCache::new(MAX_KEYS) }
     }
 }
 
@@ -198,13 +198,13 @@ mod tests {
             now += 2 * LONGEST_WAIT_MS.min(1_000 << n);
             throttle.begin(&ada(), address(n), now).expect("it waited");
         }
-        for n in 0..3 * MOST_KEYS as u32 {
+        for n in 0..3 * MAX_KEYS as u32 {
             now += 10;
             let _ = throttle.begin(&Guessed::Password(n.to_string()), address(n), now);
             if n % 1_000 == 0 {
                 assert!(throttle.begin(&ada(), address(n), now).is_err(), "it waits still");
             }
         }
-        assert_eq!((throttle.failures.len(), throttle.tries.len()), (MOST_KEYS, MOST_KEYS));
+        assert_eq!((throttle.failures.len(), throttle.tries.len()), (MAX_KEYS, MAX_KEYS));
     }
 }
