@@ -33,7 +33,7 @@ use self::directory::{Account, Change, ChangeError, Directory, Role, TeamId, fol
 use self::password::{Checked, Hasher, Weak, check_strength};
 use self::sessions::{Ended, Session, SessionHash, Sessions};
 use self::setup::Setup;
-use self::throttle::{Guessed, Throttle};
+use self::throttle::{GuessTarget, Throttle};
 use self::tokens::LiveTokens;
 use self::visits::Visits;
 use self::who::{Principal, Who};
@@ -287,7 +287,7 @@ impl Access {
         from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
         let email: String = folded(email).chars().take(MAX_EMAIL_BYTES).collect();
-        let guessed = Guessed::Password(email.clone());
+        let guessed = GuessTarget::Password(email.clone());
         self.begin_try(&guessed, from.network)?;
         let account = self.directory().account_of(&email).cloned();
         let account = account.filter(|account| account.disabled_at.is_none());
@@ -309,7 +309,7 @@ impl Access {
     /// Checks a password of a try that was begun.
     async fn check_password(
         &self,
-        guessed: &Guessed,
+        guessed: &GuessTarget,
         password: String,
         known: Option<String>,
         from: &Requester,
@@ -398,7 +398,7 @@ impl Access {
         password: String,
         from: &Requester,
     ) -> Result<(), AccessError> {
-        let guessed = Guessed::Password(folded(&who.account.email));
+        let guessed = GuessTarget::Password(folded(&who.account.email));
         self.begin_try(&guessed, from.network)?;
         let account = self.directory().account(&who.account.id).cloned().ok_or(ChangeError::NoAccount)?;
         if self.check_password(&guessed, before, account.password.clone(), from).await? == Checked::Wrong {
@@ -418,7 +418,7 @@ impl Access {
     }
 
     /// Counts a try of something that can be guessed.
-    fn begin_try(&self, guessed: &Guessed, network: IpAddr) -> Result<(), AccessError> {
+    fn begin_try(&self, guessed: &GuessTarget, network: IpAddr) -> Result<(), AccessError> {
         let begun = self.throttle().begin(guessed, network, self.ticks());
         begun.map_err(|wait| AccessError::Wait(Duration::from_millis(wait)))
     }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::directory::{Account, Change, ChangeError, Directory, Role, TeamId};
 use super::password::check_strength;
-use super::throttle::Guessed;
+use super::throttle::GuessTarget;
 use super::{Access, AccessError, Requester, SignedIn};
 use crate::app::audit::{Action, AuditEntry, Target, TargetKind};
 use crate::dashboard::UserId;
@@ -97,13 +97,13 @@ impl Access {
 
     /// What a code invites to. Errors where it is not known, also not any more.
     pub async fn invitation(&self, code: &str, from: &Requester) -> Result<Invitation, AccessError> {
-        self.begin_try(&Guessed::Code, from.network)?;
+        self.begin_try(&GuessTarget::Code, from.network)?;
         let known = InvitationHash::of(code).and_then(|hash| self.directory().invitation(&hash).cloned());
         let Some(known) = known.filter(|known| now_ms() < known.expires_at) else {
             self.record(vec![from.failed_code(Action::CodeFailed)]).await;
             return Err(AccessError::NoInvitation);
         };
-        self.throttle().succeeded(&Guessed::Code, from.network);
+        self.throttle().succeeded(&GuessTarget::Code, from.network);
         Ok(known)
     }
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::directory::{Change, ChangeError, Role};
 use super::password::{Checked, check_strength};
-use super::throttle::Guessed;
+use super::throttle::GuessTarget;
 use super::visits::{Visit, VisitHash, Visiting};
 use super::who::{Principal, Who};
 use super::{Access, AccessError, Requester};
@@ -225,7 +225,7 @@ impl Access {
             None => someone().name,
         };
         if let Some(known) = &link.password {
-            let guessed = Guessed::Link(link.id.to_text());
+            let guessed = GuessTarget::Link(link.id.to_text());
             self.begin_try(&guessed, from.network)?;
             if self.check_password(&guessed, password, Some(known.clone()), from).await? == Checked::Wrong {
                 let known = who.signed_in().map(|signed_in| &signed_in.account);
