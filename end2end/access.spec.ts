@@ -170,3 +170,162 @@ test("a share link opens one dashboard to somebody without an account, until it 
   await expect(guest.page.getByText("This link is not valid")).toBeVisible();
   for (const person of [admin, guest]) await person.leave();
 });
+
+test("admins find sessions, tokens and links in sections, also on a phone", async ({ company }) => {
+  const admin = await company.setUp();
+  const grace = await company.join(admin, "Grace", "editor");
+  const id = await newDashboard(grace, "Orders");
+  const origin = { origin: company.server.url };
+  const link = await grace.context.request.post(`/api/v1/dashboards/${id}/links`, {
+    data: { role: "viewer", label: "Hall" },
+    headers: origin,
+  });
+  expect(link.status()).toBe(201);
+  const token = await grace.context.request.post("/api/v1/me/tokens", {
+    data: { name: "Robot", scopes: ["push"] },
+    headers: origin,
+  });
+  expect(token.status()).toBe(201);
+  await grace.page.goto("/account");
+
+  const page = admin.page;
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.goto("/admin");
+  await expect(page.getByTestId("person")).toHaveCount(2);
+  const widest = () => page.evaluate(() => document.documentElement.scrollWidth);
+  expect(await widest()).toBeLessThanOrEqual(390);
+  await page.getByTestId("admin-section-tokens").click();
+  await expect(page.getByTestId("admin-token")).toContainText("Robot");
+  await expect(page.getByTestId("person").first()).toBeHidden();
+  expect(await violations(page)).toEqual([]);
+  expect(await widest()).toBeLessThanOrEqual(390);
+  await page.getByTestId("admin-token-revoke").click();
+  await page.getByTestId("admin-token-revoke-sure").click();
+  await expect(page.getByTestId("admin-token")).toHaveCount(0);
+  await expect(page.getByText("No token matches.")).toBeVisible();
+
+  await page.goto("/admin#links");
+  await expect(page.getByTestId("admin-link")).toContainText("Orders");
+  await page.getByTestId("admin-links-search").fill("nowhere");
+  await expect(page.getByTestId("admin-link")).toHaveCount(0);
+  await page.getByTestId("admin-links-search").fill("hall");
+  await page.getByTestId("admin-link-revoke").click();
+  await page.getByTestId("admin-link-revoke-sure").click();
+  await expect(page.getByTestId("admin-link")).toHaveCount(0);
+
+  await page.getByTestId("admin-section-sessions").click();
+  await expect(page.getByTestId("admin-sessions-total")).toHaveText("2");
+  await page.getByTestId("admin-sessions-search").fill("grace");
+  await expect(page.getByTestId("admin-session")).toHaveCount(1);
+  expect(await violations(page)).toEqual([]);
+  await page.getByTestId("admin-session-end").click();
+  await expect(page.getByTestId("admin-session")).toHaveCount(0);
+  await grace.page.reload();
+  await expect(grace.page).toHaveURL(/\/sign-in\?to=/);
+  admin.expectQuiet();
+  for (const person of [admin, grace]) await person.leave();
+});
+
+test("an owner reads in the share dialog's audit log what was done to the dashboard", async ({ company }) => {
+  const admin = await company.setUp();
+  const id = await newDashboard(admin, "Orders");
+  await admin.open(id);
+  await admin.page.getByTestId("share-open").click();
+  await admin.page.getByTestId("share-audit").click();
+  await expect(admin.page).toHaveURL(`${company.server.url}/d/${id}/audit`);
+  await expect(admin.page.getByRole("heading", { level: 1 })).toHaveText("Audit log of “Orders”");
+  await expect(admin.page.getByTestId("audit-entry").filter({ hasText: "made Orders" })).toHaveCount(1);
+  await expect(admin.page.locator('[data-testid="audit-entry"][data-what="sign_in"]')).toHaveCount(0);
+  expect(await violations(admin.page)).toEqual([]);
+  await admin.page.getByTestId("audit-what").selectOption("dashboard_exported");
+  await admin.page.getByTestId("audit-show").click();
+  await expect(admin.page.getByTestId("audit-entry")).toHaveCount(0);
+  await admin.page.getByTestId("audit-back").click();
+  await expect(admin.page).toHaveURL(`${company.server.url}/d/${id}`);
+  await admin.leave();
+});
+
+/** Leaves an edit on the device that no tab sends: the page goes while there is no network. */
+async function leaveAnEdit(person: Person, id: string): Promise<string> {
+  await person.open(id);
+  const widget = await person.add("stat");
+  await person.saved();
+  await person.context.setOffline(true);
+  // Chromium leaves an open socket as it is.
+  await person.page.evaluate(() => window.dispatchEvent(new Event("offline")));
+  await person.rename(widget, "Written without a line");
+  await expect(person.sync).toHaveAttribute("data-state", "offline");
+  const kept = () =>
+    person.page.evaluate(async () => {
+      const name = (await indexedDB.databases()).find((one) => one.name!.startsWith("lockstep-"))!.name!;
+      const database = await new Promise<IDBDatabase>((done) => {
+        const asked = indexedDB.open(name);
+        asked.onsuccess = () => done(asked.result);
+      });
+      const all = await new Promise<string[]>((done) => {
+        const asked = database.transaction("queues").objectStore("queues").getAll();
+        asked.onsuccess = () => done(asked.result);
+      });
+      database.close();
+      return all.join("");
+    });
+  await expect.poll(kept).toContain("Written without a line");
+  await person.page.goto("about:blank");
+  await person.context.setOffline(false);
+  return widget;
+}
+
+test("who signs out with edits that are not saved waits until they are", async ({ company }) => {
+  const admin = await company.setUp();
+  const id = await newDashboard(admin, "Orders");
+  const widget = await leaveAnEdit(admin, id);
+  await admin.page.goto(`${company.server.url}/account`);
+  const dialog = admin.page.getByTestId("sign-out-dialog");
+  await admin.page.getByTestId("sign-out").click();
+  await expect(dialog).toContainText("1 edit is not saved");
+  await expect(dialog.getByTestId("sign-out-edits")).toContainText("Orders");
+  await expect(dialog.getByTestId("sign-out-wait")).toBeFocused();
+  expect(await violations(admin.page, '[data-testid="sign-out-dialog"]')).toEqual([]);
+  // Escape changes nothing, and the keyboard is where it was.
+  await admin.page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+  await expect(admin.page.getByTestId("sign-out")).toBeFocused();
+  await admin.page.keyboard.press("Enter");
+  await dialog.getByTestId("sign-out-wait").click();
+  await expect(admin.page).toHaveURL(/\/sign-in/);
+  const names = await admin.page.evaluate(async () => (await indexedDB.databases()).map((one) => one.name));
+  expect(names).not.toContainEqual(expect.stringMatching(/^lockstep-.+/));
+  await signIn(admin.page, "ada@example.com");
+  await expect(admin.page.getByTestId("new-dashboard")).toBeVisible();
+  await admin.open(id);
+  await expect(admin.title(widget)).toHaveText("Written without a line");
+  await admin.leave();
+});
+
+test("who signs out takes edits along as a file, or throws them away", async ({ company }) => {
+  const admin = await company.setUp();
+  const id = await newDashboard(admin, "Orders");
+  await leaveAnEdit(admin, id);
+  await admin.page.goto(`${company.server.url}/account`);
+  await admin.page.getByTestId("sign-out").click();
+  const download = admin.page.waitForEvent("download");
+  await admin.page.getByTestId("sign-out-export").click();
+  const file = await (await (await download).createReadStream()).toArray();
+  const [exported] = JSON.parse(Buffer.concat(file).toString());
+  expect(exported).toMatchObject({ dashboard: id, title: "Orders" });
+  expect(JSON.stringify(exported.waiting)).toContain("Written without a line");
+  await expect(admin.page).toHaveURL(/\/sign-in/);
+
+  await signIn(admin.page, "ada@example.com");
+  await expect(admin.page.getByTestId("new-dashboard")).toBeVisible();
+  const widget = await leaveAnEdit(admin, id);
+  await admin.page.goto(`${company.server.url}/account`);
+  await admin.page.getByTestId("sign-out").click();
+  await admin.page.getByTestId("sign-out-discard").click();
+  await expect(admin.page).toHaveURL(/\/sign-in/);
+  await signIn(admin.page, "ada@example.com");
+  await expect(admin.page.getByTestId("new-dashboard")).toBeVisible();
+  await admin.open(id);
+  await expect(admin.title(widget)).not.toHaveText("Written without a line");
+  await admin.leave();
+});

@@ -288,7 +288,8 @@ impl Scope {
     }
 }
 
-/// An API token as people see it: a part of the answers to `GET /api/v1/me/tokens` and `GET /api/v1/admin/tokens`.
+/// An API token as people see it: a part of the answers to `GET /api/v1/me/tokens` and
+/// `GET /api/v1/admin/tokens`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCard {
     /// To revoke it: `DELETE /api/v1/me/tokens/{id}`.

@@ -5,7 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::access::Role;
 use super::components::role_name;
 use super::format;
-use crate::dashboard::{DashboardId, MAX_TITLE_CHARS};
+use crate::dashboard::MAX_TITLE_CHARS;
+
+mod filter;
+mod kinds;
+
+pub use self::filter::AuditFilter;
+pub use self::kinds::Weight;
 
 /// Characters of a name in an entry: those of the longest title.
 const MAX_NAME_CHARS: usize = MAX_TITLE_CHARS;
@@ -35,6 +41,8 @@ macro_rules! actions {
 actions! {
     /// The first account was made.
     SetUp = "set_up",
+    /// The code of the first account was wrong, or over.
+    SetUpFailed = "set_up_failed",
     SignIn = "sign_in",
     SignInFailed = "sign_in_failed",
     SignOut = "sign_out",
@@ -61,6 +69,8 @@ actions! {
     InvitationMade = "invitation_made",
     InvitationUsed = "invitation_used",
     InvitationRevoked = "invitation_revoked",
+    /// The code of an invitation, or of a new password, was wrong, used or over.
+    CodeFailed = "code_failed",
     /// Whoever is in `detail.to` has another role on the dashboard, or none.
     GrantChanged = "grant_changed",
     /// The team in `detail.to` owns the dashboard, or none does.
@@ -75,6 +85,8 @@ actions! {
     /// It has another name, or shows something else.
     ScreenChanged = "screen_changed",
     ScreenRevoked = "screen_revoked",
+    /// The password of a share link was wrong.
+    LinkPasswordFailed = "link_password_failed",
     DashboardMade = "dashboard_made",
     /// Another one was made that begins as this.
     DashboardCopied = "dashboard_copied",
@@ -93,13 +105,6 @@ impl Action {
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|action| action.name() == name)
     }
-
-    /// As a choice among others: `Sign in failed`.
-    pub fn label(self) -> String {
-        let words = self.name().replace('_', " ");
-        let (first, rest) = words.split_at(1);
-        format!("{}{rest}", first.to_ascii_uppercase())
-    }
 }
 
 /// What kind of one did something.
@@ -114,10 +119,12 @@ pub enum ActorKind {
     Guest,
     /// The server by itself.
     Server,
+    /// `lockstep admin`, on the machine of the server.
+    Shell,
 }
 
 impl ActorKind {
-    pub const ALL: [Self; 4] = [Self::Account, Self::Token, Self::Guest, Self::Server];
+    pub const ALL: [Self; 5] = [Self::Account, Self::Token, Self::Guest, Self::Server, Self::Shell];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -125,6 +132,7 @@ impl ActorKind {
             Self::Token => "token",
             Self::Guest => "guest",
             Self::Server => "server",
+            Self::Shell => "shell",
         }
     }
 }
@@ -147,10 +155,15 @@ impl Actor {
         Self::new(ActorKind::Server, None, "")
     }
 
+    pub fn shell() -> Self {
+        Self::new(ActorKind::Shell, None, "")
+    }
+
     /// As people read it.
     pub fn words(&self) -> &str {
         match self.kind {
             ActorKind::Server => "The server",
+            ActorKind::Shell => "lockstep admin",
             _ if self.name.is_empty() => "Somebody",
             _ => &self.name,
         }
@@ -247,12 +260,24 @@ pub struct Detail {
     /// Who said who somebody is: the proxy in front, or a provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// What a share link is called among the owners.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// How many times within a minute, where the entry stands for several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
 }
 
 impl Detail {
     /// That somebody has a role, or none.
     pub fn role_of(to: Target, role: Option<Role>) -> Self {
         Self { to: Some(to), role, ..Self::default() }
+    }
+
+    /// What a share link is called, where it has a name.
+    pub fn link(label: &str) -> Self {
+        let label = cut(label, MAX_NAME_CHARS);
+        Self { label: Some(label).filter(|label| !label.is_empty()), ..Self::default() }
     }
 
     /// That a mail address was typed, whatever stands in it.
@@ -296,60 +321,17 @@ pub struct AuditPage {
     pub next: Option<u64>,
 }
 
-/// Which entries are asked for: the query of an address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct AuditFilter {
-    /// The id of whoever did it, or a part of their name, without regard to case; empty for all.
-    pub who: String,
-    pub what: Option<Action>,
-    pub dashboard: Option<DashboardId>,
-    /// Unix milliseconds, this one and later.
-    pub from: Option<u64>,
-    /// Unix milliseconds, earlier than this.
-    pub to: Option<u64>,
-}
-
-impl AuditFilter {
-    /// An address with this query, behind an entry or from the begin on.
-    pub fn address(&self, path: &str, after: Option<u64>) -> String {
-        let number = |number: Option<u64>| number.map(|number| number.to_string());
-        let pairs = [
-            ("who", Some(self.who.clone()).filter(|who| !who.is_empty())),
-            ("what", self.what.map(|what| what.name().to_owned())),
-            ("dashboard", self.dashboard.as_ref().map(ToString::to_string)),
-            ("from", number(self.from)),
-            ("to", number(self.to)),
-            ("after", number(after)),
-        ];
-        let mut address = path.to_owned();
-        for (name, value) in pairs {
-            let Some(value) = value else { continue };
-            address.push(if address.len() == path.len() { '?' } else { '&' });
-            address.push_str(name);
-            address.push('=');
-            push_encoded(&mut address, &value);
-        }
-        address
-    }
-}
-
-/// A text as a part of an address, also on the server.
-fn push_encoded(to: &mut String, text: &str) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            to.push(char::from(byte));
-        } else {
-            to.push('%');
-            to.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            to.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
-    }
-}
-
 /// What was done, behind the name of who did it: `gave Grace Hopper the role editor on Orders`.
 pub fn words(entry: &AuditEntry) -> String {
+    let says = one_time(entry);
+    match entry.detail.count {
+        Some(count) => format!("{says} ({count} more within a minute)"),
+        None => says,
+    }
+}
+
+/// The same of a single time.
+fn one_time(entry: &AuditEntry) -> String {
     let AuditEntry { who, what, about, detail, .. } = entry;
     let target =
         |target: &Option<Target>, none: &str| target.as_ref().map_or_else(|| none.to_owned(), Target::words);
@@ -357,6 +339,8 @@ pub fn words(entry: &AuditEntry) -> String {
     let is_own = about.as_ref().is_some_and(|about| who.id.as_deref() == Some(about.id.as_str()));
     match what {
         Action::SetUp => "set the server up".to_owned(),
+        Action::SetUpFailed => "tried a set-up address that is not valid".to_owned(),
+        Action::CodeFailed => "tried an invitation or password link that is not valid".to_owned(),
         Action::SignIn => match &detail.issuer {
             Some(issuer) => format!("signed in by {issuer}"),
             None => "signed in".to_owned(),
@@ -369,7 +353,8 @@ pub fn words(entry: &AuditEntry) -> String {
             let sessions = format::count(detail.sessions.unwrap_or(1), "session", "sessions");
             format!("ended {sessions} of {}", if is_own { "their own" } else { &it })
         }
-        Action::PasswordChanged => "changed their password".to_owned(),
+        Action::PasswordChanged if is_own => "changed their password".to_owned(),
+        Action::PasswordChanged => format!("changed the password of {it}"),
         Action::SecondFactorOn => "set an app up for two-step sign-in".to_owned(),
         Action::SecondFactorOff if is_own => "turned their two-step sign-in off".to_owned(),
         Action::SecondFactorOff => format!("removed the two-step sign-in of {it}"),
@@ -379,6 +364,7 @@ pub fn words(entry: &AuditEntry) -> String {
         Action::ResetLinkMade => format!("made a link for a new password of {it}"),
         Action::ResetLinkUsed => "chose a new password by a link".to_owned(),
         Action::AccountMade if is_own => "made their account".to_owned(),
+        Action::AccountMade if detail.is_admin == Some(true) => format!("made {it} an account as admin"),
         Action::AccountMade => format!("made the account of {it}"),
         Action::AccountChanged => account_changed(detail, &it),
         Action::AccountRemoved => format!("removed the account of {it}"),
@@ -410,9 +396,10 @@ pub fn words(entry: &AuditEntry) -> String {
         Action::TokenMade => format!("made {it}"),
         Action::TokenRevoked => format!("revoked {it}"),
         Action::LinkMade => {
-            format!("made a share link to {it}{}", detail.role.map_or_else(String::new, as_role))
+            format!("made {} to {it}{}", share_link(detail), detail.role.map_or_else(String::new, as_role))
         }
-        Action::LinkRevoked => format!("revoked a share link to {it}"),
+        Action::LinkRevoked => format!("revoked {} to {it}", share_link(detail)),
+        Action::LinkPasswordFailed => format!("gave a wrong password for {} to {it}", share_link(detail)),
         Action::ScreenPaired => format!("paired {it} for {to}"),
         Action::ScreenChanged => match &detail.renamed_from {
             Some(before) => format!("renamed the screen {before} to {}", bare(about)),
@@ -436,6 +423,14 @@ pub fn words(entry: &AuditEntry) -> String {
 
 fn as_role(role: Role) -> String {
     format!(" as {}", role_name(role))
+}
+
+/// A share link by what it is called.
+fn share_link(detail: &Detail) -> String {
+    detail
+        .label
+        .as_ref()
+        .map_or_else(|| "a share link".to_owned(), |label| format!("the share link “{label}”"))
 }
 
 /// The name alone.
@@ -551,6 +546,15 @@ mod tests {
                 "made Orders as a copy of a dashboard",
             ),
             (Action::DashboardPurged, orders(), none(), "deleted Orders for good"),
+            (
+                Action::LinkPasswordFailed,
+                orders(),
+                Detail { count: Some(4), ..Detail::link("Hall") },
+                "gave a wrong password for the share link “Hall” to Orders (4 more within a minute)",
+            ),
+            (Action::LinkRevoked, orders(), Detail::link(""), "revoked a share link to Orders"),
+            (Action::PasswordChanged, me(), none(), "changed their password"),
+            (Action::PasswordChanged, grace(), none(), "changed the password of Grace Hopper"),
         ] {
             assert_eq!(words(&entry(what, about, detail)), says);
         }
@@ -567,24 +571,10 @@ mod tests {
             assert_eq!(Action::of_name(action.name()), Some(*action));
         }
         assert_eq!(Action::of_name("nothing"), None);
-        assert_eq!(Action::SignInFailed.label(), "Sign in failed");
         for kind in TargetKind::ALL {
             assert_eq!(serde_json::json!(kind), kind.name());
             assert_eq!(TargetKind::of_name(kind.name()), Some(kind));
         }
-    }
-
-    #[test]
-    fn a_filter_is_the_query_of_an_address() {
-        assert_eq!(AuditFilter::default().address("/a", None), "/a");
-        let filter = AuditFilter {
-            who: "Grüße & co".to_owned(),
-            what: Some(Action::SignIn),
-            from: Some(5),
-            ..AuditFilter::default()
-        };
-        let address = "/a?who=Gr%C3%BC%C3%9Fe%20%26%20co&what=sign_in&from=5&after=7";
-        assert_eq!(filter.address("/a", Some(7)), address);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activity;
+pub mod admin;
 pub mod audit;
 pub mod chunks;
 pub mod components;
@@ -21,6 +22,7 @@ pub mod screens;
 pub mod second_factor;
 pub mod shell;
 pub mod sign_in;
+pub mod sign_out;
 pub mod time;
 pub mod type_ahead;
 pub mod unread;
@@ -86,8 +88,13 @@ pub enum Page {
     Screens { teams: Unread<Vec<TeamCard>>, code: String },
     /// `/admin`, for admins.
     Admin { people: Unread<People> },
-    /// `/admin/audit`, for admins.
-    Audit { log: Unread<AuditPage>, filter: AuditFilter },
+    /// `/admin/audit`, for admins, and `/d/{id}/audit` with the dashboard, for its owners.
+    Audit {
+        log: Unread<AuditPage>,
+        filter: AuditFilter,
+        #[serde(default)]
+        dashboard: Option<AuditedDashboard>,
+    },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.
     Offline,
     /// What is there, and not for whoever asks.
@@ -106,6 +113,13 @@ impl Page {
             _ => None,
         }
     }
+}
+
+/// The dashboard whose audit log a page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditedDashboard {
+    pub id: DashboardId,
+    pub title: String,
 }
 
 /// A dashboard in the list.
@@ -232,6 +246,7 @@ pub struct ThisTab {
     pub waiting: RwSignal<Vec<Waiting>>,
     /// True where the page was made of what this device keeps, because the server could not be had.
     pub from_device: bool,
+    pub sign_out: sign_out::SignOut,
 }
 
 /// Edits that wait on this device, of one dashboard.

@@ -3,9 +3,7 @@
 use std::cell::RefCell;
 
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::HtmlFormElement;
 
 use crate::app::PageData;
 
@@ -15,8 +13,6 @@ use super::storage::{self, Storage};
 
 /// Where the account's id is kept, for pages that open without the server.
 const KEY: &str = "lockstep_account";
-/// Where the form of signing out is sent.
-const SIGN_OUT: &str = "/sign-out";
 /// How long a copy may be read without a word of the server.
 const KEEPS_MS: u64 = 30 * 24 * 3_600_000;
 
@@ -61,9 +57,6 @@ pub fn begin(data: &PageData) {
             }
         });
     }
-    if data.rights.has_account {
-        ask_before_sign_out();
-    }
 }
 
 /// True where a copy that was kept at a time of this device's clock, Unix milliseconds, may still be shown.
@@ -73,7 +66,11 @@ pub fn may_show(kept_at: u64) -> bool {
 
 /// The session is over: what it was shown goes, and the page to sign in comes. Edits that wait stay for their author.
 pub async fn signed_out() {
-    if let Ok(storage) = Storage::open().await {
+    let is_left = kept().is_some_and(|kept| matches!(kept.get_item(KEY), Ok(None)));
+    if is_left {
+        // Another tab signed out and asked about edits: nothing stays.
+        storage::delete().await;
+    } else if let Ok(storage) = Storage::open().await {
         // What stays is read by nobody else: it is this account's.
         let _ = device::forget_all_copies(&storage).await;
     }
@@ -84,45 +81,12 @@ pub async fn signed_out() {
     let _ = location.assign(&format!("/sign-in?to={here}"));
 }
 
-/// Has the form of signing out wait until this device keeps nothing, which its author is asked about where edits
-/// wait.
-fn ask_before_sign_out() {
-    window_event_listener_untyped("submit", |event| {
-        let form = event.target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
-        let Some(form) = form.filter(|form| form.get_attribute("action").as_deref() == Some(SIGN_OUT)) else {
-            return;
-        };
-        event.prevent_default();
-        spawn_local(async move {
-            if leave().await {
-                // Fails for a form that is not in the page.
-                let _ = form.submit();
-            }
-        });
-    });
-}
-
-/// Removes all that this device keeps of the account. False where its author wants to keep it.
-async fn leave() -> bool {
-    let waiting = match Storage::open().await {
-        Ok(storage) => device::waiting(&storage).await.unwrap_or_default(),
-        Err(_) => Vec::new(),
-    };
-    let edits: usize = waiting.iter().map(|one| one.edits).sum();
-    if edits > 0 {
-        let which: Vec<&str> = waiting.iter().map(|one| one.title.as_str()).collect();
-        let ask = format!(
-            "{edits} of your edits are on this device only, of: {}. Signing out throws them away. To keep them, cancel \
-             and open these dashboards: they are sent then, or can be exported there.",
-            which.join(", ")
-        );
-        if !window().confirm_with_message(&ask).unwrap_or(false) {
-            return false;
-        }
-    }
+/// Removes all that this device keeps of the account: its person signs out.
+pub async fn forget() {
     storage::delete().await;
+    device::forget_session();
     if let Some(kept) = kept() {
+        // A browser that keeps nothing has nothing to forget.
         let _ = kept.remove_item(KEY);
     }
-    true
 }

@@ -195,11 +195,62 @@ pub async fn waiting(storage: &Storage) -> Result<Vec<Waiting>, StorageError> {
     }
     let mut waiting = Vec::new();
     for (id, edits) in found {
-        let copy = storage.read(Kept::Dashboards, id.as_str()).await?;
-        let title = copy.and_then(|text| Some(parse_copy(&text)?.0.title)).unwrap_or_else(|| id.to_string());
+        let title = title(storage, &id).await?;
         waiting.push(Waiting { id, title, edits });
     }
     Ok(waiting)
+}
+
+/// Dashboards with edits that are not saved, of open tabs and closed ones, and with those that the server did not take.
+pub async fn unsaved(storage: &Storage) -> Result<Vec<Unsent>, StorageError> {
+    let mut found: BTreeMap<DashboardId, Unsent> = BTreeMap::new();
+    for key in storage.keys(Kept::Queues, "").await? {
+        let Some((id, _)) = key.split_once('/') else { continue };
+        let Ok(id) = DashboardId::new(id) else { continue };
+        let Some(text) = storage.read(Kept::Queues, &key).await? else { continue };
+        // One that does not read is of another build, and may have edits in it.
+        let record = json::read::<QueueRecord>(&text).ok();
+        if record.as_ref().is_some_and(QueueRecord::is_empty) {
+            continue;
+        }
+        let one = found.entry(id.clone()).or_insert_with(|| Unsent { id, ..Unsent::default() });
+        let (changes, refused) =
+            record.map_or((1, 0), |record| (record.queue.changes.len(), record.unsaved.len()));
+        one.changes += changes;
+        one.refused += refused;
+        one.records.push(text);
+    }
+    let mut unsaved: Vec<Unsent> = found.into_values().collect();
+    for one in &mut unsaved {
+        one.title = title(storage, &one.id).await?;
+    }
+    Ok(unsaved)
+}
+
+/// Edits of a dashboard that are not saved.
+#[derive(Clone, Debug, Default)]
+pub struct Unsent {
+    pub id: DashboardId,
+    pub title: String,
+    pub changes: usize,
+    /// Edits that the server did not take, and whose author is not done with them.
+    pub refused: usize,
+    /// The queues, as JSON.
+    pub records: Vec<String>,
+}
+
+/// The title of a dashboard as far as this device knows it.
+async fn title(storage: &Storage, id: &DashboardId) -> Result<String, StorageError> {
+    let copy = storage.read(Kept::Dashboards, id.as_str()).await?;
+    Ok(copy.and_then(|text| Some(parse_copy(&text)?.0.title)).unwrap_or_else(|| id.to_string()))
+}
+
+/// Forgets which queues were this tab's.
+pub fn forget_session() {
+    if let Some(session) = session() {
+        // A browser that keeps nothing has nothing to forget.
+        let _ = session.clear();
+    }
 }
 
 /// Removes all copies. Edits that wait stay.

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format::locale;
+use crate::app::sign_out::SignOut;
 use crate::app::time::zone;
 use crate::app::unread::Unread;
 use crate::app::{App, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, chunks, json, pages};
-use crate::dashboard::DashboardId;
+use crate::dashboard::{DashboardId, User};
 use crate::sync::replica::StoredDashboard;
 
 use super::account;
@@ -19,6 +20,7 @@ use super::device::{self, Head, OnDevice};
 use super::requests;
 use super::service_provider::ServiceProvider;
 use super::service_worker;
+use super::sign_out;
 use super::storage::{Storage, StorageError};
 
 /// Opens the page with its data. On a dashboard it first reads what this device has of it, so that no
@@ -96,6 +98,21 @@ async fn fetch(id: &DashboardId) -> Option<StoredDashboard> {
     json::read(&requests::text(&format!("/api/v1/dashboards/{id}")).await?).ok()
 }
 
+/// Sends the edits that a closed tab left of a dashboard, without a page of it. Those of an open tab are on their way.
+/// False where the server does not have the dashboard for this person.
+pub async fn send_waiting(id: DashboardId, owner: &Owner, user: &User, build: &str) -> bool {
+    let found = OnDevice::load(&id).await;
+    if !found.has_edits() {
+        return true;
+    }
+    let Some(shown) = fetch(&id).await else { return false };
+    owner.with(|| {
+        let store = DashboardStore::new(id, &shown.dashboard, user.clone());
+        ServiceProvider::start(store, shown, (user, true), found, build.to_owned());
+    });
+    true
+}
+
 /// Makes the page that was asked for of what this device keeps. False where there is nothing to show.
 async fn show_kept(data: &mut PageData, here: &str) -> bool {
     let heads = match Storage::open().await {
@@ -147,8 +164,15 @@ async fn show(mut data: PageData, found: Option<OnDevice>, made: Made) {
     locale::begin();
     zone::begin();
     let app = move || {
-        let tab =
-            ThisTab { services: RwSignal::new(Vec::new()), waiting: RwSignal::new(Vec::new()), from_device };
+        let tab = ThisTab {
+            services: RwSignal::new(Vec::new()),
+            waiting: RwSignal::new(Vec::new()),
+            from_device,
+            sign_out: SignOut::new(),
+        };
+        if let Some(user) = data.user.clone().filter(|_| data.rights.has_account) {
+            sign_out::begin(tab.sign_out, user, data.build.clone());
+        }
         service_worker::start(tab);
         provide_context(tab);
         provide_context(chunks::FetchedContents(contents));

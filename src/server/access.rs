@@ -11,6 +11,7 @@ pub mod guests;
 pub mod identities;
 pub mod invitations;
 pub mod links;
+pub mod listing;
 pub mod password;
 pub mod policy;
 pub mod proxy;
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use self::accounts::MAX_EMAIL_BYTES;
+use self::audit::repeats::Repeats;
 use self::directory::{Account, Change, ChangeError, Directory, Role, TeamId, folded};
 use self::password::{Checked, Hasher, Weak, check_strength};
 use self::removals::Removals;
@@ -41,7 +43,7 @@ use self::screens::pairing::Pairings;
 use self::second_factor::{Admission, SecondFactors};
 use self::sessions::{Ended, Session, SessionHash, Sessions};
 use self::setup::Setup;
-use self::throttle::{Guessed, Throttle};
+use self::throttle::{GuessTarget, Throttle};
 use self::tokens::LiveTokens;
 use self::visits::Visits;
 use self::who::{Principal, Who};
@@ -196,6 +198,8 @@ pub struct Access {
     second_factors: Mutex<SecondFactors>,
     hasher: Hasher,
     throttle: Mutex<Throttle>,
+    /// Entries of the audit log that may come again.
+    repeats: Mutex<Repeats>,
     /// Held from the check of a change until it is made: the next one is checked against it.
     changing: tokio::sync::Mutex<()>,
     /// Counts up after each change of the directory.
@@ -235,6 +239,7 @@ impl Access {
             second_factors: Mutex::default(),
             hasher: Hasher::default(),
             throttle: Mutex::default(),
+            repeats: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             changes: watch::Sender::new(0),
             begun: Instant::now(),
@@ -364,7 +369,7 @@ impl Access {
         from: &Requester,
     ) -> Result<Admission, AccessError> {
         let email: String = folded(email).chars().take(MAX_EMAIL_BYTES).collect();
-        let guessed = Guessed::Password(email.clone());
+        let guessed = GuessTarget::Password(email.clone());
         self.begin_try(&guessed, from.network)?;
         let account = self.directory().account_of(&email).cloned();
         let account = account.filter(|account| account.disabled_at.is_none());
@@ -386,7 +391,7 @@ impl Access {
     /// Checks a password of a try that was begun.
     async fn check_password(
         &self,
-        guessed: &Guessed,
+        guessed: &GuessTarget,
         password: String,
         known: Option<String>,
         from: &Requester,
@@ -503,7 +508,7 @@ impl Access {
         password: String,
         from: &Requester,
     ) -> Result<Account, AccessError> {
-        let guessed = Guessed::Password(folded(&who.account.email));
+        let guessed = GuessTarget::Password(folded(&who.account.email));
         self.begin_try(&guessed, from.network)?;
         let account = self.directory().account(&who.account.id).cloned().ok_or(ChangeError::NoAccount)?;
         if self.check_password(&guessed, password, account.password.clone(), from).await? == Checked::Wrong {
@@ -521,7 +526,7 @@ impl Access {
     }
 
     /// Counts a try of something that can be guessed.
-    fn begin_try(&self, guessed: &Guessed, network: IpAddr) -> Result<(), AccessError> {
+    fn begin_try(&self, guessed: &GuessTarget, network: IpAddr) -> Result<(), AccessError> {
         let begun = self.throttle().begin(guessed, network, self.ticks());
         begun.map_err(|wait| AccessError::Wait(Duration::from_millis(wait)))
     }
@@ -529,6 +534,7 @@ impl Access {
     /// Now and then: ends what is over, and notes what was used.
     pub async fn tidy(&self) -> Result<(), AccessError> {
         let now = now_ms();
+        self.store_repeats(now).await;
         let expired: Vec<Change> = {
             let directory = self.directory();
             let expired = directory.invitations().filter(|known| known.expires_at <= now);
@@ -576,6 +582,10 @@ impl Access {
 
     fn pairings(&self) -> MutexGuard<'_, Pairings> {
         self.pairings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {

@@ -84,6 +84,7 @@ pub async fn serve(
     let ending = async {
         tokio::join!(&mut serving, state.rooms.drain(COME_BACK_MS));
         state.rooms.sources().close().await;
+        state.access().finish_audit().await;
         state.series.close().await;
         state.store.close().await;
     };

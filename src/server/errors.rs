@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::access::AccessError;
 use super::access::directory::ChangeError;
+use super::access::listing::InvalidAfter;
 use super::rooms::RoomError;
 use super::store::StoreError;
 use crate::sync::protocol::Code;
@@ -187,6 +188,12 @@ impl From<AccessError> for ApiError {
             AccessError::Change(_) => Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT),
             AccessError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<InvalidAfter> for ApiError {
+    fn from(InvalidAfter: InvalidAfter) -> Self {
+        Self::new(Code::Invalid, "`after` takes what `next` said.")
     }
 }
 

@@ -21,6 +21,7 @@ use super::health::server_status;
 use super::http::account::account_of;
 use super::http::audit::{Asked as AskedOfAudit, page_for as audit_for};
 use super::http::dashboards::{Asked, AskedOfBin, bin_entry, bin_for, list_for};
+use super::http::sharing::check_accounts;
 use super::http::sign_in::go_to;
 use super::http::{is_secure, screens};
 use super::large_body::large_body;
@@ -29,9 +30,10 @@ use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::access::Rights;
+use crate::app::audit::{AuditFilter, AuditPage};
 use crate::app::screen_page::{self, PairingPage, code_in};
 use crate::app::unread::Unread;
-use crate::app::{Page, PageData, Theme, shell, sign_in};
+use crate::app::{AuditedDashboard, Page, PageData, Theme, shell, sign_in};
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 /// The cookie with `light` or `dark`, which the page itself sets.
@@ -182,11 +184,50 @@ pub async fn audit(
     let visit = Visit { who, headers };
     match found {
         Ok(log) => {
-            let page_of = Page::Audit { log: Unread::of(&log), filter: asked.filter() };
+            let page_of = Page::Audit { log: Unread::of(&log), filter: asked.filter(), dashboard: None };
             page(&state, visit, StatusCode::OK, page_of)
         }
         Err(error) => failed(&state, visit, error),
     }
+}
+
+/// `GET /d/{id}/audit?who=&what=&from=&to=&after=`: what was done to a dashboard.
+pub async fn dashboard_audit(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    who: Who,
+    headers: HeaderMap,
+    asked: Result<Query<AskedOfAudit>, QueryRejection>,
+) -> Response {
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let found = audited(&state, &id, &asked).await;
+    let visit = Visit { who, headers };
+    match found {
+        Ok((dashboard, log)) => {
+            let (log, filter) = (Unread::of(&log), AuditFilter { dashboard: None, ..asked.filter() });
+            page(&state, visit, StatusCode::OK, Page::Audit { log, filter, dashboard: Some(dashboard) })
+        }
+        Err(error) => failed(&state, visit, error),
+    }
+}
+
+/// A dashboard, also one in the bin, with the part of its audit log that is asked for.
+async fn audited(
+    state: &AppState,
+    id: &str,
+    asked: &AskedOfAudit,
+) -> Result<(AuditedDashboard, AuditPage), ApiError> {
+    check_accounts(state)?;
+    let id = DashboardId::new(id).map_err(|_| ApiError::no_such_dashboard())?;
+    let title = match state.rooms.snapshot(&id).await {
+        Ok(read) => read.dashboard.title.clone(),
+        Err(error @ RoomError::InBin(_)) => {
+            state.store.binned(&id).await?.ok_or_else(|| ApiError::from(error))?.listing.title
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let log = audit_for(state, &asked.clone().about(id.clone())).await?;
+    Ok((AuditedDashboard { id, title }, log))
 }
 
 /// `GET /status`

@@ -221,6 +221,49 @@ async fn a13_the_log_is_filtered_and_streamed() {
 }
 
 #[tokio::test]
+async fn a13_wrong_codes_and_passwords_of_links_are_in_the_log_and_a_flood_is_counted() {
+    let scene = Scene::start().await;
+    let admin = scene.admin.clone();
+    let orders = scene.make_dashboard(&admin, "Orders").await;
+    let wish = json!({"role": "viewer", "label": "Hall", "password": PASSWORD});
+    let (_, link) = scene.link(&admin, &orders, wish).await;
+    let wrong = scene.request(Method::POST, &link, None).form(&[("name", "Eve"), ("password", OTHER)]);
+    assert_eq!(wrong.send().await.expect("an answer").status(), StatusCode::UNAUTHORIZED);
+    let code = "A".repeat(22);
+    for path in ["/invitation/", "/reset/", "/reset/"] {
+        let tried = scene.request(Method::GET, &format!("{path}{code}"), None).send().await;
+        assert_eq!(tried.expect("an answer").status(), StatusCode::NOT_FOUND);
+    }
+    for _ in 0..4 {
+        scene.sign_in("nobody@example.com", OTHER).await;
+    }
+    let log = entries(&scene, &admin, "").await;
+    let of = |what: &str| log.iter().filter(|one| one["what"] == what).cloned().collect::<Vec<_>>();
+    let failed = of("link_password_failed");
+    assert_eq!(in_short(&failed), [": link_password_failed: Orders"]);
+    assert_eq!(failed[0]["detail"], json!({"label": "Hall"}));
+    // The first of a minute; what repeats is counted.
+    assert_eq!((of("code_failed").len(), of("sign_in_failed").len()), (1, 1));
+    assert!(!Value::from(log).to_string().contains(&code), "a code is not told, wrong as it is");
+    let (_, theirs) = scene.get(&format!("/api/v1/dashboards/{orders}/audit"), &admin).await;
+    assert!(theirs.to_string().contains("link_password_failed"), "its owner reads of it: {theirs}");
+
+    scene.program.signal("TERM");
+    let Scene { program, dir, http, admin } = scene;
+    program.ended().await;
+    let program = Program::start(dir.path(), &[("LOCKSTEP_ACCESS", "accounts")]);
+    let scene = Scene { program, dir, http, admin };
+    let log = entries(&scene, &scene.admin, "").await;
+    let counts = |what: &str| {
+        let of = log.iter().filter(|one| one["what"] == what);
+        of.map(|one| one["detail"]["count"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(counts("code_failed"), [json!(2), Value::Null], "the newest first");
+    assert_eq!(counts("sign_in_failed"), [json!(3), Value::Null]);
+    assert_eq!(counts("link_password_failed"), [Value::Null]);
+}
+
+#[tokio::test]
 async fn a13_without_accounts_there_is_the_servers_log_alone() {
     let dir = tempfile::tempdir().expect("a directory");
     let program = Program::start(dir.path(), &[]);

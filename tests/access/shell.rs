@@ -49,7 +49,14 @@ async fn a2_accounts_are_made_and_mended_from_the_shell() {
     };
     assert_eq!(sign_in(PASSWORD).await.status(), StatusCode::UNAUTHORIZED);
     let cookie = cookie_of(&sign_in(new).await);
-    let asked = client().get(format!("{at}/api/v1/dashboards/{kept}/access")).header("cookie", cookie);
+    let asked = client().get(format!("{at}/api/v1/dashboards/{kept}/access")).header("cookie", &cookie);
     let sharing: serde_json::Value = asked.send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!(sharing["team"], "everyone", "what was there before anybody was let in is for everyone");
+    let asked = client().get(format!("{at}/api/v1/audit")).header("cookie", cookie_of(&sign_in(new).await));
+    let log: serde_json::Value = asked.send().await.expect("an answer").json().await.expect("JSON");
+    let entries = log["entries"].as_array().expect("entries");
+    let by_shell = entries.iter().filter(|one| one["who"]["kind"] == "shell");
+    let whats: Vec<&str> = by_shell.rev().map(|one| one["what"].as_str().expect("text")).collect();
+    assert_eq!(whats, ["account_made", "password_changed"], "what was done from the shell is in the log");
+    assert!(!log.to_string().contains(new));
 }

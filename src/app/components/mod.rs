@@ -80,6 +80,7 @@ pub use problem::Problem;
 pub use roles::{RoleSelect, role_label, role_name};
 pub use screen_dialog::ScreenDialog;
 pub use share_dialog::ShareDialog;
+pub use share_links::link_words;
 pub use site_header::{Logo, SiteHeader};
 pub use sync_status_indicator::{ServiceList, SyncDetails, SyncStatusIndicator};
 pub use theming::{ThemeToggle, Theming};

@@ -141,6 +141,11 @@ pub fn ShareDialog(store: DashboardStore) -> impl IntoView {
             {live(move || owned.get().then(|| view! { <ShareLinks share/> }))}
             <div class="dialog-foot">
                 <CopyAddress/>
+                {live(move || owned.get().then(|| view! {
+                    <a class="button line" data-testid="share-audit" href=format!("/d/{}/audit", store.id.get_value())>
+                        "Audit log"
+                    </a>
+                }))}
                 <span class="grow"></span>
                 <button type="button" class="button primary" on:click=close>"Done"</button>
             </div>

@@ -66,7 +66,7 @@ fn LinkRow(card: LinkCard, share: Share) -> impl IntoView {
     let clock = Clock::here();
     let name = if card.label.is_empty() { format!("Made by {}", card.made_by) } else { card.label.clone() };
     let (id, expires_at, here) = (StoredValue::new(card.id.clone()), card.expires_at, card.here);
-    let says = in_words(&card);
+    let says = link_words(&card);
     let small = move || match clock.now() {
         0 => says.clone(),
         now => format!("{says} · ends {}", format::in_time(expires_at, now)),
@@ -103,7 +103,7 @@ fn LinkRow(card: LinkCard, share: Share) -> impl IntoView {
 }
 
 /// What a link lets in, and what it asks for.
-fn in_words(card: &LinkCard) -> String {
+pub fn link_words(card: &LinkCard) -> String {
     let mut words = role_label(card.role).to_owned();
     for (is_so, says) in [
         (card.query, "may change queries"),
@@ -248,9 +248,9 @@ mod tests {
             expires_at: 2,
             here: 0,
         };
-        assert_eq!(in_words(&card), "Editor · may change queries · with a password");
+        assert_eq!(link_words(&card), "Editor · may change queries · with a password");
         let viewer = LinkCard { role: Role::Viewer, query: false, has_password: false, ..card };
-        assert_eq!(in_words(&viewer), "Viewer");
+        assert_eq!(link_words(&viewer), "Viewer");
         assert_eq!(days_of(" 365 "), Some(365));
         for wrong in ["", "0", "366", "1.5", "-1"] {
             assert_eq!(days_of(wrong), None, "{wrong}");

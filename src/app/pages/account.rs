@@ -4,6 +4,7 @@ mod browser;
 mod password;
 mod second_factor;
 mod sessions;
+mod sign_out;
 mod token_form;
 mod tokens;
 
@@ -11,10 +12,14 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde_json::json;
 
+pub(super) use self::browser::in_words as browser_in_words;
 use self::password::Password;
 use self::second_factor::SecondFactor;
 use self::sessions::Sessions;
+pub(super) use self::sessions::in_words as session_in_words;
+use self::sign_out::SignOutButton;
 use self::tokens::Tokens;
+pub(super) use self::tokens::{allowed_in_words, times_in_words};
 use crate::app::access::OwnAccount;
 use crate::app::components::{Problem, SiteHeader};
 use crate::app::dynamic::{attr, effect, live, memo};
@@ -55,9 +60,7 @@ pub fn AccountPage(account: OwnAccount, user: Option<User>) -> impl IntoView {
             <div class="sheet-head">
                 <h1>"Your account"</h1>
                 <span class="grow"></span>
-                <form method="post" action="/sign-out">
-                    <button type="submit" class="button line" data-testid="sign-out">"Sign out"</button>
-                </form>
+                <SignOutButton/>
             </div>
             <Name account user/>
             {live(move || has_password.get().then(|| view! { <Password account/><SecondFactor account/> }))}

@@ -1,22 +1,29 @@
-//! `/admin`: the people and teams of this server, and who is invited, for its admins.
+//! `/admin`: people and teams of this server, who is invited, and what is open to whom, for its admins.
 
 pub mod confirmed;
 mod invitations;
+mod links;
+mod listing;
 mod people;
+mod sessions;
 mod teams;
+mod tokens;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde_json::Value;
 
 use self::invitations::Invitations;
+use self::links::Links;
 use self::people::PeopleList;
+use self::sessions::Sessions;
 use self::teams::Teams;
+use self::tokens::Tokens;
 use crate::app::access::People;
 use crate::app::clock::Clock;
 use crate::app::components::SiteHeader;
-use crate::app::dynamic::{effect, memo};
-use crate::app::requests;
+use crate::app::dynamic::{attr, effect, live, memo};
+use crate::app::{dom, requests};
 use crate::dashboard::{Id, User, UserId};
 
 /// How often it is said anew how long ago something was.
@@ -32,16 +39,59 @@ struct Admin {
     asleep: RwSignal<bool>,
     /// The time of day, which moves on now and then; 0 until the page is awake.
     now: Memo<u64>,
+    /// The section that shows.
+    section: RwSignal<Section>,
 }
 
-/// How one thing goes that is done here: shown where it was done.
+/// A section of the page: `/admin#sessions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Section {
+    People,
+    Teams,
+    Sessions,
+    Tokens,
+    Links,
+}
+
+impl Section {
+    const ALL: [Self; 5] = [Self::People, Self::Teams, Self::Sessions, Self::Tokens, Self::Links];
+
+    /// As it stands in the address.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::People => "accounts",
+            Self::Teams => "team-list",
+            Self::Sessions => "sessions",
+            Self::Tokens => "tokens",
+            Self::Links => "links",
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::People => "People",
+            Self::Teams => "Teams",
+            Self::Sessions => "Sessions",
+            Self::Tokens => "API tokens",
+            Self::Links => "Share links",
+        }
+    }
+
+    /// The one in the fragment of an address; of anything else the first.
+    fn of_fragment(fragment: &str) -> Self {
+        let name = fragment.trim_start_matches('#');
+        Self::ALL.into_iter().find(|section| section.name() == name).unwrap_or(Self::People)
+    }
+}
+
+/// An operation of an admin under way, and why the last one failed: shown where it was begun.
 #[derive(Clone, Copy)]
-struct Deed {
+struct Operation {
     busy: RwSignal<bool>,
     problem: RwSignal<Option<String>>,
 }
 
-impl Deed {
+impl Operation {
     fn new() -> Self {
         Self { busy: RwSignal::new(false), problem: RwSignal::new(None) }
     }
@@ -51,39 +101,39 @@ impl Admin {
     /// Sends a change and reads everything again. At the end `then` gets the answer, or `None` where it was refused.
     fn change(
         self,
-        deed: Deed,
+        operation: Operation,
         method: &'static str,
         address: String,
         body: Option<Value>,
         then: impl FnOnce(Option<String>) + 'static,
     ) {
-        self.send(deed, method, address, body, Box::new(then));
+        self.send(operation, method, address, body, Box::new(then));
     }
 
     fn send(
         self,
-        deed: Deed,
+        operation: Operation,
         method: &'static str,
         address: String,
         body: Option<Value>,
         then: Box<dyn FnOnce(Option<String>)>,
     ) {
         // Nothing is disabled meanwhile: that would take the keyboard away.
-        if deed.busy.get_untracked() {
+        if operation.busy.get_untracked() {
             return then(None);
         }
-        deed.busy.set(true);
+        operation.busy.set(true);
         spawn_local(async move {
             let answer = requests::send(method, &address, body.as_ref()).await;
             let fresh = requests::request::<People>("GET", "/api/v1/admin/people", None).await;
             // What it was done on may be gone by then.
-            let _ = deed.busy.try_set(false);
+            let _ = operation.busy.try_set(false);
             let problem = match (&answer, &fresh) {
                 (Err(error), _) => Some(format!("Nothing was changed. {error}")),
                 (Ok(_), Err(error)) => Some(format!("It is done, but what you see may be old. {error}")),
                 (Ok(_), Ok(_)) => None,
             };
-            let _ = deed.problem.try_set(problem);
+            let _ = operation.problem.try_set(problem);
             if let Ok(fresh) = fresh {
                 let _ = self.people.try_set(fresh);
             }
@@ -113,20 +163,53 @@ pub fn AdminPage(people: People, user: Option<User>) -> impl IntoView {
         me: StoredValue::new(user.as_ref().map(|user| user.id.clone()).unwrap_or_default()),
         asleep: RwSignal::new(true),
         now: memo(move || clock.now() / AGES * AGES),
+        section: RwSignal::new(Section::People),
     };
-    effect(move || admin.asleep.set(false));
+    let follow_address = move || {
+        let fragment = window().location().hash().unwrap_or_default();
+        admin.section.set(Section::of_fragment(&fragment));
+    };
+    effect(move || {
+        follow_address();
+        admin.asleep.set(false);
+    });
+    dom::on_window(leptos::ev::hashchange, move |_| follow_address());
+    let is_away = move |section: Section| attr(move || admin.section.get() != section);
+    let tab = move |section: Section| {
+        let is_current = move || if admin.section.get() == section { "page" } else { "false" };
+        view! {
+            <a
+                href=format!("#{}", section.name())
+                data-testid=format!("admin-section-{}", section.name())
+                aria-current=attr(is_current)
+            >
+                {section.label()}
+            </a>
+        }
+    };
     view! {
         <SiteHeader user/>
         <main class="sheet admin">
             <div class="sheet-head">
-                <h1>"People"</h1>
+                <h1>"Administration"</h1>
                 <span class="grow"></span>
                 <a class="button line" href="/screens">"Screens"</a>
                 <a class="button line" href="/admin/audit" data-testid="audit-open">"Audit log"</a>
             </div>
-            <Invitations admin/>
-            <PeopleList admin/>
-            <Teams admin/>
+            <nav class="sections" aria-label="Sections">{Section::ALL.map(tab).into_iter().collect_view()}</nav>
+            <div class:hidden=is_away(Section::People)>
+                <Invitations admin/>
+                <PeopleList admin/>
+            </div>
+            <div class:hidden=is_away(Section::Teams)>
+                <Teams admin/>
+            </div>
+            {live(move || match admin.section.get() {
+                Section::People | Section::Teams => ().into_any(),
+                Section::Sessions => view! { <Sessions admin/> }.into_any(),
+                Section::Tokens => view! { <Tokens admin/> }.into_any(),
+                Section::Links => view! { <Links admin/> }.into_any(),
+            })}
         </main>
     }
 }
@@ -134,6 +217,14 @@ pub fn AdminPage(people: People, user: Option<User>) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_section_has_an_address() {
+        for section in Section::ALL {
+            assert_eq!(Section::of_fragment(&format!("#{}", section.name())), section);
+        }
+        assert_eq!(Section::of_fragment("#teams-or-so"), Section::People);
+    }
 
     #[test]
     fn the_address_that_is_shown_once_is_read() {

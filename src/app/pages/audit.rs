@@ -1,8 +1,10 @@
-//! `/admin/audit`: what was done on this server to accounts, teams and whole dashboards, for its admins.
+//! `/admin/audit` and `/d/{id}/audit`: what was done to accounts, teams and whole dashboards, for admins, and to one
+//! dashboard, for its owners.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::app::AuditedDashboard;
 use crate::app::audit::{Action, AuditEntry, AuditFilter, AuditPage, words};
 use crate::app::components::{Problem, SiteHeader};
 use crate::app::dynamic::{attr, each, effect, live, memo};
@@ -12,15 +14,16 @@ use crate::app::time::zone::{self, Moments};
 use crate::dashboard::User;
 use crate::dashboard::settings::TimeZone;
 
-/// What its parts are read and streamed from.
-const LOG: &str = "/api/v1/audit";
-const STREAM: &str = "/api/v1/audit.ndjson";
 /// Characters of a name that is looked for.
 const MAX_WHO_CHARS: usize = 254;
 
 /// The state of the page. `Copy`: all of it are handles.
 #[derive(Clone, Copy)]
 struct Log {
+    /// Where its parts are read; with `.ndjson` behind it all of it is streamed.
+    address: StoredValue<String>,
+    /// True where it is that of one dashboard.
+    of_dashboard: bool,
     entries: RwSignal<Vec<AuditEntry>>,
     next: RwSignal<Option<u64>>,
     /// Those that show.
@@ -39,8 +42,9 @@ impl Log {
         let turn = self.turn.get_value().wrapping_add(1);
         self.turn.set_value(turn);
         self.loading.set(true);
+        let address = self.address.with_value(|log| filter.address(log, after));
         spawn_local(async move {
-            let answer = requests::request::<AuditPage>("GET", &filter.address(LOG, after), None).await;
+            let answer = requests::request::<AuditPage>("GET", &address, None).await;
             // The page may be gone by then, or ask for something else.
             if self.turn.try_get_value() != Some(turn) {
                 return;
@@ -59,8 +63,20 @@ impl Log {
 }
 
 #[component]
-pub fn AuditLog(log: AuditPage, filter: AuditFilter, user: Option<User>) -> impl IntoView {
+pub fn AuditLog(
+    log: AuditPage,
+    filter: AuditFilter,
+    /// The one whose log it is; `None` for that of the server.
+    dashboard: Option<AuditedDashboard>,
+    user: Option<User>,
+) -> impl IntoView {
+    let address = match &dashboard {
+        Some(AuditedDashboard { id, .. }) => format!("/api/v1/dashboards/{id}/audit"),
+        None => "/api/v1/audit".to_owned(),
+    };
     let log = Log {
+        address: StoredValue::new(address),
+        of_dashboard: dashboard.is_some(),
         entries: RwSignal::new(log.entries),
         next: RwSignal::new(log.next),
         filter: RwSignal::new(filter),
@@ -84,9 +100,7 @@ pub fn AuditLog(log: AuditPage, filter: AuditFilter, user: Option<User>) -> impl
         <SiteHeader user/>
         <main class="sheet">
             <div class="sheet-head">
-                <h1>"Audit log"</h1>
-                <span class="grow"></span>
-                <a class="button line" href="/admin">"People"</a>
+                {head(dashboard)}
             </div>
             <section class="block" aria-label="Entries">
                 <Filters log/>
@@ -121,6 +135,20 @@ pub fn AuditLog(log: AuditPage, filter: AuditFilter, user: Option<User>) -> impl
             </section>
         </main>
     }
+}
+
+/// What it is the log of, and the way back there.
+fn head(dashboard: Option<AuditedDashboard>) -> AnyView {
+    let (of, to, label) = match dashboard {
+        Some(AuditedDashboard { id, title }) => (format!(" of “{title}”"), format!("/d/{id}"), "Dashboard"),
+        None => (String::new(), "/admin".to_owned(), "Administration"),
+    };
+    view! {
+        <h1>{format!("Audit log{of}")}</h1>
+        <span class="grow"></span>
+        <a class="button line" href=to data-testid="audit-back">{label}</a>
+    }
+    .into_any()
 }
 
 #[component]
@@ -173,6 +201,7 @@ fn Filters(log: Log) -> impl IntoView {
         };
         log.load(filter, None);
     };
+    let is_offered = move |action: &&Action| !log.of_dashboard || action.is_about_dashboard();
     let option = move |action: &Action| {
         let is_now = what.with_untracked(|now| now == action.name());
         view! { <option value=action.name() selected=is_now>{action.label()}</option> }
@@ -214,7 +243,7 @@ fn Filters(log: Log) -> impl IntoView {
                     on:change:target=move |event| what.set(event.target().value())
                 >
                     <option value="">"Everything"</option>
-                    {Action::ALL.iter().map(option).collect_view()}
+                    {Action::ALL.iter().filter(is_offered).map(option).collect_view()}
                 </select>
             </label>
             {moment_field("From", "audit-from", from)}
@@ -226,7 +255,9 @@ fn Filters(log: Log) -> impl IntoView {
                 class="button line"
                 data-testid="audit-ndjson"
                 download="audit.ndjson"
-                href=attr(move || log.filter.read().address(STREAM, None))
+                href=attr(move || {
+                    log.address.with_value(|log_at| log.filter.read().address(&format!("{log_at}.ndjson"), None))
+                })
                 title="All entries that these filters let through, as NDJSON: one JSON object a line"
             >
                 "Download"

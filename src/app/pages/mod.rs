@@ -55,7 +55,9 @@ pub fn any(data: PageData) -> AnyView {
         Page::Account { account } => view! { <AccountPage account=account.read() user/> }.into_any(),
         Page::Screens { teams, code } => view! { <ScreensPage teams=teams.read() code user/> }.into_any(),
         Page::Admin { people } => view! { <AdminPage people=people.read() user/> }.into_any(),
-        Page::Audit { log, filter } => view! { <AuditLog log=log.read() filter user/> }.into_any(),
+        Page::Audit { log, filter, dashboard } => {
+            view! { <AuditLog log=log.read() filter dashboard user/> }.into_any()
+        }
         Page::Offline => view! { <Offline/> }.into_any(),
         Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),
         Page::Refused { why } => view! { <Refused why user/> }.into_any(),

@@ -1,11 +1,8 @@
 //! Resolution of pending edits that cannot be sent as they are: the dashboard is gone, or they are
 //! somebody else's. They stay until a person decides.
 
-use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
 use crate::app::dashboard_store::Settle;
 use crate::dashboard::{Dashboard, DashboardId, Op};
@@ -14,6 +11,7 @@ use crate::sync::replica::StoredQueue;
 
 use super::super::clock::random_id;
 use super::super::device::{self, QueueRecord};
+use super::super::download::save_json;
 use super::super::requests;
 use super::super::storage::{StorageError, Write};
 use super::{ServiceProvider, Services};
@@ -82,7 +80,7 @@ impl ServiceProvider {
             json(serde_json::to_string(&record)),
             json(serde_json::to_string(services.replica.view())),
         );
-        if download(&format!("lockstep-{}.json", services.dashboard), &text).is_err() {
+        if save_json(&format!("lockstep-{}.json", services.dashboard), &text).is_err() {
             services.store.toast("This browser did not take the file.", None);
         }
     }
@@ -164,16 +162,4 @@ fn go(address: &str) {
     let location = window().location();
     // A browser that refuses leaves the page as it is.
     let _ = if address.is_empty() { location.reload() } else { location.assign(address) };
-}
-
-fn download(name: &str, text: &str) -> Result<(), JsValue> {
-    let options = BlobPropertyBag::new();
-    options.set_type("application/json");
-    let file = Blob::new_with_str_sequence_and_options(&Array::of1(&text.into()), &options)?;
-    let address = Url::create_object_url_with_blob(&file)?;
-    let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
-    link.set_href(&address);
-    link.set_download(name);
-    link.click();
-    Url::revoke_object_url(&address)
 }

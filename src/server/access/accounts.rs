@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use super::directory::{Account, Change, ChangeError, Directory, Role, Team, TeamId};
 use super::password::check_strength;
-use super::throttle::Guessed;
+use super::throttle::GuessTarget;
 use super::who::Who;
 use super::{Access, AccessError, Requester, SignedIn};
 use crate::app::audit::Action;
@@ -70,8 +70,9 @@ impl Access {
         (email, name, password): (&str, &str, String),
         from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
-        self.begin_try(&Guessed::Setup, from.network)?;
+        self.begin_try(&GuessTarget::Setup, from.network)?;
         if !self.is_empty() || !self.setup.check(token) {
+            self.record(vec![from.failed_code(Action::SetUpFailed)]).await;
             return Err(AccessError::SetupCode);
         }
         let account = self.new_account(email, name, password, true).await?;
@@ -79,7 +80,7 @@ impl Access {
         if !self.setup.take(token) {
             return Err(AccessError::SetupCode);
         }
-        self.throttle().succeeded(&Guessed::Setup, from.network);
+        self.throttle().succeeded(&GuessTarget::Setup, from.network);
         self.keep_new(account.clone()).await?;
         self.record(vec![from.did(Action::SetUp, &account)]).await;
         self.open_session(account, from).await

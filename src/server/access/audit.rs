@@ -2,8 +2,11 @@
 //!
 //! Each entry goes to the store and to the log, under the target `audit`. On a server without accounts there is none.
 
+pub mod repeats;
+
 use super::directory::{Account, Change, Grantee, Role, TeamId};
 use super::invitations::{Invitation, InvitationHash, Purpose};
+use super::links::Link;
 use super::screens::Screen;
 use super::tokens::TokenId;
 use super::{Access, Mode, Requester};
@@ -57,10 +60,22 @@ impl Requester {
             .with(Detail::email(email))
     }
 
-    /// That somebody gave a wrong code for an account.
-    pub(super) fn failed_code(&self, account: &Account) -> AuditEntry {
+    /// That somebody gave a wrong code of the second factor of an account.
+    pub(super) fn failed_second_factor(&self, account: &Account) -> AuditEntry {
         let address = Some(self.address.to_string());
         entry(Actor::default(), address, Action::SecondFactorFailed, Some(account.as_target()))
+    }
+
+    /// That somebody, who may be nobody who is known, was wrong about a code.
+    pub(super) fn failed_code(&self, what: Action) -> AuditEntry {
+        entry(Actor::default(), Some(self.address.to_string()), what, None)
+    }
+
+    /// That somebody was wrong about the password of a share link.
+    pub(super) fn failed_link(&self, link: &Link, account: Option<&Account>) -> AuditEntry {
+        let who = account.map(Account::as_actor).unwrap_or_default();
+        let (address, about) = (Some(self.address.to_string()), Some(dashboard_target(&link.dashboard)));
+        entry(who, address, Action::LinkPasswordFailed, about).with(Detail::link(&link.label))
     }
 }
 
@@ -71,6 +86,26 @@ impl Access {
             return;
         }
         entries.iter().for_each(trace);
+        let entries = self.repeats().admit(entries);
+        self.store_audit(entries).await;
+    }
+
+    /// Stores the repeats whose minute is over.
+    pub(super) async fn store_repeats(&self, now: u64) {
+        let due = self.repeats().due(now);
+        self.store_audit(due).await;
+    }
+
+    /// Stores all repeats: the server stops.
+    pub async fn finish_audit(&self) {
+        let all = self.repeats().take_all();
+        self.store_audit(all).await;
+    }
+
+    async fn store_audit(&self, entries: Vec<AuditEntry>) {
+        if entries.is_empty() {
+            return;
+        }
         if let Err(error) = self.store.append_audit(entries).await {
             tracing::error!(%error, "what was done could not be written to the audit log");
         }

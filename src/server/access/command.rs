@@ -7,9 +7,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::audit::entry;
 use super::directory::{Account, ChangeError};
 use super::identities::PROXY;
 use super::{Access, AccessError, Mode};
+use crate::app::audit::{Action, Actor, AuditEntry, Detail};
 use crate::server::data_dir::{DataDir, DataDirError};
 use crate::server::store::sqlite::SqliteStore;
 use crate::server::store::{Store as _, StoreError};
@@ -88,33 +90,57 @@ async fn change(access: &Access, command: Command) -> Result<String, CommandErro
                 access.adopt().await?;
             }
             let account = access.add_account(&email, &name, read_password()?, true).await?;
+            let detail = Detail { is_admin: Some(true), ..Detail::default() };
+            access.record(vec![did(Action::AccountMade, &account).with(detail)]).await;
             Ok(format!("{} ({}) is an admin now.\n", account.name, account.email))
         }
         Command::Password { email } => {
             let account = find(access, &email)?;
             access.set_password(&account, read_password()?).await?;
             access.change_account(&account.id, |account| account.disabled_at = None).await?;
+            let sessions = access.sessions_of(&account.id).len();
             access.end_sessions(&account.id, None).await?;
+            let mut done = vec![did(Action::PasswordChanged, &account)];
+            if account.disabled_at.is_some() {
+                let detail = Detail { disabled: Some(false), ..Detail::default() };
+                done.push(did(Action::AccountChanged, &account).with(detail));
+            }
+            if sessions > 0 {
+                let detail = Detail { sessions: Some(sessions), ..Detail::default() };
+                done.push(did(Action::SessionEnded, &account).with(detail));
+            }
+            access.record(done).await;
             Ok(format!("{} has a new password, and is signed out everywhere.\n", account.email))
         }
         Command::Promote { email } => {
             let account = find(access, &email)?;
             let promote = |account: &mut Account| (account.is_admin, account.disabled_at) = (true, None);
             access.change_account(&account.id, promote).await?;
+            let disabled = account.disabled_at.map(|_| false);
+            let detail = Detail { is_admin: Some(true), disabled, ..Detail::default() };
+            access.record(vec![did(Action::AccountChanged, &account).with(detail)]).await;
             Ok(format!("{} is an admin now.\n", account.name))
         }
         Command::Join { email, subject } => {
             let account = find(access, &email)?;
             let account = access.join_identity(PROXY, &subject, &account.id).await?;
+            let detail = Detail { issuer: Some(PROXY.to_owned()), ..Detail::default() };
+            access.record(vec![did(Action::AccountChanged, &account).with(detail)]).await;
             Ok(format!("Whom the proxy names {subject} is {} ({}) now.\n", account.name, account.email))
         }
         Command::RemoveSecondFactor { email } => {
             let account = find(access, &email)?;
             access.remove_second_factor(&account.id).await?;
             access.end_sessions(&account.id, None).await?;
+            access.record(vec![did(Action::SecondFactorOff, &account)]).await;
             Ok(format!("{} has no two-step sign-in any more, and is signed out everywhere.\n", account.email))
         }
     }
+}
+
+/// What was done to an account, now.
+fn did(what: Action, account: &Account) -> AuditEntry {
+    entry(Actor::shell(), None, what, Some(account.as_target()))
 }
 
 /// The account of a mail address, or of what the proxy in front calls somebody.

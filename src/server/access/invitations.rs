@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::directory::{Account, Change, ChangeError, Directory, Role, TeamId};
 use super::password::check_strength;
 use super::second_factor::Admission;
-use super::throttle::Guessed;
+use super::throttle::GuessTarget;
 use super::{Access, AccessError, Requester, SignedIn};
 use crate::app::audit::{Action, AuditEntry, Target, TargetKind};
 use crate::dashboard::UserId;
@@ -97,12 +97,14 @@ impl Access {
     }
 
     /// What a code invites to. Errors where it is not known, also not any more.
-    pub fn invitation(&self, code: &str, from: &Requester) -> Result<Invitation, AccessError> {
-        self.begin_try(&Guessed::Code, from.network)?;
-        let hash = InvitationHash::of(code).ok_or(AccessError::NoInvitation)?;
-        let known = self.directory().invitation(&hash).cloned();
-        let known = known.filter(|known| now_ms() < known.expires_at).ok_or(AccessError::NoInvitation)?;
-        self.throttle().succeeded(&Guessed::Code, from.network);
+    pub async fn invitation(&self, code: &str, from: &Requester) -> Result<Invitation, AccessError> {
+        self.begin_try(&GuessTarget::Code, from.network)?;
+        let known = InvitationHash::of(code).and_then(|hash| self.directory().invitation(&hash).cloned());
+        let Some(known) = known.filter(|known| now_ms() < known.expires_at) else {
+            self.record(vec![from.failed_code(Action::CodeFailed)]).await;
+            return Err(AccessError::NoInvitation);
+        };
+        self.throttle().succeeded(&GuessTarget::Code, from.network);
         Ok(known)
     }
 
@@ -118,7 +120,7 @@ impl Access {
         (email, name, password): (&str, &str, String),
         from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
-        let invitation = self.invitation(code, from)?;
+        let invitation = self.invitation(code, from).await?;
         let Purpose::Join { team, role, email: bound } = invitation.purpose.clone() else {
             return Err(AccessError::NoInvitation);
         };
@@ -134,7 +136,7 @@ impl Access {
     /// Takes somebody who has an account already into the team that an invitation is to. Where they are in it, the
     /// higher role stays.
     pub async fn accept_as(&self, code: &str, who: &UserId, from: &Requester) -> Result<(), AccessError> {
-        let invitation = self.invitation(code, from)?;
+        let invitation = self.invitation(code, from).await?;
         let Purpose::Join { team, role, email: bound } = invitation.purpose.clone() else {
             return Err(AccessError::NoInvitation);
         };
@@ -159,7 +161,7 @@ impl Access {
         password: String,
         from: &Requester,
     ) -> Result<Admission, AccessError> {
-        let invitation = self.invitation(code, from)?;
+        let invitation = self.invitation(code, from).await?;
         let Purpose::Reset(id) = &invitation.purpose else { return Err(AccessError::NoInvitation) };
         let account = self.directory().account(id).cloned().ok_or(AccessError::NoInvitation)?;
         check_strength(&password, &[&account.name, &account.email])?;

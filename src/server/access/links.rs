@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::directory::{Change, ChangeError, Role};
 use super::password::{Checked, check_strength};
-use super::throttle::Guessed;
+use super::throttle::GuessTarget;
 use super::visits::{Visit, VisitHash, Visiting};
 use super::who::{Principal, Who};
 use super::{Access, AccessError, Requester};
@@ -99,6 +99,22 @@ pub fn guest_name(name: &str) -> String {
     format!("{name}{GUEST}")
 }
 
+/// A link as people see it, with how many browsers are here by it.
+pub(super) fn card_of(link: &Link, here: usize) -> LinkCard {
+    LinkCard {
+        id: link.id.to_text(),
+        role: link.role,
+        query: link.may_query,
+        label: link.label.clone(),
+        has_password: link.password.is_some(),
+        name_required: link.name_required,
+        made_by: link.made_by.clone(),
+        made_at: link.made_at,
+        expires_at: link.expires_at,
+        here,
+    }
+}
+
 /// A name as a guest wished it, without the mark that the server puts behind it.
 pub fn wished_name(wish: &str) -> Option<String> {
     let wish = wish.trim();
@@ -156,25 +172,17 @@ impl Access {
         }
     }
 
+    /// A link that can be revoked.
+    pub fn known_link(&self, id: &LinkId) -> Option<Link> {
+        self.directory().link(id).cloned()
+    }
+
     /// The links of a dashboard, the newest first.
     pub fn link_cards(&self, dashboard: &DashboardId) -> Vec<LinkCard> {
         let now = now_ms();
         let (directory, visits) = (self.directory(), self.visits());
         let counts = directory.links(dashboard).filter(|link| now < link.expires_at);
-        let mut cards: Vec<LinkCard> = counts
-            .map(|link| LinkCard {
-                id: link.id.to_text(),
-                role: link.role,
-                query: link.may_query,
-                label: link.label.clone(),
-                has_password: link.password.is_some(),
-                name_required: link.name_required,
-                made_by: link.made_by.clone(),
-                made_at: link.made_at,
-                expires_at: link.expires_at,
-                here: visits.here(&link.id),
-            })
-            .collect();
+        let mut cards: Vec<LinkCard> = counts.map(|link| card_of(link, visits.here(&link.id))).collect();
         cards.sort_by_key(|card| (std::cmp::Reverse(card.made_at), card.id.clone()));
         cards
     }
@@ -218,9 +226,11 @@ impl Access {
             name => self.guests_wish(name)?,
         };
         if let Some(known) = &link.password {
-            let guessed = Guessed::Link(link.id.to_text());
+            let guessed = GuessTarget::Link(link.id.to_text());
             self.begin_try(&guessed, from.network)?;
             if self.check_password(&guessed, password, Some(known.clone()), from).await? == Checked::Wrong {
+                let known = who.signed_in().map(|signed_in| &signed_in.account);
+                self.record(vec![from.failed_link(link, known)]).await;
                 return Err(AccessError::LinkPassword);
             }
         }

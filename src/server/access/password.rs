@@ -6,8 +6,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
 /// Bytes of a password.
-pub const LEAST_BYTES: usize = 10;
-pub const MOST_BYTES: usize = 200;
+pub const MIN_BYTES: usize = 10;
+pub const MAX_BYTES: usize = 200;
 /// Memory of one hash, KiB.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -16,14 +16,14 @@ const AT_ONCE: usize = 2;
 /// Sign-ins that wait for a hash. More of them are told to come again.
 const WAITING: usize = 64;
 /// Guesses, as a power of ten, that a password has to withstand: more than a list of the commonest has.
-const LEAST_GUESSES_LOG10: f64 = 6.0;
+const MIN_GUESSES_LOG10: f64 = 6.0;
 
 /// Why a password is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Weak {
-    #[error("A password has at least {LEAST_BYTES} characters.")]
+    #[error("A password has at least {MIN_BYTES} characters.")]
     Short,
-    #[error("A password has at most {MOST_BYTES} bytes.")]
+    #[error("A password has at most {MAX_BYTES} bytes.")]
     Long,
     #[error(
         "This password is easy to guess. Take one that is in no list, and has neither your name nor your address in it."
@@ -82,16 +82,16 @@ impl Hasher {
 
 /// Checks a new password. `about` is what it is not to be made of, such as the person's name.
 pub fn check_strength(password: &str, about: &[&str]) -> Result<(), Weak> {
-    if password.chars().count() < LEAST_BYTES {
+    if password.chars().count() < MIN_BYTES {
         return Err(Weak::Short);
     }
-    if password.len() > MOST_BYTES {
+    if password.len() > MAX_BYTES {
         return Err(Weak::Long);
     }
     let words = about.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).chain(about.iter().copied()).collect();
     let guesses = zxcvbn::zxcvbn(password, &words).guesses_log10();
-    if guesses < LEAST_GUESSES_LOG10 { Err(Weak::Guessable) } else { Ok(()) }
+    if guesses < MIN_GUESSES_LOG10 { Err(Weak::Guessable) } else { Ok(()) }
 }
 
 fn argon2() -> Argon2<'static> {

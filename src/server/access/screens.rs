@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use super::directory::{Account, Change, ChangeError, Directory, Role, TeamId};
 use super::sessions::Ended;
-use super::throttle::Guessed;
+use super::throttle::GuessTarget;
 use super::who::Who;
 use super::{Access, AccessError, Mode, Requester};
 use crate::app::screens::{MAX_DASHBOARDS, MAX_ROTATE_S, MIN_ROTATE_S, NewScreen, ScreenChange};
@@ -120,7 +120,7 @@ impl Access {
             directory.check_screen_maker(account, &team)?;
             directory.check_shown(account, &team, &dashboards)?;
         }
-        let guessed = Guessed::Pairing(account.id.clone());
+        let guessed = GuessTarget::Pairing(account.id.clone());
         self.begin_try(&guessed, from.network)?;
         let now = self.ticks();
         let hash = self.pairings().claim(&code, now).ok_or(AccessError::NoPairing)?;

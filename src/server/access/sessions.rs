@@ -14,14 +14,14 @@ use crate::dashboard::UserId;
 
 /// A session ends so long after it was used last, and so long after it was made.
 const IDLE_MS: u64 = 14 * DAY_MS;
-const MOST_AGE_MS: u64 = 90 * DAY_MS;
+const MAX_AGE_MS: u64 = 90 * DAY_MS;
 const DAY_MS: u64 = 86_400_000;
 /// Sessions of one account: of more, the one ends that was used longest ago.
-pub const MOST_OF_ACCOUNT: usize = 50;
+pub const MAX_OF_ACCOUNT: usize = 50;
 /// How much later a use has to be to be noted: each note is written.
 const NOTED_AFTER_MS: u64 = 60_000;
 /// Characters of what a browser calls itself that are kept.
-const MOST_AGENT_CHARS: usize = 200;
+const MAX_AGENT_CHARS: usize = 200;
 const TOKEN_BYTES: usize = 32;
 
 /// SHA-256 of a session's token: the name under which it is kept.
@@ -62,7 +62,7 @@ pub struct Session {
 
 impl Session {
     fn is_over(&self, now: u64) -> bool {
-        now >= self.used_at.saturating_add(IDLE_MS) || now >= self.made_at.saturating_add(MOST_AGE_MS)
+        now >= self.used_at.saturating_add(IDLE_MS) || now >= self.made_at.saturating_add(MAX_AGE_MS)
     }
 }
 
@@ -112,11 +112,11 @@ impl Sessions {
             made_at: now,
             used_at: now,
             address,
-            agent: agent.chars().filter(|c| !c.is_control()).take(MOST_AGENT_CHARS).collect(),
+            agent: agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_CHARS).collect(),
             issuer: issuer.map(str::to_owned),
         };
         let mut ended = Vec::new();
-        while self.by_account.get(&account).is_some_and(|all| all.len() >= MOST_OF_ACCOUNT)
+        while self.by_account.get(&account).is_some_and(|all| all.len() >= MAX_OF_ACCOUNT)
             && let Some(oldest) = self.of_account(&account).last().map(|session| session.hash)
         {
             self.end(&oldest);
@@ -165,6 +165,16 @@ impl Sessions {
             self.end(hash);
         });
         ended
+    }
+
+    /// One that is known.
+    pub fn get(&self, hash: &SessionHash) -> Option<&Session> {
+        self.by_hash.get(hash).map(|entry| &entry.session)
+    }
+
+    /// Those of all accounts that are not over.
+    pub fn all(&self, now: u64) -> impl Iterator<Item = &Session> {
+        self.by_hash.values().map(|entry| &entry.session).filter(move |session| !session.is_over(now))
     }
 
     /// Those of an account, the one that was used last first.
@@ -245,7 +255,7 @@ mod tests {
         let mut sessions = Sessions::default();
         let first = open(&mut sessions, NOW).0;
         let second = open(&mut sessions, NOW + 1).0;
-        for n in 2..MOST_OF_ACCOUNT as u64 {
+        for n in 2..MAX_OF_ACCOUNT as u64 {
             open(&mut sessions, NOW + n);
         }
         sessions.find(&first, NOW + 100).expect("known");

@@ -161,7 +161,7 @@ impl Access {
     }
 }
 
-fn person(account: &Account) -> Person {
+pub(super) fn person(account: &Account) -> Person {
     let Account { id, name, email, .. } = account.clone();
     Person { color: color_of(&id).to_owned(), id, name, email }
 }

@@ -21,11 +21,11 @@ const FORGET_AFTER_MS: u64 = 60 * 60_000;
 const TRIES_A_MINUTE: u32 = 20;
 const MINUTE_MS: u64 = 60_000;
 /// Accounts, and addresses, that are told apart. Beyond that those are forgotten that were seen longest ago.
-const MOST_KEYS: usize = 10_000;
+const MAX_KEYS: usize = 10_000;
 
 /// What is guessed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Guessed {
+pub enum GuessTarget {
     /// The password of an account, by its folded mail address, whether there is one or not.
     Password(String),
     /// The second factor of an account.
@@ -56,13 +56,13 @@ struct Tries {
 
 /// What has been tried of late.
 pub struct Throttle {
-    failures: LruCache<Guessed, Failures>,
+    failures: LruCache<GuessTarget, Failures>,
     tries: LruCache<IpAddr, Tries>,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { failures: LruCache::new(MOST_KEYS), tries: LruCache::new(MOST_KEYS) }
+        Self { failures: LruCache::new(MAX_KEYS), tries: LruCache::new(MAX_KEYS) }
     }
 }
 
@@ -77,7 +77,7 @@ fn used<'c, K: Clone + Eq + Hash, V: Default>(cache: &'c mut LruCache<K, V>, key
 impl Throttle {
     /// Counts a try from an address (a network, of IPv6) as one that failed, until it is known to be right. Errors with how many milliseconds to wait; nothing is to be
     /// looked up then.
-    pub fn begin(&mut self, guessed: &Guessed, address: IpAddr, now_ms: u64) -> Result<(), u64> {
+    pub fn begin(&mut self, guessed: &GuessTarget, address: IpAddr, now_ms: u64) -> Result<(), u64> {
         let tries = used(&mut self.tries, &address);
         if tries.count == 0 || now_ms.saturating_sub(tries.begun_ms) >= MINUTE_MS {
             *tries = Tries { count: 0, begun_ms: now_ms };
@@ -87,7 +87,7 @@ impl Throttle {
         }
         tries.count += 1;
         // A code that is guessed is as long as a key, and its wait would be everybody's.
-        if matches!(guessed, Guessed::Setup | Guessed::Code) {
+        if matches!(guessed, GuessTarget::Setup | GuessTarget::Code) {
             return Ok(());
         }
         let failures = used(&mut self.failures, guessed);
@@ -108,7 +108,7 @@ impl Throttle {
     }
 
     /// Takes a try back of which nothing was looked at.
-    pub fn withdraw(&mut self, guessed: &Guessed, address: IpAddr) {
+    pub fn withdraw(&mut self, guessed: &GuessTarget, address: IpAddr) {
         if let Some(failures) = self.failures.get_mut(guessed) {
             failures.count = failures.count.saturating_sub(1);
             failures.until_ms = 0;
@@ -118,7 +118,7 @@ impl Throttle {
 
     /// Notes that a try was right: the next one who fails begins anew, and the address has it back. Many people
     /// may be behind one.
-    pub fn succeeded(&mut self, guessed: &Guessed, address: IpAddr) {
+    pub fn succeeded(&mut self, guessed: &GuessTarget, address: IpAddr) {
         self.failures.remove(guessed);
         self.give_back(address);
     }
@@ -139,8 +139,8 @@ mod tests {
         IpAddr::V4(Ipv4Addr::from_bits(n))
     }
 
-    fn ada() -> Guessed {
-        Guessed::Password("ada@example.com".to_owned())
+    fn ada() -> GuessTarget {
+        GuessTarget::Password("ada@example.com".to_owned())
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
             throttle.begin(&ada(), address(200 + n), now).expect("it waited");
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
-        let other = Guessed::Password("bob@example.com".to_owned());
+        let other = GuessTarget::Password("bob@example.com".to_owned());
         throttle.begin(&other, address(1), now).expect("others wait for nobody");
         throttle.succeeded(&ada(), address(1));
         throttle.begin(&ada(), address(1), now).expect("whoever knew it begins anew");
@@ -179,8 +179,8 @@ mod tests {
         throttle.begin(&ada(), address(91), 5_000).expect("one less");
         throttle.succeeded(&ada(), address(91));
         for n in 0..3 * TRIES_A_MINUTE {
-            throttle.begin(&Guessed::Code, address(7), 5_000 + u64::from(n)).expect("right each time");
-            throttle.succeeded(&Guessed::Code, address(7));
+            throttle.begin(&GuessTarget::Code, address(7), 5_000 + u64::from(n)).expect("right each time");
+            throttle.succeeded(&GuessTarget::Code, address(7));
         }
     }
 
@@ -188,11 +188,11 @@ mod tests {
     fn an_address_has_so_many_tries_a_minute_whatever_it_guesses() {
         let mut throttle = Throttle::default();
         for n in 0..TRIES_A_MINUTE {
-            throttle.begin(&Guessed::Password(n.to_string()), address(1), 5_000).expect("free");
+            throttle.begin(&GuessTarget::Password(n.to_string()), address(1), 5_000).expect("free");
         }
-        assert_eq!(throttle.begin(&Guessed::Setup, address(1), 25_000), Err(40_000));
-        throttle.begin(&Guessed::Setup, address(2), 25_000).expect("another address");
-        throttle.begin(&Guessed::Setup, address(1), 65_000).expect("a minute later");
+        assert_eq!(throttle.begin(&GuessTarget::Setup, address(1), 25_000), Err(40_000));
+        throttle.begin(&GuessTarget::Setup, address(2), 25_000).expect("another address");
+        throttle.begin(&GuessTarget::Setup, address(1), 65_000).expect("a minute later");
     }
 
     #[test]
@@ -204,13 +204,13 @@ mod tests {
             now += 2 * LONGEST_WAIT_MS.min(1_000 << n);
             throttle.begin(&ada(), address(n), now).expect("it waited");
         }
-        for n in 0..3 * MOST_KEYS as u32 {
+        for n in 0..3 * MAX_KEYS as u32 {
             now += 10;
-            let _ = throttle.begin(&Guessed::Password(n.to_string()), address(n), now);
+            let _ = throttle.begin(&GuessTarget::Password(n.to_string()), address(n), now);
             if n % 1_000 == 0 {
                 assert!(throttle.begin(&ada(), address(n), now).is_err(), "it waits still");
             }
         }
-        assert_eq!((throttle.failures.len(), throttle.tries.len()), (MOST_KEYS, MOST_KEYS));
+        assert_eq!((throttle.failures.len(), throttle.tries.len()), (MAX_KEYS, MAX_KEYS));
     }
 }

@@ -19,9 +19,9 @@ use crate::server::rooms::random_id;
 
 /// A visit without an account ends so long after it was used last, and any so long after it was made.
 const IDLE_MS: u64 = 12 * 3_600_000;
-const MOST_AGE_MS: u64 = 30 * 24 * 3_600_000;
+const MAX_AGE_MS: u64 = 30 * 24 * 3_600_000;
 /// Visits by one link: of more, the one ends that was used longest ago.
-pub const MOST_OF_LINK: usize = 1_000;
+pub const MAX_OF_LINK: usize = 1_000;
 /// How much later a use has to be to be noted: each note is written.
 const NOTED_AFTER_MS: u64 = 60_000;
 const TOKEN_BYTES: usize = 32;
@@ -63,7 +63,7 @@ impl Visit {
     fn is_over(&self, now: u64) -> bool {
         // No cookie says that an account is still here by it.
         let is_idle = self.account.is_none() && now >= self.used_at.saturating_add(IDLE_MS);
-        is_idle || now >= self.made_at.saturating_add(MOST_AGE_MS)
+        is_idle || now >= self.made_at.saturating_add(MAX_AGE_MS)
     }
 }
 
@@ -73,6 +73,15 @@ pub struct Visiting {
     pub visit: Visit,
     /// Turns true when the visit ends.
     pub ended: Ended,
+}
+
+/// How a link is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkUse {
+    /// Browsers that hold a socket.
+    pub here: usize,
+    /// Unix milliseconds.
+    pub used_at: u64,
 }
 
 struct Entry {
@@ -131,7 +140,7 @@ impl Visits {
         let turn = |entry: &Entry| (entry.ended.receiver_count() > 0, entry.visit.used_at, entry.visit.hash);
         let mut of_link: Vec<(bool, u64, VisitHash)> = of_link.map(turn).collect();
         of_link.sort_unstable();
-        for (_, _, hash) in of_link.iter().take((of_link.len() + 1).saturating_sub(MOST_OF_LINK)) {
+        for (_, _, hash) in of_link.iter().take((of_link.len() + 1).saturating_sub(MAX_OF_LINK)) {
             self.end(hash);
             ended.push(*hash);
         }
@@ -178,6 +187,17 @@ impl Visits {
     pub fn here(&self, link: &LinkId) -> usize {
         let is_here = |entry: &&Entry| entry.visit.link == *link && entry.ended.receiver_count() > 0;
         self.by_hash.values().filter(is_here).count()
+    }
+
+    /// How links are used, those by which nobody has a visit left out.
+    pub fn uses_of(&self, links: &HashSet<LinkId>) -> HashMap<LinkId, LinkUse> {
+        let mut uses: HashMap<LinkId, LinkUse> = HashMap::new();
+        for entry in self.by_hash.values().filter(|entry| links.contains(&entry.visit.link)) {
+            let one = uses.entry(entry.visit.link).or_default();
+            one.here += usize::from(entry.ended.receiver_count() > 0);
+            one.used_at = one.used_at.max(entry.visit.used_at);
+        }
+        uses
     }
 
     /// Ends one; whoever holds it hears of it.
@@ -262,7 +282,7 @@ mod tests {
         assert_eq!(visits.here(&link(1).id), 1);
         // A page that is open is used.
         assert_eq!(visits.tidy(NOW + 3 * IDLE_MS).0, []);
-        assert!(visits.find(&token, NOW + MOST_AGE_MS).is_none());
+        assert!(visits.find(&token, NOW + MAX_AGE_MS).is_none());
         assert!(*held.borrow(), "whoever holds it hears of it");
         let (token, _) = open(&mut visits, NOW);
         assert!(visits.find(&token, NOW + IDLE_MS).is_none(), "nobody used it");
@@ -287,7 +307,7 @@ mod tests {
         let mut visits = Visits::default();
         let first = open(&mut visits, NOW).0;
         let second = open(&mut visits, NOW + 1).0;
-        for n in 2..MOST_OF_LINK as u64 {
+        for n in 2..MAX_OF_LINK as u64 {
             open(&mut visits, NOW + n);
         }
         visits.find(&first, NOW + 5_000).expect("known");

@@ -1,5 +1,7 @@
 //! People, teams and invitations over HTTP, for admins.
 
+pub mod lists;
+
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};

@@ -9,9 +9,9 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::sharing::check_accounts;
 use crate::app::audit::{Action, AuditFilter, AuditPage};
 use crate::dashboard::DashboardId;
-use crate::server::access::Mode;
 use crate::server::errors::ApiError;
 use crate::server::rooms::frames;
 use crate::server::state::AppState;
@@ -47,6 +47,11 @@ impl Asked {
         AuditFilter { who: who.trim().to_owned(), what, dashboard, from, to }
     }
 
+    /// The same of one dashboard.
+    pub fn about(self, dashboard: DashboardId) -> Self {
+        Self { dashboard: Some(dashboard), ..self }
+    }
+
     fn query(&self, order: AuditOrder) -> Result<AuditQuery, ApiError> {
         if self.who.chars().count() > MAX_WHO_CHARS {
             return Err(ApiError::new(
@@ -77,10 +82,8 @@ pub async fn of_dashboard(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<AuditPage>, ApiError> {
     let (id, Query(asked)) = (id?.0, asked?);
-    if state.access().mode() == Mode::Open {
-        return Err(ApiError::no_accounts());
-    }
-    Ok(Json(page_for(&state, &Asked { dashboard: Some(id), ..asked }).await?))
+    check_accounts(&state)?;
+    Ok(Json(page_for(&state, &asked.about(id)).await?))
 }
 
 /// The part of the log that is asked for, the newest first.
@@ -101,7 +104,21 @@ pub async fn ndjson(
     State(state): State<AppState>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(asked) = asked?;
+    stream(state, asked?.0).await
+}
+
+/// `GET /api/v1/dashboards/{id}/audit.ndjson` with the same query: what was done to this dashboard.
+pub async fn ndjson_of_dashboard(
+    State(state): State<AppState>,
+    id: Result<Path<DashboardId>, PathRejection>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let (id, Query(asked)) = (id?.0, asked?);
+    check_accounts(&state)?;
+    stream(state, asked.about(id)).await
+}
+
+async fn stream(state: AppState, asked: Asked) -> Result<Response, ApiError> {
     let query = AuditQuery { limit: STREAMED, ..asked.query(AuditOrder::Oldest)? };
     // What fails at once is an answer of its own; later the body ends in the middle.
     let first = lines(&state, query).await?;

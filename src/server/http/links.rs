@@ -170,7 +170,7 @@ pub async fn make(
     let wish = NewLink { role, may_query: query, password, name_required, label, days };
     let made_by = who.user().map(|user| user.name).unwrap_or_default();
     let made = sender.did(Action::LinkMade, dashboard_target(&id));
-    let made = made.with(Detail { role: Some(role), ..Detail::default() });
+    let made = made.with(Detail { role: Some(role), ..Detail::link(wish.label.trim()) });
     let (id, code) = state.access().make_link(id, wish, made_by).await?;
     state.access().record(vec![made]).await;
     Ok((StatusCode::CREATED, Json(MadeLink { id: id.to_text(), address: format!("/s/{code}") })))
@@ -184,10 +184,21 @@ pub async fn revoke(
 ) -> Result<StatusCode, ApiError> {
     let Path((dashboard, link)) = path?;
     check_accounts(&state)?;
-    let link = LinkId::from_text(&link).ok_or(AccessError::NoInvitation)?;
-    state.access().revoke_link(&dashboard, link).await?;
+    let id = LinkId::from_text(&link).ok_or(AccessError::NoInvitation)?;
+    let link = state.access().known_link(&id).filter(|link| link.dashboard == dashboard);
+    revoke_known(&state, &sender, link.ok_or(AccessError::NoInvitation)?).await
+}
+
+/// Revokes a link, whose dashboard's audit log has it.
+pub(super) async fn revoke_known(
+    state: &AppState,
+    sender: &Sender,
+    link: Link,
+) -> Result<StatusCode, ApiError> {
+    let Link { id, dashboard, label, .. } = link;
+    state.access().revoke_link(&dashboard, id).await?;
     let revoked = sender.did(Action::LinkRevoked, dashboard_target(&dashboard));
-    state.access().record(vec![revoked]).await;
+    state.access().record(vec![revoked.with(Detail::link(&label))]).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

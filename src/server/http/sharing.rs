@@ -49,7 +49,8 @@ pub async fn share(
     Ok(Json(state.access().sharing(&who, &id)))
 }
 
-pub(super) fn check_accounts(state: &AppState) -> Result<(), ApiError> {
+/// Errors on a server without accounts.
+pub fn check_accounts(state: &AppState) -> Result<(), ApiError> {
     match state.access().mode() {
         Mode::Accounts => Ok(()),
         Mode::Open => Err(ApiError::no_accounts()),

@@ -273,14 +273,19 @@ pub async fn invitation_page(
     headers: HeaderMap,
     Path(code): Path<String>,
 ) -> Response {
-    match join_form(&state, &who, &from, &code) {
+    match join_form(&state, &who, &from, &code).await {
         Ok(form) => pages::form(&state, &headers, StatusCode::OK, Document::Join(form)),
         Err(error) => pages::failed(&state, Visit { who, headers }, error.into()),
     }
 }
 
-fn join_form(state: &AppState, who: &Who, from: &Requester, code: &str) -> Result<JoinForm, AccessError> {
-    let invitation = state.access().invitation(code, from)?;
+async fn join_form(
+    state: &AppState,
+    who: &Who,
+    from: &Requester,
+    code: &str,
+) -> Result<JoinForm, AccessError> {
+    let invitation = state.access().invitation(code, from).await?;
     let Purpose::Join { team, email, .. } = invitation.purpose else { return Err(AccessError::NoInvitation) };
     Ok(JoinForm {
         code: code.to_owned(),
@@ -323,7 +328,8 @@ pub async fn accept_invitation(
     };
     match state.access().accept(&code, (&email, &name, password), &from).await {
         Ok(opened) => signed_in(&headers, opened, "/"),
-        Err(error) => match join_form(&state, &who, &from, &code) {
+        Err(error @ AccessError::NoInvitation) => pages::failed(&state, Visit { who, headers }, error.into()),
+        Err(error) => match join_form(&state, &who, &from, &code).await {
             Ok(form) => again(&state, &headers, error, |problem| {
                 let email = if form.is_bound { form.email } else { email };
                 Document::Join(JoinForm { email, name, problem: Some(problem), ..form })
@@ -341,7 +347,7 @@ pub async fn reset_page(
     headers: HeaderMap,
     Path(code): Path<String>,
 ) -> Response {
-    match state.access().invitation(&code, &from) {
+    match state.access().invitation(&code, &from).await {
         Ok(found) if matches!(found.purpose, Purpose::Reset(_)) => {
             let form = ResetForm { code, problem: None };
             pages::form(&state, &headers, StatusCode::OK, Document::Reset(form))

@@ -90,11 +90,6 @@ pub async fn revoke(
     revoke_of(&state, &sender, &token, Some(owner)).await
 }
 
-/// `GET /api/v1/admin/tokens`: those of all people, the newest first.
-pub async fn all(State(state): State<AppState>) -> Json<Vec<TokenCard>> {
-    Json(state.access().tokens(None))
-}
-
 /// `DELETE /api/v1/admin/tokens/{token}`: 204.
 pub async fn revoke_any(
     State(state): State<AppState>,

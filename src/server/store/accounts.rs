@@ -12,9 +12,9 @@ use crate::server::access::second_factor::SecondFactor;
 use crate::server::access::sessions::{Session, SessionHash};
 use crate::server::access::visits::{Visit, VisitHash};
 
-/// Entries of the audit log, the newest. Older ones go.
+/// Entries of the audit log. Of more the oldest of daily use go, and where there are none of these, the oldest.
 pub const MAX_AUDIT: usize = 1_000_000;
-/// Those among them of sign-ins that failed: whoever has no account pushes nothing else out of the log.
+/// Those among them of what failed, as a sign-in: whoever has no account pushes nothing else out of the log.
 pub const MAX_AUDIT_FAILURES: usize = 100_000;
 /// Entries that are removed at once for their age.
 pub const MAX_FORGOTTEN: usize = 1_000;

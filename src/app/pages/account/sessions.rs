@@ -105,7 +105,7 @@ pub fn Sessions(account: Account) -> impl IntoView {
 }
 
 /// Where it was made from and when it was used. Before the page is awake it is not known how long ago that is.
-fn in_words(card: &SessionCard, now: u64) -> String {
+pub(in crate::app::pages) fn in_words(card: &SessionCard, now: u64) -> String {
     let from = &card.address;
     match (now, card.is_this) {
         (0, _) => from.clone(),

@@ -112,7 +112,7 @@ pub(super) fn in_words(scope: Scope) -> &'static str {
 }
 
 /// What a token may do.
-fn allowed_in_words(card: &TokenCard, teams: &[TeamCard]) -> String {
+pub(in crate::app::pages) fn allowed_in_words(card: &TokenCard, teams: &[TeamCard]) -> String {
     let mut parts: Vec<String> = card.scopes.iter().map(|scope| in_words(*scope).to_owned()).collect();
     parts.extend(card.prefix.as_ref().map(|prefix| format!("names that begin with {prefix}")));
     parts.extend(card.team.as_ref().map(|team| match teams.iter().find(|one| one.id == *team) {
@@ -123,7 +123,7 @@ fn allowed_in_words(card: &TokenCard, teams: &[TeamCard]) -> String {
 }
 
 /// When a token was used, and when it ends. Before the page is awake it is not known how long ago that is.
-fn times_in_words(card: &TokenCard, now: u64) -> String {
+pub(in crate::app::pages) fn times_in_words(card: &TokenCard, now: u64) -> String {
     let used = match card.used_at {
         None => "never used".to_owned(),
         Some(_) if now == 0 => "used".to_owned(),

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Admin, Deed, address_in};
+use super::{Admin, Operation, address_in};
 use crate::app::access::{InvitationCard, Role, TeamCard};
 use crate::app::components::{OneTime, Problem, RoleSelect, role_name};
 use crate::app::dynamic::{attr, each, live, memo};
@@ -38,7 +38,7 @@ fn in_short(card: &InvitationCard) -> String {
 
 #[component]
 fn Form(admin: Admin) -> impl IntoView {
-    let deed = Deed::new();
+    let operation = Operation::new();
     let teams = memo(move || admin.people.read().teams.clone());
     let chosen = RwSignal::new(String::new());
     // The first one until another is chosen, or where that has gone.
@@ -50,15 +50,18 @@ fn Form(admin: Admin) -> impl IntoView {
     let role = RwSignal::new(Role::Editor);
     let email = RwSignal::new(String::new());
     let uses = RwSignal::new("1".to_owned());
+    // An invitation for one person is used once.
+    let is_bound = memo(move || !email.read().trim().is_empty());
     let link = RwSignal::new(None::<String>);
     let invite = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        let (email, uses) = (email.get_untracked(), uses.get_untracked());
+        let uses = if is_bound.get_untracked() { "1".to_owned() } else { uses.get_untracked() };
+        let email = email.get_untracked();
         let Some(body) = body(&team.read_untracked(), role.get_untracked(), &email, &uses) else {
-            return deed.problem.set(Some(format!("It can be used 1 to {MAX_USES} times.")));
+            return operation.problem.set(Some(format!("It can be used 1 to {MAX_USES} times.")));
         };
         link.set(None);
-        admin.change(deed, "POST", "/api/v1/admin/invitations".to_owned(), Some(body), move |answer| {
+        admin.change(operation, "POST", "/api/v1/admin/invitations".to_owned(), Some(body), move |answer| {
             let _ = link.try_set(answer.as_deref().and_then(address_in));
         });
     };
@@ -104,11 +107,13 @@ fn Form(admin: Admin) -> impl IntoView {
                 <span class="label">"Uses"</span>
                 <input
                     type="number"
+                    disabled=attr(move || is_bound.get())
+                    title=attr(move || if is_bound.get() { "For one mail address it is valid once" } else { "" })
                     min="1"
                     max=MAX_USES.to_string()
                     data-testid="invite-uses"
                     value="1"
-                    prop:value=attr(move || uses.get())
+                    prop:value=attr(move || if is_bound.get() { "1".to_owned() } else { uses.get() })
                     on:input:target=move |event| uses.set(event.target().value())
                 />
             </label>
@@ -129,7 +134,7 @@ fn Form(admin: Admin) -> impl IntoView {
                 says="Send it to whom you invite: Lockstep sends no mail."
             />
         }))}
-        <Problem problem=deed.problem/>
+        <Problem problem=operation.problem/>
     }
 }
 
@@ -148,7 +153,7 @@ fn body(team: &str, role: Role, email: &str, uses: &str) -> Option<Value> {
 
 #[component]
 fn Row(card: InvitationCard, admin: Admin) -> impl IntoView {
-    let deed = Deed::new();
+    let operation = Operation::new();
     let InvitationCard { id, team, role, email, uses_left, expires_at, made_by, .. } = card;
     let says = move || format!("{}, as {}", admin.team_name(&team), role_name(role));
     let whom = email.map_or_else(|| "For anybody".to_owned(), |email| format!("For {email}"));
@@ -160,7 +165,7 @@ fn Row(card: InvitationCard, admin: Admin) -> impl IntoView {
     let (key, label) = (StoredValue::new(id.clone()), says.clone());
     let revoke = move |_| {
         let address = key.with_value(|id| format!("/api/v1/admin/invitations/{}", requests::in_address(id)));
-        admin.change(deed, "DELETE", address, None, |answer| {
+        admin.change(operation, "DELETE", address, None, |answer| {
             if answer.is_some() {
                 // What was pressed goes with its line.
                 dom::focus_soon(HEADING);
@@ -180,7 +185,7 @@ fn Row(card: InvitationCard, admin: Admin) -> impl IntoView {
             >
                 "Revoke"
             </button>
-            <Problem problem=deed.problem/>
+            <Problem problem=operation.problem/>
         </li>
     }
 }

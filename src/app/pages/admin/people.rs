@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde_json::{Value, json};
 
 use super::confirmed::Confirmed;
-use super::{Admin, Deed, address_in};
+use super::{Admin, Operation, address_in};
 use crate::app::access::{AccountCard, Membership};
 use crate::app::components::{Avatar, Glyph, Icon, OneTime, Problem, role_name};
 use crate::app::dynamic::{attr, derived, each, live, memo};
@@ -15,12 +15,15 @@ use crate::dashboard::{User, UserId};
 const HEADING: &str = "people";
 /// From so many on there is a field to search them.
 const MANY: usize = 10;
+/// People that show at once, until more are asked for.
+const PAGE: usize = 100;
 
 #[component]
 pub fn PeopleList(admin: Admin) -> impl IntoView {
     let query = RwSignal::new(String::new());
+    let most = RwSignal::new(PAGE);
     let total = memo(move || admin.people.read().accounts.len());
-    let shown = memo(move || {
+    let found = memo(move || {
         let people = admin.people.read();
         let query = query.read();
         let query = query.trim();
@@ -31,6 +34,8 @@ pub fn PeopleList(admin: Admin) -> impl IntoView {
         };
         people.accounts.iter().filter(fits).map(|card| card.person.id.clone()).collect::<Vec<UserId>>()
     });
+    let shown = memo(move || found.read().iter().take(most.get()).cloned().collect::<Vec<_>>());
+    let is_more = memo(move || found.read().len() > most.get());
     view! {
         <section class="block" aria-labelledby=HEADING>
             <div class="block-head">
@@ -45,7 +50,10 @@ pub fn PeopleList(admin: Admin) -> impl IntoView {
                             data-testid="people-search"
                             aria-label="Search people"
                             placeholder="Search people"
-                            on:input:target=move |event| query.set(event.target().value())
+                            on:input:target=move |event| {
+                                query.set(event.target().value());
+                                most.set(PAGE);
+                            }
                         />
                     </label>
                 }))}
@@ -54,6 +62,17 @@ pub fn PeopleList(admin: Admin) -> impl IntoView {
                 {each(move || shown.get(), UserId::clone, move |id| view! { <PersonRow id admin/> })}
             </ul>
             <p class="quiet" role="status">{live(move || shown.read().is_empty().then_some("Nobody matches."))}</p>
+            <div class="list-end" class:hidden=attr(move || !is_more.get())>
+                <button
+                    type="button"
+                    class="button line"
+                    data-testid="people-more"
+                    disabled=admin.asleep
+                    on:click=move |_| most.update(|most| *most += PAGE)
+                >
+                    "More"
+                </button>
+            </div>
         </section>
     }
 }
@@ -114,7 +133,7 @@ fn PersonRow(id: UserId, admin: Admin) -> impl IntoView {
             </button>
             <div class="row-more" id=more class:hidden=attr(move || !open.get())>
                 {live(move || open.get().then(|| view! {
-                    <Deeds id=key.get_value() is_me name is_admin is_off has_factor admin/>
+                    <AccountActions id=key.get_value() is_me name is_admin is_off has_factor admin/>
                 }))}
             </div>
         </li>
@@ -134,7 +153,7 @@ fn used_words(card: &AccountCard, now: u64) -> String {
 
 /// What can be done with an account.
 #[component]
-fn Deeds(
+fn AccountActions(
     id: UserId,
     is_me: bool,
     name: Signal<String>,
@@ -143,27 +162,27 @@ fn Deeds(
     has_factor: Memo<bool>,
     admin: Admin,
 ) -> impl IntoView {
-    let deed = Deed::new();
+    let operation = Operation::new();
     let link = RwSignal::new(None::<String>);
     let address = StoredValue::new(format!("/api/v1/admin/people/{id}"));
     let set = move |what: Value| {
-        admin.change(deed, "PUT", address.get_value(), Some(what), |_| ());
+        admin.change(operation, "PUT", address.get_value(), Some(what), |_| ());
     };
     let end_sessions = move |_| {
-        admin.change(deed, "DELETE", format!("{}/sessions", address.get_value()), None, |_| ());
+        admin.change(operation, "DELETE", format!("{}/sessions", address.get_value()), None, |_| ());
     };
     let remove_factor = Callback::new(move |()| {
-        admin.change(deed, "DELETE", format!("{}/second-factor", address.get_value()), None, |_| ());
+        admin.change(operation, "DELETE", format!("{}/second-factor", address.get_value()), None, |_| ());
     });
     let factor_id = StoredValue::new(format!("remove-second-factor-{id}"));
     let reset = move |_| {
         link.set(None);
-        admin.change(deed, "POST", format!("{}/reset", address.get_value()), None, move |answer| {
+        admin.change(operation, "POST", format!("{}/reset", address.get_value()), None, move |answer| {
             let _ = link.try_set(answer.and_then(|answer| address_in(&answer)));
         });
     };
     let remove = Callback::new(move |()| {
-        admin.change(deed, "DELETE", address.get_value(), None, |answer| {
+        admin.change(operation, "DELETE", address.get_value(), None, |answer| {
             if answer.is_some() {
                 // The line goes, and what was pressed with it.
                 dom::focus_soon(HEADING);
@@ -171,7 +190,7 @@ fn Deeds(
         });
     });
     view! {
-        <div class="deeds">
+        <div class="row-actions">
             <button
                 type="button"
                 class="button line"
@@ -238,6 +257,6 @@ fn Deeds(
                 says="Whoever has this address takes over the account, once. Send it to nobody else."
             />
         }))}
-        <Problem problem=deed.problem/>
+        <Problem problem=operation.problem/>
     }
 }

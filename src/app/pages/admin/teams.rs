@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use web_sys::HtmlSelectElement;
 
 use super::confirmed::Confirmed;
-use super::{Admin, Deed};
+use super::{Admin, Operation};
 use crate::app::access::{AccountCard, Role, TeamCard};
 use crate::app::components::{Glyph, Icon, Problem, RoleSelect, role_name};
 use crate::app::dynamic::{attr, derived, each, live, memo};
@@ -20,12 +20,12 @@ const MAX_NAME_CHARS: usize = 40;
 #[component]
 pub fn Teams(admin: Admin) -> impl IntoView {
     let ids = memo(move || admin.people.read().teams.iter().map(|team| team.id.clone()).collect::<Vec<Id>>());
-    let deed = Deed::new();
+    let operation = Operation::new();
     let name = RwSignal::new(String::new());
     let make = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let body = json!({ "name": name.read_untracked().trim() });
-        admin.change(deed, "POST", "/api/v1/admin/teams".to_owned(), Some(body), move |answer| {
+        admin.change(operation, "POST", "/api/v1/admin/teams".to_owned(), Some(body), move |answer| {
             if answer.is_some() {
                 let _ = name.try_set(String::new());
             }
@@ -63,7 +63,7 @@ pub fn Teams(admin: Admin) -> impl IntoView {
                     "Make the team"
                 </button>
             </form>
-            <Problem problem=deed.problem/>
+            <Problem problem=operation.problem/>
         </section>
     }
 }
@@ -109,17 +109,17 @@ fn TeamRow(id: Id, admin: Admin) -> impl IntoView {
 /// Members of a team, its name, and its end.
 #[component]
 fn Team(id: Id, name: Signal<String>, admin: Admin) -> impl IntoView {
-    let deed = Deed::new();
+    let operation = Operation::new();
     let key = StoredValue::new(id.clone());
     let address = StoredValue::new(format!("/api/v1/admin/teams/{id}"));
     let wanted = RwSignal::new(name.get_untracked());
     let rename = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let body = json!({ "name": wanted.read_untracked().trim() });
-        admin.change(deed, "PUT", address.get_value(), Some(body), |_| ());
+        admin.change(operation, "PUT", address.get_value(), Some(body), |_| ());
     };
     let remove = Callback::new(move |()| {
-        admin.change(deed, "DELETE", address.get_value(), None, |answer| {
+        admin.change(operation, "DELETE", address.get_value(), None, |answer| {
             if answer.is_some() {
                 // The line goes, and what was pressed with it.
                 dom::focus_soon(HEADING);
@@ -135,9 +135,9 @@ fn Team(id: Id, name: Signal<String>, admin: Admin) -> impl IntoView {
     };
     view! {
         <ul class="rows">
-            {each(members, UserId::clone, move |person| view! { <Member person team=key admin deed/> })}
+            {each(members, UserId::clone, move |person| view! { <Member person team=key admin operation/> })}
         </ul>
-        <NewMember team=key admin deed/>
+        <NewMember team=key admin operation/>
         <form class="line-form" on:submit=rename>
             <label class="field">
                 <span class="label">"Name of the team"</span>
@@ -160,7 +160,7 @@ fn Team(id: Id, name: Signal<String>, admin: Admin) -> impl IntoView {
                 "Rename"
             </button>
         </form>
-        <div class="deeds">
+        <div class="row-actions">
             <Confirmed
                 id=format!("remove-{id}")
                 label="Remove the team"
@@ -171,7 +171,7 @@ fn Team(id: Id, name: Signal<String>, admin: Admin) -> impl IntoView {
                 then=remove
             />
         </div>
-        <Problem problem=deed.problem/>
+        <Problem problem=operation.problem/>
     }
 }
 
@@ -181,7 +181,7 @@ fn place(team: &Id, person: &UserId) -> String {
 }
 
 #[component]
-fn Member(person: UserId, team: StoredValue<Id>, admin: Admin, deed: Deed) -> impl IntoView {
+fn Member(person: UserId, team: StoredValue<Id>, admin: Admin, operation: Operation) -> impl IntoView {
     let key = StoredValue::new(person.clone());
     let card = memo(move || {
         let people = admin.people.read();
@@ -197,7 +197,7 @@ fn Member(person: UserId, team: StoredValue<Id>, admin: Admin, deed: Deed) -> im
     let set = move |role: Value, then: Box<dyn FnOnce(bool)>| {
         let address = key.with_value(|person| team.with_value(|team| place(team, person)));
         let body = json!({ "role": role });
-        admin.change(deed, "PUT", address, Some(body), move |answer| then(answer.is_some()));
+        admin.change(operation, "PUT", address, Some(body), move |answer| then(answer.is_some()));
     };
     let choose = Callback::new(move |(chosen, list): (Role, HtmlSelectElement)| {
         let back = move |taken: bool| {
@@ -249,7 +249,7 @@ fn new_member_id(team: StoredValue<Id>) -> String {
 
 /// Puts somebody who has an account in a team.
 #[component]
-fn NewMember(team: StoredValue<Id>, admin: Admin, deed: Deed) -> impl IntoView {
+fn NewMember(team: StoredValue<Id>, admin: Admin, operation: Operation) -> impl IntoView {
     let role = RwSignal::new(Role::Editor);
     let person = RwSignal::new(String::new());
     let others = memo(move || {
@@ -264,7 +264,7 @@ fn NewMember(team: StoredValue<Id>, admin: Admin, deed: Deed) -> impl IntoView {
         let Ok(id) = UserId::new(person.get_untracked()) else { return };
         let address = team.with_value(|team| place(team, &id));
         let body = json!({ "role": role_name(role.get_untracked()) });
-        admin.change(deed, "PUT", address, Some(body), move |answer| {
+        admin.change(operation, "PUT", address, Some(body), move |answer| {
             if answer.is_some() {
                 let _ = person.try_set(String::new());
             }

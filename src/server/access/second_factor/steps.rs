@@ -10,7 +10,7 @@ use crate::app::audit::Action;
 use crate::dashboard::UserId;
 use crate::server::access::directory::{Account, ChangeError};
 use crate::server::access::sessions::SessionHash;
-use crate::server::access::throttle::Guessed;
+use crate::server::access::throttle::GuessTarget;
 use crate::server::access::{Access, AccessError, Requester, SignedIn};
 use crate::server::clock::now_ms;
 use crate::server::store::StoreError;
@@ -195,7 +195,7 @@ impl Access {
 
     /// Uses a code of an account up. Errors with `WrongCode` for one that is wrong or was used, and tells not which.
     async fn use_code(&self, account: &Account, code: &str, from: &Requester) -> Result<(), AccessError> {
-        let guessed = Guessed::SecondFactor(account.id.clone());
+        let guessed = GuessTarget::SecondFactor(account.id.clone());
         self.begin_try(&guessed, from.network)?;
         // Of two who send the same one at the same moment one is first.
         let counted = self.change_second_factor(&account.id, |known| {
@@ -211,7 +211,7 @@ impl Access {
                 Ok(())
             }
             Err(AccessError::WrongCode) => {
-                self.record(vec![from.failed_code(account)]).await;
+                self.record(vec![from.failed_second_factor(account)]).await;
                 Err(AccessError::WrongCode)
             }
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::super::accounts::{AuditOrder, AuditQuery, MAX_AUDIT, MAX_AUDIT_FAILURES, MAX_FORGOTTEN};
-use crate::app::audit::{Action, AuditEntry, AuditFilter, TargetKind};
+use crate::app::audit::{AuditEntry, AuditFilter, TargetKind, Weight};
 use crate::dashboard::fold::fold;
 
 /// Entries, the oldest first.
@@ -15,7 +15,7 @@ pub(super) struct AuditLog {
 }
 
 fn is_failure(entry: &AuditEntry) -> bool {
-    entry.what == Action::SignInFailed
+    entry.what.weight() == Weight::Failure
 }
 
 impl AuditLog {
@@ -36,7 +36,8 @@ impl AuditLog {
             self.remove(at);
         }
         if self.entries.len() > MAX_AUDIT {
-            self.remove(0);
+            let of_use = self.entries.iter().position(|one| one.what.weight() == Weight::Use);
+            self.remove(of_use.unwrap_or(0));
         }
     }
 

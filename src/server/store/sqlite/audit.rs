@@ -8,7 +8,7 @@ use super::super::StoreError;
 use super::super::accounts::{AuditOrder, AuditQuery, MAX_AUDIT, MAX_AUDIT_FAILURES, MAX_FORGOTTEN};
 use super::writer::Undone;
 use super::{failed, signed, spoilt, unsigned};
-use crate::app::audit::{Action, Actor, ActorKind, AuditEntry, Target, TargetKind};
+use crate::app::audit::{Action, Actor, ActorKind, AuditEntry, Target, TargetKind, Weight};
 use crate::dashboard::fold::fold;
 
 /// How many entries come before it is looked whether there are too many: to count them takes a moment.
@@ -46,7 +46,7 @@ async fn append(to: &mut SqliteConnection, entry: &AuditEntry) -> Result<i64, Un
     let AuditEntry { n: _, at, who, address, what, about, detail } = entry;
     let json = serde_json::to_string(detail).map_err(|error| Undone::Half(spoilt(error)))?;
     let mut folded = fold(&who.name);
-    if let Some(email) = detail.email.as_deref().filter(|_| *what == Action::SignInFailed) {
+    if let Some(email) = detail.email.as_deref().filter(|_| what.weight() == Weight::Failure) {
         folded.push('\n');
         folded.push_str(&fold(email));
     }
@@ -72,25 +72,43 @@ async fn append(to: &mut SqliteConnection, entry: &AuditEntry) -> Result<i64, Un
     Ok(done.last_insert_rowid())
 }
 
-/// Removes the oldest entries where there are more than so many, and than so many of sign-ins that failed.
+/// Removes entries where there are more than so many, or more than so many of what failed.
 async fn trim(to: &mut SqliteConnection, most: usize, most_failures: usize) -> Result<(), Undone> {
-    let failure = Action::SignInFailed.name();
-    let failures: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM audit WHERE what = $1")
-        .bind(failure)
-        .fetch_one(&mut *to)
-        .await?;
-    let excess = failures - signed(most_failures as u64);
-    if excess > 0 {
-        let query = "DELETE FROM audit WHERE n IN (SELECT n FROM audit WHERE what = $1 ORDER BY n LIMIT $2)";
-        sqlx::query(query).bind(failure).bind(excess).execute(&mut *to).await?;
-    }
+    let mut failures = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM audit");
+    push_weight(&mut failures, Weight::Failure);
+    let failures: i64 = failures.build_query_scalar().fetch_one(&mut *to).await?;
+    remove_oldest(to, Some(Weight::Failure), failures - signed(most_failures as u64)).await?;
     let all: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM audit").fetch_one(&mut *to).await?;
     let excess = all - signed(most as u64);
-    if excess > 0 {
-        let query = "DELETE FROM audit WHERE n IN (SELECT n FROM audit ORDER BY n LIMIT $1)";
-        sqlx::query(query).bind(excess).execute(to).await?;
-    }
+    let removed = remove_oldest(to, Some(Weight::Use), excess).await?;
+    remove_oldest(to, None, excess - removed).await?;
     Ok(())
+}
+
+/// Removes so many entries, the oldest of a weight or of all. How many there were.
+async fn remove_oldest(
+    to: &mut SqliteConnection,
+    weight: Option<Weight>,
+    excess: i64,
+) -> Result<i64, Undone> {
+    if excess <= 0 {
+        return Ok(0);
+    }
+    let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM audit WHERE n IN (SELECT n FROM audit");
+    if let Some(weight) = weight {
+        push_weight(&mut query, weight);
+    }
+    query.push(" ORDER BY n LIMIT ").push_bind(excess).push(")");
+    let done = query.build().execute(to).await?;
+    Ok(signed(done.rows_affected()))
+}
+
+fn push_weight(query: &mut QueryBuilder<'_, Sqlite>, weight: Weight) {
+    let mut names = query.push(" WHERE what IN (").separated(", ");
+    for action in Action::ALL.iter().filter(|action| action.weight() == weight) {
+        names.push_bind(action.name());
+    }
+    query.push(")");
 }
 
 /// How many would be forgotten, at most [`MAX_FORGOTTEN`].
@@ -178,7 +196,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn s10_the_oldest_go_and_failures_push_out_failures_alone() {
+    async fn s10_failures_push_out_failures_alone_and_changes_of_rights_go_last() {
         let mut to = SqliteConnection::connect(":memory:").await.expect("opens");
         let tables = concat!(
             "CREATE TABLE dashboards (id TEXT, title TEXT);",
@@ -206,6 +224,13 @@ mod tests {
         assert_eq!(left(&mut to).await, [1, 2, 3, 11, 12]);
         assert!(trim(&mut to, 4, 2).await.is_ok());
         assert_eq!(left(&mut to).await, [2, 3, 11, 12]);
+        for what in [Action::GrantChanged, Action::SignIn, Action::CodeFailed, Action::GrantChanged] {
+            assert!(append(&mut to, &entry(what)).await.is_ok());
+        }
+        assert!(trim(&mut to, 4, 2).await.is_ok());
+        assert_eq!(left(&mut to).await, [12, 13, 15, 16], "daily use goes before changes of rights");
+        assert!(trim(&mut to, 1, 2).await.is_ok());
+        assert_eq!(left(&mut to).await, [16], "and then the oldest");
         let changed = sqlx::query("UPDATE audit SET who_name = 'Eve'").execute(&mut to).await;
         assert!(changed.is_err(), "entries are never changed");
     }
