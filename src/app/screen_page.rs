@@ -2,19 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::Theme;
-
-/// The whole document. It loads itself again until somebody has typed the code.
-pub fn document(
-    theme: Option<Theme>,
-    css: String,
-    code: String,
-    link: String,
-    expires_in_s: u64,
-) -> impl IntoView {
+/// The whole document, which loads itself again. `css` is the address of the styles.
+pub fn document(body: impl IntoView, css: String) -> impl IntoView {
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme.map(Theme::name)>
+        <html lang="en">
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
@@ -25,9 +17,7 @@ pub fn document(
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
                 <link rel="stylesheet" href=css/>
             </head>
-            <body>
-                <PairingPage code link expires_in_s/>
-            </body>
+            <body>{body}</body>
         </html>
     }
 }

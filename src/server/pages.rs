@@ -12,7 +12,6 @@ use leptos::prelude::*;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::Mode;
-use super::access::screens::pairing::Pairing;
 use super::access::who::Who;
 use super::auth::someone;
 use super::errors::ApiError;
@@ -27,8 +26,9 @@ use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::access::Rights;
+use crate::app::screen_page::{self, PairingPage};
 use crate::app::unread::Unread;
-use crate::app::{Page, PageData, Theme, screen_page, shell, sign_in};
+use crate::app::{Page, PageData, Theme, shell, sign_in};
 use crate::dashboard::{Dashboard, DashboardId, User};
 
 /// The cookie with `light` or `dark`, which the page itself sets.
@@ -252,16 +252,17 @@ pub fn form(state: &AppState, headers: &HeaderMap, status: StatusCode, form: sig
     as_page(state, html.into_response(), status, policy)
 }
 
-/// The page of a screen that waits for somebody to type its code.
-pub fn pairing(state: &AppState, headers: &HeaderMap, pairing: Pairing) -> Response {
-    let nonce = nonce();
-    let policy = policy(&nonce, headers);
-    let css = state.site.assets(nonce).css;
-    let link = state.origins.address(&format!("/screens?code={}", pairing.code), headers);
-    let html = to_html(|| {
-        let expires_in_s = pairing.expires_in_ms / 1_000;
-        screen_page::document(theme(headers), css, pairing.code, link, expires_in_s)
-    });
+/// The page of a screen that waits to be paired. `link` is the address that its code is entered at.
+pub fn pairing(
+    state: &AppState,
+    headers: &HeaderMap,
+    code: String,
+    link: String,
+    expires_in_s: u64,
+) -> Response {
+    let policy = policy(&nonce(), headers);
+    let css = state.site.assets(String::new()).css;
+    let html = to_html(|| screen_page::document(view! { <PairingPage code link expires_in_s/> }, css));
     as_page(state, html.into_response(), StatusCode::OK, policy)
 }
 
