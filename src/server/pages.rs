@@ -13,7 +13,6 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::Mode;
-use super::access::screens::pairing::Pairing;
 use super::access::who::Who;
 use super::auth::someone;
 use super::errors::ApiError;
@@ -31,6 +30,7 @@ use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::access::Rights;
 use crate::app::audit::{AuditFilter, AuditPage};
+use crate::app::screen_page::{self, PairingPage};
 use crate::app::screen_page::{self, PairingPage, code_in};
 use crate::app::unread::Unread;
 use crate::app::{AuditedDashboard, Page, PageData, Theme, shell, sign_in};
@@ -322,15 +322,19 @@ pub fn form(state: &AppState, headers: &HeaderMap, status: StatusCode, form: sig
     as_page(state, html.into_response(), status, policy)
 }
 
-/// The page of a screen that waits for somebody to type its code.
-pub fn pairing(state: &AppState, headers: &HeaderMap, pairing: Pairing) -> Response {
+/// The page of a screen that waits to be paired. `link` is the address at which its code is typed.
+pub fn pairing(
+    state: &AppState,
+    headers: &HeaderMap,
+    code: String,
+    link: String,
+    expires_in_s: u64,
+) -> Response {
     let policy = policy(&nonce(), headers);
     let css = state.site.assets(String::new()).css;
-    let link = state.origins.address(&format!("/screens?code={}", pairing.code), headers);
     let qr = qr::svg(&link);
-    let expires_in_s = pairing.expires_in_ms / 1_000;
     let html = to_html(|| {
-        let body = view! { <PairingPage code=pairing.code link expires_in_s qr/> };
+        let body = view! { <PairingPage code link expires_in_s qr/> };
         screen_page::document(body, css)
     });
     as_page(state, html.into_response(), StatusCode::OK, policy)

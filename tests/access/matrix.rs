@@ -346,16 +346,19 @@ async fn every_message_of_a_socket_is_taken_by_the_role() {
             }
             socket.send(serde_json::to_value(&message).expect("JSON")).await;
             socket.send(json!({"type": "ping", "id": 7})).await;
+            let expected = expected(&message, kind.role());
             let answer = loop {
                 match socket.got().await {
                     Got::Frame(frame)
                         if ["presence", "data"].contains(&frame["type"].as_str().unwrap_or("")) => {}
+                    // A session answers it at once, a room once the disk has what was pushed.
+                    Got::Frame(frame) if frame["type"] == "pong" && expected.0 != "pong" => {}
                     Got::Frame(frame) => break frame,
                     other => panic!("{kind:?} {message:?}: {other:?}"),
                 }
             };
             let came = (answer["type"].as_str().expect("a type"), answer["code"].as_str().unwrap_or(""));
-            assert_eq!(came, expected(&message, kind.role()), "{kind:?} {message:?}: {answer}");
+            assert_eq!(came, expected, "{kind:?} {message:?}: {answer}");
         }
     }
 }

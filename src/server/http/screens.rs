@@ -23,7 +23,7 @@ use crate::app::screens::{
 };
 use crate::dashboard::DashboardId;
 use crate::server::access::directory::ChangeError;
-use crate::server::access::screens::pairing::COUNTS_FOR_MS;
+use crate::server::access::screens::pairing::{COUNTS_FOR_MS, Pairing};
 use crate::server::access::screens::{KnownScreen, Screen, ScreenId};
 use crate::server::access::who::Who;
 use crate::server::access::{AccessError, Mode, Requester};
@@ -91,7 +91,7 @@ pub async fn page(
         return Ok(response);
     }
     if let Some(pairing) = known.and_then(|token| access.pairing(token)) {
-        return Ok(pages::pairing(&state, &headers, pairing));
+        return Ok(waiting(&state, &headers, pairing));
     }
     if let Err(wait) = state.rates.pairings.take(PeerAddr(from.address)) {
         let reason = "Too many screens ask for a code from your address. This one asks again by itself.";
@@ -101,9 +101,15 @@ pub async fn page(
         return Ok(response);
     }
     let (token, pairing) = access.begin_pairing();
-    let mut response = pages::pairing(&state, &headers, pairing);
+    let mut response = waiting(&state, &headers, pairing);
     response.headers_mut().insert(SET_COOKIE, PAIRING.set(Some(&token), &headers));
     Ok(response)
+}
+
+fn waiting(state: &AppState, headers: &HeaderMap, pairing: Pairing) -> Response {
+    let Pairing { code, expires_in_ms } = pairing;
+    let link = state.origins.address(&format!("/screens?code={code}"), headers);
+    pages::pairing(state, headers, code, link, expires_in_ms / 1_000)
 }
 
 fn look_again(mut response: Response) -> Response {
