@@ -64,7 +64,9 @@ impl Replica {
         let ops: Vec<&Op> = step.ops.iter().filter(|op| !met(op)).collect();
         // Of a step that was a change of its own, places alone are no reason to do half of it.
         if ops.iter().any(|op| !matches!(op, Op::Place { .. })) || ops.len() == step.ops.len() {
-            typing.perform_possible(ops);
+            for op in ops {
+                typing.attempt(op);
+            }
         }
         let (queue, typed, inverse) = typing.finish();
         if queue.is_empty() {
@@ -98,7 +100,7 @@ impl Replica {
     }
 
     /// What takes back what was done on a view, given what that was.
-    fn step(&self, typed: Typed, inverse: Vec<Op>, view: &Dashboard) -> Step {
+    pub(super) fn step(&self, typed: Typed, inverse: Vec<Op>, view: &Dashboard) -> Step {
         let texts = typed.into_iter().filter_map(|(id, splices)| {
             let (before, after) = (self.view.text(&id)?, view.text(&id)?);
             let mut text = TextStep::new(id, before);
