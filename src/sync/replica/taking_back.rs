@@ -47,47 +47,32 @@ impl Replica {
             };
             let (mut any, mut moved) = (false, false);
             for part in step.parts(steps) {
-                let (cell, writer) = match part {
+                let (cell, is_done, writer) = match part {
                     Part::Text(text) => {
-                        let cell = Cell::widget(&text.id, TEXT);
                         let splices = typing.text(&text.id).map(|now| text.back(now)).unwrap_or_default();
                         let is_whole = splices.len() == text.places();
                         any |= !splices.is_empty();
                         for Splice { at, removed, inserted } in splices {
                             typing.splice(&text.id, at, units(&removed), &inserted)?;
                         }
-                        match is_whole {
-                            true => {
-                                back.push(cell);
-                                continue;
-                            }
-                            false => (cell, Some(self.others.typed_over(step, &text.id))),
-                        }
+                        let writer = || self.others.typed_over(step, &text.id);
+                        (Some(Cell::widget(&text.id, TEXT)), is_whole, (!is_whole).then(writer))
                     }
                     Part::Op(inverse) => {
-                        let Some(cell) = inverse.op.cell() else {
-                            // A choice: the cells that it brought are told of.
-                            if written_over(inverse, &typing).is_none() {
-                                any |= typing.attempt(&inverse.op);
-                            }
-                            continue;
-                        };
                         let writer = written_over(inverse, &typing);
-                        if writer.is_none() && typing.attempt(&inverse.op) {
-                            any |= !inverse.made_room;
-                            moved |= inverse.is_layout();
-                            back.push(cell);
-                            continue;
-                        }
-                        if inverse.made_room {
-                            continue;
-                        }
-                        (cell, writer)
+                        let is_done = writer.is_none() && typing.attempt(&inverse.op);
+                        (any, moved) = (any || is_done, moved || is_done && inverse.is_layout());
+                        // Of a choice, the cells that it brought are told of.
+                        (inverse.op.cell(), is_done, writer)
                     }
                 };
-                stays.push(Stays { cell, by: writer });
+                match (cell, is_done) {
+                    (Some(cell), true) => back.push(cell),
+                    (Some(cell), false) => stays.push(Stays { cell, by: writer }),
+                    (None, _) => {}
+                }
             }
-            for inverse in step.made_room(steps).filter(|_| moved) {
+            for inverse in step.made_room().filter(|_| moved) {
                 if written_over(inverse, &typing).is_none() {
                     typing.attempt(&inverse.op);
                 }

@@ -22,8 +22,8 @@ pub const MAX_NOTED: usize = 1_000;
 const MAX_NOTED_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes that a cell or an op takes beside its content, about.
 const ENTRY_BYTES: usize = 96;
-/// Newest commits among which typing looks for the typing that it goes on from.
-const TYPING_WITHIN: usize = 8;
+/// Newest commits among which one looks for the one that it goes on from.
+const JOINED_WITHIN: usize = 8;
 
 /// A choice among the steps of one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,14 +45,11 @@ impl Steps {
     }
 
     fn take(&self, part: &Part) -> bool {
-        self.cells.is_empty()
-            || match part {
-                Part::Text(text) => self.cells.contains(&Cell::widget(&text.id, TEXT)),
-                Part::Op(inverse) => {
-                    !inverse.made_room
-                        && written_cell(&inverse.op).is_some_and(|cell| self.cells.contains(&cell))
-                }
-            }
+        let cell = match part {
+            Part::Text(text) => Some(Cell::widget(&text.id, TEXT)),
+            Part::Op(inverse) => written_cell(&inverse.op).filter(|_| !inverse.made_room),
+        };
+        cell.is_some_and(|cell| self.cells.is_empty() || self.cells.contains(&cell))
     }
 }
 
@@ -162,9 +159,9 @@ impl Noted {
         self.parts.iter().rev().filter(|part| steps.take(part))
     }
 
-    /// What made room for it, where not all of it is meant.
-    pub fn made_room<'a>(&'a self, steps: &'a Steps) -> impl Iterator<Item = &'a Inverse> {
-        self.parts.iter().rev().filter(|_| !steps.cells.is_empty()).filter_map(|part| match part {
+    /// What takes back that others made room for it.
+    pub fn made_room(&self) -> impl Iterator<Item = &Inverse> {
+        self.parts.iter().rev().filter_map(|part| match part {
             Part::Op(inverse) if inverse.made_room => Some(inverse),
             _ => None,
         })
@@ -186,8 +183,13 @@ impl Noted {
         }
     }
 
-    /// Takes typing in that goes on from this. False, and nothing is changed, where it is another step.
+    /// Takes in a commit of the same writer that goes on from this: typing in one go, or more of what nobody takes
+    /// back from here. False, and nothing is changed, where it is another step.
     fn join(&mut self, next: &Noted) -> bool {
+        if self.parts.is_empty() && next.parts.is_empty() && self.cells == next.cells {
+            self.to = next.to;
+            return true;
+        }
         let fits = self.note().is_some()
             && self.note() == next.note()
             && self.keys < MAX_KEYS
@@ -202,7 +204,11 @@ impl Noted {
             return false;
         }
         text.seal();
+        let is_nothing = text.is_empty();
         (self.to, self.at, self.keys) = (next.to, next.at, self.keys + 1);
+        if is_nothing {
+            self.parts.clear();
+        }
         true
     }
 
@@ -241,9 +247,11 @@ pub struct StepLog {
 impl StepLog {
     /// Notes a commit that was applied.
     pub fn note(&mut self, mut noted: Noted) {
-        let same = |one: &&mut Noted| one.by == noted.by;
-        let newest = self.noted.iter_mut().rev().take(TYPING_WITHIN);
-        if let Some(before) = newest.into_iter().find(same).filter(|_| noted.typed.is_some()) {
+        if noted.cells.is_empty() && noted.parts.is_empty() {
+            return;
+        }
+        let mut newest = self.noted.iter_mut().rev().take(JOINED_WITHIN);
+        if let Some(before) = newest.find(|one| one.by == noted.by) {
             let bytes = before.bytes();
             if before.join(&noted) {
                 self.bytes = (self.bytes + before.bytes()).saturating_sub(bytes);
@@ -299,8 +307,8 @@ impl StepLog {
         let chosen = self.noted.iter_mut().filter(|noted| noted.is_by(by) && noted.is_among(steps));
         for noted in chosen {
             let before = noted.bytes();
-            let moved =
-                noted.parts(steps).any(|part| matches!(part, Part::Op(inverse) if inverse.is_layout()));
+            let moves = |part: &Part| matches!(part, Part::Op(inverse) if inverse.is_layout());
+            let moved = noted.parts(steps).any(moves);
             let made_room = |part: &Part| moved && matches!(part, Part::Op(inverse) if inverse.made_room);
             noted.parts.retain(|part| !steps.take(part) && !made_room(part));
             self.bytes = (self.bytes + noted.bytes()).saturating_sub(before);
