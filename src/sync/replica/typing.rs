@@ -62,9 +62,9 @@ impl<'a> Typing<'a> {
             }
             let op = Op::edit_text(id, update);
             self.edit.perform(&op)?;
-            match self.typed.last_mut() {
-                Some((note, splices)) if note == id => splices.push(splice),
-                _ => self.typed.push((id.clone(), vec![splice])),
+            match self.typed.iter_mut().find(|(note, _)| note == id) {
+                Some((_, splices)) => splices.push(splice),
+                None => self.typed.push((id.clone(), vec![splice])),
             }
             let ops = vec![op];
             // Many small ones are as much as the queue makes of them, and no more.
@@ -135,7 +135,7 @@ impl<'a> Typing<'a> {
     }
 }
 
-/// What was done to texts, note after note, in the order of doing.
+/// What was done to texts, a note once, in the order of doing.
 pub(super) type Typed = Vec<(WidgetId, Vec<Splice>)>;
 
 /// Ops without the values that a later one of them writes over.

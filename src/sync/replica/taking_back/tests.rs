@@ -372,17 +372,25 @@ proptest! {
         for (is_bo, doing) in &doings {
             if *is_bo { scene.does_any(BO, doing, "Z") } else { scene.does_any(ROBOT, doing, "") }
         }
-        // The values that Bo wrote last, with what else he has edited.
-        let mut last: BTreeMap<Cell, bool> = BTreeMap::new();
+        // Who wrote each cell last, and when.
+        let mut last: BTreeMap<Cell, (u64, bool)> = BTreeMap::new();
         for commit in &scene.log {
-            for cell in commit.ops.iter().filter(|op| !matches!(op, Op::Place { settled: true, .. })).filter_map(Op::cell) {
-                last.insert(cell, commit.by.id == user(BO).id);
-            }
+            let chosen = commit.ops.iter().filter(|op| !matches!(op, Op::Place { settled: true, .. }));
+            let is_bo = commit.by.id == user(BO).id;
+            last.extend(chosen.filter_map(Op::cell).map(|cell| (cell, (commit.revision, is_bo))));
         }
         let before = scene.room.dashboard().clone();
         scene.take_back();
         let now = scene.room.dashboard();
-        for (cell, _) in last.iter().filter(|(_, is_bo)| **is_bo) {
+        for (cell, (revision, _)) in last.iter().filter(|(_, (_, is_bo))| *is_bo) {
+            let is_gone = |id: &&WidgetId| !now.widgets.contains_key(*id) && cell.field != "removed";
+            if let Some(id) = cell.id.as_ref().filter(is_gone) {
+                // It was removed before, or the program had brought back what was removed, and Bo did no more to it.
+                let removed = last.get(&Cell::widget(id, "removed"));
+                let by_program = removed.is_some_and(|(at, is_bo)| !is_bo && at > revision);
+                prop_assert!(!before.widgets.contains_key(id) || by_program, "{:?}", cell);
+                continue;
+            }
             match (&cell.id, cell.field.as_str()) {
                 (Some(id), "removed") => {
                     prop_assert_eq!(before.widgets.contains_key(id), now.widgets.contains_key(id));
@@ -390,8 +398,9 @@ proptest! {
                 // Where something comes back, all that is below makes room; what the program removed may come back.
                 (Some(_), "frame") => {}
                 (Some(id), "text") => {
-                    let count = |dashboard: &Dashboard| dashboard.text(id).map(|text| text.plain().matches('Z').count());
-                    prop_assert!(count(now) >= count(&before), "{:?} {:?}", before.text(id), now.text(id));
+                    let text = |dashboard: &Dashboard| dashboard.text(id).map(|text| text.plain().to_owned());
+                    let count = |dashboard: &Dashboard| text(dashboard).map(|text| text.matches('Z').count());
+                    prop_assert!(count(now) >= count(&before), "{:?} {:?}", text(&before), text(now));
                 }
                 (Some(id), _) if !before.widgets.contains_key(id) => {}
                 _ => prop_assert_eq!(before.value(cell), now.value(cell), "{:?}", cell),
