@@ -102,11 +102,9 @@ impl<'a> Typing<'a> {
     /// and would move others for places that are not the last.
     fn flush(&mut self) {
         let widgets = &self.edit.dashboard().widgets;
-        let is_place = |op: &Op| matches!(op, Op::Place { .. });
-        let attempted = std::mem::take(&mut self.attempted);
-        let (places, ops): (Vec<Op>, Vec<Op>) = attempted.into_iter().partition(is_place);
-        let is_there = |op: &Op| op.widget_id().is_some_and(|id| widgets.contains_key(id));
-        self.attempted = places.into_iter().filter(is_there).collect();
+        let is_for_later = |op: &Op| matches!(op, Op::Place { id, .. } if widgets.contains_key(id));
+        let (later, ops) = std::mem::take(&mut self.attempted).into_iter().partition(is_for_later);
+        self.attempted = later;
         self.enqueue(ops);
     }
 
