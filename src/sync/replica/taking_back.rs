@@ -4,7 +4,7 @@
 use crate::dashboard::op::TEXT;
 use crate::dashboard::splice::{Splice, units};
 use crate::dashboard::{Cell, UserId};
-use crate::sync::undo::{Inverse, Part, Pending, Steps, Writer};
+use crate::sync::undo::{Inverse, Noted, Part, Pending, Steps, Writer};
 
 use super::typing::Typing;
 use super::{Changes, EditError, Replica};
@@ -40,45 +40,58 @@ impl Replica {
         let pending = Pending(pending.flat_map(|one| &one.change.ops).collect());
         let mut view = self.view.clone();
         let mut typing = Typing::new(self, &mut view)?;
-        let (mut count, mut stays, mut back) = (0, Vec::new(), Vec::new());
-        for step in self.others.of(by, steps) {
+        let (mut stays, mut back) = (Vec::new(), Vec::new());
+        let chosen: Vec<&Noted> = self.others.of(by, steps).collect();
+        let mut done = vec![false; chosen.len()];
+        // All of these in one go, so that the grid settles once.
+        for (step, done) in chosen.iter().zip(&mut done) {
             let written_over = |inverse: &Inverse, typing: &Typing| {
                 self.others.written_over(step, inverse, typing.dashboard(), &pending)
             };
-            let (mut any, mut moved) = (false, false);
-            for part in step.parts(steps) {
-                let (cell, is_done, writer) = match part {
-                    Part::Text(text) => {
-                        let splices = typing.text(&text.id).map(|now| text.back(now)).unwrap_or_default();
-                        let is_whole = splices.len() == text.places();
-                        any |= !splices.is_empty();
-                        for Splice { at, removed, inserted } in splices {
-                            typing.splice(&text.id, at, units(&removed), &inserted)?;
-                        }
-                        let writer = || self.others.typed_over(step, &text.id);
-                        (Some(Cell::widget(&text.id, TEXT)), is_whole, (!is_whole).then(writer))
-                    }
-                    Part::Op(inverse) => {
-                        let writer = written_over(inverse, &typing);
-                        let is_done = writer.is_none() && typing.attempt(&inverse.op);
-                        (any, moved) = (any || is_done, moved || is_done && inverse.is_layout());
-                        // Of a choice, the cells that it brought are told of.
-                        (inverse.op.cell(), is_done, writer)
-                    }
+            let moves = step.parts(steps).any(|part| match part {
+                Part::Op(inverse) => inverse.is_layout() && written_over(inverse, &typing).is_none(),
+                Part::Text(_) => false,
+            });
+            for part in step.parts_with_room(steps) {
+                let Part::Op(inverse) = part else { continue };
+                if inverse.made_room && !moves {
+                    continue;
+                }
+                let writer = written_over(inverse, &typing);
+                let is_done = writer.is_none() && typing.attempt(&inverse.op);
+                // Of a choice, the cells that it brought are told of.
+                let Some(cell) = inverse.op.cell().filter(|_| !inverse.made_room) else {
+                    *done |= is_done && !inverse.made_room;
+                    continue;
                 };
-                match (cell, is_done) {
-                    (Some(cell), true) => back.push(cell),
-                    (Some(cell), false) => stays.push(Stays { cell, by: writer }),
-                    (None, _) => {}
+                *done |= is_done;
+                match is_done {
+                    true => back.push(cell),
+                    false => stays.push(Stays { cell, by: writer }),
                 }
             }
-            for inverse in step.made_room().filter(|_| moved) {
-                if written_over(inverse, &typing).is_none() {
-                    typing.attempt(&inverse.op);
-                }
-            }
-            count += usize::from(any);
         }
+        for (step, done) in chosen.iter().zip(&mut done) {
+            for part in step.parts(steps) {
+                let Part::Text(text) = part else { continue };
+                let cell = Cell::widget(&text.id, TEXT);
+                let splices = typing.text(&text.id).map(|now| text.back(now));
+                let writer = self.others.typed_over(step, &text.id);
+                // A note that is gone took its text with it, unless somebody else has removed it.
+                let is_gone = splices.is_none() && writer == Writer::Me;
+                let splices = splices.unwrap_or_default();
+                *done |= !splices.is_empty();
+                if is_gone || splices.len() == text.places() {
+                    back.push(cell);
+                } else {
+                    stays.push(Stays { cell, by: Some(writer) });
+                }
+                for Splice { at, removed, inserted } in splices {
+                    typing.splice(&text.id, at, units(&removed), &inserted)?;
+                }
+            }
+        }
+        let count = done.iter().filter(|done| **done).count();
         let mut told: Vec<Stays> = Vec::new();
         for one in stays {
             if !back.contains(&one.cell) && told.iter().all(|told| told.cell != one.cell) {

@@ -98,20 +98,10 @@ impl<'a> Typing<'a> {
         is_done
     }
 
-    /// Queues what was attempted, but for the places that widgets take in the end: the grid settles with each change,
-    /// and would move others for places that are not the last.
+    /// Queues what was attempted: as one change, where it is no larger than one may be.
     fn flush(&mut self) {
-        let widgets = &self.edit.dashboard().widgets;
-        let is_for_later = |op: &Op| matches!(op, Op::Place { id, .. } if widgets.contains_key(id));
-        let (later, ops) = std::mem::take(&mut self.attempted).into_iter().partition(is_for_later);
-        self.attempted = later;
-        self.enqueue(ops);
-    }
-
-    /// Queues ops as one change, where it is no larger than one may be.
-    fn enqueue(&mut self, ops: Vec<Op>) {
         let (mut change, mut bytes) = (Vec::new(), 0);
-        for op in without_overwritten(ops) {
+        for op in without_overwritten(std::mem::take(&mut self.attempted)) {
             let more = json_bytes(&op);
             if change.len() == MAX_OPS || (bytes + more > MAX_PUSH_BYTES && bytes > 0) {
                 self.queue.push(std::mem::take(&mut change));
@@ -127,8 +117,7 @@ impl<'a> Typing<'a> {
 
     /// The changes to queue, what was done to texts, and the ops that take the other ops back.
     pub(super) fn finish(mut self) -> (Vec<Vec<Op>>, Typed, Vec<Op>) {
-        let attempted = std::mem::take(&mut self.attempted);
-        self.enqueue(attempted);
+        self.flush();
         (self.queue, self.typed, self.edit.finish().inverse)
     }
 }

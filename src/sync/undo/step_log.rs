@@ -159,12 +159,10 @@ impl Noted {
         self.parts.iter().rev().filter(|part| steps.take(part))
     }
 
-    /// What takes back that others made room for it.
-    pub fn made_room(&self) -> impl Iterator<Item = &Inverse> {
-        self.parts.iter().rev().filter_map(|part| match part {
-            Part::Op(inverse) if inverse.made_room => Some(inverse),
-            _ => None,
-        })
+    /// The same with what takes back that others made room for it.
+    pub fn parts_with_room<'a>(&'a self, steps: &'a Steps) -> impl Iterator<Item = &'a Part> {
+        let made_room = |part: &Part| matches!(part, Part::Op(inverse) if inverse.made_room);
+        self.parts.iter().rev().filter(move |part| made_room(part) || steps.take(part))
     }
 
     fn is_by(&self, id: &UserId) -> bool {
