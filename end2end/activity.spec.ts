@@ -1,5 +1,6 @@
 // Who changed what: as it happens, while one was away, and nothing else on the page moves for it.
 import { expect, test } from "./fixtures.ts";
+import { Script } from "./script.ts";
 
 const CUT = /WebSocket connection|net::ERR_|Failed to load resource/;
 
@@ -12,7 +13,7 @@ test("the activity says who changed what, and shows it", async ({ pair }) => {
   await expect(lines).toHaveCount(2);
   await expect(lines.first()).toContainText("Grace renamed “Number” to “Orders”");
   await expect(lines.last()).toContainText("You added “Number”");
-  await lines.first().getByRole("button").click();
+  await lines.first().getByTitle("Show the widget").click();
   await expect(ada.widget(stat)).toHaveClass(/selected/);
   await expect(ada.widget(stat)).toHaveClass(/glow/);
 
@@ -25,6 +26,80 @@ test("the activity says who changed what, and shows it", async ({ pair }) => {
   await ada.page.getByTestId("undo").click();
   await expect(grace.widget(stat)).toHaveCount(0);
   await expect(lines.first()).toContainText("You took back a step");
+});
+
+test("the steps of a program are taken back, and what somebody changed since stays", async ({ pair, server }) => {
+  const { ada, grace, stats: [one, two] } = await pair("Taken back", 2);
+  const id = new URL(ada.page.url()).pathname.split("/").at(-1)!;
+  const places = [await ada.frame(one), await ada.frame(two)];
+  const script = await Script.join(server, id, "Importer");
+  await script.edit({ op: "set", id: one, field: "title", value: "Orders" });
+  await script.edit({ op: "set", id: two, field: "title", value: "Sales" });
+  await script.edit({ op: "set", id: one, field: "title", value: "Orders per day" });
+  const widget = { kind: "stat", title: "Refunds", frame: { x: 0, y: 0, w: 6, h: 4 }, options: {} };
+  await script.edit({ op: "add_widget", id: "added", widget });
+  await expect(grace.title(two)).toHaveText("Sales");
+  await grace.rename(two, "Revenue");
+  await expect(ada.title(two)).toHaveText("Revenue");
+
+  await ada.page.getByTestId("activity-open").click();
+  const lines = ada.page.getByTestId("activity-item");
+  // One line alone: the step before it stands.
+  const last = lines.filter({ hasText: "renamed “Orders” to “Orders per day”" });
+  await last.hover();
+  await last.getByTestId("take-back").click();
+  await expect(ada.title(one)).toHaveText("Orders");
+  await expect(ada.page.getByTestId("toast").filter({ hasText: "Took back 1 step of Importer." })).toBeVisible();
+  await expect(last.getByTestId("take-back")).toHaveCount(0);
+
+  // All that is left of the program.
+  await expect(ada.page.getByTestId("take-back-all")).toBeHidden();
+  await ada.page.getByTestId("activity-by").selectOption({ label: "Importer" });
+  await expect(lines).toHaveCount(4);
+  const all = ada.page.getByTestId("take-back-all");
+  await expect(all).toHaveText("Take back 3 steps of Importer");
+  await all.click();
+  await expect(all).toBeHidden();
+  const told = ada.page.getByTestId("toast").filter({ hasText: "1 was changed since by Grace and stays." });
+  await expect(told).toBeVisible();
+  for (const person of [ada, grace]) {
+    await expect(person.title(one)).toHaveText("Number");
+    await expect(person.title(two)).toHaveText("Revenue");
+    await expect(person.widget("added")).toHaveCount(0);
+  }
+  expect([await ada.frame(one), await ada.frame(two)]).toEqual(places);
+
+  // It was one own step.
+  await told.getByTestId("toast-action").click();
+  for (const person of [ada, grace]) {
+    await expect(person.title(one)).toHaveText("Orders");
+    await expect(person.title(two)).toHaveText("Revenue");
+    await expect(person.widget("added")).toHaveCount(1);
+  }
+  script.leave();
+});
+
+test("many steps are not taken back without a question", async ({ pair, server }) => {
+  const { ada, stats: [stat] } = await pair("Many steps", 1);
+  const id = new URL(ada.page.url()).pathname.split("/").at(-1)!;
+  const script = await Script.join(server, id, "Importer");
+  for (let n = 1; n <= 21; n += 1) await script.edit({ op: "set", id: stat, field: "title", value: `Orders ${n}` });
+  await ada.page.getByTestId("activity-open").click();
+  await ada.page.getByTestId("activity-by").selectOption({ label: "Importer" });
+  const all = ada.page.getByTestId("take-back-all");
+  await expect(all).toHaveText("Take back 21 steps of Importer");
+  await all.click();
+  const sure = ada.page.getByTestId("take-back-sure");
+  await expect(sure).toBeVisible();
+  await expect(ada.page.getByRole("button", { name: "Keep", exact: true })).toBeFocused();
+  await ada.page.keyboard.press("Enter");
+  await expect(sure).toBeHidden();
+  await expect(ada.title(stat)).toHaveText("Orders 21");
+  await all.click();
+  await sure.click();
+  await expect(ada.title(stat)).toHaveText("Number");
+  await expect(ada.page.getByTestId("activity-by")).toBeFocused();
+  script.leave();
 });
 
 test("coming back after a while tells who changed what meanwhile", async ({ server, arrive, line }) => {

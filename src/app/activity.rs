@@ -1,4 +1,5 @@
-//! Activity since the page was opened: each edit with who made it, in words; the newest last, within a bound.
+//! Activity since the page was opened: each edit with who made it, in words; the newest last, within a bound. Others'
+//! edits can be taken back from here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +7,9 @@ use std::sync::Arc;
 use super::settings_in_words as settings;
 use super::{conflicts, format, widgets};
 use crate::dashboard::settings::{ANNOTATION, CHOSEN, RANGE, TAGS, TIME_ZONE, VARIABLE};
-use crate::dashboard::{Conflict, ConflictId, Op, Settings, Strategy, User, UserId, Widget, WidgetId};
+use crate::dashboard::{Cell, Conflict, ConflictId, Op, Settings, Strategy, User, UserId, Widget, WidgetId};
+use crate::sync::replica::TakenBack;
+use crate::sync::undo::{Steps, Writer};
 
 /// Lines that are kept. More than anybody reads; the history has the rest.
 pub const MAX_ACTIVITY: usize = 200;
@@ -24,6 +27,19 @@ pub struct Deed {
     pub widget: Option<WidgetId>,
     /// Follows a name: `renamed “Orders” to “Sales”`.
     pub words: String,
+    /// The cells that it wrote; none where it stands for all of the change.
+    pub cells: Vec<Cell>,
+}
+
+impl Deed {
+    /// One that is told of as a whole.
+    pub fn new(widget: Option<WidgetId>, words: String) -> Self {
+        Self { widget, words, cells: Vec::new() }
+    }
+
+    fn says(&self, other: &Self) -> bool {
+        self.widget == other.widget && self.words == other.words
+    }
 }
 
 /// One line of the activity.
@@ -35,6 +51,8 @@ pub struct Activity {
     /// Unix milliseconds, by the server for others' changes.
     pub at: u64,
     pub deed: Deed,
+    /// Steps of somebody else that it tells of, as long as they are not taken back.
+    pub steps: Option<Steps>,
 }
 
 /// A time in which nobody watched this page, or it was cut off.
@@ -89,13 +107,14 @@ impl<'a> Telling<'a> {
         };
         let mut deeds: Vec<Deed> = Vec::new();
         for deed in ops.into_iter().filter_map(|op| self.deed(op)) {
-            if !deeds.contains(&deed) {
-                deeds.push(deed);
+            match deeds.iter_mut().find(|one| one.says(&deed)) {
+                Some(one) => one.cells.extend(deed.cells),
+                None => deeds.push(deed),
             }
         }
         if deeds.len() > MAX_DEEDS {
             let words = format!("changed {} things at once", deeds.len());
-            deeds = vec![Deed { widget: None, words }];
+            deeds = vec![Deed::new(None, words)];
         }
         deeds
     }
@@ -160,14 +179,14 @@ impl<'a> Telling<'a> {
             Op::SetDashboard { .. } => "changed the settings of the dashboard".to_owned(),
             Op::SettleConflict { conflict, choose } => {
                 let Some(conflict) = (self.conflict)(conflict) else {
-                    return Some(Deed { widget: None, words: "chose in a conflict".to_owned() });
+                    return Some(Deed::new(None, "chose in a conflict".to_owned()));
                 };
                 let widget = conflict.cell.id.clone();
                 let known = widget.as_ref().and_then(self.known);
-                return Some(Deed { widget, words: conflicts::chosen(&conflict, choose, known.as_deref()) });
+                return Some(Deed::new(widget, conflicts::chosen(&conflict, choose, known.as_deref())));
             }
         };
-        Some(Deed { widget: op.widget_id().cloned(), words })
+        Some(Deed { widget: op.widget_id().cloned(), words, cells: op.cell().into_iter().collect() })
     }
 
     fn title(&self, id: &WidgetId) -> String {
@@ -181,15 +200,82 @@ impl<'a> Telling<'a> {
 }
 
 /// Lists a deed as the newest. The same deed of the same person a moment ago becomes this one.
-pub fn list(all: &mut Vec<Activity>, new: Activity) {
+pub fn list(all: &mut Vec<Activity>, mut new: Activity) {
     let recent = all.len().saturating_sub(SAME_WITHIN);
-    let same = |one: &Activity| one.by.id == new.by.id && one.deed == new.deed;
+    let same = |one: &Activity| one.by.id == new.by.id && one.deed.says(&new.deed);
     if let Some(again) = all[recent..].iter().position(same) {
-        all.remove(recent + again);
+        let before = all.remove(recent + again);
+        new.steps = joined(before.steps, new.steps);
     } else if all.len() >= MAX_ACTIVITY {
         all.remove(0);
     }
     all.push(new);
+}
+
+/// The steps of two lines that say the same. Of what is told of as a whole, only the newer.
+fn joined(before: Option<Steps>, new: Option<Steps>) -> Option<Steps> {
+    match (before, new) {
+        (Some(before), Some(mut new)) if !before.cells.is_empty() && !new.cells.is_empty() => {
+            new.from = before.from;
+            for cell in before.cells {
+                if !new.cells.contains(&cell) {
+                    new.cells.push(cell);
+                }
+            }
+            Some(new)
+        }
+        (_, new) => new,
+    }
+}
+
+/// Everybody who is named in these lines, whoever did something last first.
+pub fn persons(all: &[Activity]) -> Vec<User> {
+    let mut persons: Vec<User> = Vec::new();
+    for one in all.iter().rev() {
+        if persons.iter().all(|by| by.id != one.by.id) {
+            persons.push(one.by.clone());
+        }
+    }
+    persons
+}
+
+/// What became of the taking back of somebody's steps, in sentences.
+pub fn taken_back(taken: &TakenBack, name: &str) -> String {
+    let mut says = match (taken.steps, taken.stays.is_empty()) {
+        (0, true) => return "Not taken back: that was too long ago.".to_owned(),
+        (0, false) => "Nothing was taken back.".to_owned(),
+        (steps, _) => format!("Took back {} of {name}.", format::count(steps, "step", "steps")),
+    };
+    let mut names: Vec<&str> = Vec::new();
+    let mut changed = 0;
+    for writer in taken.stays.iter().filter_map(|one| one.by.as_ref()) {
+        let name = match writer {
+            Writer::Me => "you",
+            Writer::Other(by) => &by.name,
+        };
+        changed += 1;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if changed > 0 {
+        let more = names.len().saturating_sub(MAX_NAMED);
+        names.truncate(MAX_NAMED);
+        let others = format::count(more, "other person", "others");
+        if more > 0 {
+            names.push(&others);
+        }
+        let by = match &names[..] {
+            [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+            names => names.join(""),
+        };
+        let (was, stays) = if changed == 1 { ("was", "stays") } else { ("were", "stay") };
+        says.push_str(&format!(" {changed} {was} changed since by {by} and {stays}."));
+    }
+    match taken.stays.len() - changed {
+        0 => says,
+        lost => format!("{says} {lost} could not be brought back."),
+    }
 }
 
 /// Takes back the newest line of a person that says this.
@@ -245,6 +331,7 @@ pub fn summary(all: &[Activity], absence: &Absence, me: &UserId) -> Option<Strin
 mod tests {
     use super::*;
     use crate::dashboard::{Frame, Kind};
+    use crate::sync::replica::Stays;
     use serde_json::json;
 
     fn id(name: &str) -> WidgetId {
@@ -256,8 +343,8 @@ mod tests {
     }
 
     fn line(n: u32, name: &str, widget: &str, words: &str) -> Activity {
-        let deed = Deed { widget: Some(id(widget)), words: words.to_owned() };
-        Activity { id: n, by: by(name), at: u64::from(n) * 1000, deed }
+        let deed = Deed::new(Some(id(widget)), words.to_owned());
+        Activity { id: n, by: by(name), at: u64::from(n) * 1000, deed, steps: None }
     }
 
     #[test]
@@ -299,6 +386,46 @@ mod tests {
         assert_eq!(all.len(), MAX_ACTIVITY);
         assert_eq!(all.last().map(|one| one.id), Some(500));
         assert_eq!(all.iter().filter(|one| one.deed.words == "deed 498").count(), 1);
+    }
+
+    #[test]
+    fn a_line_that_happens_again_has_the_steps_of_both() {
+        let mut all = Vec::new();
+        let cell = |field: &str| Cell::widget(&id("w"), field);
+        let mut add = |n: u32, words: &str, cells: Vec<Cell>| {
+            let steps = Some(Steps::of(u64::from(n), cells));
+            list(&mut all, Activity { steps, ..line(n, "Ada", "w", words) });
+        };
+        add(3, "moved “W”", vec![cell("frame")]);
+        add(4, "renamed “W”", vec![cell("title")]);
+        add(7, "moved “W”", vec![cell("frame")]);
+        // What is told of as a whole takes nothing in between with it.
+        add(8, "changed 12 things at once", Vec::new());
+        add(9, "changed 12 things at once", Vec::new());
+        let steps: Vec<_> =
+            all.iter().filter_map(|one| one.steps.as_ref()).map(|one| (one.from, one.to)).collect();
+        assert_eq!(steps, [(4, 4), (3, 7), (9, 9)]);
+    }
+
+    #[test]
+    fn what_was_taken_back_and_what_stays_is_said_in_sentences() {
+        let says = |steps, by: &[Option<Writer>]| {
+            let stays = by.iter().map(|by| Stays { cell: Cell::dashboard("title"), by: by.clone() });
+            taken_back(&TakenBack { steps, stays: stays.collect(), ..TakenBack::default() }, "Importer")
+        };
+        let other = |name: &str| Some(Writer::Other(by(name)));
+        assert_eq!(says(1, &[]), "Took back 1 step of Importer.");
+        assert_eq!(
+            says(5, &[other("Bo"), other("Bo")]),
+            "Took back 5 steps of Importer. 2 were changed since by Bo and stay."
+        );
+        assert_eq!(
+            says(0, &[other("Bo"), Some(Writer::Me), None]),
+            "Nothing was taken back. 2 were changed since by Bo and you and stay. 1 could not be brought back."
+        );
+        let many = ["A", "B", "C", "D", "E"].map(other);
+        assert!(says(2, &many).contains("by A, B, C and 2 others and stay"), "{}", says(2, &many));
+        assert_eq!(says(0, &[]), "Not taken back: that was too long ago.");
     }
 
     #[test]

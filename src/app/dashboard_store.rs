@@ -21,11 +21,13 @@ use super::unsaved::Unsaved;
 use crate::dashboard::order::sorted;
 use crate::dashboard::settings::in_words;
 use crate::dashboard::{
-    Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, Widget, WidgetId,
+    Conflict, ConflictId, Dashboard, DashboardId, Op, Removed, SessionId, Strategy, User, UserId, Widget,
+    WidgetId,
 };
 use crate::sync::link::Ended;
 use crate::sync::protocol::{Cursor, Dragging, Editing, Peer};
 use crate::sync::replica::{Along, Seen};
+use crate::sync::undo::Steps;
 
 pub use telling::{Review, Toast, ToastAction};
 pub use widget_signals::{Draft, Drafts, Glow, WidgetData, WidgetSignals};
@@ -48,6 +50,8 @@ pub trait Live {
     /// Takes back the last own step, or says why not.
     fn undo(&self);
     fn redo(&self);
+    /// Takes back steps of somebody else as an own step, and says what stays.
+    fn take_back(&self, by: &User, steps: Steps);
     /// Says where the pointer is; `None` when it left.
     fn cursor(&self, cursor: Option<Cursor>);
     fn select(&self, widgets: Vec<WidgetId>);
@@ -216,7 +220,7 @@ pub struct DashboardStore {
     /// The widget whose data is read as a table, in a dialog.
     pub tabled: RwSignal<Option<WidgetId>>,
     /// The person who is followed.
-    pub following: RwSignal<Option<crate::dashboard::UserId>>,
+    pub following: RwSignal<Option<UserId>>,
     /// True where the server has another build of this page.
     pub outdated: RwSignal<bool>,
     /// "Ada changed 14 widgets": more than ten changes at once become one line.
@@ -233,6 +237,8 @@ pub struct DashboardStore {
     pub changed_setting: RwSignal<Option<(String, User)>>,
     /// Who changed what since the page was opened, the newest last.
     pub activity: RwSignal<Vec<Activity>>,
+    /// How many steps of whom can be taken back.
+    pub others_steps: RwSignal<Vec<(UserId, usize)>>,
     /// The last time away from this page.
     pub absence: RwSignal<Option<Absence>>,
     /// How far the server's clock is ahead of this device's, in milliseconds, once it is known.
@@ -286,6 +292,7 @@ impl DashboardStore {
             choosing_screen: RwSignal::new(false),
             changed_setting: RwSignal::new(None),
             activity: RwSignal::new(Vec::new()),
+            others_steps: RwSignal::new(Vec::new()),
             absence: RwSignal::new(None),
             server_ahead_ms,
             time: ShownTime::new(settings, server_ahead_ms),

@@ -6,13 +6,14 @@ use leptos::prelude::*;
 
 use crate::app::dashboard_store::{Live, Settle};
 use crate::dashboard::text::Update;
-use crate::dashboard::{NoteText, Op, WidgetId};
+use crate::dashboard::{NoteText, Op, User, WidgetId};
 use crate::sync::protocol::{Cursor, Dragging, Editing};
 use crate::sync::replica::{Along, Seen};
+use crate::sync::undo::Steps;
 
 use super::clock::{monotonic_ms, random_id};
-use super::requests;
 use super::service_provider::ServiceProvider;
+use super::{requests, told};
 
 /// Typing is gathered for this long into one change.
 const GATHER: Duration = Duration::from_millis(40);
@@ -58,6 +59,15 @@ impl Live for ServiceProvider {
     fn redo(&self) {
         let outcome = self.0.borrow_mut().replica_now().redo();
         self.step_back(outcome, "did a step again", "Not done again: somebody else has changed that since.");
+    }
+
+    fn take_back(&self, by: &User, steps: Steps) {
+        let outcome = self.0.borrow_mut().replica_now().take_back(&by.id, &steps);
+        let outcome = outcome.map(|taken| {
+            told::took_back(&self.0.borrow().store, by, &steps, &taken);
+            taken.changes
+        });
+        self.outcome(outcome, &[], Duration::ZERO);
     }
 
     fn cursor(&self, cursor: Option<Cursor>) {

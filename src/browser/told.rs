@@ -14,7 +14,8 @@ use crate::app::{conflicts, format, time};
 use crate::dashboard::settings::RANGE;
 use crate::dashboard::{Choice, Conflict, ConflictId, Op, Strategy, User, Widget, WidgetId};
 use crate::sync::protocol::Change;
-use crate::sync::replica::{Changes, Landed, Notice};
+use crate::sync::replica::{Changes, Landed, Notice, TakenBack};
+use crate::sync::undo::Steps;
 
 /// More widgets than this at once become one line.
 const MAX_GLOWS: usize = 10;
@@ -34,7 +35,7 @@ pub fn before(store: &DashboardStore, changes: &Changes) {
         let ahead = store.server_ahead_ms.get_value();
         let (at, ahead) = activity::here_at(commit.at, now, ahead, live);
         store.server_ahead_ms.set_value(ahead);
-        store.list(&commit.by, at, deeds);
+        store.list(&commit.by, at, Some(commit.revision), deeds);
     }
     for commit in &changes.foreign {
         for op in &commit.ops {
@@ -87,21 +88,32 @@ pub fn taken_anew(store: &DashboardStore, changes: &Changes, cut_ms: u64) {
             false => ("Others", format!("changed {widgets}, and nobody can say any more who it was")),
         };
         let by = User { name: name.to_owned(), color: "var(--text-3)".to_owned(), ..User::default() };
-        store.list(&by, cut_ms, vec![Deed { widget: None, words }]);
+        store.list(&by, cut_ms, None, vec![Deed::new(None, words)]);
     }
 }
 
 /// Lists an own edit that is about to show.
 pub fn mine(store: &DashboardStore, ops: &[Op], now_ms: u64) {
     for deeds in store.deeds(&[ops]) {
-        store.list(&store.me.read_untracked(), now_ms, deeds);
+        store.list(&store.me.read_untracked(), now_ms, None, deeds);
     }
 }
 
 /// Lists an own step back or forth, which leads to its widget where it is about one.
 pub fn stepped(store: &DashboardStore, changes: &Changes, did: &str, now_ms: u64) {
     let widget = changes.widgets.first().filter(|_| changes.widgets.len() == 1).cloned();
-    store.list(&store.me.read_untracked(), now_ms, vec![Deed { widget, words: did.to_owned() }]);
+    store.list(&store.me.read_untracked(), now_ms, None, vec![Deed::new(widget, did.to_owned())]);
+}
+
+/// Lists that steps of somebody are about to be taken back, and says what stays.
+pub fn took_back(store: &DashboardStore, by: &User, steps: &Steps, taken: &TakenBack) {
+    let any = taken.steps > 0;
+    if any {
+        let count = format::count(taken.steps, "step", "steps");
+        stepped(store, &taken.changes, &format!("took back {count} of {}", by.name), wall_ms());
+        store.forget_steps(Some((&by.id, steps)));
+    }
+    store.toast(activity::taken_back(taken, &by.name), any.then_some(ToastAction::Undo));
 }
 
 /// Lets what others changed glow, and says what became of own edits that are not simply saved.

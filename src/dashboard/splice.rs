@@ -13,6 +13,20 @@ pub struct Splice {
 }
 
 impl Splice {
+    /// The one replacement that makes a text of another; `None` where they read the same.
+    pub fn between(before: &str, after: &str) -> Option<Self> {
+        let common = |(one, other): &(char, char)| one == other;
+        let bytes = |(one, _): (char, char)| one.len_utf8();
+        let start: usize = before.chars().zip(after.chars()).take_while(common).map(bytes).sum();
+        let (removed, inserted) = (&before[start..], &after[start..]);
+        let backwards = removed.chars().rev().zip(inserted.chars().rev());
+        let end: usize = backwards.take_while(common).map(bytes).sum();
+        let middle = |text: &str| text[..text.len() - end].to_owned();
+        let splice =
+            Self { at: units(&before[..start]), removed: middle(removed), inserted: middle(inserted) };
+        (splice.removed != splice.inserted).then_some(splice)
+    }
+
     /// The end of what it inserted.
     pub fn end(&self) -> u32 {
         self.at + units(&self.inserted)
@@ -129,6 +143,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_splice_between_two_texts_makes_one_of_the_other(before in "[a-c😀é]{0,8}", after in "[a-c😀é]{0,8}") {
+            let made = match Splice::between(&before, &after) {
+                None => before.clone(),
+                Some(Splice { at, removed, inserted }) => {
+                    let end = at + units(&removed);
+                    prop_assert_eq!(cut(&before, at, end), removed);
+                    format!("{}{inserted}{}", cut(&before, 0, at), cut(&before, end, u32::MAX))
+                }
+            };
+            prop_assert_eq!(made, after);
+        }
+
         #[test]
         fn taken_back_all_at_once_the_text_is_as_it_was(
             start in "[a-c😀]{0,12}",

@@ -13,6 +13,7 @@ mod queue;
 mod saved;
 mod steps;
 mod stored;
+mod taking_back;
 mod typing;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,7 +24,7 @@ use crate::dashboard::{
 };
 
 use super::protocol::{Commit, Joined, Resume, Role};
-use super::undo::{Foreign, Step, UndoStack};
+use super::undo::{Foreign, Noted, Step, StepLog, UndoStack};
 
 use self::changes::differences;
 pub use self::changes::{Changes, Landed, Notice};
@@ -33,6 +34,7 @@ use self::saved::Saved;
 pub use self::steps::{Along, Undone};
 use self::stored::Numbering;
 pub use self::stored::{StoredDashboard, StoredQueue};
+pub use self::taking_back::{Stays, TakenBack};
 use self::typing::Typing;
 
 /// The copy of one dashboard in one tab.
@@ -79,6 +81,7 @@ pub struct Replica {
     texts: BTreeMap<WidgetId, NoteText>,
     undo: UndoStack,
     foreign: Foreign,
+    others: StepLog,
     /// The time by the tab's own clock, as it was told last.
     now_ms: u64,
 }
@@ -150,6 +153,7 @@ impl Replica {
             texts: BTreeMap::new(),
             undo: UndoStack::default(),
             foreign: Foreign::default(),
+            others: StepLog::default(),
             now_ms: 0,
         }
     }
@@ -249,6 +253,7 @@ impl Replica {
                 self.texts = self.typed_on(usize::MAX);
                 self.confirmed = snapshot;
                 self.foreign.forget();
+                self.others.forget();
             }
             (None, Some(commits)) if same_log => {
                 if let Err(lost) = self.take(commits, &mut changes) {
@@ -414,11 +419,15 @@ impl Replica {
                 return Err(Lost::Gap);
             }
             let stamp = commit.stamp();
+            let mut noted = Noted::new(&commit, mine);
             for op in &commit.ops {
                 match op {
                     Op::EditText { id, compacted: Some(_), .. } => self.compacted(id, op, &stamp),
-                    op => self.confirmed.apply(op, &stamp),
+                    op => noted.apply(&mut self.confirmed, op, &stamp),
                 }
+            }
+            if !commit.is_compaction() {
+                self.others.note(noted);
             }
             for conflict in &commit.conflicts {
                 self.confirmed.conflicts.insert(conflict.id.clone(), conflict.clone());

@@ -1,6 +1,8 @@
 //! A person's own undo and redo, in one tab. It never takes back another person's work: a step whose
-//! cell somebody else has written since is skipped.
+//! cell somebody else has written since is skipped. To take back another person's steps is an edit of its own, by
+//! the log of these steps.
 
+mod step_log;
 mod text_step;
 
 use std::collections::{HashMap, VecDeque};
@@ -9,6 +11,7 @@ use crate::dashboard::splice::Splice;
 use crate::dashboard::{Cell, NoteText, Op, WidgetId};
 use crate::sync::conflict::written_cell;
 
+pub use self::step_log::{Inverse, MAX_NOTED, Noted, Part, Pending, StepLog, Steps, Writer};
 pub use self::text_step::TextStep;
 
 /// Steps that can be undone, per person and tab.

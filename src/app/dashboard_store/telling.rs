@@ -6,7 +6,8 @@ use super::DashboardStore;
 use crate::app::activity::{self, Activity, Deed, Telling};
 use crate::app::conflicts;
 use crate::app::unsaved::{self, Unsaved};
-use crate::dashboard::{Choice, ConflictId, DashboardId, Id, Op, User, WidgetId};
+use crate::dashboard::{Choice, ConflictId, DashboardId, Id, Op, User, UserId, WidgetId};
+use crate::sync::undo::Steps;
 
 /// A short word that passes by, with what can be done about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -131,15 +132,31 @@ impl DashboardStore {
         changes.iter().map(|ops| telling.deeds(ops)).collect()
     }
 
-    /// Lists what somebody did. `at` is in Unix milliseconds.
-    pub fn list(&self, by: &User, at: u64, deeds: Vec<Deed>) {
+    /// Lists what somebody did. `at` is in Unix milliseconds; `revision` is that of somebody else's commit, which can
+    /// be taken back.
+    pub fn list(&self, by: &User, at: u64, revision: Option<u64>, deeds: Vec<Deed>) {
         if deeds.is_empty() {
             return;
         }
         self.activity.update(|all| {
-            for deed in deeds {
-                activity::list(all, Activity { id: self.new_id(), by: by.clone(), at, deed });
+            for mut deed in deeds {
+                let cells = std::mem::take(&mut deed.cells);
+                let steps = revision.map(|revision| Steps::of(revision, cells));
+                activity::list(all, Activity { id: self.new_id(), by: by.clone(), at, deed, steps });
             }
+        });
+    }
+
+    /// Notes that steps of somebody cannot be taken back, or not again; of everybody where none is named.
+    pub fn forget_steps(&self, whose: Option<(&UserId, &Steps)>) {
+        let are_meant = |one: &Activity| match whose {
+            None => true,
+            Some((by, steps)) => {
+                one.by.id == *by && (*steps == Steps::ALL || one.steps.as_ref() == Some(steps))
+            }
+        };
+        self.activity.update(|all| {
+            all.iter_mut().filter(|one| are_meant(one)).for_each(|one| one.steps = None);
         });
     }
 
@@ -147,9 +164,9 @@ impl DashboardStore {
     /// Unix milliseconds.
     pub fn list_lost(&self, ops: &[Op], ending: &str, at: u64) {
         let me = self.me.get_untracked();
-        for Deed { widget, words } in self.deeds(&[ops]).into_iter().flatten() {
+        for Deed { widget, words, .. } in self.deeds(&[ops]).into_iter().flatten() {
             self.activity.update(|all| activity::forget(all, &me.id, widget.as_ref(), &words));
-            self.list(&me, at, vec![Deed { widget, words: format!("{words}, {ending}") }]);
+            self.list(&me, at, None, vec![Deed::new(widget, format!("{words}, {ending}"))]);
         }
     }
 

@@ -139,6 +139,8 @@ impl Services {
             }
         }
         if anew {
+            // What came in between is not known, nor what it was before.
+            self.store.forget_steps(None);
             told::taken_anew(&self.store, &changes, wall_ms().saturating_sub(away_ms.max(1)));
         }
         if lost.is_none() && waited > 0 && (away_ms >= UNSAVED_CUT_MS || self.coming_back.is_some()) {
@@ -245,6 +247,10 @@ impl Services {
         let view = self.replica.view();
         told::before(&self.store, &changes);
         self.store.show(view, &mut changes.widgets.iter(), changes.rest);
+        let steps = self.replica.others_steps();
+        if self.store.others_steps.with_untracked(|before| *before != steps) {
+            self.store.others_steps.set(steps);
+        }
         told::after(&self.store, &changes);
     }
 

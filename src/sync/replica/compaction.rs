@@ -18,6 +18,7 @@ impl Replica {
         self.confirmed.apply(op, stamp);
         let Some(text) = self.confirmed.text(id) else { return };
         self.undo.compacted(id, text);
+        self.others.compacted(id, text);
         if self.texts.get(id).is_some_and(|typed_on| typed_on.generation() != generation) {
             // What waits was typed on another text still, from which it is said anew once.
             return;

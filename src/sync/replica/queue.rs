@@ -15,7 +15,7 @@ pub const MAX_PENDING: usize = 5_000;
 /// Bytes of these as they are kept on the device, where there may be no more place than that.
 pub const MAX_PENDING_BYTES: usize = 5 * 1024 * 1024;
 /// Bytes of the changes that one `push` carries, well below the largest frame.
-const MAX_PUSH_BYTES: usize = 128 * 1024;
+pub(super) const MAX_PUSH_BYTES: usize = 128 * 1024;
 /// Changes that one `push` carries: the burst that a server takes at once.
 const MAX_PUSH_CHANGES: usize = 50;
 /// Bytes of an update that typing is gathered into before it is sent.

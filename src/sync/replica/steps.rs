@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::dashboard::op::REMOVED;
 use crate::dashboard::splice::{Splice, units};
-use crate::dashboard::{Cell, Choice, Dashboard, Op, WidgetId};
+use crate::dashboard::{Cell, Choice, Dashboard, NoteText, Op, WidgetId};
 use crate::sync::conflict::waiting;
 use crate::sync::undo::{Step, TextStep, UndoStack};
 
@@ -54,18 +54,19 @@ impl Replica {
         }
         let mut view = self.view.clone();
         let mut typing = Typing::new(self, &mut view)?;
-        for text in step.texts.iter().rev() {
-            let back = typing.text(&text.id).map(|now| text.back(now));
-            for Splice { at, removed, inserted } in back.unwrap_or_default() {
-                typing.splice(&text.id, at, units(&removed), &inserted)?;
-            }
-        }
+        let is_there = |text: &&TextStep| self.view.text(&text.id).is_some();
+        let (now, later): (Vec<&TextStep>, Vec<&TextStep>) = step.texts.iter().rev().partition(is_there);
+        type_back(&mut typing, &now)?;
         let met = |op: &&Op| self.foreign.wrote_since(op, step.at) || self.chooses_over(op, step.at);
         let ops: Vec<&Op> = step.ops.iter().filter(|op| !met(op)).collect();
         // Of a step that was a change of its own, places alone are no reason to do half of it.
         if ops.iter().any(|op| !matches!(op, Op::Place { .. })) || ops.len() == step.ops.len() {
-            typing.perform_possible(ops);
+            for op in ops {
+                typing.attempt(op);
+            }
         }
+        // In a note that has come back with them.
+        type_back(&mut typing, &later)?;
         let (queue, typed, inverse) = typing.finish();
         if queue.is_empty() {
             return Ok(None);
@@ -98,9 +99,9 @@ impl Replica {
     }
 
     /// What takes back what was done on a view, given what that was.
-    fn step(&self, typed: Typed, inverse: Vec<Op>, view: &Dashboard) -> Step {
+    pub(super) fn step(&self, typed: Typed, inverse: Vec<Op>, view: &Dashboard) -> Step {
         let texts = typed.into_iter().filter_map(|(id, splices)| {
-            let (before, after) = (self.view.text(&id)?, view.text(&id)?);
+            let (before, after) = (text_of(&self.view, &id)?, text_of(view, &id)?);
             let mut text = TextStep::new(id, before);
             text.fold(before, &splices, after);
             Some(text)
@@ -143,11 +144,28 @@ impl Replica {
     }
 }
 
+/// Takes back what was typed, as far as it is there.
+fn type_back(typing: &mut Typing, texts: &[&TextStep]) -> Result<(), EditError> {
+    for text in texts {
+        let back = typing.text(&text.id).map(|now| text.back(now));
+        for Splice { at, removed, inserted } in back.unwrap_or_default() {
+            typing.splice(&text.id, at, units(&removed), &inserted)?;
+        }
+    }
+    Ok(())
+}
+
+/// The text of a note that is there, or was when it was removed.
+fn text_of<'a>(dashboard: &'a Dashboard, id: &WidgetId) -> Option<&'a NoteText> {
+    let removed = || dashboard.removed.get(id)?.widget.text.as_ref();
+    dashboard.text(id).or_else(removed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dashboard::text::MAX_NOTE_CHARS;
-    use crate::dashboard::{ClientId, Frame, Kind, NoteText, OpError, User, Widget};
+    use crate::dashboard::{ClientId, Frame, Kind, OpError, User, Widget};
     use crate::sync::protocol::Commit;
     use crate::sync::replica::MAX_PENDING;
     use proptest::prelude::*;

@@ -1,10 +1,14 @@
 //! Edits performed on a copy of the view, in as many changes as their size asks for, of which then all
 //! come into effect or none.
 
-use crate::dashboard::splice::Splice;
-use crate::dashboard::{Dashboard, Edit, NoteText, Op, OpError, WidgetId};
+use std::collections::BTreeSet;
 
-use super::queue::gather;
+use crate::dashboard::size::json_bytes;
+use crate::dashboard::splice::Splice;
+use crate::dashboard::{Cell, Dashboard, Edit, NoteText, Op, OpError, WidgetId};
+use crate::sync::protocol::MAX_OPS;
+
+use super::queue::{MAX_PUSH_BYTES, gather};
 use super::{EditError, Replica};
 
 /// Bytes of text that one op inserts: with the CRDT's own below what an update may have.
@@ -15,6 +19,8 @@ pub(super) struct Typing<'a> {
     edit: Edit<'a>,
     author: u64,
     queue: Vec<Vec<Op>>,
+    /// What was attempted since, to be queued together.
+    attempted: Vec<Op>,
     typed: Typed,
 }
 
@@ -23,7 +29,13 @@ impl<'a> Typing<'a> {
     pub(super) fn new(replica: &Replica, view: &'a mut Dashboard) -> Result<Self, EditError> {
         replica.may_edit()?;
         let edit = Edit::new(view, replica.stamp());
-        Ok(Self { edit, author: replica.author, queue: Vec::new(), typed: Vec::new() })
+        let (queue, attempted) = (Vec::new(), Vec::new());
+        Ok(Self { edit, author: replica.author, queue, attempted, typed: Vec::new() })
+    }
+
+    /// The dashboard as it stands now.
+    pub(super) fn dashboard(&self) -> &Dashboard {
+        self.edit.dashboard()
     }
 
     /// A note's text as it stands now.
@@ -39,6 +51,7 @@ impl<'a> Typing<'a> {
         remove: u32,
         insert: &str,
     ) -> Result<(), OpError> {
+        self.flush();
         let (mut at, mut remove, mut rest) = (at, remove, insert);
         loop {
             let (piece, later) = rest.split_at(piece_end(rest));
@@ -49,9 +62,9 @@ impl<'a> Typing<'a> {
             }
             let op = Op::edit_text(id, update);
             self.edit.perform(&op)?;
-            match self.typed.last_mut() {
-                Some((note, splices)) if note == id => splices.push(splice),
-                _ => self.typed.push((id.clone(), vec![splice])),
+            match self.typed.iter_mut().find(|(note, _)| note == id) {
+                Some((_, splices)) => splices.push(splice),
+                None => self.typed.push((id.clone(), vec![splice])),
             }
             let ops = vec![op];
             // Many small ones are as much as the queue makes of them, and no more.
@@ -68,6 +81,7 @@ impl<'a> Typing<'a> {
 
     /// Performs ops as one more change. An error means that nothing of all this may be done.
     pub(super) fn perform(&mut self, ops: Vec<Op>) -> Result<(), OpError> {
+        self.flush();
         ops.iter().try_for_each(|op| self.edit.perform(op))?;
         if !ops.is_empty() {
             self.queue.push(ops);
@@ -75,22 +89,54 @@ impl<'a> Typing<'a> {
         Ok(())
     }
 
-    /// Performs the ops that have an effect as one more change.
-    pub(super) fn perform_possible(&mut self, ops: Vec<&Op>) {
-        let possible: Vec<Op> = ops.into_iter().filter(|op| self.edit.perform(op).is_ok()).cloned().collect();
-        if !possible.is_empty() {
-            self.queue.push(possible);
+    /// Performs an op where that has an effect, together with those attempted before and after it.
+    pub(super) fn attempt(&mut self, op: &Op) -> bool {
+        let is_done = self.edit.perform(op).is_ok();
+        if is_done {
+            self.attempted.push(op.clone());
+        }
+        is_done
+    }
+
+    /// Queues what was attempted: as one change, where it is no larger than one may be.
+    fn flush(&mut self) {
+        let (mut change, mut bytes) = (Vec::new(), 0);
+        for op in without_overwritten(std::mem::take(&mut self.attempted)) {
+            let more = json_bytes(&op);
+            if change.len() == MAX_OPS || (bytes + more > MAX_PUSH_BYTES && bytes > 0) {
+                self.queue.push(std::mem::take(&mut change));
+                bytes = 0;
+            }
+            bytes += more;
+            change.push(op);
+        }
+        if !change.is_empty() {
+            self.queue.push(change);
         }
     }
 
     /// The changes to queue, what was done to texts, and the ops that take the other ops back.
-    pub(super) fn finish(self) -> (Vec<Vec<Op>>, Typed, Vec<Op>) {
+    pub(super) fn finish(mut self) -> (Vec<Vec<Op>>, Typed, Vec<Op>) {
+        self.flush();
         (self.queue, self.typed, self.edit.finish().inverse)
     }
 }
 
-/// What was done to texts, note after note, in the order of doing.
+/// What was done to texts, a note once, in the order of doing.
 pub(super) type Typed = Vec<(WidgetId, Vec<Splice>)>;
+
+/// Ops without the values that a later one of them writes over.
+fn without_overwritten(ops: Vec<Op>) -> Vec<Op> {
+    let is_value = |op: &Op| matches!(op, Op::Set { .. } | Op::SetDashboard { .. } | Op::Place { .. });
+    let mut written: BTreeSet<Cell> = BTreeSet::new();
+    let mut kept: Vec<Op> = ops
+        .into_iter()
+        .rev()
+        .filter(|op| !is_value(op) || op.cell().is_none_or(|cell| written.insert(cell)))
+        .collect();
+    kept.reverse();
+    kept
+}
 
 /// Where to cut what is inserted, so that each piece is an op of a size that travels.
 fn piece_end(text: &str) -> usize {

@@ -26,6 +26,22 @@ impl TextStep {
         Self { id, splices: Splices::default(), left, text: Some(text.clone()), bounds: Vec::new() }
     }
 
+    /// The text that the step left, until the characters beside the splices are noted.
+    pub fn text(&self) -> Option<&NoteText> {
+        self.text.as_ref()
+    }
+
+    /// How many places it changed.
+    pub fn places(&self) -> usize {
+        self.splices.all().len()
+    }
+
+    /// Bytes of what takes it back, about, once the characters beside the splices are noted.
+    pub fn bytes(&self) -> usize {
+        const PLACE_BYTES: usize = 160;
+        self.splices.all().iter().map(|one| PLACE_BYTES + one.removed.len() + one.inserted.len()).sum()
+    }
+
     /// True where there is nothing to take back.
     pub fn is_empty(&self) -> bool {
         self.splices.is_empty()
