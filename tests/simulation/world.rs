@@ -440,7 +440,7 @@ impl World {
             Event::Choose(n, life) if self.edits(n, life) => self.choose(n),
             Event::SendAgain(n, life) if self.edits(n, life) => self.send_again(n),
             Event::TabEnds(n, life) if self.lives(n, life) => self.end_tab(n),
-            Event::Act(n) if self.edits(n, self.tabs[n].lives) => self.act(n),
+            Event::Act(n) if !self.quiet && !self.tabs[n].is_turned_away() => self.act(n),
             Event::Opened(conn) => self.on(conn, |world, n| world.opened(n)),
             Event::Down(conn, message) if self.arrives_down(conn) => {
                 self.on(conn, |world, n| world.tab_hears(n, message));
