@@ -88,6 +88,12 @@ pub struct Report {
     /// Changes made, and what became of them.
     pub changes: u64,
     pub set_aside: u64,
+    /// Changes that wait with somebody who has no role.
+    pub held: u64,
+    /// Roles that changed, sessions that were let go of for it, changes that were made again.
+    pub role_changes: u64,
+    pub let_go: u64,
+    pub sent_again: u64,
     pub lost_with_tab: u64,
     pub rolled_back: u64,
     pub twice_after_rollback: u64,
@@ -113,6 +119,10 @@ impl Report {
         self.again += other.again;
         self.changes += other.changes;
         self.set_aside += other.set_aside;
+        self.held += other.held;
+        self.role_changes += other.role_changes;
+        self.let_go += other.let_go;
+        self.sent_again += other.sent_again;
         self.lost_with_tab += other.lost_with_tab;
         self.rolled_back += other.rolled_back;
         self.void += other.void;
@@ -127,14 +137,16 @@ impl std::fmt::Display for Report {
         write!(
             f,
             "{} changes made; {} commits whose ops were {applied} applied, {over} applied over, {kept} kept in \
-             a conflict, {refused} refused; {} changes set aside, {} lost with their tab within the time to \
+             a conflict, {refused} refused; {} changes set aside, {} held without a role, {} lost with their tab within the time to \
              write, {} rolled back with the log, {} in it twice after that, {} of which nothing was left; {} joins, {} of them with a \
              snapshot; {} compactions; {} changes came again; {} crashes of the server, {} of tabs; {} syncs failed, {} \
              writes of them were there after a crash, {} reads failed, {} rooms could not go on; {} \
-             rollbacks, {} of them without a word, {} of these noticed",
+             rollbacks, {} of them without a word, {} of these noticed; {} changes of roles, {} sessions let go, {} \
+             changes sent again",
             self.changes,
             self.commits,
             self.set_aside,
+            self.held,
             self.lost_with_tab,
             self.rolled_back,
             self.twice_after_rollback,
@@ -152,6 +164,9 @@ impl std::fmt::Display for Report {
             self.rollbacks,
             self.silent_rollbacks,
             self.noticed,
+            self.role_changes,
+            self.let_go,
+            self.sent_again,
         )
     }
 }
@@ -482,14 +497,17 @@ impl Ledger {
         let Made { tab, lost, acked, rolled_back, after, .. } = self.made[id];
         let told = tabs[tab].told();
         let aside = told.contains(&Ended::SetAside(id));
+        let held = tabs[tab].holds(id);
         match logged {
             [] if aside => report.set_aside += 1,
+            [] if held => report.held += 1,
             [] if lost => report.lost_with_tab += 1,
             [] if told.contains(&Ended::Void(id)) => report.void += 1,
             [] if rolled_back && acked.is_some() => {
                 report.rolled_back += 1;
                 // A page that is loaded again has forgotten what was saved.
-                let here = acked == Some(tabs[tab].lives) && !told.contains(&Ended::Restored(id));
+                let here = acked == Some(tabs[tab].lives) && !tabs[tab].is_turned_away();
+                let here = here && !told.contains(&Ended::Restored(id));
                 self.expect(!here, || {
                     format!("S4: nobody told tab {tab} that change {id} is not in the log any more")
                 });
@@ -505,7 +523,7 @@ impl Ledger {
                 let refused = ends.filter(|(index, end)| **end == End::Refused && is_edit(*index));
                 let mut refused = refused.map(|(index, _)| index);
                 let silent = refused.find(|index| !told.contains(&Ended::Refused(id, *index)));
-                let excused = lost || told.contains(&Ended::Unknown(id));
+                let excused = lost || held || told.contains(&Ended::Unknown(id));
                 if let Some(index) = silent.filter(|_| !excused) {
                     self.fails(format!(
                         "S4: nobody told tab {tab} that op {index} of change {id} was refused"

@@ -11,6 +11,7 @@ mod network;
 mod node;
 mod person;
 mod random;
+mod roles;
 mod spread;
 mod tab;
 mod trouble;
@@ -254,6 +255,36 @@ fn s1_it_is_noticed_when_the_log_is_read_without_its_records() {
 #[test]
 fn s1_it_is_noticed_when_the_log_is_read_with_other_tombstones() {
     bites(Fault::ReplaysOtherTombstones, &["S1"]);
+}
+
+#[test]
+fn r1_it_is_noticed_when_the_role_is_asked_for_at_the_join_only() {
+    bites(Fault::AsksRolesAtJoinOnly, &["R1"]);
+}
+
+#[test]
+fn r2_it_is_noticed_when_an_edit_is_dropped_silently_with_the_role() {
+    bites(Fault::DropsEditsOfViewers, &["R2"]);
+}
+
+#[test]
+fn r3_it_is_noticed_when_those_without_a_role_are_told() {
+    bites(Fault::TellsThoseWithoutRole, &["R3"]);
+}
+
+#[test]
+fn r3_it_is_noticed_when_a_role_that_goes_while_the_disk_writes_counts_only_later() {
+    bites(Fault::TellsBeforeRoles, &["R3"]);
+}
+
+#[test]
+fn r3_it_is_noticed_when_a_copy_stays_with_those_without_a_role() {
+    bites(Fault::KeepsCopies, &["R3"]);
+}
+
+#[test]
+fn r4_it_is_noticed_when_a_role_is_lost_on_coming_back() {
+    bites(Fault::LosesRoleOnReturn, &["R4"]);
 }
 
 #[test]

@@ -91,6 +91,11 @@ impl World {
         self.now < self.conns[id as usize].down_dead
     }
 
+    /// Whether all that the server sent has arrived by now, and more would.
+    pub fn has_arrived(&self, id: ConnId) -> bool {
+        self.conns[id as usize].down_last < self.now && self.arrives_down(id)
+    }
+
     /// Cuts a connection. What is on its way may still arrive for a moment.
     pub fn cut(&mut self, id: ConnId, told: Told) {
         let (up, down) = (self.random.below(300), self.random.below(300));

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use lockstep::dashboard::{DashboardId, WidgetId};
-use lockstep::sync::protocol::{Change, Code, Commit, Joined, Peers, Resume, ServerMessage, close};
+use lockstep::server::access::directory;
+use lockstep::sync::protocol::{Change, Code, Commit, Joined, Peers, Resume, Role, ServerMessage, close};
 use lockstep::sync::room::{Author, Room, Verdict};
 
 use super::check::MadeId;
@@ -36,6 +37,8 @@ pub struct Node {
     replies: Vec<(ConnId, ServerMessage)>,
     busy: bool,
     heard: u64,
+    /// True where the room has not looked at roles since they changed.
+    pub roles_changed: bool,
     /// Commits behind the log's end that a tail still has: before them it is a snapshot.
     pub reach: u64,
 }
@@ -43,6 +46,9 @@ pub struct Node {
 struct Session {
     heard_at: u64,
     joined: bool,
+    /// As the room knows it.
+    role: Role,
+    owner: bool,
 }
 
 enum Input {
@@ -68,6 +74,7 @@ impl Node {
             replies: Vec::new(),
             busy: false,
             heard: 0,
+            roles_changed: false,
             reach,
         }
     }
@@ -88,13 +95,35 @@ impl Node {
         self.sessions.contains_key(&conn)
     }
 
+    /// The sessions that are in the room.
+    pub fn joined(&self) -> Vec<ConnId> {
+        let joined = self.sessions.iter().filter(|(_, session)| session.joined);
+        joined.map(|(conn, _)| *conn).collect()
+    }
+
+    /// Notes the role of a session. True where it was another.
+    pub fn set_role(&mut self, conn: ConnId, role: directory::Role) -> bool {
+        let now = (role.to_wire(), role == directory::Role::Owner);
+        let Some(session) = self.sessions.get_mut(&conn) else { return false };
+        let before = (session.role, session.owner);
+        (session.role, session.owner) = now;
+        before != now
+    }
+
+    /// Takes a session out of the room; the connection stays.
+    pub fn let_go(&mut self, conn: ConnId) {
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.joined = false;
+        }
+    }
+
     /// Whether all that came in has been told.
     pub fn is_idle(&self) -> bool {
-        self.is_up() && !self.busy && self.inbox.is_empty()
+        self.is_up() && !self.busy && self.inbox.is_empty() && !self.roles_changed
     }
 }
 
-fn dashboard_id() -> DashboardId {
+pub fn dashboard_id() -> DashboardId {
     DashboardId::new("d1").expect("an id")
 }
 
@@ -107,6 +136,7 @@ impl World {
         let reach = self.node.reach;
         self.node = Node { up: true, boot: self.node.boot + 1, ..Node::new(reach) };
         self.reopen();
+        self.change_role_on_start();
     }
 
     /// The server is gone, without a word.
@@ -156,7 +186,8 @@ impl World {
         match (self.node.sessions.get_mut(&conn), &message) {
             (Some(session), _) => session.heard_at = now,
             (None, Up::Hello) => {
-                self.node.sessions.insert(conn, Session { heard_at: now, joined: false });
+                let session = Session { heard_at: now, joined: false, role: Role::Viewer, owner: false };
+                self.node.sessions.insert(conn, session);
                 self.at(now + SILENCE_MS, Event::Silence(conn));
             }
             (None, _) => return,
@@ -199,12 +230,16 @@ impl World {
         }
     }
 
-    fn say(&mut self, conn: ConnId, message: ServerMessage) {
+    pub fn say(&mut self, conn: ConnId, message: ServerMessage) {
+        self.check_told(conn, &message);
         self.send_down(conn, Down::Says(Box::new(message)));
     }
 
     /// Takes what waits, until something has to be durable first.
     pub fn work(&mut self) {
+        if !self.node.busy && self.node.is_up() {
+            self.update_roles();
+        }
         while !self.node.busy && self.node.is_up() {
             let Some(input) = self.node.inbox.pop_front() else { break };
             match input {
@@ -237,11 +272,12 @@ impl World {
             return self.say(conn, error);
         }
         let tab = self.conns[conn as usize].tab;
-        let author = Author { role: self.tabs[tab].role, ..self.tabs[tab].author.clone() };
+        let author = Author { role: session.role, ..self.tabs[tab].author.clone() };
         while let Some((change, id)) = changes.pop_front() {
             let Some(verdict) = self.judge(&author, &change) else { return };
             match verdict {
                 Verdict::Committed(commit) => {
+                    self.check_judged(tab, true, change.seq);
                     let Some(room) = &self.node.room else { return };
                     self.ledger.judged(room, &author, &change, id, &commit);
                     let body = serde_json::to_string(&*commit).expect("JSON").into();
@@ -256,6 +292,9 @@ impl World {
                 }
                 Verdict::Again => self.answer_again(conn, tab, change.seq),
                 Verdict::Rejected { code, reason, expected } => {
+                    if code == Code::Forbidden {
+                        self.check_judged(tab, false, change.seq);
+                    }
                     self.reject(conn, change.seq, code, reason, expected, None);
                 }
             }
@@ -330,6 +369,11 @@ impl World {
                 ServerMessage::Error { code, reason, retry_after_ms, in_bin: false, dashboard: None },
             );
         }
+        let Some(role) = self.role_of(tab) else {
+            self.node.let_go(conn);
+            return self.turn_away(conn, Code::NotFound, "There is no such dashboard.");
+        };
+        self.node.set_role(conn, role);
         let resume = match self.check_history(resume) {
             History::Ours(resume) => resume,
             History::Another => return self.end_restored(),
@@ -357,8 +401,8 @@ impl World {
         self.report.snapshot_joins += u64::from(tail.is_none());
         let joined = Joined {
             dashboard: dashboard_id(),
-            role: self.tabs[tab].role,
-            owner: false,
+            role: role.to_wire(),
+            owner: role == directory::Role::Owner,
             epoch,
             revision,
             token: self.token(),

@@ -5,10 +5,10 @@ mod device;
 
 use std::collections::VecDeque;
 
-use lockstep::dashboard::{ClientId, User, UserId};
+use lockstep::dashboard::{ClientId, Op, User, UserId};
 use lockstep::server::store::Stored;
-use lockstep::sync::link::{Do, Link};
-use lockstep::sync::protocol::{Code, Commit, Joined, Role, ServerMessage};
+use lockstep::sync::link::{Do, Link, State};
+use lockstep::sync::protocol::{Code, Commit, Joined, Role, ServerMessage, close};
 use lockstep::sync::replica::{Changes, Lost, Notice, Replica, StoredDashboard, Taken};
 use lockstep::sync::room::Author;
 
@@ -34,7 +34,6 @@ const CHOOSES_AT_ONCE: u64 = 20;
 
 pub struct Tab {
     pub author: Author,
-    pub role: Role,
     pub life: Option<Life>,
     /// Counts loads of the page.
     pub lives: u64,
@@ -62,6 +61,10 @@ pub struct Life {
     /// What the ledger calls the pending changes, with their numbers.
     ids: VecDeque<(u64, MadeId)>,
     told: Vec<Ended>,
+    /// What was handed back because the role to edit had gone.
+    pub aside: Vec<Vec<Op>>,
+    /// The copy went from the device, and does not come back.
+    forgotten: bool,
 }
 
 impl Tab {
@@ -72,7 +75,6 @@ impl Tab {
         let client = ClientId::new(format!("c{n}")).expect("an id");
         Self {
             author: Author { client, by, role: Role::Editor, may_query: true },
-            role: Role::Editor,
             life: None,
             lives: 0,
             device: Device::default(),
@@ -88,6 +90,17 @@ impl Tab {
     /// What the person has been told and still has, on the device or on the screen.
     pub fn told(&self) -> &[Ended] {
         self.life.as_ref().map_or(&self.device.told, |life| &life.told)
+    }
+
+    /// Whether the page has heard that the dashboard is not there for its person.
+    pub fn is_turned_away(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| matches!(life.link.state(), State::Ended(_)))
+    }
+
+    /// Whether a change waits in a page that was turned away, and is not sent.
+    pub fn holds(&self, id: MadeId) -> bool {
+        let life = self.life.as_ref().filter(|_| self.is_turned_away());
+        life.is_some_and(|life| life.ids.iter().any(|(_, waits)| *waits == id))
     }
 }
 
@@ -134,6 +147,8 @@ impl World {
             unwritten: false,
             ids,
             told,
+            aside: Vec::new(),
+            forgotten: false,
         });
         self.perform(n, first);
         self.plan(n);
@@ -255,7 +270,9 @@ impl World {
                 life.link.ponged(now, id);
                 false
             }
-            ServerMessage::Error { code, retry_after_ms, .. } => {
+            ServerMessage::Error { code, retry_after_ms, dashboard, .. } => {
+                // The room let this tab go.
+                life.joined &= dashboard.is_none();
                 if let Some(wait) = retry_after_ms {
                     life.link.asked_to_wait(wait);
                 }
@@ -264,6 +281,11 @@ impl World {
                 if joining {
                     life.replica.join_failed();
                     life.join_by = Some(now + retry_after_ms.unwrap_or(JOIN_AGAIN_MS));
+                    match code {
+                        Code::NotFound => return self.turned_away(n, close::NOT_FOUND),
+                        Code::Forbidden => return self.turned_away(n, close::FORBIDDEN),
+                        _ => {}
+                    }
                 }
                 code == Code::NotJoined && !joining
             }
@@ -283,7 +305,7 @@ impl World {
         let Some(life) = &mut self.tabs[n].life else { return false };
         let offered = life.replica.stored_queue().offered;
         let numbering = life.replica.numbering();
-        let mut came_back = false;
+        let (mut came_back, mut role) = (false, None);
         let mine = |commits: &[Commit]| {
             let mine = commits.iter().filter(|commit| commit.client == author.client);
             let mine = mine.filter(|commit| commit.seq <= offered);
@@ -301,6 +323,10 @@ impl World {
                     let tail = at.map(|at| (at.revision, self.disk.tail(at.revision)));
                     take_for_own(&mut joined, tail, &author.client);
                 }
+                if self.fault == Some(Fault::LosesRoleOnReturn) && life.replica.resume().is_some() {
+                    joined.role = life.replica.role();
+                }
+                role = Some(joined.role);
                 let verdicts = mine(joined.commits.as_deref().unwrap_or_default());
                 came_back = life.replica.can_undo() && snapshot;
                 let taken = life.replica.joined(&author.client, &author.by, *joined);
@@ -324,8 +350,29 @@ impl World {
                 if let Some(wait) = retry_after_ms {
                     life.push_after = now + wait;
                 }
-                let changes = life.replica.rejected(seq, code, reason, expected);
+                let waited = life.replica.pending();
+                let mut changes = life.replica.rejected(seq, code, reason, expected);
+                if self.fault == Some(Fault::DropsEditsOfViewers) && code == Code::Forbidden {
+                    changes.notices.pop();
+                }
+                let aside = changes.notices.iter().filter_map(|notice| match notice {
+                    Notice::SetAside { change, code: Code::Forbidden, .. } => Some(change.ops.clone()),
+                    _ => None,
+                });
+                let before = life.aside.len();
+                life.aside.extend(aside);
+                if code == Code::Forbidden && life.replica.pending() + life.aside.len() - before != waited {
+                    let left = life.replica.pending();
+                    self.ledger.fails(format!(
+                        "R2: of {waited} changes {left} wait, and not all others were handed back"
+                    ));
+                }
                 (Taken { changes, lost: None }, Vec::new(), code == Code::NotJoined)
+            }
+            ServerMessage::Role { role, .. } => {
+                life.replica.set_role(role);
+                self.role_came(n, role);
+                return false;
             }
             _ => return false,
         };
@@ -334,6 +381,9 @@ impl World {
         verdicts.retain(|(of, ..)| *of <= revision);
         let renumbered = life.replica.numbering() != numbering;
         self.settle(n, &taken.changes, &verdicts);
+        if let Some(role) = role {
+            self.role_came(n, role);
+        }
         let met = taken.changes.notices.iter().any(|notice| matches!(notice, Notice::Conflict { .. }));
         if met && self.strangers.percent(CHOOSES_AT_ONCE) {
             let soon = self.strangers.between(1, 2_000);
@@ -412,6 +462,7 @@ impl World {
             });
             let push = push.collect();
             self.send(n, Up::Push(push));
+            self.change_role_on_push(n);
             if self.random.percent(self.climate.strikes) {
                 let wait = self.random.below(self.climate.latency.1 * 3);
                 self.after(wait, Event::Strike(n));

@@ -1,6 +1,6 @@
 //! What goes wrong, and that it ends.
 
-use lockstep::sync::protocol::Role;
+use lockstep::server::access::directory::Role;
 
 use super::network::{ConnId, Told};
 use super::world::{Backup, Event, World};
@@ -36,7 +36,7 @@ impl World {
             }
             82..=85 => self.wall = self.wall.wrapping_sub(self.random.below(2_000_000)).wrapping_add(900_000),
             86..=89 => {
-                self.tabs[n].role = Role::Viewer;
+                self.give_role(n, Some(Role::Viewer));
                 let wait = self.random.between(100, 5_000);
                 self.after(wait, Event::RoleBack(n));
             }
@@ -89,11 +89,14 @@ impl World {
 
     /// Somebody puts an older backup in the place of the log: under another name, or without a word.
     fn roll_back(&mut self) {
-        let Some(Backup { end, epoch, file }) = self.random.pick(&self.backups).cloned() else { return };
+        let Some(Backup { end, epoch, file, directory }) = self.random.pick(&self.backups).cloned() else {
+            return;
+        };
         self.stop_server(Told::Both);
         let silent = self.random.percent(60);
         let epoch = if silent { epoch } else { self.new_epoch() };
         self.disk.restore(&file, &epoch);
+        self.restore_roles(directory);
         self.ledger.rolled_back(end, &epoch);
         // The later ones are of a log that is no more.
         self.backups.retain(|backup| backup.end <= end);
@@ -116,10 +119,10 @@ impl World {
         self.disk.unreadable = false;
         (self.climate.disk_lies, self.climate.syncs_fail, self.climate.reads_fail) = (0, 0, 0);
         self.start_server();
+        self.settle_roles();
         for n in 0..self.tabs.len() {
             let tab = &mut self.tabs[n];
             tab.unreachable_until = 0;
-            tab.role = Role::Editor;
             self.load(n);
             self.wake(n);
         }

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use lockstep::dashboard::{Cell, Conflict, ConflictId, Dashboard, DashboardId, NoteText, Side, User};
+use lockstep::server::access::directory::{Directory, Role};
 use lockstep::sync::conflict::MAX_OPEN_CONFLICTS;
-use lockstep::sync::protocol::Role;
 use lockstep::sync::room::Room;
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use super::network::{Conn, ConnId, Down, Up};
 use super::node::Node;
 use super::person::is_settled;
 use super::random::Random;
+use super::roles::Roles;
 use super::tab::{Tab, Written};
 
 /// Once the troubles end, all copies agree within this long: the link's longest wait, a half-open
@@ -56,7 +57,16 @@ pub enum Event {
     StartServer,
     DiskHasRoom,
     DiskReads,
+    /// The owner gives the person at a tab another role.
+    ChangeRole(usize),
+    /// The person at a tab may edit again.
     RoleBack(usize),
+    /// The room hears that roles have changed.
+    RolesChanged,
+    /// A page that was turned away is loaded anew.
+    Reload(usize),
+    /// The person at a tab makes again what was handed back.
+    SendAgain(usize, u64),
     /// No more troubles and no more edits from here on.
     Quiet,
 }
@@ -118,6 +128,18 @@ pub enum Fault {
     ReplaysOtherTombstones,
     /// Undo takes for its own what others did, of which a snapshot told (S4).
     UndoForgetsOthers,
+    /// The room asks for a role at the join, and not before it judges (R1).
+    AsksRolesAtJoinOnly,
+    /// A pending edit goes with the role to edit, without a word (R2).
+    DropsEditsOfViewers,
+    /// Those who lost their role are told on (R3).
+    TellsThoseWithoutRole,
+    /// Nobody looks at roles once the disk has what is to be told (R3).
+    TellsBeforeRoles,
+    /// A device keeps its copy when the role is gone (R3).
+    KeepsCopies,
+    /// A tab that comes back does not hear which role it has by then (R4).
+    LosesRoleOnReturn,
     /// The digest leaves out what notes say (S11).
     DigestsWithoutTexts,
 }
@@ -152,6 +174,8 @@ pub struct Backup {
     pub end: u64,
     pub epoch: String,
     pub file: Vec<u8>,
+    /// The accounts of that moment.
+    pub directory: Directory,
 }
 
 pub struct World {
@@ -161,6 +185,7 @@ pub struct World {
     pub strangers: Random,
     pub climate: Climate,
     pub fault: Option<Fault>,
+    pub roles: Roles,
     pub conns: Vec<Conn>,
     pub node: Node,
     pub disk: Disk,
@@ -249,12 +274,13 @@ impl World {
         let reach = if random.percent(50) { u64::MAX } else { random.below(12) };
         // It is about snapshots, so everybody who comes back gets one.
         let reach = if fault == Some(Fault::UndoForgetsOthers) { 0 } else { reach };
-        let tabs = (0..random.between(2, 4) as usize).map(Tab::new).collect();
+        let tabs: Vec<Tab> = (0..random.between(2, 4) as usize).map(Tab::new).collect();
         let mut world = Self {
             now: 1_000,
             strangers,
             climate,
             fault,
+            roles: Roles::new(seed, &tabs),
             conns: Vec::new(),
             node: Node::new(reach),
             disk: Disk::new(id, "e1", state),
@@ -293,6 +319,7 @@ impl World {
             let at = self.random.below(span);
             self.after(at, Event::Trouble);
         }
+        self.plan_roles(span);
         self.after(span + span / 2, Event::Quiet);
     }
 
@@ -337,8 +364,9 @@ impl World {
 
     fn finish(mut self) -> Result<Report, String> {
         let room = self.node.room().expect("the server is up").clone();
-        for tab in &self.tabs {
-            let Some(life) = &tab.life else { continue };
+        self.check_roles()?;
+        for (n, tab) in self.tabs.iter().enumerate() {
+            let Some(life) = tab.life.as_ref().filter(|_| self.role_of(n).is_some()) else { continue };
             if life.replica.confirmed() != room.dashboard() || life.replica.view() != room.dashboard() {
                 return Err(format!("S1: the copy of {} is not what the room has", tab.author.client));
             }
@@ -375,10 +403,14 @@ impl World {
 
     fn is_settled(&self) -> bool {
         let Some(room) = self.node.room().filter(|_| self.node.is_idle()) else { return false };
-        self.tabs.iter().all(|tab| {
-            let life = tab.life.as_ref().filter(|life| life.joined);
+        self.tabs.iter().enumerate().all(|(n, tab)| {
+            if self.role_of(n).is_none() {
+                return tab.is_turned_away();
+            }
+            let life = tab.life.as_ref().filter(|life| life.joined && tab.asleep_until < self.now);
             // A connection that is dead at the server's end has yet to be found so.
-            let life = life.filter(|life| life.conn.is_some_and(|conn| self.node.has(conn)));
+            let live = |conn| self.node.has(conn) && self.has_arrived(conn);
+            let life = life.filter(|life| life.conn.is_some_and(live));
             life.is_some_and(|life| is_settled(&life.replica, room.epoch(), room.revision()))
         })
     }
@@ -398,13 +430,17 @@ impl World {
             Event::DiskReads => self.disk.unreadable = false,
             Event::Trouble => self.trouble(),
             Event::Strike(n) => self.strike(n),
-            Event::RoleBack(n) => self.tabs[n].role = Role::Editor,
+            Event::ChangeRole(n) if !self.quiet => self.change_role(n),
+            Event::RoleBack(n) if !self.quiet => self.give_role(n, Some(Role::Editor)),
+            Event::RolesChanged => self.work(),
+            Event::Reload(n) => self.reload(n),
             Event::Quiet => self.be_quiet(),
             Event::Load(n) => self.load(n),
-            Event::Undo(n, life) if self.lives(n, life) && !self.quiet => self.undo(n),
-            Event::Choose(n, life) if self.lives(n, life) && !self.quiet => self.choose(n),
+            Event::Undo(n, life) if self.edits(n, life) => self.undo(n),
+            Event::Choose(n, life) if self.edits(n, life) => self.choose(n),
+            Event::SendAgain(n, life) if self.edits(n, life) => self.send_again(n),
             Event::TabEnds(n, life) if self.lives(n, life) => self.end_tab(n),
-            Event::Act(n) if !self.quiet => self.act(n),
+            Event::Act(n) if !self.quiet && !self.tabs[n].is_turned_away() => self.act(n),
             Event::Opened(conn) => self.on(conn, |world, n| world.opened(n)),
             Event::Down(conn, message) if self.arrives_down(conn) => {
                 self.on(conn, |world, n| world.tab_hears(n, message));
@@ -423,6 +459,11 @@ impl World {
 
     fn lives(&self, n: usize, life: u64) -> bool {
         self.tabs[n].life.is_some() && self.tabs[n].lives == life
+    }
+
+    /// Whether somebody is there to edit at a load of a page, and sees the dashboard.
+    fn edits(&self, n: usize, life: u64) -> bool {
+        self.lives(n, life) && !self.quiet && !self.tabs[n].is_turned_away()
     }
 
     /// Does something at the tab whose connection this is, while it is.
@@ -446,8 +487,10 @@ impl World {
                 Some(self.conns[*conn as usize].tab)
             }
             Event::Tick(n, _) | Event::Push(n, _) | Event::Write(n, _) | Event::Written(n, ..) => Some(*n),
-            Event::TabEnds(n, _) | Event::Undo(n, _) | Event::Choose(n, _) => Some(*n),
-            Event::Act(n) => Some(*n),
+            Event::TabEnds(n, _) | Event::Undo(n, _) | Event::Choose(n, _) | Event::SendAgain(n, _) => {
+                Some(*n)
+            }
+            Event::Act(n) | Event::Reload(n) => Some(*n),
             _ => None,
         }
     }
@@ -484,7 +527,11 @@ impl Event {
             Self::StartServer => "the server starts".to_owned(),
             Self::DiskHasRoom => "the disk has room again".to_owned(),
             Self::DiskReads => "the disk can be read again".to_owned(),
+            Self::ChangeRole(n) => format!("tab {n} gets another role"),
             Self::RoleBack(n) => format!("tab {n} may edit again"),
+            Self::RolesChanged => "the room hears of roles".to_owned(),
+            Self::Reload(n) => format!("tab {n} looks again"),
+            Self::SendAgain(n, _) => format!("the person at tab {n} sends again"),
             Self::Quiet => "it becomes quiet".to_owned(),
         }
     }

@@ -211,12 +211,9 @@ impl Live {
 
     /// Takes all inputs. What stays in the queue came after the end.
     async fn take(&mut self, inputs: &mut VecDeque<Input>) -> Result<(), Ended> {
-        // What came in after a change of roles is not judged by those of before.
-        if self.access.has_changed().unwrap_or(false) {
-            self.update_roles();
-        }
         let now_ms = crate::server::clock::now_ms();
         while let Some(input) = inputs.pop_front() {
+            self.follow_roles();
             self.take_one(input, now_ms).await?;
         }
         self.flush().await
@@ -231,6 +228,7 @@ impl Live {
             }
             Input::Push { session, changes, .. } => {
                 for pushed in changes {
+                    self.follow_roles();
                     match pushed {
                         Pushed::Change(change) => self.judge(&session, &change, now_ms).await?,
                         Pushed::Bad(bad) => self.reject_bad(&session, bad),

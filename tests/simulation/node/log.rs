@@ -83,6 +83,9 @@ impl World {
         if boot != self.node.boot || !self.node.is_up() {
             return;
         }
+        if self.fault != Some(Fault::TellsBeforeRoles) {
+            self.update_roles();
+        }
         let digest = self.node.room.as_ref().map(Room::full_digest);
         if self.fault != Some(Fault::AcksBeforeAppend) {
             self.tell_all(digest);
@@ -97,7 +100,8 @@ impl World {
         if self.random.percent(10) {
             let epoch = self.node.room.as_ref().map(|room| room.epoch().to_owned());
             let (end, file) = (self.node.heard, self.disk.backup());
-            self.backups.extend(epoch.map(|epoch| Backup { end, epoch, file }));
+            let directory = self.roles.directory.clone();
+            self.backups.extend(epoch.map(|epoch| Backup { end, epoch, file, directory }));
         }
         self.work();
     }
@@ -108,9 +112,7 @@ impl World {
     }
 
     fn send_commits(&mut self, commits: Vec<Commit>, digest: Option<String>) {
-        let joined = self.node.sessions.iter().filter(|(_, session)| session.joined);
-        let joined: Vec<ConnId> = joined.map(|(conn, _)| *conn).collect();
-        for conn in joined {
+        for conn in self.node.joined() {
             let (dashboard, commits) = (dashboard_id(), commits.clone());
             let (full_digest, token) = (digest.clone(), self.token());
             let (digest, forgotten) = (None, None);
@@ -123,7 +125,10 @@ impl World {
 
     pub(super) fn reply(&mut self) {
         for (conn, message) in std::mem::take(&mut self.node.replies) {
-            self.say(conn, message);
+            // Who was let go of meanwhile hears no more.
+            if self.node.sessions.get(&conn).is_none_or(|session| session.joined) {
+                self.say(conn, message);
+            }
         }
     }
 
@@ -148,6 +153,7 @@ impl World {
 
     /// An append that failed: back to what is durable, and the authors push again.
     fn recover(&mut self) {
+        self.update_roles();
         let judged = std::mem::take(&mut self.node.judged);
         let heard = self.node.heard;
         self.reconnect();

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use lockstep::sync::replica::{StoredDashboard, StoredQueue};
 
+use super::Tab;
 use crate::check::{Ended, MadeId};
 use crate::world::{Event, World};
 
@@ -24,6 +25,23 @@ pub struct Device {
 
 /// What is being written to a device.
 pub struct Written(Device);
+
+impl Tab {
+    /// Whether the device has a copy of the dashboard.
+    pub fn has_copy(&self) -> bool {
+        self.device.dashboard.is_some()
+    }
+
+    /// The connection ends for good. The copy goes from the device; what waits stays its author's.
+    pub fn leave(&mut self, now: u64, code: u16, keeps_copy: bool) {
+        let Some(life) = &mut self.life else { return };
+        life.link.closed(now, code, 0);
+        if !keeps_copy {
+            life.forgotten = true;
+            self.device.dashboard = None;
+        }
+    }
+}
 
 impl World {
     /// The device begins to write; it has it a moment later.
@@ -50,7 +68,8 @@ impl World {
     pub fn written(&mut self, n: usize, Written(device): Written, numbering: u64) {
         let older = self.tabs[n].device.dashboard.take();
         let dashboard = device.dashboard.or(older);
-        self.tabs[n].device = Device { dashboard, ..device };
+        let forgotten = self.tabs[n].life.as_ref().is_some_and(|life| life.forgotten);
+        self.tabs[n].device = Device { dashboard: dashboard.filter(|_| !forgotten), ..device };
         if let Some(life) = &mut self.tabs[n].life {
             life.replica.stored(numbering);
         }

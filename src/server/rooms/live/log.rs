@@ -179,6 +179,7 @@ impl Live {
                 return self.reject(session, bad, expected);
             }
         };
+        self.follow_roles();
         if let Some(member) = self.members.get(session) {
             member.outbound.send(frame);
         }
@@ -225,6 +226,7 @@ impl Live {
 
     /// Tells single sessions what waited for the judged commits.
     pub(super) fn reply(&mut self) {
+        self.follow_roles();
         for (session, frame) in std::mem::take(&mut self.replies) {
             if let Some(member) = self.members.get(&session) {
                 member.outbound.send(frame);

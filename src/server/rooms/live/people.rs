@@ -34,14 +34,9 @@ impl Live {
         now_ms: u64,
     ) {
         let rejoins = self.members.contains_key(&member.session);
-        let Some(role) = self.rooms.access().role(&member.principal, &self.id) else {
-            self.rooms.metrics().rejected(Code::NotFound);
-            let reason = RoomError::NotFound.to_string();
-            member.outbound.send(frames::error_of(&self.id, Code::NotFound, reason));
-            return self.leave(&member.session);
-        };
-        (member.author.role, member.owner) = (role.to_wire(), role == Role::Owner);
-        member.author.may_query = self.rooms.access().may_query_on(&member.principal, &self.id);
+        if !self.admit(&mut member) {
+            return;
+        }
         self.fence_off(&member);
         let is_screen = member.is_screen();
         let screens = self.members.values().filter(|other| other.is_screen()).count();
@@ -92,6 +87,10 @@ impl Live {
             // Who was here already is not any more, or it would miss what it asked for.
             return self.leave(&member.session);
         };
+        // The log may have been read meanwhile, and the role gone.
+        if !self.admit(&mut member) {
+            return;
+        }
         // Those who were here get the points up to now first; then all have the same ones.
         let (news, windows) = self.feed.join(&self.id, self.room.dashboard());
         self.send_data(news);
@@ -106,6 +105,29 @@ impl Live {
         self.members.insert(member.session.clone(), member);
         self.publish_people();
         self.presence_changed();
+    }
+
+    /// Gives somebody who joins the role that they have by now. False where they have none, and are told so.
+    fn admit(&mut self, member: &mut Member) -> bool {
+        let access = self.rooms.access();
+        let Some(role) = access.role(&member.principal, &self.id) else {
+            self.rooms.metrics().rejected(Code::NotFound);
+            let reason = RoomError::NotFound.to_string();
+            member.outbound.send(frames::error_of(&self.id, Code::NotFound, reason));
+            self.leave(&member.session);
+            return false;
+        };
+        (member.author.role, member.owner) = (role.to_wire(), role == Role::Owner);
+        member.author.may_query = access.may_query_on(&member.principal, &self.id);
+        true
+    }
+
+    /// Takes changes of roles since the last look: before anything is judged, and before anything is told. In between
+    /// the room waits for the disk.
+    pub(super) fn follow_roles(&mut self) {
+        if self.access.has_changed().unwrap_or(false) {
+            self.update_roles();
+        }
     }
 
     /// Gives everybody here the role that they have by now, and lets go of those who have none.
@@ -310,6 +332,7 @@ impl Live {
     }
 
     fn send_each(&mut self, send: impl Fn(&Outbound) -> bool) {
+        self.follow_roles();
         let mut ended = Vec::new();
         for member in self.members.values() {
             if !send(&member.outbound) {
@@ -333,5 +356,121 @@ impl Live {
         people.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         self.slot.set_people(people);
         self.rooms.listing_changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::{ClientId, Dashboard, Op, UserId};
+    use crate::server::access::directory::{Account, Change, Grantee};
+    use crate::server::access::{Access, Mode};
+    use crate::server::data::sources::Sources;
+    use crate::server::limits::Limits;
+    use crate::server::rooms::Rooms;
+    use crate::server::rooms::input::{Input, Pushed, Seat};
+    use crate::server::rooms::live::Slot;
+    use crate::server::rooms::resume_token::ResumeTokens;
+    use crate::server::store::memory::MemoryStore;
+    use crate::sync::room::Author;
+
+    fn title(seq: u64, value: &str) -> protocol::Change {
+        let op = Op::SetDashboard { field: "title".to_owned(), value: value.into() };
+        protocol::Change { seq, base: 0, ops: vec![op], age_ms: None }
+    }
+
+    /// A room, and whatever gives roles in it.
+    async fn live() -> (Live, Arc<Access>) {
+        let (limits, store) = (Arc::new(Limits::default()), Arc::new(MemoryStore::default()));
+        let access = Access::open(store.clone(), |_| Mode::Accounts).await.expect("opens");
+        let access = Arc::new(access);
+        let sources = Sources::new([], limits.clone());
+        let rooms = Rooms::new(store, access.clone(), limits, Arc::default(), sources);
+        let id = rooms.create_with(Dashboard::new("Start")).await.expect("made");
+        let opened = rooms.store().open(&id).await.expect("opens").expect("is there");
+        let tokens = ResumeTokens::new(&[0; 32], &id);
+        let live = Live::new(id, rooms, Arc::new(Slot::default()), opened, tokens).expect("reads");
+        (live, access)
+    }
+
+    /// Gives somebody a role on the dashboard of a room, or takes it.
+    async fn give(live: &Live, access: &Access, name: &str, role: Option<Role>) {
+        let id = UserId::new(name).expect("an id");
+        let account = Account {
+            id: id.clone(),
+            email: format!("{name}@example.com"),
+            name: name.to_owned(),
+            password: None,
+            is_admin: false,
+            made_at: 0,
+            disabled_at: None,
+        };
+        let (dashboard, to) = (live.id.clone(), Grantee::Account(id));
+        let changes = vec![Change::PutAccount(account), Change::SetGrant { dashboard, to, role }];
+        access.change(changes).await.expect("changes");
+    }
+
+    /// Lets an editor in.
+    async fn come(live: &mut Live, access: &Access, name: &str) -> (SessionId, Arc<Outbound>) {
+        give(live, access, name, Some(Role::Editor)).await;
+        let id = UserId::new(name).expect("an id");
+        let outbound = Arc::new(Outbound::new(live.rooms.limits()));
+        let member = Member {
+            session: SessionId::new(name).expect("an id"),
+            principal: Principal::Account(id.clone()),
+            owner: false,
+            author: Author {
+                client: ClientId::new(name).expect("an id"),
+                by: User { id, ..User::default() },
+                role: protocol::Role::Viewer,
+                may_query: false,
+            },
+            address: None,
+            outbound: outbound.clone(),
+            seat: Seat::default(),
+            follows_compactions: true,
+        };
+        let session = member.session.clone();
+        live.join(member, None, Unanswered::default(), 1).await;
+        assert!(frames_of(&outbound)[0].contains("\"editor\""));
+        (session, outbound)
+    }
+
+    fn frames_of(outbound: &Outbound) -> Vec<String> {
+        std::iter::from_fn(|| outbound.try_next_frame()).map(|frame| frame.text()).collect()
+    }
+
+    #[tokio::test]
+    async fn who_loses_a_dashboard_while_the_disk_writes_is_not_told_what_it_wrote() {
+        let (mut live, access) = live().await;
+        let (ada, hers) = come(&mut live, &access, "ada").await;
+        let (_, his) = come(&mut live, &access, "bob").await;
+        live.judge(&ada, &title(1, "secret"), 1).await.expect("judged");
+        give(&live, &access, "bob", None).await;
+        live.flush().await.expect("goes on");
+        let (hers, his) = (frames_of(&hers), frames_of(&his));
+        assert!(hers.iter().any(|frame| frame.contains("secret")), "{hers:?}");
+        assert!(his.iter().all(|frame| !frame.contains("secret")), "{his:?}");
+        assert!(his.iter().any(|frame| frame.contains("\"forbidden\"")), "{his:?}");
+    }
+
+    #[tokio::test]
+    async fn a_role_that_goes_counts_for_what_was_taken_out_of_the_inbox_before() {
+        let (mut live, access) = live().await;
+        let (session, outbound) = come(&mut live, &access, "ada").await;
+        let first = vec![Pushed::Change(title(1, "first"))];
+        let outbound_of = || outbound.clone();
+        let push = Input::Push { session: session.clone(), outbound: outbound_of(), changes: first };
+        live.take_one(push, 1).await.expect("taken");
+        give(&live, &access, "ada", Some(Role::Viewer)).await;
+        let later = vec![Pushed::Change(title(1, "first")), Pushed::Change(title(2, "later"))];
+        live.take_one(Input::Push { session, outbound: outbound_of(), changes: later }, 1)
+            .await
+            .expect("taken");
+        live.flush().await.expect("goes on");
+        assert_eq!((live.room.revision(), &*live.room.dashboard().title), (1, "first"));
+        let told = frames_of(&outbound);
+        let forbidden = told.iter().filter(|frame| frame.contains("\"forbidden\"")).collect::<Vec<_>>();
+        assert!(matches!(forbidden[..], [one] if one.contains("\"seq\":2")), "{told:?}");
     }
 }
