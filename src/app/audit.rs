@@ -11,6 +11,8 @@ use crate::dashboard::{DashboardId, MAX_TITLE_CHARS};
 const MAX_NAME_CHARS: usize = MAX_TITLE_CHARS;
 /// Characters of a mail address that somebody typed.
 const MAX_EMAIL_CHARS: usize = 254;
+/// Characters of a reason.
+const MAX_REASON_CHARS: usize = 400;
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $name:literal,)*) => {
@@ -227,12 +229,28 @@ pub struct Detail {
     /// How many sessions were ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<usize>,
+    /// By whose word somebody signed in, or failed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What the page of the failure shows, for people to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 impl Detail {
     /// That somebody has a role, or none.
     pub fn role_of(to: Target, role: Option<Role>) -> Self {
         Self { to: Some(to), role, ..Self::default() }
+    }
+
+    /// The same of a sign-in by a provider, with why it failed and the reference of that.
+    pub fn by_provider(self, provider: &str, reason: Option<&str>, reference: Option<&str>) -> Self {
+        let (reason, reference) =
+            (reason.map(|reason| cut(reason, MAX_REASON_CHARS)), reference.map(str::to_owned));
+        Self { provider: Some(provider.to_owned()), reason, reference, ..self }
     }
 
     /// That a mail address was typed, whatever stands in it.
@@ -337,10 +355,8 @@ pub fn words(entry: &AuditEntry) -> String {
     let is_own = about.as_ref().is_some_and(|about| who.id.as_deref() == Some(about.id.as_str()));
     match what {
         Action::SetUp => "set the server up".to_owned(),
-        Action::SignIn => "signed in".to_owned(),
-        Action::SignInFailed => {
-            format!("failed to sign in as {}", detail.email.as_deref().unwrap_or(&it))
-        }
+        Action::SignIn => format!("signed in{}", by_provider(detail)),
+        Action::SignInFailed => sign_in_failed(detail, &it),
         Action::SignOut => "signed out".to_owned(),
         Action::SessionEnded => {
             let sessions = format::count(detail.sessions.unwrap_or(1), "session", "sessions");
@@ -397,6 +413,19 @@ pub fn words(entry: &AuditEntry) -> String {
         Action::DashboardPurged => format!("deleted {it} for good"),
         Action::DashboardExpired => format!("deleted {it} for good after its time in the bin"),
     }
+}
+
+fn by_provider(detail: &Detail) -> String {
+    detail.provider.as_ref().map_or_else(String::new, |provider| format!(" by {provider}"))
+}
+
+fn sign_in_failed(detail: &Detail, it: &str) -> String {
+    let by = by_provider(detail);
+    let whom = detail.email.as_deref().or(by.is_empty().then_some(it));
+    let whom = whom.map_or_else(String::new, |whom| format!(" as {whom}"));
+    let why = detail.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let reference = detail.reference.as_ref().map_or_else(String::new, |reference| format!(" ({reference})"));
+    format!("failed to sign in{by}{whom}{why}{reference}")
 }
 
 fn as_role(role: Role) -> String {
@@ -472,6 +501,13 @@ mod tests {
                 None,
                 Detail::email("eve@example.com"),
                 "failed to sign in as eve@example.com",
+            ),
+            (Action::SignIn, me(), none().by_provider("Keycloak", None, None), "signed in by Keycloak"),
+            (
+                Action::SignInFailed,
+                None,
+                none().by_provider("Keycloak", Some("the nonce is wrong"), Some("k3y")),
+                "failed to sign in by Keycloak: the nonce is wrong (k3y)",
             ),
             (Action::AccountMade, me(), none(), "made their account"),
             (

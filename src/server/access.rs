@@ -10,6 +10,7 @@ pub mod directory;
 pub mod identities;
 pub mod invitations;
 pub mod links;
+pub mod oidc;
 pub mod password;
 pub mod policy;
 pub mod sessions;
@@ -41,7 +42,7 @@ use super::clock::now_ms;
 use super::store::accounts::Accounts;
 use super::store::memory::MemoryStore;
 use super::store::{Reader, StoreError};
-use crate::app::audit::Action;
+use crate::app::audit::{Action, Detail};
 use crate::dashboard::{DashboardId, UserId};
 
 /// Whether people sign in.
@@ -80,6 +81,10 @@ pub enum AccessError {
          server to let you sign in to it this way."
     )]
     NotJoined,
+    #[error(
+        "You have no account on this server, and this sign-in makes you none. Ask an admin of this server."
+    )]
+    NotAdmitted,
     #[error("Your account is disabled. Ask an admin of this server.")]
     Disabled,
     #[error("There is no such session.")]
@@ -345,6 +350,16 @@ impl Access {
         account: Account,
         from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
+        self.open_session_with(account, from, Detail::default()).await
+    }
+
+    /// The same with what there is to say of how they were found to be.
+    pub(super) async fn open_session_with(
+        &self,
+        account: Account,
+        from: &Requester,
+        detail: Detail,
+    ) -> Result<(String, SignedIn), AccessError> {
         let (token, session, ended) =
             self.sessions().open(account.id.clone(), now_ms(), from.address.to_string(), &from.agent);
         if let Err(error) = self.store.put_session(session.clone(), ended).await {
@@ -359,7 +374,7 @@ impl Access {
             self.end_session(session.hash).await?;
             return Err(AccessError::Wrong);
         };
-        self.record(vec![from.did(Action::SignIn, &account)]).await;
+        self.record(vec![from.did(Action::SignIn, &account).with(detail)]).await;
         Ok((token, SignedIn { account, session, ended }))
     }
 

@@ -147,6 +147,7 @@ impl From<AccessError> for ApiError {
             | AccessError::NotYours(_)
             | AccessError::LinkPassword
             | AccessError::NotJoined
+            | AccessError::NotAdmitted
             | AccessError::Disabled => Self::new(Code::Forbidden, reason),
             AccessError::Wait(_) => Self::new(Code::RateLimited, reason),
             AccessError::Busy => Self::new(Code::Full, reason),

@@ -8,6 +8,7 @@ pub mod dashboards;
 pub mod data;
 pub mod documents;
 pub mod links;
+pub mod oidc;
 pub mod sharing;
 pub mod sign_in;
 pub mod tokens;

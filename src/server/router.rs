@@ -15,7 +15,7 @@ use super::access::Mode;
 use super::access::tokens::in_header;
 use super::authorize::authorize;
 use super::errors::ApiError;
-use super::http::{account, admin, audit, dashboards, documents, links, sharing, sign_in, tokens};
+use super::http::{account, admin, audit, dashboards, documents, links, oidc, sharing, sign_in, tokens};
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
@@ -36,6 +36,8 @@ pub fn router(state: AppState) -> Router {
         .route("/admin", get(pages::admin))
         .route("/admin/audit", get(pages::audit))
         .route("/sign-in", get(sign_in::sign_in_page).post(sign_in::sign_in))
+        .route("/oidc/sign-in", get(oidc::sign_in))
+        .route("/oidc/callback", get(oidc::callback))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/setup", get(sign_in::setup_page).post(sign_in::setup))
         .route("/invitation/{code}", get(sign_in::invitation_page).post(sign_in::accept_invitation))
@@ -82,6 +84,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/admin/teams/{team}/members/{account}", put(admin::set_member))
         .route("/api/v1/admin/invitations", post(admin::invite))
         .route("/api/v1/admin/invitations/{invitation}", delete(admin::revoke_invitation))
+        .route("/api/v1/admin/sign-in", get(oidc::admin_state))
         .route("/api/v1/admin/tokens", get(tokens::all))
         .route("/api/v1/admin/tokens/{token}", delete(tokens::revoke_any))
         .route("/api/v1/audit", get(audit::all))

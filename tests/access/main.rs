@@ -6,6 +6,7 @@ mod support;
 mod audit;
 mod links;
 mod matrix;
+mod oidc;
 mod people;
 mod rooms;
 mod scene;

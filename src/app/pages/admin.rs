@@ -3,6 +3,7 @@
 mod confirmed;
 mod invitations;
 mod people;
+mod sign_in;
 mod teams;
 
 use leptos::prelude::*;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use self::invitations::Invitations;
 use self::people::PeopleList;
+use self::sign_in::SignInProvider;
 use self::teams::Teams;
 use crate::app::access::People;
 use crate::app::clock::Clock;
@@ -126,6 +128,7 @@ pub fn AdminPage(people: People, user: Option<User>) -> impl IntoView {
             <Invitations admin/>
             <PeopleList admin/>
             <Teams admin/>
+            <SignInProvider admin/>
         </main>
     }
 }

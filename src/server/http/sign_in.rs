@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::cookie::HostCookie;
 use crate::app::audit::Action;
-use crate::app::sign_in::{FirstForm, Form as Document, JoinForm, ResetForm, SignInForm};
+use crate::app::sign_in::{FirstForm, Form as Document, JoinForm, ProviderLink, ResetForm, SignInForm};
 use crate::server::access::invitations::Purpose;
 use crate::server::access::who::Who;
 use crate::server::access::{Access, AccessError, Mode, Requester, SignedIn};
@@ -32,7 +32,7 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A path of this server to go on to; the list of dashboards in place of anything else.
-fn own_path(to: &str) -> &str {
+pub(super) fn own_path(to: &str) -> &str {
     let is_plain = |c: char| c.is_ascii_graphic() && c != '\\';
     let is_own = to.starts_with('/') && !to.starts_with("//") && to.chars().all(is_plain);
     if is_own && to.len() <= MAX_PATH_BYTES { to } else { "/" }
@@ -56,7 +56,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Requester {
 }
 
 /// What a form that was sent came to: the way on as somebody who is signed in.
-fn signed_in(headers: &HeaderMap, (token, _): (String, SignedIn), to: &str) -> Response {
+pub(super) fn signed_in(headers: &HeaderMap, (token, _): (String, SignedIn), to: &str) -> Response {
     let mut response = go_to(own_path(to));
     response.headers_mut().append(SET_COOKIE, COOKIE.set(Some(&token), headers));
     response
@@ -86,7 +86,7 @@ pub(super) fn again(
 }
 
 /// Nothing is here on a server without accounts.
-fn no_accounts(state: &AppState, who: Who, headers: HeaderMap) -> Response {
+pub(super) fn no_accounts(state: &AppState, who: Who, headers: HeaderMap) -> Response {
     pages::not_found(state, Visit { who, headers })
 }
 
@@ -99,7 +99,7 @@ pub(super) fn unreadable(rejection: &FormRejection) -> ApiError {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub struct GoOn {
-    to: String,
+    pub(super) to: String,
 }
 
 /// `GET /sign-in?to=/d/...`
@@ -117,8 +117,18 @@ pub async fn sign_in_page(
     if state.access().is_empty() {
         return go_to("/");
     }
-    let form = SignInForm { to: own_path(&to).to_owned(), ..SignInForm::default() };
-    pages::form(&state, &headers, StatusCode::OK, Document::SignIn(form))
+    pages::form(&state, &headers, StatusCode::OK, Document::SignIn(sign_in_form(&state, &to)))
+}
+
+/// The form as it is empty, with the ways to sign in that there are.
+pub(super) fn sign_in_form(state: &AppState, to: &str) -> SignInForm {
+    let to = own_path(to);
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+    let provider = state
+        .oidc
+        .as_ref()
+        .map(|oidc| ProviderLink { name: oidc.name().to_owned(), address: format!("/oidc/sign-in?{query}") });
+    SignInForm { to: to.to_owned(), provider, ..SignInForm::default() }
 }
 
 #[derive(Deserialize)]
@@ -148,13 +158,13 @@ pub async fn sign_in(
         }
         Err(error) => again(&state, &headers, error, |problem| {
             let problem = Some(problem);
-            Document::SignIn(SignInForm { email, to: own_path(&to).to_owned(), problem })
+            Document::SignIn(SignInForm { email, problem, ..sign_in_form(&state, &to) })
         }),
     }
 }
 
 /// Ends the session whose cookie a request carries.
-async fn end_session_of(access: &Access, headers: &HeaderMap, from: &Requester, what: Action) {
+pub(super) async fn end_session_of(access: &Access, headers: &HeaderMap, from: &Requester, what: Action) {
     let Some(signed_in) = token(headers).and_then(|token| access.find(token)) else { return };
     if let Err(error) = access.end_session(signed_in.session.hash).await {
         tracing::warn!(%error, "a session that was ended could not be removed from the store");
