@@ -246,7 +246,7 @@ async fn a7_tokens_that_are_not_to_be_believed_are_refused() {
         ("signed with the secret", Signing::Secret, |_, _| (), "HS256"),
         ("another key of the same name", Signing::OtherKey, |_, _| (), "Crypto error"),
         ("a key that is not known", Signing::UnknownKey, |_, _| (), "No matching key"),
-        ("no subject", Signing::Right, |claims, _| claims["sub"] = json!(""), "issuer and a subject"),
+        ("no subject", Signing::Right, |claims, _| claims["sub"] = json!(""), "subject"),
     ];
     for (case, signing, change, why) in cases {
         let mut browser = stage.browser();
@@ -441,7 +441,7 @@ async fn a7_groups_give_roles_anew_at_each_sign_in() {
     );
     let (browser, _) = stage.sign_in("ada", of(json!("leads"))).await;
     assert_eq!(stage.roles(&browser).await.len(), 2);
-    // What was given by hand stays, also over a restart, and the rest goes with the groups.
+    // What was given by hand stays, and the rest goes with the groups.
     let (browser, _) = stage.sign_in("ada", of(Value::Null)).await;
     assert_eq!(stage.roles(&browser).await, [role("Ops", "viewer")]);
 }

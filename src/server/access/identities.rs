@@ -45,7 +45,7 @@ pub struct NewPerson<'a> {
 }
 
 /// Whether an issuer and a subject can be those of an identity.
-pub(super) fn fits(issuer: &str, subject: &str) -> bool {
+pub fn fits(issuer: &str, subject: &str) -> bool {
     let within = |text: &str, most| (1..=most).contains(&text.len()) && !text.chars().any(char::is_control);
     within(issuer, MAX_ISSUER_BYTES) && within(subject, MAX_SUBJECT_BYTES)
 }

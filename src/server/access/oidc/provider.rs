@@ -3,9 +3,9 @@
 //! The code flow with PKCE. What the provider says of itself is asked for at first use and kept for a while; its keys are
 //! asked for anew where a token is signed with one that is not known.
 
+mod http;
+
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,34 +18,31 @@ use openidconnect::core::{
     CoreRevocationErrorResponse, CoreSubjectIdentifierType, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AccessToken, AccessTokenHash, AdditionalClaims, AdditionalProviderMetadata, AsyncHttpClient, AuthType,
-    AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
-    EmptyExtraTokenFields, EndUserEmail, EndUserName, EndUserUsername, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, IdToken, IdTokenClaims, IdTokenFields, IssuerUrl, JsonWebKeySet,
-    LocalizedClaim, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata,
-    RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse,
-    StandardTokenResponse, SubjectIdentifier, TokenResponse as _, UserInfoClaims,
+    AccessToken, AccessTokenHash, AdditionalClaims, AdditionalProviderMetadata, AuthType, AuthenticationFlow,
+    AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
+    EndUserEmail, EndUserName, EndUserUsername, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdToken,
+    IdTokenClaims, IdTokenFields, IssuerUrl, JsonWebKeySet, LocalizedClaim, Nonce, OAuth2TokenResponse as _,
+    PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, RequestTokenError, Scope,
+    SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, SubjectIdentifier,
+    TokenResponse as _, UserInfoClaims,
 };
-use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore};
 
+use self::http::{Http, HttpError, is_safe};
 use crate::app::access::ProviderState;
 use crate::server::access::accounts::checked_email;
+use crate::server::access::identities::fits;
 use crate::server::access::oidc::pending::Handshake;
 use crate::server::access::oidc::{Answer, Claims, Email, ProviderError, unknown_state};
 use crate::server::clock::now_ms;
-use crate::server::config::{self, is_loopback};
+use crate::server::config;
 use crate::server::data::in_one_line;
 
 /// Whether this build speaks OpenID Connect.
 pub const IS_BUILT_IN: bool = true;
 
-/// The longest that the provider's answer to one request may take.
-const WAIT: Duration = Duration::from_secs(10);
-/// Bytes of one answer.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// How long it counts what the provider says of itself.
 const METADATA_LASTS: Duration = Duration::from_secs(60 * 60);
 /// How soon a provider is asked again that did not answer.
@@ -241,6 +238,9 @@ impl Provider {
         })?;
         if claims.authorized_party().is_some_and(|party| party.as_str() != self.settings.client_id) {
             return refused("the ID token was made for another client");
+        }
+        if !fits(&self.settings.issuer, claims.subject()) {
+            return refused("the subject of the ID token is empty or too long");
         }
         Ok((claims, keys))
     }
@@ -488,96 +488,10 @@ fn check_metadata(metadata: &Metadata) -> Result<(), String> {
     Ok(())
 }
 
-fn is_safe(scheme: &str, host: Option<&str>) -> bool {
-    scheme == "https" || scheme == "http" && host.is_some_and(is_loopback)
-}
-
-/// Why a request has no answer, without the address that was asked.
-#[derive(Debug, thiserror::Error)]
-enum HttpError {
-    #[error("there is no client: {0}")]
-    NoClient(String),
-    #[error("it names an address that is not https")]
-    NotSafe,
-    #[error("it cannot be reached")]
-    Unreachable,
-    #[error("it did not answer within {} s", WAIT.as_secs())]
-    Late,
-    #[error("its answer was cut off")]
-    Cut,
-    #[error("its answer has more than {MAX_BODY_BYTES} bytes")]
-    TooLarge,
-}
-
-/// Requests to the provider: over TLS or on this machine, within bounds, and only where they are sent.
-struct Http(Result<reqwest::Client, String>);
-
-impl Http {
-    fn new() -> Self {
-        let client = reqwest::Client::builder()
-            .timeout(WAIT)
-            .redirect(Policy::none())
-            .no_proxy()
-            .user_agent(concat!("lockstep/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self(client.map_err(|error| error.to_string()))
-    }
-
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let client = self.0.as_ref().map_err(|error| HttpError::NoClient(error.clone()))?;
-        let uri = request.uri();
-        if !is_safe(uri.scheme_str().unwrap_or_default(), uri.host()) {
-            return Err(HttpError::NotSafe);
-        }
-        let fails = |error: reqwest::Error| match error {
-            error if error.is_timeout() => HttpError::Late,
-            error if error.is_connect() => HttpError::Unreachable,
-            _ => HttpError::Cut,
-        };
-        let request = reqwest::Request::try_from(request).map_err(fails)?;
-        let mut answer = client.execute(request).await.map_err(fails)?;
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(fails)? {
-            if body.len() + part.len() > MAX_BODY_BYTES {
-                return Err(HttpError::TooLarge);
-            }
-            body.extend_from_slice(&part);
-        }
-        let mut response = HttpResponse::new(body);
-        *response.status_mut() = answer.status();
-        std::mem::swap(response.headers_mut(), answer.headers_mut());
-        Ok(response)
-    }
-}
-
-impl<'c> AsyncHttpClient<'c> for Http {
-    type Error = HttpError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a7_only_tls_or_this_machine_is_safe() {
-        for (scheme, host, safe) in [
-            ("https", "id.example.com", true),
-            ("http", "127.0.0.1", true),
-            ("http", "[::1]", true),
-            ("http", "id.example.com", false),
-            ("http", "127.0.0.1.example.com", false),
-            ("ftp", "127.0.0.1", false),
-        ] {
-            assert_eq!(is_safe(scheme, Some(host)), safe, "{scheme} {host}");
-        }
-        assert!(!is_safe("http", None));
-    }
 
     #[test]
     fn groups_are_texts() {
