@@ -161,7 +161,8 @@ impl Provider {
 
     /// The address at the provider to lead a browser to.
     pub async fn authorization_url(&self, handshake: &Handshake) -> Result<String, ProviderError> {
-        let client = self.client(&*self.metadata().await?)?;
+        let metadata = self.metadata().await?;
+        let client = self.client(&metadata)?;
         let Handshake { state, nonce, verifier } = handshake.clone();
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier));
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
