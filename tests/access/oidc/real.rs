@@ -1,8 +1,8 @@
 //! A certified provider, as others made it, up to the session.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::browser::{Browser, PUBLIC_URL};
 use super::hostile::SECRET;
@@ -15,6 +15,8 @@ const SET_UP: &str = "scripts/setup.sh --test installs what this test runs";
 struct Real {
     child: Child,
     issuer: String,
+    /// Held, as a process that writes to nobody ends.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Real {
@@ -23,9 +25,10 @@ impl Real {
         let mut command = Command::new("node");
         command.arg(script).arg(format!("{PUBLIC_URL}/oidc/callback")).env("SECRET", SECRET);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect(SET_UP);
-        let lines = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
-        let issuer = lines.map_while(Result::ok).find(|line| line.starts_with("http://")).expect(SET_UP);
-        Self { child, issuer }
+        let mut output = BufReader::new(child.stdout.take().expect("its output is ours"));
+        let mut lines = output.by_ref().lines().map_while(Result::ok);
+        let issuer = lines.find(|line| line.starts_with("http://")).expect(SET_UP);
+        Self { child, issuer, _output: output }
     }
 }
 
