@@ -37,6 +37,7 @@ browser_tests() {
 step "set-up" scripts/setup.sh --test || exit 1
 step "format" cargo fmt --check
 step "clippy, server" cargo clippy --features ssr --all-targets -- -D warnings
+step "a build without OpenID Connect" cargo check --no-default-features --features ssr
 step "clippy, browser" cargo clippy --features hydrate,split --target wasm32-unknown-unknown -- -D warnings
 step "unit, property and integration tests" cargo_tests
 # The release build, so that what is tested is what ships.

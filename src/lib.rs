@@ -18,6 +18,13 @@ mod fetched;
 #[path = "app/chunks/whole.rs"]
 mod fetched;
 
+#[cfg(all(feature = "ssr", feature = "oidc"))]
+#[path = "server/access/oidc/provider.rs"]
+mod openid;
+#[cfg(all(feature = "ssr", not(feature = "oidc")))]
+#[path = "server/access/oidc/absent.rs"]
+mod openid;
+
 #[cfg(feature = "hydrate")]
 pub mod browser;
 #[cfg(feature = "ssr")]

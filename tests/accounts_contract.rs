@@ -278,6 +278,32 @@ async fn identities_are_kept_until_they_or_their_accounts_are_removed(place: imp
     change(&*store, &mut model, vec![put("proxy", "BOB", "eve")]).await;
 }
 
+async fn roles_by_groups_are_known_from_those_by_hand(place: impl Place) {
+    let store = place.open().await;
+    make(&*store, "wall").await;
+    let mut model = Directory::default();
+    change(&*store, &mut model, people()).await;
+    let by_group = |of: &str, account: &str, role, by_hand| Change::SetGroupRole {
+        team: team(of),
+        account: user(account),
+        role,
+        by_hand,
+    };
+    let changes = vec![
+        by_group("shop", "bob", Role::Owner, Some(Role::Editor)),
+        by_group("ops", "bob", Role::Viewer, None),
+        by_group("ops", "eve", Role::Editor, Some(Role::Viewer)),
+    ];
+    change(&*store, &mut model, changes).await;
+    assert_eq!(model.group_roles(&user("bob")).count(), 2);
+    let by_hand =
+        |of: &str, account: &str, role| Change::SetMember { team: team(of), account: user(account), role };
+    let changes = vec![by_hand("shop", "bob", Some(Role::Viewer)), by_hand("ops", "bob", None)];
+    change(&*store, &mut model, changes).await;
+    assert_eq!(model.group_roles(&user("bob")).count(), 0, "what is done by hand counts at once");
+    assert_eq!(place.open().await.directory().await, Ok(model));
+}
+
 async fn a_token_lists_what_its_team_has_and_its_owner_sees(place: impl Place) {
     let store = place.open().await;
     for name in ["wall", "of-ops", "granted", "own"] {
@@ -622,6 +648,7 @@ contract!(
     the_directory_is_what_the_changes_make,
     tokens_are_kept_until_they_or_what_they_are_of_is_removed,
     identities_are_kept_until_they_or_their_accounts_are_removed,
+    roles_by_groups_are_known_from_those_by_hand,
     a_token_lists_what_its_team_has_and_its_owner_sees,
     changes_are_made_all_or_none,
     what_belongs_to_a_dashboard_goes_with_it,

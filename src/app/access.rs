@@ -377,3 +377,26 @@ pub struct People {
     /// The newest first.
     pub invitations: Vec<InvitationCard>,
 }
+
+/// How people sign in besides with a password: the answer to `GET /api/v1/admin/sign-in`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SignInState {
+    /// The OpenID Connect provider; `None` where the settings name none.
+    pub provider: Option<ProviderState>,
+}
+
+/// How an OpenID Connect provider is. Times are Unix milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProviderState {
+    pub name: String,
+    pub issuer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reachable_since: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_since: Option<u64>,
+    /// Why it cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}

@@ -17,6 +17,8 @@ pub use self::kinds::Weight;
 const MAX_NAME_CHARS: usize = MAX_TITLE_CHARS;
 /// Characters of a mail address that somebody typed.
 const MAX_EMAIL_CHARS: usize = 254;
+/// Characters of a reason.
+const MAX_REASON_CHARS: usize = 400;
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $name:literal,)*) => {
@@ -257,15 +259,21 @@ pub struct Detail {
     /// How many sessions were ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<usize>,
-    /// Who said who somebody is: the proxy in front, or a provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
     /// What a share link is called among the owners.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// How many times within a minute, where the entry stands for several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
+    /// By whose word somebody signed in, or failed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What the page of the failure shows, for people to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 impl Detail {
@@ -278,6 +286,13 @@ impl Detail {
     pub fn link(label: &str) -> Self {
         let label = cut(label, MAX_NAME_CHARS);
         Self { label: Some(label).filter(|label| !label.is_empty()), ..Self::default() }
+    }
+
+    /// The same of a sign-in by a provider, with why it failed and the reference of that.
+    pub fn by_provider(self, provider: &str, reason: Option<&str>, reference: Option<&str>) -> Self {
+        let (reason, reference) =
+            (reason.map(|reason| cut(reason, MAX_REASON_CHARS)), reference.map(str::to_owned));
+        Self { provider: Some(provider.to_owned()), reason, reference, ..self }
     }
 
     /// That a mail address was typed, whatever stands in it.
@@ -341,13 +356,8 @@ fn one_time(entry: &AuditEntry) -> String {
         Action::SetUp => "set the server up".to_owned(),
         Action::SetUpFailed => "tried a set-up address that is not valid".to_owned(),
         Action::CodeFailed => "tried an invitation or password link that is not valid".to_owned(),
-        Action::SignIn => match &detail.issuer {
-            Some(issuer) => format!("signed in by {issuer}"),
-            None => "signed in".to_owned(),
-        },
-        Action::SignInFailed => {
-            format!("failed to sign in as {}", detail.email.as_deref().unwrap_or(&it))
-        }
+        Action::SignIn => format!("signed in{}", by_provider(detail)),
+        Action::SignInFailed => sign_in_failed(detail, &it),
         Action::SignOut => "signed out".to_owned(),
         Action::SessionEnded => {
             let sessions = format::count(detail.sessions.unwrap_or(1), "session", "sessions");
@@ -421,6 +431,19 @@ fn one_time(entry: &AuditEntry) -> String {
     }
 }
 
+fn by_provider(detail: &Detail) -> String {
+    detail.provider.as_ref().map_or_else(String::new, |provider| format!(" by {provider}"))
+}
+
+fn sign_in_failed(detail: &Detail, it: &str) -> String {
+    let by = by_provider(detail);
+    let whom = detail.email.as_deref().or(by.is_empty().then_some(it));
+    let whom = whom.map_or_else(String::new, |whom| format!(" as {whom}"));
+    let why = detail.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let reference = detail.reference.as_ref().map_or_else(String::new, |reference| format!(" ({reference})"));
+    format!("failed to sign in{by}{whom}{why}{reference}")
+}
+
 fn as_role(role: Role) -> String {
     format!(" as {}", role_name(role))
 }
@@ -448,7 +471,7 @@ fn account_changed(detail: &Detail, it: &str) -> String {
         false => format!("enabled the account of {it}"),
     });
     let renamed = detail.renamed_from.as_ref().map(|before| format!("changed their name from {before}"));
-    let joined = detail.issuer.as_ref().map(|issuer| format!("let {it} sign in by {issuer}"));
+    let joined = detail.provider.as_ref().map(|provider| format!("let {it} sign in by {provider}"));
     let said: Vec<String> = admin.into_iter().chain(disabled).chain(renamed).chain(joined).collect();
     if said.is_empty() { format!("changed the account of {it}") } else { said.join(" and ") }
 }
@@ -506,6 +529,13 @@ mod tests {
                 None,
                 Detail::email("eve@example.com"),
                 "failed to sign in as eve@example.com",
+            ),
+            (Action::SignIn, me(), none().by_provider("Keycloak", None, None), "signed in by Keycloak"),
+            (
+                Action::SignInFailed,
+                None,
+                none().by_provider("Keycloak", Some("the nonce is wrong"), Some("k3y")),
+                "failed to sign in by Keycloak: the nonce is wrong (k3y)",
             ),
             (Action::AccountMade, me(), none(), "made their account"),
             (

@@ -15,6 +15,7 @@ pub enum Form {
     Reset(ResetForm),
     Link(LinkForm),
     SecondFactor(SecondFactorPage),
+    Refused(RefusedForm),
 }
 
 /// The form of `/sign-in`.
@@ -25,6 +26,24 @@ pub struct SignInForm {
     pub to: String,
     /// Why it was not taken.
     pub problem: Option<String>,
+    /// The provider by which people sign in as well.
+    pub provider: Option<ProviderLink>,
+}
+
+/// The way to a provider.
+#[derive(Clone, Debug)]
+pub struct ProviderLink {
+    pub name: String,
+    /// On this server, which leads on.
+    pub address: String,
+}
+
+/// What is there in place of a form where a provider's word was not enough.
+#[derive(Clone, Debug)]
+pub struct RefusedForm {
+    pub reason: String,
+    /// What an admin finds in the log.
+    pub reference: String,
 }
 
 /// The form of `/setup`.
@@ -81,6 +100,7 @@ pub fn document(form: Form, theme: Option<Theme>, css: String, nonce: String) ->
         Form::Reset(form) => ("New password", reset(form).into_any()),
         Form::Link(form) => ("Shared dashboard", link(form).into_any()),
         Form::SecondFactor(page) => (page.title(), page.view(nonce)),
+        Form::Refused(form) => ("Not signed in", refused(form).into_any()),
     };
     let title = format!("{title} · Lockstep");
     view! {
@@ -106,12 +126,13 @@ pub fn document(form: Form, theme: Option<Theme>, css: String, nonce: String) ->
     }
 }
 
-fn sign_in(SignInForm { email, to, problem }: SignInForm) -> impl IntoView {
+fn sign_in(SignInForm { email, to, problem, provider }: SignInForm) -> impl IntoView {
     // Whoever was not taken types the password again, and nothing else.
     let has_email = !email.is_empty();
     view! {
         <h1>"Sign in"</h1>
         {problem.map(problem_view)}
+        {provider.map(provider_view)}
         <form method="post" action="/sign-in">
             <input type="hidden" name="to" value=to/>
             {email_field(email, !has_email, false)}
@@ -119,6 +140,27 @@ fn sign_in(SignInForm { email, to, problem }: SignInForm) -> impl IntoView {
             <button class="button primary" data-testid="sign-in">"Sign in"</button>
         </form>
         <p class="hint">"No account, or forgot your password? Ask an admin of this server for a link."</p>
+    }
+}
+
+/// The way to a provider, above the form.
+fn provider_view(ProviderLink { name, address }: ProviderLink) -> impl IntoView {
+    view! {
+        <a class="button primary" href=address data-testid="sign-in-provider">{format!("Sign in with {name}")}</a>
+        <p class="or">"or with a password"</p>
+    }
+}
+
+fn refused(RefusedForm { reason, reference }: RefusedForm) -> impl IntoView {
+    view! {
+        <h1>"You are not signed in"</h1>
+        {problem_view(reason)}
+        <a class="button primary" href="/sign-in" data-testid="sign-in-again">"Back to sign in"</a>
+        <p class="hint">
+            "An admin finds the cause in the audit log under "
+            <code data-testid="sign-in-reference">{reference}</code>
+            "."
+        </p>
     }
 }
 

@@ -12,6 +12,7 @@ pub mod identities;
 pub mod invitations;
 pub mod links;
 pub mod listing;
+pub mod oidc;
 pub mod password;
 pub mod policy;
 pub mod proxy;
@@ -112,6 +113,10 @@ pub enum AccessError {
          server to let you sign in to it this way."
     )]
     NotJoined,
+    #[error(
+        "You have no account on this server, and this sign-in makes you none. Ask an admin of this server."
+    )]
+    NotAdmitted,
     #[error("Your account is disabled. Ask an admin of this server.")]
     Disabled,
     #[error("Somebody with an account has this name. Choose another one.")]
@@ -435,6 +440,19 @@ impl Access {
         issuer: Option<&str>,
         from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
+        let detail =
+            issuer.map_or_else(Detail::default, |issuer| Detail::default().by_provider(issuer, None, None));
+        self.open_session_with(account, issuer, from, detail).await
+    }
+
+    /// The same with what there is to say of how they were found to be.
+    pub(super) async fn open_session_with(
+        &self,
+        account: Account,
+        issuer: Option<&str>,
+        from: &Requester,
+        detail: Detail,
+    ) -> Result<(String, SignedIn), AccessError> {
         let (token, session, ended) =
             self.sessions().open(account.id.clone(), issuer, now_ms(), from.address.to_string(), &from.agent);
         if let Err(error) = self.store.put_session(session.clone(), ended.clone()).await {
@@ -451,7 +469,6 @@ impl Access {
             self.end_session(session.hash).await?;
             return Err(AccessError::Wrong);
         };
-        let detail = Detail { issuer: issuer.map(str::to_owned), ..Detail::default() };
         self.record(vec![from.did(Action::SignIn, &account).with(detail)]).await;
         Ok((token, SignedIn { account, session, ended }))
     }

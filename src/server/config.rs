@@ -6,6 +6,7 @@
 mod commands;
 mod environment;
 mod http;
+mod oidc;
 mod prometheus;
 mod proxy;
 mod secret;
@@ -26,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::environment::Environment;
 pub use self::http::Http;
+pub use self::oidc::{GroupRoles, Oidc, TeamRole, is_loopback};
 pub use self::prometheus::Prometheus;
 pub use self::proxy::ProxySignIn;
 pub use self::secret::Secret;
@@ -91,6 +93,8 @@ pub struct Config {
     pub sql: Vec<Sql>,
     /// The servers that may be asked for JSON.
     pub http: Vec<Http>,
+    /// The provider by which people sign in; `None` for passwords alone.
+    pub oidc: Option<Oidc>,
     /// Backups that the server makes by itself; `None` for none.
     pub backups: Option<Plan>,
     pub limits: Limits,
@@ -150,6 +154,12 @@ pub enum ConfigError {
          take the guests away."
     )]
     GuestsOpen,
+    #[error("{place} is set, and needs {} beside it.", variable(needs))]
+    Needs { place: Place, needs: &'static str },
+    #[error("{place}: this build has no {feature}. Build it with that feature, or take the setting away.")]
+    NotBuiltIn { place: Place, feature: &'static str },
+    #[error("{place} cannot be set here: {reason}.")]
+    Contradiction { place: Place, reason: &'static str },
     #[error("{path}: {reason}")]
     File { path: String, reason: String },
     #[error(
@@ -276,6 +286,9 @@ impl Found {
         if let Some(twice) = all.chain(http.iter().map(|one| &one.name)).find(|name| !names.insert(*name)) {
             return Err(ConfigError::SourceTwice(twice.clone()));
         }
+        let public_url =
+            self.parse("public_url", "an address such as https://wall.example.com, without a path", origin)?;
+        let oidc = self.oidc(public_url.as_ref(), access)?;
         let config = Config {
             addr: addr.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             data_dir: self.parse("data_dir", "a path", path)?.unwrap_or_else(|| "data".into()),
@@ -293,11 +306,7 @@ impl Found {
                     _ => None,
                 })?
                 .unwrap_or(LogFormat::Text),
-            public_url: self.parse(
-                "public_url",
-                "an address such as https://wall.example.com, without a path",
-                origin,
-            )?,
+            public_url,
             allowed_origins: self
                 .parse(
                     "allowed_origins",
@@ -331,6 +340,7 @@ impl Found {
             prometheus,
             sql,
             http,
+            oidc,
             backups: self.backups()?,
             limits,
             task: commands::read(&self.flags, self.backup_keep()?),

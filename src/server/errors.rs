@@ -159,6 +159,7 @@ impl From<AccessError> for ApiError {
             | AccessError::LinkPassword
             | AccessError::NotJoined
             | AccessError::NoScreenEditor
+            | AccessError::NotAdmitted
             | AccessError::Disabled => Self::new(Code::Forbidden, reason),
             AccessError::SignInOver => Self::new(Code::Forbidden, reason).status(StatusCode::UNAUTHORIZED),
             AccessError::SetUpOver | AccessError::NoSecondFactor => {

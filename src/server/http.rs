@@ -8,6 +8,7 @@ pub mod dashboards;
 pub mod data;
 pub mod documents;
 pub mod links;
+pub mod oidc;
 pub mod screens;
 pub mod second_factor;
 pub mod sharing;

@@ -30,7 +30,6 @@ use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::access::Rights;
 use crate::app::audit::{AuditFilter, AuditPage};
-use crate::app::screen_page::{self, PairingPage};
 use crate::app::screen_page::{self, PairingPage, code_in};
 use crate::app::unread::Unread;
 use crate::app::{AuditedDashboard, Page, PageData, Theme, shell, sign_in};

@@ -16,7 +16,8 @@ use super::access::tokens::in_header;
 use super::authorize::authorize;
 use super::errors::ApiError;
 use super::http::{
-    account, admin, audit, dashboards, documents, links, screens, second_factor, sharing, sign_in, tokens,
+    account, admin, audit, dashboards, documents, links, oidc, screens, second_factor, sharing, sign_in,
+    tokens,
 };
 use super::pages::Visit;
 use super::state::AppState;
@@ -45,6 +46,8 @@ pub fn router(state: AppState) -> Router {
         .route("/admin/audit", get(pages::audit))
         .route("/sign-in", get(sign_in::sign_in_page).post(sign_in::sign_in))
         .route("/sign-in/code", get(second_factor::code_page).post(second_factor::enter_code))
+        .route("/oidc/sign-in", get(oidc::sign_in))
+        .route("/oidc/callback", get(oidc::callback))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/setup", get(sign_in::setup_page).post(sign_in::setup))
         .route("/invitation/{code}", get(sign_in::invitation_page).post(sign_in::accept_invitation))
@@ -96,6 +99,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/admin/teams/{team}/members/{account}", put(admin::set_member))
         .route("/api/v1/admin/invitations", post(admin::invite))
         .route("/api/v1/admin/invitations/{invitation}", delete(admin::revoke_invitation))
+        .route("/api/v1/admin/sign-in", get(oidc::admin_state))
         .route("/api/v1/admin/sessions", get(admin::lists::sessions))
         .route("/api/v1/admin/sessions/{session}", delete(admin::lists::end_session))
         .route("/api/v1/admin/links", get(admin::lists::links))

@@ -8,6 +8,7 @@ use std::time::Instant;
 use axum::extract::FromRef;
 
 use super::access::Access;
+use super::access::oidc::Oidc;
 use super::auth::Guests;
 use super::backup::schedule::Schedule;
 use super::config::{Config, Secret};
@@ -49,6 +50,8 @@ pub struct AppState {
     /// Where the store's files are.
     pub data_dir: Arc<Path>,
     pub backups: Arc<Schedule>,
+    /// The provider by which people sign in.
+    pub oidc: Option<Arc<Oidc>>,
     pub started: Instant,
     draining: Arc<AtomicBool>,
 }
@@ -64,6 +67,10 @@ impl AppState {
     ) -> Result<Self, StoreError> {
         let store = rooms.store().clone();
         let guests = Guests::new(&store.secret("cookie").await?);
+        let oidc = match &config.oidc {
+            Some(settings) => Some(Arc::new(Oidc::new(settings, &store.secret("oidc").await?))),
+            None => None,
+        };
         let origins = Arc::new(Origins::new(config));
         let proxies = TrustedProxies::new(&config.trusted_proxies);
         let sockets = Sockets::new(rooms.clone(), origins.clone(), site.build()).await?;
@@ -92,6 +99,7 @@ impl AppState {
             bin_days: config.bin_days,
             data_dir: config.data_dir.as_path().into(),
             backups,
+            oidc,
             started,
             draining,
         })

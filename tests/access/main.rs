@@ -8,6 +8,7 @@ mod audit;
 mod guests;
 mod links;
 mod matrix;
+mod oidc;
 mod people;
 mod proxy;
 mod rooms;

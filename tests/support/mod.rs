@@ -146,6 +146,7 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         prometheus: Vec::new(),
         sql: Vec::new(),
         http: Vec::new(),
+        oidc: None,
         backups: None,
         limits,
         task: None,

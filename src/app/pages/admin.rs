@@ -6,6 +6,7 @@ mod links;
 mod listing;
 mod people;
 mod sessions;
+mod sign_in;
 mod teams;
 mod tokens;
 
@@ -17,6 +18,7 @@ use self::invitations::Invitations;
 use self::links::Links;
 use self::people::PeopleList;
 use self::sessions::Sessions;
+use self::sign_in::SignInProvider;
 use self::teams::Teams;
 use self::tokens::Tokens;
 use crate::app::access::People;
@@ -200,6 +202,7 @@ pub fn AdminPage(people: People, user: Option<User>) -> impl IntoView {
             <div class:hidden=is_away(Section::People)>
                 <Invitations admin/>
                 <PeopleList admin/>
+                <SignInProvider admin/>
             </div>
             <div class:hidden=is_away(Section::Teams)>
                 <Teams admin/>

@@ -124,7 +124,7 @@ async fn change(access: &Access, command: Command) -> Result<String, CommandErro
         Command::Join { email, subject } => {
             let account = find(access, &email)?;
             let account = access.join_identity(PROXY, &subject, &account.id).await?;
-            let detail = Detail { issuer: Some(PROXY.to_owned()), ..Detail::default() };
+            let detail = Detail::default().by_provider(PROXY, None, None);
             access.record(vec![did(Action::AccountChanged, &account).with(detail)]).await;
             Ok(format!("Whom the proxy names {subject} is {} ({}) now.\n", account.name, account.email))
         }

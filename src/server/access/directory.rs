@@ -88,6 +88,13 @@ pub enum Change {
         account: UserId,
         role: Option<Role>,
     },
+    /// The same by a group of their provider, above the role that they have without it.
+    SetGroupRole {
+        team: TeamId,
+        account: UserId,
+        role: Role,
+        by_hand: Option<Role>,
+    },
     /// The team owns the dashboard from then on; `None` for no team.
     SetTeam {
         dashboard: DashboardId,
@@ -166,6 +173,8 @@ pub struct Directory {
     teams: HashMap<TeamId, Team>,
     /// By account, the teams that it is in.
     memberships: HashMap<UserId, BTreeMap<TeamId, Role>>,
+    /// Those among them that a group gives, with the role that there would be without.
+    by_groups: HashMap<UserId, BTreeMap<TeamId, Option<Role>>>,
     /// By dashboard, the team that owns it.
     owners: HashMap<DashboardId, TeamId>,
     grants: HashMap<DashboardId, BTreeMap<Grantee, Role>>,
@@ -249,6 +258,11 @@ impl Directory {
     /// The teams that an account is in.
     pub fn teams_of(&self, account: &UserId) -> impl Iterator<Item = (&TeamId, Role)> {
         self.memberships.get(account).into_iter().flatten().map(|(team, role)| (team, *role))
+    }
+
+    /// The teams in which an account has its role by a group of its provider, with the role that it would have without.
+    pub fn group_roles(&self, account: &UserId) -> impl Iterator<Item = (&TeamId, Option<Role>)> {
+        self.by_groups.get(account).into_iter().flatten().map(|(team, by_hand)| (team, *by_hand))
     }
 
     /// The team that owns a dashboard.
@@ -372,6 +386,7 @@ impl Directory {
             Change::RemoveAccount(id) => {
                 self.take_out(&id);
                 self.memberships.remove(&id);
+                self.by_groups.remove(&id);
                 self.invitations.retain(|_, one| one.purpose != Purpose::Reset(id.clone()));
                 self.tokens.retain(|_, token| token.owner != id);
                 self.identities.retain(|_, identity| identity.account != id);
@@ -382,6 +397,7 @@ impl Directory {
             }
             Change::RemoveTeam(id) => {
                 self.teams.remove(&id);
+                self.forget_group_roles(|_, team| *team == id);
                 self.memberships.retain(|_, teams| {
                     teams.remove(&id);
                     !teams.is_empty()
@@ -394,7 +410,12 @@ impl Directory {
                 self.remove_grants(|to| *to == Grantee::Team(id.clone()));
             }
             Change::SetMember { team, account, role } => {
+                self.forget_group_roles(|of, other| *of == account && *other == team);
                 set(&mut self.memberships, account, team, role);
+            }
+            Change::SetGroupRole { team, account, role, by_hand } => {
+                self.by_groups.entry(account.clone()).or_default().insert(team.clone(), by_hand);
+                set(&mut self.memberships, account, team, Some(role));
             }
             Change::SetTeam { dashboard, team: Some(team) } => {
                 self.owners.insert(dashboard, team);
@@ -501,7 +522,7 @@ impl Directory {
                 let owns = self.owners.values().any(|owner| owner == id);
                 if owns { Err(ChangeError::TeamOwns) } else { Ok(()) }
             }
-            Change::SetMember { team, account, .. } => {
+            Change::SetMember { team, account, .. } | Change::SetGroupRole { team, account, .. } => {
                 team_is_there(team)?;
                 account_is_there(account)
             }
@@ -574,6 +595,13 @@ impl Directory {
         let was_one = self.accounts.get(id).is_some_and(is_one);
         let others = self.accounts.values().any(|account| account.id != *id && is_one(account));
         if was_one && !others { Err(ChangeError::LastAdmin) } else { Ok(()) }
+    }
+
+    fn forget_group_roles(&mut self, is_meant: impl Fn(&UserId, &TeamId) -> bool) {
+        self.by_groups.retain(|account, teams| {
+            teams.retain(|team, _| !is_meant(account, team));
+            !teams.is_empty()
+        });
     }
 
     fn remove_grants(&mut self, is_meant: impl Fn(&Grantee) -> bool) {

@@ -42,12 +42,12 @@ pub struct NewPerson<'a> {
     /// As they wish to be called. It is made to fit.
     pub name: &'a str,
     pub email: Option<&'a str>,
-    /// Their role in the team of everyone.
-    pub role: Role,
+    /// Their role in the team of everyone; `None` keeps them out of it.
+    pub role: Option<Role>,
 }
 
 /// Whether an issuer and a subject can be those of an identity.
-pub(super) fn fits(issuer: &str, subject: &str) -> bool {
+pub fn fits(issuer: &str, subject: &str) -> bool {
     let within = |text: &str, most| (1..=most).contains(&text.len()) && !text.chars().any(char::is_control);
     within(issuer, MAX_ISSUER_BYTES) && within(subject, MAX_SUBJECT_BYTES)
 }
@@ -100,7 +100,7 @@ impl Access {
                 made_at: now,
                 disabled_at: None,
             };
-            let (id, role) = (made.id.clone(), Some(new.role));
+            let (id, role) = (made.id.clone(), new.role);
             let identity = Identity {
                 issuer: issuer.to_owned(),
                 subject: subject.to_owned(),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn new<'a>(name: &'a str, email: Option<&'a str>) -> NewPerson<'a> {
-        NewPerson { name, email, role: Role::Viewer }
+        NewPerson { name, email, role: Some(Role::Viewer) }
     }
 
     async fn access() -> Access {

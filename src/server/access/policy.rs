@@ -62,7 +62,8 @@ impl Rule {
 
     /// True where people sign in by something else than the word of a proxy in front.
     pub fn signs_in(&self) -> bool {
-        ["/sign-in", "/invitation/{code}", "/reset/{code}"].contains(&self.path)
+        let ways = ["/sign-in", "/sign-in/code", "/invitation/{code}", "/reset/{code}"];
+        ways.contains(&self.path) || self.path.starts_with("/oidc/")
     }
 
     /// True where somebody is answered who has to set a second factor up before anything else.
@@ -168,6 +169,8 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/sign-in", Needs::Nothing),
     rule("GET", "/sign-in/code", Needs::Nothing),
     rule("POST", "/sign-in/code", Needs::Nothing),
+    rule("GET", "/oidc/sign-in", Needs::Nothing),
+    rule("GET", "/oidc/callback", Needs::Nothing),
     rule("POST", "/sign-out", Needs::Nothing),
     rule("GET", "/setup", Needs::Nothing),
     rule("POST", "/setup", Needs::Nothing),
@@ -229,6 +232,7 @@ pub const RULES: &[Rule] = &[
     rule("DELETE", "/api/v1/admin/sessions/{session}", Needs::Admin),
     rule("GET", "/api/v1/admin/links", Needs::Admin),
     rule("DELETE", "/api/v1/admin/links/{link}", Needs::Admin),
+    rule("GET", "/api/v1/admin/sign-in", Needs::Admin),
     rule("GET", "/api/v1/admin/tokens", Needs::Admin),
     rule("DELETE", "/api/v1/admin/tokens/{token}", Needs::Admin),
     rule("GET", "/api/v1/audit", Needs::Admin),

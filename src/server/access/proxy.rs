@@ -74,7 +74,7 @@ impl Access {
     ) -> Result<Account, AccessError> {
         let (subject, email) = (person.subject.as_str(), person.email.as_deref());
         let name = person.name.as_deref().unwrap_or_else(|| subject.split('@').next().unwrap_or(subject));
-        let new = NewPerson { name, email, role: settings.role };
+        let new = NewPerson { name, email, role: Some(settings.role) };
         match self.sign_up_with(PROXY, subject, new, from).await {
             Err(AccessError::NotJoined) if settings.join_by_email => {
                 let known = self.directory().account_of(email.unwrap_or_default()).cloned();
@@ -93,7 +93,7 @@ impl Access {
         from: &Requester,
     ) -> Result<Account, AccessError> {
         let account = self.join_identity(PROXY, subject, account).await?;
-        let detail = Detail { issuer: Some(PROXY.to_owned()), ..Detail::default() };
+        let detail = Detail::default().by_provider(PROXY, None, None);
         self.record(vec![from.did(Action::AccountChanged, &account).with(detail)]).await;
         Ok(account)
     }

@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command};
 
-use super::commands;
+use super::{commands, oidc};
 use crate::server::limits::Limits;
 
 /// One setting as `--help` shows it.
@@ -206,7 +206,7 @@ pub(super) const SQL_FILE: &str = "sql_file";
 pub(super) const HTTP: &str = "http";
 pub(super) const HTTP_FILE: &str = "http_file";
 /// Settings whose values are never shown.
-pub(super) const SECRET: [&str; 4] = [INGEST_TOKEN, PROMETHEUS, SQL, HTTP];
+pub(super) const SECRET: [&str; 5] = [INGEST_TOKEN, PROMETHEUS, SQL, HTTP, oidc::CLIENT_SECRET];
 /// What the environment's names of settings begin with.
 pub(super) const PREFIX: &str = "LOCKSTEP_";
 pub(super) const LIMIT_PREFIX: &str = "limit_";
@@ -287,8 +287,13 @@ limits! {
     answer_bytes, "limit_answer_bytes", "Bytes of one answer of a source";
 }
 
+/// All but the limits.
+fn settings() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(&oidc::SETTINGS)
+}
+
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    SETTINGS.iter().map(|setting| setting.name).chain(LIMITS.iter().map(|(name, _)| *name))
+    settings().map(|setting| setting.name).chain(LIMITS.iter().map(|(name, _)| *name))
 }
 
 pub(super) fn command() -> Command {
@@ -303,7 +308,7 @@ pub(super) fn command() -> Command {
             arg
         }
     };
-    let settings = SETTINGS.iter().map(|s| arg(s.name, s.value, s.help, s.default.to_owned()));
+    let settings = settings().map(|s| arg(s.name, s.value, s.help, s.default.to_owned()));
     let limits = LIMITS
         .iter()
         .map(|(name, help)| arg(name, "N", help, limit(&limits, name).to_string()).help_heading("Limits"));

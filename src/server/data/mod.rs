@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+pub use self::upstream::in_one_line;
 use crate::dashboard::settings::Chosen;
 
 /// Points of a chart's line: more than it has pixels for tell nobody more.

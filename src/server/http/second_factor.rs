@@ -15,7 +15,9 @@ use serde::Deserialize;
 
 use super::account::account_of;
 use super::cookie::HostCookie;
-use super::sign_in::{GoOn, again, go_to, own_path, replace_session, session_cookie, signed_in, unreadable};
+use super::sign_in::{
+    GoOn, again, go_to, own_path, replace_session, session_cookie, sign_in_form, signed_in, unreadable,
+};
 use crate::app::second_factor::{CodeForm, Overview, RecoveryCodes, SecondFactorPage, SetUpForm};
 use crate::app::sign_in::{Form as Document, SignInForm};
 use crate::server::access::policy::SECOND_FACTOR;
@@ -85,12 +87,15 @@ pub async fn enter_code(
             response
         }
         Err(error) => again(&state, &headers, error.clone(), |problem| {
-            let (to, problem) = (own_path(&to).to_owned(), Some(problem));
+            let problem = Some(problem);
             match error {
                 AccessError::SignInOver | AccessError::Wrong | AccessError::NoSecondFactor => {
-                    Document::SignIn(SignInForm { email: String::new(), to, problem })
+                    Document::SignIn(SignInForm { problem, ..sign_in_form(&state, &to) })
                 }
-                _ => Document::SecondFactor(SecondFactorPage::Code(CodeForm { to, problem })),
+                _ => {
+                    let to = own_path(&to).to_owned();
+                    Document::SecondFactor(SecondFactorPage::Code(CodeForm { to, problem }))
+                }
             }
         }),
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::cookie::HostCookie;
 use super::second_factor::ask_for_code;
 use crate::app::audit::Action;
-use crate::app::sign_in::{FirstForm, Form as Document, JoinForm, ResetForm, SignInForm};
+use crate::app::sign_in::{FirstForm, Form as Document, JoinForm, ProviderLink, ResetForm, SignInForm};
 use crate::server::access::invitations::Purpose;
 use crate::server::access::proxy::Word;
 use crate::server::access::second_factor::Admission;
@@ -104,7 +104,7 @@ pub(super) fn again(
 }
 
 /// Nothing is here on a server without accounts.
-fn no_accounts(state: &AppState, who: Who, headers: HeaderMap) -> Response {
+pub(super) fn no_accounts(state: &AppState, who: Who, headers: HeaderMap) -> Response {
     pages::not_found(state, Visit { who, headers })
 }
 
@@ -135,8 +135,18 @@ pub async fn sign_in_page(
     if state.access().is_empty() {
         return go_to("/");
     }
-    let form = SignInForm { to: own_path(&to).to_owned(), ..SignInForm::default() };
-    pages::form(&state, &headers, StatusCode::OK, Document::SignIn(form))
+    pages::form(&state, &headers, StatusCode::OK, Document::SignIn(sign_in_form(&state, &to)))
+}
+
+/// The form as it is empty, with the ways to sign in that there are.
+pub(super) fn sign_in_form(state: &AppState, to: &str) -> SignInForm {
+    let to = own_path(to);
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+    let provider = state
+        .oidc
+        .as_ref()
+        .map(|oidc| ProviderLink { name: oidc.name().to_owned(), address: format!("/oidc/sign-in?{query}") });
+    SignInForm { to: to.to_owned(), provider, ..SignInForm::default() }
 }
 
 #[derive(Deserialize)]
@@ -163,7 +173,7 @@ pub async fn sign_in(
         Ok(admission) => admitted(&state, &headers, admission, &from, &to).await,
         Err(error) => again(&state, &headers, error, |problem| {
             let problem = Some(problem);
-            Document::SignIn(SignInForm { email, to: own_path(&to).to_owned(), problem })
+            Document::SignIn(SignInForm { email, problem, ..sign_in_form(&state, &to) })
         }),
     }
 }

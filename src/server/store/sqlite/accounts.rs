@@ -30,7 +30,10 @@ pub(super) fn role_text(role: Role) -> &'static str {
 }
 
 pub(super) fn role(row: &SqliteRow) -> Result<Role, StoreError> {
-    let text: &str = row.try_get("role").map_err(failed)?;
+    role_of_text(row.try_get("role").map_err(failed)?)
+}
+
+fn role_of_text(text: &str) -> Result<Role, StoreError> {
     let role = [Role::Viewer, Role::Editor, Role::Owner].into_iter().find(|role| role_text(*role) == text);
     role.ok_or_else(|| spoilt(format!("{text:?} is no role")))
 }
@@ -72,10 +75,17 @@ pub(super) async fn directory(readers: &SqlitePool) -> Result<Directory, StoreEr
         changes.push(Change::PutTeam(Team { id: TeamId(id(&row, "id")?), name }));
     }
     drop(rows);
-    let mut rows = sqlx::query("SELECT account, team, role FROM memberships").fetch(&mut *moment);
+    let mut rows = sqlx::query("SELECT * FROM memberships").fetch(&mut *moment);
     while let Some(row) = rows.try_next().await.map_err(failed)? {
-        let (team, account) = (TeamId(id(&row, "team")?), user(&row, "account")?);
-        changes.push(Change::SetMember { team, account, role: Some(role(&row)?) });
+        let (team, account, role) = (TeamId(id(&row, "team")?), user(&row, "account")?, role(&row)?);
+        changes.push(match row.try_get("from_group").map_err(failed)? {
+            false => Change::SetMember { team, account, role: Some(role) },
+            true => {
+                let by_hand = row.try_get::<Option<&str>, _>("by_hand").map_err(failed)?;
+                let by_hand = by_hand.map(role_of_text).transpose()?;
+                Change::SetGroupRole { team, account, role, by_hand }
+            }
+        });
     }
     drop(rows);
     let owned = "SELECT id, team FROM dashboards WHERE team IS NOT NULL";
@@ -195,9 +205,18 @@ pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result
         Change::SetMember { team, account, role: Some(role) } => {
             let query = sqlx::query(
                 "INSERT INTO memberships (account, team, role) VALUES ($1, $2, $3)
-                 ON CONFLICT (account, team) DO UPDATE SET role = excluded.role",
+                 ON CONFLICT (account, team) DO UPDATE SET role = excluded.role, from_group = 0, by_hand = NULL",
             );
             query.bind(account.as_str()).bind(team.0.as_str()).bind(role_text(*role)).execute(to).await?;
+            Ok(())
+        }
+        Change::SetGroupRole { team, account, role, by_hand } => {
+            let query = sqlx::query(
+                "INSERT INTO memberships (account, team, role, from_group, by_hand) VALUES ($1, $2, $3, 1, $4)
+                 ON CONFLICT (account, team) DO UPDATE SET role = excluded.role, from_group = 1, by_hand = excluded.by_hand",
+            );
+            let query = query.bind(account.as_str()).bind(team.0.as_str()).bind(role_text(*role));
+            query.bind(by_hand.map(role_text)).execute(to).await?;
             Ok(())
         }
         Change::SetMember { team, account, role: None } => {
