@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::invitations::Purpose;
 use super::*;
 use crate::dashboard::Id;
+use crate::server::access::password::Weak;
 use crate::server::store::memory::MemoryStore;
 
 const GOOD: &str = "correct horse battery";
