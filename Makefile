@@ -12,17 +12,18 @@ target = $(shell cargo metadata --format-version 1 --no-deps | sed -n 's/.*"targ
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
-run: build ## Install what is missing, build for release, serve at http://127.0.0.1:3000
-	@exec env LOCKSTEP_SITE_ROOT="$${LOCKSTEP_SITE_ROOT:-$$(scripts/site.sh)}" "$(target)/release/lockstep" $(ARGS)
+run: setup ## Install what is missing, build, serve at http://127.0.0.1:3000
+	@cargo xtask build --quick
+	@exec env LOCKSTEP_SITE_ROOT="$${LOCKSTEP_SITE_ROOT:-$(target)/site-quick}" "$(target)/quick/lockstep" $(ARGS)
 
-build: setup ## Build the server and the browser's half for release
-	@echo "build: server and WebAssembly, optimised; about 10 minutes the first time on 2 cores" >&2
+build: setup ## Build the server and the browser's half for release, small and fast
 	@scripts/release.sh
 
-dev: setup ## Build for development, serve, and rebuild on every change
+dev: ## Build for development, serve, and rebuild on every change
+	@scripts/setup.sh --dev
 	@cargo leptos watch
 
-setup: ## Install the tools that the build needs and this machine lacks
+setup: ## Install what the build needs and this machine lacks
 	@scripts/setup.sh
 
 test: ## Format, clippy for both targets, all tests, and the browser tests in Chromium

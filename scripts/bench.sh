@@ -25,7 +25,7 @@ scripts/release.sh
 LOCKSTEP_SITE_ROOT=${LOCKSTEP_SITE_ROOT:-$(scripts/site.sh)}
 export LOCKSTEP_SITE_ROOT
 if wanted_on_the_wire; then
-  # As cargo-leptos names it: under another name the framework, and with it the server, is built anew.
+  # As the build names it: under another name the framework, and with it the server, is built anew.
   export LEPTOS_OUTPUT_NAME=lockstep
   cargo bench --features ssr --bench wire --no-run
 fi

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Installs what the build needs and this machine lacks; with --test also what the tests need.
+# Installs what the build needs and this machine lacks; with --test also what the tests need, with --dev what
+# rebuilds on every change.
 # Says what it does and how long it takes. Does nothing, quickly, where everything is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 with_tests=false
+with_watch=false
 case "${1:-}" in
   '') ;;
   --test) with_tests=true ;;
-  *) echo "usage: scripts/setup.sh [--test]" >&2; exit 2 ;;
+  --dev) with_watch=true ;;
+  *) echo "usage: scripts/setup.sh [--test | --dev]" >&2; exit 2 ;;
 esac
 
 # 0.3.11 wants a newer Rust than this project does.
@@ -69,17 +72,17 @@ cargo_tool() {
   say "$crate $version is there"
 }
 
-if ! has cargo-leptos || [ "$(cargo-leptos --version 2>/dev/null | awk '{ print $2 }')" != "$cargo_leptos" ]; then
+if $with_watch && { ! has cargo-leptos || [ "$(cargo-leptos --version 2>/dev/null | awk '{ print $2 }')" != "$cargo_leptos" ]; }; then
   # no_downloads: a tool that is missing is an error that says so, not a download in the middle of a build.
   cargo_tool cargo-leptos "$cargo_leptos" "about 8 minutes on 2 cores" \
     --locked --no-default-features --features no_downloads
 fi
 
-if ! has wasm-bindgen || [ "$(wasm-bindgen --version 2>/dev/null | awk '{ print $2 }')" != "$wasm_bindgen" ]; then
+if $with_watch && { ! has wasm-bindgen || [ "$(wasm-bindgen --version 2>/dev/null | awk '{ print $2 }')" != "$wasm_bindgen" ]; }; then
   cargo_tool wasm-bindgen-cli "$wasm_bindgen" "about 2 minutes on 2 cores"
 fi
 
-# wasm-opt and uPlot, and with --test Playwright and axe. The stamp tells which of the two sets is in.
+# What makes style and code small and uPlot, and with --test Playwright and axe. The stamp tells which of the two sets is in.
 stamp=node_modules/.lockstep
 wanted="$(cksum <package-lock.json) dev=$with_tests"
 installed=$(cat "$stamp" 2>/dev/null || true)

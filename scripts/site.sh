@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints where the last `cargo leptos build` put the site's files.
+# Prints where the last build put the site's files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')

@@ -49,7 +49,7 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
     #[error(
-        "the page's files are not there. Looked for {JS} in: {}. Build them with `cargo leptos build`, or say \
+        "the page's files are not there. Looked for {JS} in: {}. Build them with `make build`, or say \
          where they are with --site-root.", list(.0)
     )]
     NotFound(Vec<PathBuf>),
