@@ -5,7 +5,7 @@ const PREFIX = "lockstep-build-";
 const FILES = PREFIX + BUILD.id;
 // Addresses of pages that were there the last time: only for these is there anything to show instead.
 const VISITED = "lockstep-visited";
-const MOST_VISITED = 500;
+const MAX_VISITED = 500;
 // Whose copies this device has: the id of an account, or nothing where nobody signs in.
 const ACCOUNT = "lockstep-account";
 // A line that has not brought a page by then is as good as none, where this device keeps a copy of it.
@@ -145,5 +145,5 @@ async function note(path, { ok, status }) {
   if (!ok) return;
   await visited.put(path, new Response());
   const all = await visited.keys();
-  await Promise.all(all.slice(0, -MOST_VISITED).map((oldest) => visited.delete(oldest)));
+  await Promise.all(all.slice(0, -MAX_VISITED).map((oldest) => visited.delete(oldest)));
 }

@@ -60,7 +60,7 @@ impl Build {
             name: "server",
             arguments,
             compiler: vec![],
-            features: "ssr",
+            features: "ssr,oidc",
             platform: None,
             root,
             target,
