@@ -93,7 +93,7 @@ for (const name of NPM) {
 
 const lock = readFileSync("Cargo.lock", "utf8");
 const locked = [...lock.matchAll(/^name = "([^"]+)"\nversion = "([^"]+)"$/gm)].map(([, name, version]) => `${name} ${version}`);
-const others = locked.filter((label) => !ofCargo.has(label) && !label.startsWith("lockstep ")).sort();
+const others = locked.filter((label) => !ofCargo.has(label) && !/^(lockstep|xtask) /.test(label)).sort();
 
 const texts = new Map();
 for (const part of [...parts.values()].sort(byName)) {

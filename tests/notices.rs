@@ -26,8 +26,11 @@ fn the_notices_are_those_of_the_packages_that_are_used() {
     let label = |one: &toml::Value| {
         format!("{} {}", one["name"].as_str().expect("a name"), one["version"].as_str().expect("a version"))
     };
-    let mut used: BTreeSet<String> =
-        packages.iter().filter(|one| one["name"].as_str() != Some("lockstep")).map(label).collect();
+    let mut used: BTreeSet<String> = packages
+        .iter()
+        .filter(|one| !matches!(one["name"].as_str(), Some("lockstep" | "xtask")))
+        .map(label)
+        .collect();
     let package: serde_json::Value = serde_json::from_str(&read("package.json")).expect("JSON");
     used.insert(format!("uplot {}", package["dependencies"]["uplot"].as_str().expect("a version")));
 

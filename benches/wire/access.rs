@@ -86,6 +86,7 @@ impl Population {
             used_at: now,
             address: "127.0.0.1".to_owned(),
             agent: "Bench".to_owned(),
+            issuer: None,
         };
         self.store.put_session(session, Vec::new()).await.expect("stored");
         self.cookies.push(format!("lockstep_session={}", URL_SAFE_NO_PAD.encode(token)));

@@ -44,6 +44,7 @@ pub fn PairingPage(
 
 /// The whole document of it, in the colours of the system. `css` is the address of the styles.
 pub fn document(body: impl IntoView, css: String) -> impl IntoView {
+    let title = "Pair this screen · Lockstep".to_owned();
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -54,7 +55,7 @@ pub fn document(body: impl IntoView, css: String) -> impl IntoView {
                 <meta name="robots" content="noindex"/>
                 <meta http-equiv="refresh" content=REFRESH_S/>
                 // As in the shell: a text of its own would come with marks that a title shows.
-                <title inner_html="Pair this screen · Lockstep"></title>
+                <title inner_html=title></title>
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
                 <link rel="stylesheet" href=css/>
             </head>
@@ -77,16 +78,21 @@ mod tests {
         Owner::new().with(|| {
             let link = "https://wall.example.com/screens?code=K7M2QX".to_owned();
             let page = view! { <PairingPage code="K7M2QX".to_owned() link expires_in_s=541 qr/> };
-            document(page, "/pkg/a.css".to_owned()).into_view().to_html()
+            document(page, "/pkg/a.css".to_owned()).into_view().to_html().replace("<!>", "")
         })
     }
 
     #[test]
     fn a_screen_shows_its_code_and_where_it_goes_and_takes_no_keys() {
         let page = html(Some("<svg></svg>".to_owned()));
-        for part in
-            ["<span>K7M</span>", "<span>2QX</span>", "wall.example.com/screens</b>", "10 min", "<svg>"]
-        {
+        for part in [
+            "<title>Pair this screen",
+            "<span>K7M</span>",
+            "<span>2QX</span>",
+            "wall.example.com/screens</b>",
+            "10 min",
+            "<svg>",
+        ] {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(page.contains(r#"http-equiv="refresh""#));

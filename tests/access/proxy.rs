@@ -125,7 +125,7 @@ async fn a8_whom_the_proxy_names_is_signed_in_and_nobody_else_by_that() {
     assert_eq!(scene.me(&scene.admin).await["person"]["name"], "Admin");
     let (_, audit) = scene.get("/api/v1/audit?what=sign_in", &scene.admin).await;
     let by_proxy = audit["entries"].as_array().expect("entries").iter();
-    let by_proxy: Vec<_> = by_proxy.filter(|entry| entry["detail"]["issuer"] == "proxy").collect();
+    let by_proxy: Vec<_> = by_proxy.filter(|entry| entry["detail"]["provider"] == "proxy").collect();
     assert_eq!(by_proxy.len(), 2, "{audit}");
 }
 

@@ -1,5 +1,5 @@
 //! Trait of the store of accounts and sessions, which every backend fulfils to the same contract
-//! (`tests/accounts_contract.rs`).
+//! (`tests/accounts_contract`).
 
 use async_trait::async_trait;
 

@@ -28,9 +28,11 @@ pub struct Repeats(LinkedHashMap<Key, Repeat>);
 
 fn key(entry: &AuditEntry) -> Key {
     let AuditEntry { who, address, what, about, detail, .. } = entry;
-    let typed = [&detail.email, &detail.label].map(|text| text.as_deref().unwrap_or_default());
+    // One that has a reference is asked for by it.
+    let told_apart = [&detail.email, &detail.label, &detail.reference];
+    let [email, label, reference] = told_apart.map(|text| text.as_deref().unwrap_or_default());
     let about = about.as_ref().map_or("", |about| &about.id);
-    (what.name(), address.clone(), who.id.clone(), format!("{about}\n{}\n{}", typed[0], typed[1]))
+    (what.name(), address.clone(), who.id.clone(), format!("{about}\n{email}\n{label}\n{reference}"))
 }
 
 impl Repeats {

@@ -256,7 +256,8 @@ async fn a4_the_password_alone_opens_nothing_once_it_is_on() {
     let used = again.sign_in_with_code(&ticket, &code, &from(3)).await.map(drop);
     assert_eq!(used, Err(AccessError::WrongCode), "and so does that a code was used");
     use Action::{RecoveryCodeUsed, SecondFactorFailed as Failed, SecondFactorOn};
-    assert_eq!(scene.recorded().await, [SecondFactorOn, Failed, Failed, RecoveryCodeUsed, Failed, Failed]);
+    // Repeats within a minute are counted, and stored after it; the other process had its own.
+    assert_eq!(scene.recorded().await, [SecondFactorOn, Failed, RecoveryCodeUsed, Failed]);
 }
 
 #[tokio::test]
