@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde_json::{Value, json};
 
+use crate::app::access::Rights;
 use crate::app::components::Theming;
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::format::locale;
@@ -108,7 +109,8 @@ pub async fn send_waiting(id: DashboardId, owner: &Owner, user: &User, build: &s
     let Some(shown) = fetch(&id).await else { return false };
     owner.with(|| {
         let store = DashboardStore::new(id, &shown.dashboard, user.clone());
-        ServiceProvider::start(store, shown, (user, true), found, build.to_owned());
+        let rights = Rights { has_account: true, ..Rights::default() };
+        ServiceProvider::start(store, shown, (user, rights), found, build.to_owned());
     });
     true
 }
