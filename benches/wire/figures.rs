@@ -165,7 +165,7 @@ pub async fn dashboard(
 ) -> Result<Target> {
     let target = scenes::dashboard(server, 1, false).await?;
     let Target::Dashboard { id, .. } = &target else { unreachable!("a dashboard was made") };
-    let (mut reader, mut writer, base) = join(&server, &target).await?;
+    let (mut reader, mut writer, base) = join(server, &target).await?;
     let mut ops: Vec<_> = (0..widgets)
         .map(|n| {
             let frame = json!({"x": (n % 6) * 4, "y": n / 6 * 4, "w": 4, "h": 4});
