@@ -97,6 +97,8 @@ pub(super) struct Live {
     outline_outdated: bool,
     /// What to tell single sessions once the judged commits are durable.
     replies: Vec<(SessionId, frames::Frame)>,
+    /// Frames about roles that changed, which come after the commits that were judged before.
+    role_frames: Vec<(SessionId, frames::Frame)>,
     /// Open conflicts, as far as the metrics know.
     open_conflicts: i64,
     digest_at: Instant,
@@ -147,6 +149,7 @@ impl Live {
             listing,
             outline_outdated: false,
             replies: Vec::new(),
+            role_frames: Vec::new(),
             open_conflicts: 0,
             digest_at: now,
             presence_due: None,
@@ -192,6 +195,7 @@ impl Live {
                 }
                 Ok(()) = self.access.changed(), if anybody => {
                     self.update_roles();
+                    self.reply();
                     Ok(())
                 }
                 () = self.feed.ticked(), if anybody => {

@@ -227,7 +227,8 @@ impl Live {
     /// Tells single sessions what waited for the judged commits.
     pub(super) fn reply(&mut self) {
         self.follow_roles();
-        for (session, frame) in std::mem::take(&mut self.replies) {
+        let of_roles = std::mem::take(&mut self.role_frames);
+        for (session, frame) in of_roles.into_iter().chain(std::mem::take(&mut self.replies)) {
             if let Some(member) = self.members.get(&session) {
                 member.outbound.send(frame);
             }

@@ -130,7 +130,8 @@ impl Live {
         }
     }
 
-    /// Gives everybody here the role that they have by now, and lets go of those who have none.
+    /// Gives everybody here the role that they have by now, and lets go of those who have none. The others hear of it with
+    /// the next replies.
     pub(super) fn update_roles(&mut self) {
         self.access.mark_unchanged();
         let access = self.rooms.access().clone();
@@ -147,7 +148,7 @@ impl Live {
                 continue;
             }
             (member.author.role, member.owner) = (role.to_wire(), owner);
-            member.outbound.send(frames::role(&self.id, member.author.role, owner));
+            self.role_frames.push((session.clone(), frames::role(&self.id, member.author.role, owner)));
             if role == Role::Viewer {
                 readers.push(session.clone());
             }
@@ -470,6 +471,9 @@ mod tests {
         live.flush().await.expect("goes on");
         assert_eq!((live.room.revision(), &*live.room.dashboard().title), (1, "first"));
         let told = frames_of(&outbound);
+        let of_type =
+            |name: &str| told.iter().position(|frame| frame.contains(&format!("\"type\":\"{name}\"")));
+        assert!(of_type("commits") < of_type("role") && of_type("role") < of_type("rejected"), "{told:?}");
         let forbidden = told.iter().filter(|frame| frame.contains("\"forbidden\"")).collect::<Vec<_>>();
         assert!(matches!(forbidden[..], [one] if one.contains("\"seq\":2")), "{told:?}");
     }
