@@ -57,6 +57,9 @@ use super::store::{Reader, StoreError};
 use crate::app::audit::{Action, Detail};
 use crate::dashboard::{DashboardId, UserId};
 
+/// Sessions of one account that the word of an issuer opens in a minute.
+const MAX_OPENED_A_MINUTE: usize = 20;
+
 /// Whether people sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -351,6 +354,9 @@ impl Access {
         from: &Requester,
         detail: Detail,
     ) -> Result<(String, SignedIn), AccessError> {
+        if issuer.is_some() {
+            self.check_opened(&account.id)?;
+        }
         let (token, session, ended) =
             self.sessions().open(account.id.clone(), issuer, now_ms(), from.address.to_string(), &from.agent);
         if let Err(error) = self.store.put_session(session.clone(), ended.clone()).await {
@@ -369,6 +375,19 @@ impl Access {
         };
         self.record(vec![from.did(Action::SignIn, &account).with(detail)]).await;
         Ok((token, SignedIn { account, session, ended }))
+    }
+
+    /// Whether another session of an account may be opened by the word of an issuer: a program without cookies would open
+    /// one at each request, and end those of its person's browsers.
+    fn check_opened(&self, account: &UserId) -> Result<(), AccessError> {
+        const MINUTE_MS: u64 = 60_000;
+        let since = now_ms().saturating_sub(MINUTE_MS);
+        let opened = self.sessions_of(account).iter().filter(|session| session.made_at > since).count();
+        if opened < MAX_OPENED_A_MINUTE {
+            Ok(())
+        } else {
+            Err(AccessError::Wait(Duration::from_millis(MINUTE_MS)))
+        }
     }
 
     /// Who has a session's token; `None` where it is not known, or over.

@@ -214,7 +214,8 @@ impl Config {
     pub fn access_mode(&self, has_accounts: bool) -> Mode {
         let is_alone =
             self.addr.ip().is_loopback() && self.public_url.is_none() && self.trusted_proxies.is_empty();
-        if self.proxy.is_some() || self.guests.is_some() {
+        let signs_in = self.proxy.is_some() || self.oidc.is_some() || self.second_factor_required;
+        if self.access.is_none() && (signs_in || self.guests.is_some()) {
             return Mode::Accounts;
         }
         let is_private = is_alone || self.allow_open_access_on_network;

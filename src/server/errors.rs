@@ -158,6 +158,7 @@ impl From<AccessError> for ApiError {
             | AccessError::NotYours(_)
             | AccessError::LinkPassword
             | AccessError::NotJoined
+            | AccessError::NoFactorYet
             | AccessError::NoScreenEditor
             | AccessError::NotAdmitted
             | AccessError::Disabled => Self::new(Code::Forbidden, reason),

@@ -25,6 +25,7 @@ use self::quota::{Permit, Quota};
 use self::session::{Identity, Session, Term};
 use self::wire::{Heard, NoUpgrade, Wire};
 use super::access::identities::PROXY;
+use super::access::proxy::Word;
 use super::access::who::{Principal, Who};
 use super::auth::{clean_name, person};
 use super::clock::now_ms;
@@ -102,7 +103,10 @@ pub async fn upgrade(State(sockets): State<Sockets>, who: Who, mut request: Requ
         Ok(upgrade) => upgrade,
         Err(error) => return no_upgrade(&error),
     };
-    let term = Term { ended: who.ended(), until: lifetime(&who).map(|lives| Instant::now() + lives) };
+    let term = Term {
+        ended: who.ended(),
+        until: lifetime(&who, request.extensions().get()).map(|lives| Instant::now() + lives),
+    };
     let opener = Opener { user, principal, term, permit };
     tokio::spawn(async move {
         // A browser that is gone before the answer has nobody to be told.
@@ -130,9 +134,10 @@ struct Opener {
 }
 
 /// How long a socket lives; `None` for as long as whoever opens it may use it.
-fn lifetime(who: &Who) -> Option<Duration> {
+fn lifetime(who: &Who, word: Option<&Word>) -> Option<Duration> {
     let issuer = who.signed_in()?.session.issuer.as_deref();
-    (issuer == Some(PROXY)).then_some(MAX_NAMED)
+    let is_named = issuer == Some(PROXY) || matches!(word, Some(Word::Person(_)));
+    is_named.then_some(MAX_NAMED)
 }
 
 async fn serve(sockets: Sockets, opener: Opener, address: Option<IpAddr>, mut wire: Wire) {

@@ -35,6 +35,7 @@ pub struct Node {
     inbox: VecDeque<Input>,
     judged: Vec<Judged>,
     replies: Vec<(ConnId, ServerMessage)>,
+    pub role_frames: Vec<(ConnId, ServerMessage)>,
     busy: bool,
     heard: u64,
     /// True where the room has not looked at roles since they changed.
@@ -72,6 +73,7 @@ impl Node {
             inbox: VecDeque::new(),
             judged: Vec::new(),
             replies: Vec::new(),
+            role_frames: Vec::new(),
             busy: false,
             heard: 0,
             roles_changed: false,
@@ -239,6 +241,9 @@ impl World {
     pub fn work(&mut self) {
         if !self.node.busy && self.node.is_up() {
             self.update_roles();
+            if self.node.judged.is_empty() {
+                self.tell_roles();
+            }
         }
         while !self.node.busy && self.node.is_up() {
             let Some(input) = self.node.inbox.pop_front() else { break };
@@ -440,6 +445,7 @@ impl World {
         }
         self.node.judged.clear();
         self.node.replies.clear();
+        self.node.role_frames.clear();
         self.node.room = None;
     }
 

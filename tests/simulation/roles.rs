@@ -209,7 +209,8 @@ impl World {
             match self.role_of_conn(conn) {
                 Some(role) if self.node.set_role(conn, role) => {
                     let (role, owner) = (role.to_wire(), role == Role::Owner);
-                    self.say(conn, ServerMessage::Role { dashboard: dashboard_id(), role, owner });
+                    let frame = ServerMessage::Role { dashboard: dashboard_id(), role, owner };
+                    self.node.role_frames.push((conn, frame));
                 }
                 Some(_) => {}
                 None if self.fault == Some(Fault::TellsThoseWithoutRole) => {}

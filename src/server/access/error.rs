@@ -79,6 +79,10 @@ pub enum AccessError {
     NoScreenEditor,
     #[error("{0}")]
     BadScreen(&'static str),
+    #[error(
+        "A password alone does not sign you in here. Sign in as you usually do, and set two-step sign-in up at your account."
+    )]
+    NoFactorYet,
     #[error("There is no such session.")]
     NoSession,
     #[error("There is no such token.")]

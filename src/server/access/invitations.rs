@@ -141,7 +141,7 @@ impl Access {
             return Err(AccessError::NoInvitation);
         };
         let account = self.directory().account(who).cloned().ok_or(ChangeError::NoAccount)?;
-        if bound.is_some_and(|bound| super::folded(&bound) != super::folded(&account.email)) {
+        if bound.is_some_and(|bound| !bound.eq_ignore_ascii_case(&account.email)) {
             return Err(AccessError::NoInvitation);
         }
         self.change_with(|directory| {

@@ -10,9 +10,9 @@ use self::pending::PendingSignIns;
 use super::directory::{Account, Role};
 use super::identities::NewPerson;
 use super::throttle::GuessTarget;
-use super::{Access, AccessError, Requester, SignedIn, folded};
+use super::{Access, AccessError, Requester, SignedIn};
 use crate::app::access::ProviderState;
-use crate::app::audit::Detail;
+use crate::app::audit::{Action, Detail};
 use crate::openid::Provider;
 use crate::server::config;
 use crate::server::rooms::random_id;
@@ -89,8 +89,11 @@ impl Oidc {
     /// Whether somebody with this mail address may get an account, or be joined to one.
     fn allows(&self, email: Option<&Email>) -> bool {
         let domains = &self.settings.allowed_domains;
-        let domain_of = |email: &Email| folded(email.address.rsplit('@').next().unwrap_or_default());
-        let is_one = |email: &Email| email.is_verified && domains.contains(&domain_of(email));
+        // By ASCII alone: other letters that fold to these are other domains.
+        let is_of = |email: &Email, domain: &String| {
+            email.address.rsplit_once('@').is_some_and(|(_, of)| of.eq_ignore_ascii_case(domain))
+        };
+        let is_one = |email: &Email| email.is_verified && domains.iter().any(|domain| is_of(email, domain));
         domains.is_empty() || email.is_some_and(is_one)
     }
 }
@@ -139,11 +142,15 @@ impl Access {
         if let Some(account) = known {
             // Another person of this provider had the mail address before: it was given to somebody new.
             let is_taken = self.directory().identities_of(&account.id).any(|known| known.issuer == *issuer);
-            let is_verified = email.is_some_and(|email| email.is_verified);
-            if !oidc.settings.join_by_email || !is_verified || is_taken {
+            let is_theirs = email
+                .is_some_and(|email| email.is_verified && email.address.eq_ignore_ascii_case(&account.email));
+            if !oidc.settings.join_by_email || !is_theirs || is_taken {
                 return Err(AccessError::NotJoined);
             }
-            return self.join_identity(issuer, subject, &account.id).await;
+            let account = self.join_identity(issuer, subject, &account.id).await?;
+            let detail = Detail::default().by_provider(oidc.name(), None, None);
+            self.record(vec![from.did(Action::AccountChanged, &account).with(detail)]).await;
+            return Ok(account);
         }
         if !oidc.settings.sign_up {
             return Err(AccessError::NotAdmitted);

@@ -78,7 +78,15 @@ impl Access {
         match self.sign_up_with(PROXY, subject, new, from).await {
             Err(AccessError::NotJoined) if settings.join_by_email => {
                 let known = self.directory().account_of(email.unwrap_or_default()).cloned();
-                let known = known.filter(|known| known.disabled_at.is_none()).ok_or(AccessError::Disabled)?;
+                let known = known.ok_or(AccessError::NotJoined)?;
+                // The address may have been given to somebody new, and other letters may fold to the same ones.
+                let is_taken = self.directory().identities_of(&known.id).any(|one| one.issuer == PROXY);
+                let is_same = email.is_some_and(|email| email.eq_ignore_ascii_case(&known.email));
+                if is_taken || !is_same {
+                    return Err(AccessError::NotJoined);
+                }
+                let known =
+                    Some(known).filter(|known| known.disabled_at.is_none()).ok_or(AccessError::Disabled)?;
                 self.join_proxy(subject, &known.id, from).await
             }
             made => made,

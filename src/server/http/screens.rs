@@ -178,7 +178,7 @@ pub async fn pair(
     body: Result<Json<NewScreen>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ScreenCard>), ApiError> {
     let Json(new) = body?;
-    check_listed(&state, &new.dashboards).await?;
+    check_listed(&state, &who, &new.dashboards).await?;
     let screen = state.access().pair(&account_of(&who)?.account, new, &from).await?;
     let to = Some(state.access().team_target(&screen.team));
     let paired = sender.did(Action::ScreenPaired, screen.as_target());
@@ -197,7 +197,7 @@ pub async fn change(
 ) -> Result<Json<ScreenCard>, ApiError> {
     let Json(change) = body?;
     let id = screen_id(&screen)?;
-    check_listed(&state, change.dashboards.as_deref().unwrap_or_default()).await?;
+    check_listed(&state, &who, change.dashboards.as_deref().unwrap_or_default()).await?;
     let (before, after) = state.access().change_screen(&account_of(&who)?.account, &id, change).await?;
     let entry = |detail| sender.did(Action::ScreenChanged, after.as_target()).with(detail);
     let mut entries = Vec::new();
@@ -228,9 +228,11 @@ fn screen_id(text: &str) -> Result<ScreenId, AccessError> {
 }
 
 /// Whether dashboards are out of the bin.
-async fn check_listed(state: &AppState, dashboards: &[DashboardId]) -> Result<(), ApiError> {
+async fn check_listed(state: &AppState, who: &Who, dashboards: &[DashboardId]) -> Result<(), ApiError> {
     for id in dashboards.iter().take(MAX_DASHBOARDS) {
-        if state.store.binned(id).await?.is_some() {
+        // Of one that they may not see nobody is told anything: the change is refused by that.
+        let is_seen = state.access().own_role(&who.principal(), id).is_some();
+        if is_seen && state.store.binned(id).await?.is_some() {
             return Err(ApiError::no_such_dashboard());
         }
     }

@@ -210,6 +210,10 @@ impl Live {
             if let Err(ended) = self.keep_time(inbox.is_empty()).await {
                 return ended;
             }
+            // Roles were followed before what was just told; who has another hears of it now.
+            if !self.role_frames.is_empty() {
+                self.reply();
+            }
         }
     }
 

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::dashboard::UserId;
+use crate::server::access::screens::ScreenId;
+use crate::server::access::tokens::TokenId;
 use crate::server::access::who::Principal;
 use crate::server::limits::Limits;
 
@@ -14,7 +16,12 @@ enum Holder {
     Person(UserId),
     /// All who came by a link, or by guest mode, from one address.
     Guests(IpAddr),
+    Token(TokenId),
+    Screen(ScreenId),
 }
+
+/// Sockets of a screen: more than one only while it moves from page to page.
+const MAX_SOCKETS_OF_SCREEN: usize = 4;
 
 /// A holder has as many sockets as it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,13 +60,15 @@ impl Quota {
             (Principal::Link(_) | Principal::Public, Some(address)) => {
                 (Holder::Guests(address), limits.guest_sessions_per_address)
             }
-            _ => return Ok(None),
+            (Principal::Token(id), _) => (Holder::Token(id.clone()), limits.sessions_per_person),
+            (Principal::Screen(id), _) => (Holder::Screen(id.clone()), MAX_SOCKETS_OF_SCREEN),
+            (Principal::Anyone, _) | (Principal::Link(_) | Principal::Public, None) => return Ok(None),
         };
         let mut open = self.open();
         let count = open.entry(holder.clone()).or_default();
         if *count >= most {
             return Err(match holder {
-                Holder::Person(_) => QuotaError::Person(most),
+                Holder::Person(_) | Holder::Token(_) | Holder::Screen(_) => QuotaError::Person(most),
                 Holder::Guests(_) => QuotaError::Guests(most),
             });
         }

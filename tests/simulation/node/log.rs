@@ -124,9 +124,19 @@ impl World {
     }
 
     pub(super) fn reply(&mut self) {
+        self.tell_roles();
         for (conn, message) in std::mem::take(&mut self.node.replies) {
             // Who was let go of meanwhile hears no more.
             if self.node.sessions.get(&conn).is_none_or(|session| session.joined) {
+                self.say(conn, message);
+            }
+        }
+    }
+
+    /// Tells of roles that changed, after the commits that were judged before.
+    pub(super) fn tell_roles(&mut self) {
+        for (conn, message) in std::mem::take(&mut self.node.role_frames) {
+            if self.node.sessions.get(&conn).is_some_and(|session| session.joined) {
                 self.say(conn, message);
             }
         }

@@ -81,6 +81,7 @@ impl World {
         self.node.sessions.clear();
         self.node.inbox.clear();
         self.node.replies.clear();
+        self.node.role_frames.clear();
         self.reopen();
     }
 }

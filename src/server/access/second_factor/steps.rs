@@ -66,6 +66,11 @@ impl Access {
             let ticket = self.second_factors().tickets.issue(&account, self.ticks());
             return Ok(Admission::CodeNeeded(ticket));
         }
+        // Whoever has stolen the password would set an app of their own up.
+        let is_elsewhere = self.directory().identities_of(&account.id).next().is_some();
+        if is_elsewhere && self.second_factors().is_required {
+            return Err(AccessError::NoFactorYet);
+        }
         let (token, signed_in) = self.open_session(account, from).await?;
         Ok(Admission::Session(token, Box::new(signed_in)))
     }
