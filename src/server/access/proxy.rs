@@ -157,5 +157,33 @@ mod tests {
         let (_, joined) = access.sign_in_by_proxy(&of_ada, &settings, &from()).await.expect("signed in");
         assert_eq!(joined.account.id, ada.id);
         assert!(access.counts_with(&by_password.session, &named("a.lovelace")), "it is her account");
+
+        let successor = person("another.ada", Some("ada@example.com"));
+        let refused = access.sign_in_by_proxy(&successor, &settings, &from()).await.map(drop);
+        assert_eq!(refused, Err(AccessError::NotJoined), "the address was given to somebody new");
+        let password = "brass otter lamp 42".to_owned();
+        access.add_account("kim@example.com", "Kim", password, false).await.expect("made");
+        let kelvin = person("kelvin", Some("\u{212a}im@example.com"));
+        let refused = access.sign_in_by_proxy(&kelvin, &settings, &from()).await.map(drop);
+        assert_eq!(refused, Err(AccessError::NotJoined), "another letter that folds to the same");
+    }
+
+    #[tokio::test]
+    async fn a8_a_program_without_cookies_opens_so_many_sessions_in_a_minute() {
+        let access = Access::open(Arc::<MemoryStore>::default(), |_| Mode::Accounts).await.expect("opens");
+        access
+            .add_account("ada@example.com", "Ada", "brass otter lamp 41".to_owned(), true)
+            .await
+            .expect("made");
+        let user = HeaderName::from_static("remote-user");
+        let settings =
+            ProxySignIn { user, name: None, email: None, role: Role::Viewer, join_by_email: false };
+        let monitor = person("monitor", None);
+        for _ in 0..20 {
+            access.sign_in_by_proxy(&monitor, &settings, &from()).await.expect("signed in");
+        }
+        let more = access.sign_in_by_proxy(&monitor, &settings, &from()).await.map(drop);
+        assert!(matches!(more, Err(AccessError::Wait(_))), "{more:?}");
+        access.sign_in_by_proxy(&person("bob", None), &settings, &from()).await.expect("others go on");
     }
 }

@@ -99,6 +99,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::dashboard::Id;
     use crate::server::access::links::LinkId;
 
     #[test]
@@ -116,7 +117,10 @@ mod tests {
         let by_link = Principal::Link(LinkId([1; 32]));
         assert_eq!(take(&by_link).map(drop), Err(QuotaError::Guests(1)), "guests of an address count as one");
         assert!(take(&Principal::Anyone).is_ok_and(|permit| permit.is_none()));
-        drop((held, bob, guest));
+        let screen = Principal::Screen(ScreenId(Id::new("s1").expect("an id")));
+        let shown: Vec<_> = (0..MAX_SOCKETS_OF_SCREEN).map(|_| take(&screen).expect("one of few")).collect();
+        assert!(take(&screen).is_err() && shown.iter().all(Option::is_some));
+        drop((held, bob, guest, shown));
         assert!(quota.open().is_empty() && take(&by_link).is_ok());
     }
 }

@@ -358,6 +358,17 @@ async fn a4_it_is_changed_with_the_password_and_a_code_alone() {
 }
 
 #[tokio::test]
+async fn a4_where_it_is_required_a_password_alone_lets_nobody_in_who_signs_in_elsewhere() {
+    let scene = Scene::new(true).await;
+    scene.access.join_identity("https://id.example.com", "ada", &scene.ada.id).await.expect("joined");
+    let came = scene.access.sign_in("ada@example.com", PASSWORD.to_owned(), &from(1)).await.map(drop);
+    assert_eq!(came, Err(AccessError::NoFactorYet));
+    let optional = Scene::new(false).await;
+    optional.access.join_identity("https://id.example.com", "ada", &optional.ada.id).await.expect("joined");
+    optional.session().await;
+}
+
+#[tokio::test]
 async fn a4_where_it_is_required_everybody_with_a_password_sets_it_up_first() {
     let scene = Scene::new(true).await;
     let (limited, who) = scene.session().await;
