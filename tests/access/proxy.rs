@@ -166,10 +166,13 @@ async fn a8_a_mail_address_joins_nobody_unless_somebody_said_so() {
     program.signal("TERM");
     program.ended().await;
 
-    // By the settings.
-    let program =
-        Program::start(dir.path(), &[&SET[..], &[("LOCKSTEP_PROXY_JOIN_BY_EMAIL", "true")]].concat());
-    let proxied = Proxied::to(&program);
+    // By the settings: not to somebody whom the proxy calls something else already.
+    let set = [&SET[..], &[("LOCKSTEP_PROXY_JOIN_BY_EMAIL", "true")]].concat();
+    let program = Program::start(dir.path(), &set);
+    let successor = Proxied::to(&program).get("/", "admin@example.com", "").await;
+    assert_eq!(successor.status(), StatusCode::FORBIDDEN);
+    let scene = Scene::start_with(&set).await;
+    let proxied = Proxied::to(&scene.program);
     let cookie = proxied.open("admin@example.com").await;
     assert_eq!(proxied.me("admin@example.com", &cookie).await["is_admin"], true);
 }
