@@ -5,7 +5,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret, Totp};
 
-use crate::scene::{PASSWORD, Person, Scene, client, cookie_of, setup_token};
+use crate::scene::{PASSWORD, Person, Scene, cookie_of};
 use crate::support::program::{Program, command};
 
 const SET_UP: &str = "/account/second-factor/set-up";
@@ -245,17 +245,7 @@ async fn is_limited(scene: &Scene, who: &Person) {
 async fn a4_where_it_is_required_nothing_comes_before_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let program = Program::start(dir.path(), &REQUIRED);
-    let http = client();
-    let form = [
-        ("token", setup_token(&program)),
-        ("email", "admin@example.com".to_owned()),
-        ("name", "Admin".to_owned()),
-        ("password", PASSWORD.to_owned()),
-    ];
-    let made =
-        http.post(format!("http://{}/setup", program.addr)).form(&form).send().await.expect("an answer");
-    let admin = Person { id: String::new(), email: "admin@example.com".to_owned(), cookie: cookie_of(&made) };
-    let mut scene = Scene { program, dir, http, admin };
+    let mut scene = Scene::set_up_unasked(program, dir).await;
     is_limited(&scene, &scene.admin).await;
     let page = page_of(&scene, SECOND_FACTOR, &scene.admin).await;
     assert!(page.contains("Set it up to go on.") && page.contains("action=\"/sign-out\""), "{page}");

@@ -144,12 +144,8 @@ pub async fn set_up(
     headers: HeaderMap,
     sent: Result<Form<TypedSetUp>, FormRejection>,
 ) -> Response {
-    let TypedSetUp { password, before, code } = match sent {
-        Ok(Form(sent)) => sent,
-        Err(rejection) => return unreadable(&rejection).into_response(),
-    };
-    let person = match person(&who) {
-        Ok(person) => person,
+    let (person, TypedSetUp { password, before, code }) = match person_with_form(&who, sent) {
+        Ok(read) => read,
         Err(error) => return error.into_response(),
     };
     let set_up = SetUp { password, before, code };
@@ -190,12 +186,8 @@ pub async fn renew_recovery_codes(
     headers: HeaderMap,
     sent: Result<Form<TypedProof>, FormRejection>,
 ) -> Response {
-    let proof: Proof = match sent {
-        Ok(Form(sent)) => sent.into(),
-        Err(rejection) => return unreadable(&rejection).into_response(),
-    };
-    let person = match person(&who) {
-        Ok(person) => person,
+    let (person, proof) = match person_with_form(&who, sent) {
+        Ok((person, sent)) => (person, Proof::from(sent)),
         Err(error) => return error.into_response(),
     };
     match state.access().renew_recovery_codes(person, proof, &from).await {
@@ -213,18 +205,20 @@ pub async fn turn_off(
     headers: HeaderMap,
     sent: Result<Form<TypedProof>, FormRejection>,
 ) -> Response {
-    let proof: Proof = match sent {
-        Ok(Form(sent)) => sent.into(),
-        Err(rejection) => return unreadable(&rejection).into_response(),
-    };
-    let person = match person(&who) {
-        Ok(person) => person,
+    let (person, proof) = match person_with_form(&who, sent) {
+        Ok((person, sent)) => (person, Proof::from(sent)),
         Err(error) => return error.into_response(),
     };
     match state.access().turn_off_second_factor(person, proof, &from).await {
         Ok(()) => go_to("/account"),
         Err(error) => overview_again(&state, &headers, person, error),
     }
+}
+
+/// The form that was sent, and who sent it.
+fn person_with_form<T>(who: &Who, sent: Result<Form<T>, FormRejection>) -> Result<(&SignedIn, T), ApiError> {
+    let Form(sent) = sent.map_err(|rejection| unreadable(&rejection))?;
+    Ok((person(who)?, sent))
 }
 
 /// Somebody whose account has a password: all others sign in elsewhere.
