@@ -1,4 +1,4 @@
-//! What was done to a text, folded: disjoint places of the text as it is now, with what stood there before.
+//! Folded splices of a text: disjoint places of the text as it is now, with what stood there before.
 //!
 //! Keys that follow each other build on each other: the second backspace takes what stands before the first.
 //! Taken back one by one, each would look for its place beside what is not there yet. Folded, every place

@@ -1,4 +1,4 @@
-//! What keeps a screen going that shows a dashboard, and the corner in which it says what is wrong.
+//! Kiosk mode of a dashboard on a screen: its turns, reloads and wake lock, and the corner that says what is wrong.
 //!
 //! How large the widgets are is a matter of style: `style/kiosk.css` makes them as large as the whole dashboard has room
 //! for. Of one that is higher than the screen the page shows one part after the other.

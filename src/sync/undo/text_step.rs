@@ -1,4 +1,4 @@
-//! What was typed into one note in one step, kept so that it can be taken back: by its places as long as the
+//! Undo step of what was typed into one note: taken back by its places as long as the
 //! text is as the step left it, and else by the characters beside it, wherever others have moved them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
