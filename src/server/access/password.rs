@@ -1,9 +1,12 @@
 //! Passwords: hashed with Argon2id, a few at a time, and refused where they are easy to guess.
 
+use std::sync::Arc;
+use std::thread;
+
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Bytes of a password.
 pub const MIN_BYTES: usize = 10;
@@ -15,6 +18,10 @@ const PASSES: u32 = 2;
 const AT_ONCE: usize = 2;
 /// Sign-ins that wait for a hash. More of them are told to come again.
 const WAITING: usize = 64;
+/// The niceness of threads that hash: somebody who signs in can wait for those who edit. Not the least there is, so that
+/// people sign in on a busy machine, too.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 /// Guesses, as a power of ten, that a password has to withstand: more than a list of the commonest has.
 const MIN_GUESSES_LOG10: f64 = 6.0;
 
@@ -48,14 +55,15 @@ pub struct Busy;
 pub struct Hasher {
     /// What an unknown account is checked against, so that it takes as long as a known one.
     decoy: String,
-    at_once: Semaphore,
-    waiting: Semaphore,
+    at_once: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Default for Hasher {
     fn default() -> Self {
         let decoy = hash(&rand::random::<[u8; 16]>());
-        Self { decoy, at_once: Semaphore::new(AT_ONCE), waiting: Semaphore::new(AT_ONCE + WAITING) }
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self { decoy, at_once: semaphore(AT_ONCE), waiting: semaphore(AT_ONCE + WAITING) }
     }
 }
 
@@ -74,9 +82,18 @@ impl Hasher {
     }
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
-        let _turn = self.at_once.acquire().await.map_err(|_| Busy)?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+        let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| Busy)?;
+        let turn = self.at_once.clone().acquire_owned().await.map_err(|_| Busy)?;
+        // A thread of its own each time: what is made nicer can't be made less nice again.
+        let (done, result) = oneshot::channel();
+        let hash = move || {
+            give_way();
+            let _ = done.send(work());
+            // Whoever asked may be gone, and the memory is taken until now.
+            drop((turn, waiting));
+        };
+        thread::Builder::new().name("password".to_owned()).spawn(hash).map_err(|_| Busy)?;
+        result.await.map_err(|_| Busy)
     }
 }
 
@@ -92,6 +109,12 @@ pub fn check_strength(password: &str, about: &[&str]) -> Result<(), Weak> {
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).chain(about.iter().copied()).collect();
     let guesses = zxcvbn::zxcvbn(password, &words).guesses_log10();
     if guesses < MIN_GUESSES_LOG10 { Err(Weak::Guessable) } else { Ok(()) }
+}
+
+/// Lets other threads go first. On Linux alone a thread has a niceness of its own.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 fn argon2() -> Argon2<'static> {
@@ -159,6 +182,25 @@ mod tests {
         }
         assert_eq!(check("correct horse battery staple"), Ok(()));
         assert_eq!(check("Zug-fährt-um-8:40-ab"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn s10_a_hash_takes_its_turn_until_it_is_made_though_whoever_asked_is_gone() {
+        let hasher = Hasher::default();
+        let ((begin, begun), (end, ended)) = (oneshot::channel(), std::sync::mpsc::channel::<()>());
+        let work = hasher.work(move || {
+            let _ = begin.send(());
+            let _ = ended.recv();
+        });
+        tokio::select! {
+            biased;
+            _ = work => panic!("it waits"),
+            started = begun => started.expect("starts"),
+        }
+        assert_eq!(hasher.at_once.available_permits(), AT_ONCE - 1);
+        end.send(()).expect("the thread waits");
+        let all = u32::try_from(AT_ONCE).expect("few");
+        let _all = hasher.at_once.acquire_many(all).await.expect("given back");
     }
 
     #[tokio::test]
