@@ -162,14 +162,22 @@ impl Process {
         }
     }
 
-    /// Seconds of CPU that it has used; `None` where there is no `/proc`.
+    /// Seconds of CPU that it has used, to the nanosecond; `None` where there is no such clock.
+    #[cfg(target_os = "linux")]
     pub fn cpu(&self) -> Option<f64> {
-        // proc(5): utime and stime are fields 14 and 15, in ticks; Linux has 100 of them in a second.
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        let after_name: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks: u64 =
-            after_name.get(11)?.parse::<u64>().ok()? + after_name.get(12)?.parse::<u64>().ok()?;
-        Some(ticks as f64 / 100.0)
+        let mut clock = 0;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: both write into the variables above, and into nothing else.
+        let is_read = unsafe {
+            libc::clock_getcpuclockid(self.child.id().cast_signed(), &raw mut clock) == 0
+                && libc::clock_gettime(clock, &raw mut time) == 0
+        };
+        is_read.then(|| time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn cpu(&self) -> Option<f64> {
+        None
     }
 
     /// KiB of memory that it has; `None` where there is no `/proc`.
