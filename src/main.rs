@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use lockstep::app::address::BasePath;
 use lockstep::server::access::{Access, AccessError, Mode};
 use lockstep::server::config::{Config, ConfigError, Task};
 use lockstep::server::connections::Connections;
@@ -141,12 +142,14 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let unsent = state.rooms.unsent().clone();
     let housekeeping = housekeeping::run(state.rooms.clone(), state.bin_days);
     let stop = drain::Stop::listen()?;
-    announce(addr)?;
+    let origin = format!("{}://{addr}", if config.tls.is_some() { "https" } else { "http" });
+    announce(&origin, &config.base_path)?;
     if access.mode() == Mode::Accounts && access.is_empty() {
-        let base = config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string);
+        let origin = config.public_url.as_ref().map_or(origin, ToString::to_string);
         let token = access.setup.begin();
         eprintln!(
-            "Nobody has an account yet. Make the first one, an admin, within an hour at\n    {base}/setup#{token}"
+            "Nobody has an account yet. Make the first one, an admin, within an hour at\n    {origin}{}#{token}",
+            config.base_path.to("/setup")
         );
     }
     let backups = state.backups.clone();
@@ -206,11 +209,12 @@ fn sources(config: &Config, series: &SeriesStore, limits: &Arc<Limits>) -> Resul
 }
 
 /// Says where the server is, on one line, for people and programs alike.
-fn announce(addr: SocketAddr) -> std::io::Result<()> {
+fn announce(origin: &str, base: &BasePath) -> std::io::Result<()> {
+    let path = if base.is_empty() { String::new() } else { base.to("/") };
     let mut out = std::io::stdout();
-    writeln!(out, "Lockstep is at http://{addr}")?;
+    writeln!(out, "Lockstep is at {origin}{path}")?;
     out.flush()?;
-    tracing::info!(%addr, build = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(%origin, build = env!("CARGO_PKG_VERSION"), "serving");
     Ok(())
 }
 

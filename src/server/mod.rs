@@ -5,6 +5,7 @@ pub mod audit;
 pub mod auth;
 pub mod authorize;
 pub mod backup;
+mod base_path;
 pub mod clock;
 pub mod config;
 pub mod connections;
