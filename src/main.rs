@@ -30,6 +30,7 @@ use lockstep::server::static_files::{Site, SiteError};
 use lockstep::server::store::StoreError;
 use lockstep::server::store::accounts::Accounts;
 use lockstep::server::store::sqlite::SqliteStore;
+use lockstep::server::tls::Tls;
 use lockstep::server::{
     access, audit, backup, connections, drain, housekeeping, logging, memory, open_files, router, sample,
 };
@@ -83,6 +84,10 @@ fn main() -> ExitCode {
         };
     }
     logging::init(&config);
+    let tls = match config.tls.clone().map(Tls::open).transpose() {
+        Ok(tls) => tls.map(Arc::new),
+        Err(error) => return refuse(&error, 1),
+    };
     // Before anything else reads or writes there, and until the process has ended.
     let data = match DataDir::open(&config.data_dir, config.data_must_exist) {
         Ok(data) => data,
@@ -94,7 +99,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error, 1),
     };
-    let ended = runtime.block_on(run(config, &data));
+    let ended = runtime.block_on(run(config, tls, &data));
     data.keep();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,7 +112,7 @@ fn refuse(error: &dyn std::error::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
+async fn run(config: Config, tls: Option<Arc<Tls>>, data: &DataDir) -> Result<(), StartError> {
     let files = open_files::raise();
     let site = Site::open(config.site_root.as_deref(), &std::env::current_exe()?)?;
     let (store, last_change) = open_store(data).await?;
@@ -137,7 +142,8 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let addr = listener.local_addr()?;
     access::summary::log(&config, access.mode(), addr, &state.origins);
     let bounds = connections::bounds(state.rooms.limits(), files);
-    let open = Connections::new(bounds, state.rooms.limits(), state.proxies.clone(), metrics.clone());
+    let open = Connections::new(bounds, state.rooms.limits(), state.proxies.clone(), metrics.clone())
+        .with_tls(tls.clone(), state.proxies.clone());
     let load = load_of(metrics);
     let unsent = state.rooms.unsent().clone();
     let housekeeping = housekeeping::run(state.rooms.clone(), state.bin_days);
@@ -160,6 +166,15 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
         never = housekeeping => match never {},
         never = backups.run() => match never {},
         never = keep_tidy(&access) => match never {},
+        never = follow(tls) => match never {},
+    }
+}
+
+/// Takes the certificate anew where its files are others.
+async fn follow(tls: Option<Arc<Tls>>) -> Infallible {
+    match tls {
+        Some(tls) => tls.follow().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -39,6 +39,7 @@ pub mod socket;
 pub mod state;
 pub mod static_files;
 pub mod store;
+pub mod tls;
 pub mod to_the_end;
 pub mod unread_body;
 pub mod unsent;
