@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run dev build setup test simulate io-faults live-data bad-day bench clean
+.PHONY: help run dev build setup test test-below-a-path simulate io-faults live-data bad-day bench clean
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 # Where cargo builds, whatever says so (CARGO_TARGET_DIR, a cargo configuration, the default).
@@ -28,6 +28,9 @@ setup: ## Install what the build needs and this machine lacks
 
 test: ## Format, clippy for both targets, all tests, and the browser tests in Chromium
 	@scripts/test.sh
+
+test-below-a-path: ## Run the browser tests through nginx below a path, with the release build that is there
+	@LOCKSTEP_BEHIND=nginx LOCKSTEP_SITE_ROOT=$$(scripts/site.sh) npx playwright test --config end2end/playwright.config.ts
 
 # How many, and from where on: make simulate SEEDS=1000000 FIRST=10000
 SEEDS ?= 100000

@@ -26,7 +26,7 @@ export class Company {
     let address: string | undefined;
     const told = async () => (address = /http:\S+\/setup#\S+/.exec(this.server.said)?.[0]);
     await expect.poll(told, { message: "the log says where the first account is made" }).toBeTruthy();
-    const admin = await this.visit(address!.slice(this.server.url.length), "Ada Admin");
+    const admin = await this.visit(address!, "Ada Admin");
     await expect(admin.page.getByTestId("setup-token")).not.toHaveValue("");
     expect(admin.page.url()).not.toContain("#");
     await fill(admin.page, "ada@example.com", "Ada Admin");
@@ -42,7 +42,7 @@ export class Company {
       headers: { origin: this.server.url },
     });
     expect(made.status()).toBe(201);
-    return (await made.json()).address;
+    return new URL((await made.json()).address, this.server.url).href;
   }
 
   /** Somebody who followed an invitation. */

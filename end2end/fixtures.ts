@@ -1,6 +1,7 @@
 // What every test stands on: a server for the worker, and people who leave at the end.
 import { test as base } from "@playwright/test";
 import { Person } from "./person.ts";
+import { rooted } from "./front.ts";
 import { Line } from "./proxy.ts";
 import { Server } from "./server.ts";
 
@@ -14,6 +15,8 @@ type Test = {
 };
 
 export const test = base.extend<Test, { server: Server }>({
+  browser: [async ({ browser }, use) => use(rooted(browser)), { scope: "worker" }],
+
   server: [
     async ({}, use) => {
       const server = await Server.start();

@@ -47,7 +47,8 @@ export class Line {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.listener.address() as net.AddressInfo).port}`;
+    const { port } = this.listener.address() as net.AddressInfo;
+    return `http://127.0.0.1:${port}${this.target.pathname.replace(/\/$/, "")}`;
   }
 
   /** Ends every connection and takes no new one. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import readline from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Front } from "./front.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -14,10 +15,15 @@ export class Server {
     readonly url: string,
     private readonly dataDir: string,
     private readonly log: string[],
+    private readonly front?: Front,
   ) {}
 
-  /** Starts the program and waits until it says where it is. */
-  static async start(settings: Record<string, string> = {}): Promise<Server> {
+  /**
+   * Starts the program and waits until it says where it is. Behind `nginx` it is below a path; LOCKSTEP_BEHIND puts it
+   * there in every test.
+   */
+  static async start(settings: Record<string, string> = {}, behind = process.env.LOCKSTEP_BEHIND): Promise<Server> {
+    const front = behind === "nginx" ? await Front.choose() : undefined;
     const dataDir = mkdtempSync(path.join(tmpdir(), "lockstep-e2e-"));
     const child = spawn(binary(), [], {
       cwd: dataDir,
@@ -28,6 +34,7 @@ export class Server {
         // All tests come from one address.
         LOCKSTEP_LIMIT_DASHBOARD_REQUESTS_BURST: "1000000",
         LOCKSTEP_SITE_ROOT: process.env.LOCKSTEP_SITE_ROOT ?? site(),
+        ...front?.settings,
         ...settings,
       },
       stdio: ["ignore", "pipe", "pipe"],
@@ -39,13 +46,14 @@ export class Server {
     });
     const url = await new Promise<string>((found, lost) => {
       readline.createInterface({ input: child.stdout! }).on("line", (line) => {
-        const says = /^Lockstep is at (http:\S+)/.exec(line);
+        const says = /^Lockstep is at (https?:\S+)/.exec(line);
         if (says) found(says[1].replace(/\/$/, ""));
       });
       child.once("error", lost);
       child.once("exit", (code) => lost(new Error(`the server ended with ${code}\n${log.join("\n")}`)));
     });
-    return new Server(child, url, dataDir, log);
+    await front?.start(url);
+    return new Server(child, front?.url ?? url, dataDir, log, front);
   }
 
   /** A new dashboard's id. */
@@ -79,6 +87,7 @@ export class Server {
 
   /** Ends it, in good order or, with SIGKILL, as a crash does. */
   async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM") {
+    await this.front?.stop();
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const ended = new Promise((done) => this.child.once("exit", done));
       this.child.kill(signal);

@@ -132,6 +132,30 @@ if $with_tests && [ "$(uname)" = Linux ]; then
   done
 fi
 
+# Proxies, with whose configurations tests stand before the server. Elsewhere than on Linux these tests do not run.
+install_without_starting() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  if [ -n "$(trap -p EXIT)" ]; then
+    as_root rm -f "$policy"
+    trap - EXIT
+  fi
+}
+if $with_tests && [ "$(uname)" = Linux ]; then
+  for proxy in nginx caddy; do
+    { has "$proxy" || [ -x "/usr/sbin/$proxy" ]; } && continue
+    can_apt || fail "$proxy is missing. Install the package $proxy."
+    say "installing $proxy with apt-get (seconds)"
+    as_root apt-get update -qq
+    install_without_starting "$proxy"
+  done
+fi
+
 # A database that tests ask; its programs are not on the path.
 if $with_tests && [ "$(uname)" = Linux ] && ! [ -x /usr/lib/postgresql/15/bin/initdb ]; then
   can_apt || fail "PostgreSQL 15 is missing. Install the package postgresql-15."

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use lockstep::app::address::BasePath;
 use lockstep::server::access::{Access, AccessError, Mode};
 use lockstep::server::config::{Config, ConfigError, Task};
 use lockstep::server::connections::Connections;
@@ -29,6 +30,7 @@ use lockstep::server::static_files::{Site, SiteError};
 use lockstep::server::store::StoreError;
 use lockstep::server::store::accounts::Accounts;
 use lockstep::server::store::sqlite::SqliteStore;
+use lockstep::server::tls::Tls;
 use lockstep::server::{
     access, audit, backup, connections, drain, housekeeping, logging, memory, open_files, router, sample,
 };
@@ -82,6 +84,10 @@ fn main() -> ExitCode {
         };
     }
     logging::init(&config);
+    let tls = match config.tls.clone().map(Tls::open).transpose() {
+        Ok(tls) => tls.map(Arc::new),
+        Err(error) => return refuse(&error, 1),
+    };
     // Before anything else reads or writes there, and until the process has ended.
     let data = match DataDir::open(&config.data_dir, config.data_must_exist) {
         Ok(data) => data,
@@ -93,7 +99,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error, 1),
     };
-    let ended = runtime.block_on(run(config, &data));
+    let ended = runtime.block_on(run(config, tls, &data));
     data.keep();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,7 +112,7 @@ fn refuse(error: &dyn std::error::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
+async fn run(config: Config, tls: Option<Arc<Tls>>, data: &DataDir) -> Result<(), StartError> {
     let files = open_files::raise();
     let site = Site::open(config.site_root.as_deref(), &std::env::current_exe()?)?;
     let (store, last_change) = open_store(data).await?;
@@ -136,17 +142,20 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
     let addr = listener.local_addr()?;
     access::summary::log(&config, access.mode(), addr, &state.origins);
     let bounds = connections::bounds(state.rooms.limits(), files);
-    let open = Connections::new(bounds, state.rooms.limits(), state.proxies.clone(), metrics.clone());
+    let open = Connections::new(bounds, state.rooms.limits(), state.proxies.clone(), metrics.clone())
+        .with_tls(tls.clone(), state.proxies.clone());
     let load = load_of(metrics);
     let unsent = state.rooms.unsent().clone();
     let housekeeping = housekeeping::run(state.rooms.clone(), state.bin_days);
     let stop = drain::Stop::listen()?;
-    announce(addr)?;
+    let origin = format!("{}://{addr}", if config.tls.is_some() { "https" } else { "http" });
+    announce(&origin, &config.base_path)?;
     if access.mode() == Mode::Accounts && access.is_empty() {
-        let base = config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), ToString::to_string);
+        let origin = config.public_url.as_ref().map_or(origin, ToString::to_string);
         let token = access.setup.begin();
         eprintln!(
-            "Nobody has an account yet. Make the first one, an admin, within an hour at\n    {base}/setup#{token}"
+            "Nobody has an account yet. Make the first one, an admin, within an hour at\n    {origin}{}#{token}",
+            config.base_path.to("/setup")
         );
     }
     let backups = state.backups.clone();
@@ -157,6 +166,15 @@ async fn run(config: Config, data: &DataDir) -> Result<(), StartError> {
         never = housekeeping => match never {},
         never = backups.run() => match never {},
         never = keep_tidy(&access) => match never {},
+        never = follow(tls) => match never {},
+    }
+}
+
+/// Takes the certificate anew where its files are others.
+async fn follow(tls: Option<Arc<Tls>>) -> Infallible {
+    match tls {
+        Some(tls) => tls.follow().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -206,11 +224,12 @@ fn sources(config: &Config, series: &SeriesStore, limits: &Arc<Limits>) -> Resul
 }
 
 /// Says where the server is, on one line, for people and programs alike.
-fn announce(addr: SocketAddr) -> std::io::Result<()> {
+fn announce(origin: &str, base: &BasePath) -> std::io::Result<()> {
+    let path = if base.is_empty() { String::new() } else { base.to("/") };
     let mut out = std::io::stdout();
-    writeln!(out, "Lockstep is at http://{addr}")?;
+    writeln!(out, "Lockstep is at {origin}{path}")?;
     out.flush()?;
-    tracing::info!(%addr, build = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(%origin, build = env!("CARGO_PKG_VERSION"), "serving");
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The program over HTTP: what each address answers, what is refused, how it starts and stops.
 
+#[path = "http/base_path.rs"]
+mod base_path;
 #[path = "http/bin.rs"]
 mod bin;
 #[path = "http/connections.rs"]
@@ -12,6 +14,12 @@ mod door;
 mod large;
 #[path = "http/list.rs"]
 mod list;
+// Elsewhere a machine has no second address of its own.
+#[cfg(target_os = "linux")]
+#[path = "http/proxies.rs"]
+mod proxies;
+#[path = "http/tls.rs"]
+mod tls;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -524,6 +532,8 @@ fn a_start_that_cannot_be_says_why() {
     for (set, code, words) in [
         (("LOCKSTEP_LIMIT_WIDGETS", "0"), 2, ["LOCKSTEP_LIMIT_WIDGETS", "takes"]),
         (("LOCKSTEP_ADDR", "0.0.0.0:0"), 2, ["--allow-open-access-on-network", "read and edit"]),
+        (("LOCKSTEP_BASE_PATH", "/dash/"), 2, ["LOCKSTEP_BASE_PATH", "none at the end"]),
+        (("LOCKSTEP_BASE_PATH", "/dash?x"), 2, ["LOCKSTEP_BASE_PATH", "such as /dash"]),
         (("LOCKSTEP_SITE_ROOT", "/nowhere"), 1, ["--site-root", "/nowhere"]),
         (("LOCKSTEP_ADDR", addr.as_str()), 1, ["addr", addr.as_str()]),
         (("LOCKSTEP_DATA_DIR", file.to_str().expect("text")), 1, ["data_dir", "cannot be used"]),

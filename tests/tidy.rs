@@ -141,6 +141,48 @@ fn nothing_unwraps_outside_tests() {
     assert_none(&found);
 }
 
+/// Files of pages that hand addresses to the browser: each takes a path, and puts the base path in front of it.
+const ADDRESS_USERS: [&str; 10] = [
+    "src/app/address.rs",
+    "src/app/dom.rs",
+    "src/app/requests.rs",
+    "src/app/components/share_dialog.rs",
+    "src/browser/account.rs",
+    "src/browser/download.rs",
+    "src/browser/requests.rs",
+    "src/browser/service_provider/settling.rs",
+    "src/browser/service_worker.rs",
+    "src/browser/socket.rs",
+];
+
+#[test]
+fn addresses_of_pages_get_their_base_path_in_one_place() {
+    const LITERAL: [&str; 6] =
+        ["href=\"/", "action=\"/", "src=\"/", "href=format!(\"/", "action=format!(\"/", "src=format!(\"/"];
+    const CALLS: [&str; 8] = [
+        "fetch_with_",
+        "Request::new_with",
+        "WebSocket::new",
+        ".register(",
+        ".set_href(",
+        ".pathname()",
+        "location().assign(",
+        "location().replace(",
+    ];
+    let mut found = Vec::new();
+    for part in ["app", "browser"] {
+        for file in rust_files(&root().join("src").join(part)) {
+            let text: String = read(&file).split_whitespace().collect();
+            let is_user = ADDRESS_USERS.contains(&name(&file).as_str());
+            let outside = |words: &&&str| text.contains(**words);
+            found.extend(LITERAL.iter().filter(outside).map(|words| format!("{}: {words}", name(&file))));
+            let calls = CALLS.iter().filter(outside).filter(|_| !is_user);
+            found.extend(calls.map(|words| format!("{}: {words} past app::address", name(&file))));
+        }
+    }
+    assert_none(&found);
+}
+
 #[test]
 fn the_rules_of_sync_stand_where_the_core_begins() {
     let rules = read(&root().join("src/sync/mod.rs"));

@@ -173,7 +173,7 @@ pub struct LinkWish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeLink {
     pub id: String,
-    /// The path of the link on this server, which is shown once.
+    /// The address of the link without its origin, which is shown once.
     pub address: String,
 }
 

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::app::address;
 use crate::app::dynamic::effect;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::Closure;
@@ -41,11 +42,11 @@ pub fn random_id() -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Fetches a file of this server to the person's downloads.
-pub fn download(url: &str) {
+/// Fetches a file at a path of this server to the person's downloads.
+pub fn download(path: &str) {
     let link = document().create_element("a").ok().and_then(|link| link.dyn_into::<HtmlAnchorElement>().ok());
     if let Some(link) = link {
-        link.set_href(url);
+        link.set_href(&address::to(path));
         // Its name is the server's to say.
         link.set_download("");
         link.click();
@@ -53,29 +54,30 @@ pub fn download(url: &str) {
 }
 
 /// Goes to another page of this server.
-pub fn go(url: &str) {
+pub fn go(path: &str) {
     // A browser that refuses to navigate leaves the person where they are, with the link still there.
-    let _ = window().location().assign(url);
+    let _ = window().location().assign(&address::to(path));
 }
 
 /// Goes to another page of this server in place of this one: no way leads back here.
-pub fn go_instead(url: &str) {
+pub fn go_instead(path: &str) {
     // A browser that refuses to navigate leaves the page as it is.
-    let _ = window().location().replace(url);
+    let _ = window().location().replace(&address::to(path));
 }
 
-/// Gives this page another address of this server, without going there.
-pub fn replace_address(url: &str) {
+/// Gives this page the address of another path of this server, without going there.
+pub fn replace_address(path: &str) {
     let history = js_sys::Reflect::get(&window(), &"history".into()).unwrap_or_default();
     let replace = js_sys::Reflect::get(&history, &"replaceState".into()).unwrap_or_default();
     if let Ok(replace) = replace.dyn_into::<js_sys::Function>() {
         // A browser that is asked too often keeps the address before.
-        let _ = replace.call3(&history, &JsValue::NULL, &"".into(), &url.into());
+        let _ = replace.call3(&history, &JsValue::NULL, &"".into(), &address::to(path).into());
     }
 }
 
 /// What a cookie says that this page may read.
 pub fn cookie(name: &str) -> Option<String> {
+    let name = address::name(name);
     let cookies = document().unchecked_into::<HtmlDocument>().cookie().ok()?;
     let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
@@ -85,7 +87,8 @@ pub fn cookie(name: &str) -> Option<String> {
 pub fn set_cookie(name: &str, value: Option<&str>) {
     const YEAR_S: u32 = 365 * 24 * 3600;
     let (value, age) = value.map_or(("", 0), |value| (value, YEAR_S));
-    let cookie = format!("{name}={value}; path=/; max-age={age}; samesite=lax");
+    let name = address::name(name);
+    let cookie = format!("{name}={value}; path={}; max-age={age}; samesite=lax", address::to("/"));
     // A browser without cookies forgets the choice with the page.
     let _ = js_sys::Reflect::set(&document(), &"cookie".into(), &cookie.into());
 }
@@ -483,9 +486,4 @@ pub fn custom_property(name: &str) -> String {
         .and_then(|style| style.get_property_value(name).ok())
         .map(|value| value.trim().to_owned())
         .unwrap_or_default()
-}
-
-/// This server, as others reach it: `http://127.0.0.1:3000`.
-pub fn origin() -> String {
-    window().location().origin().unwrap_or_default()
 }

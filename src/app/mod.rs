@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activity;
+pub mod address;
 pub mod admin;
 pub mod audit;
 pub mod chunks;

@@ -1,5 +1,6 @@
 //! Requests of pages to their server.
 
+use crate::app::address;
 use std::time::Duration;
 
 use leptos::prelude::*;
@@ -19,21 +20,25 @@ pub enum RequestError {
 /// Sends a request to this server and reads its JSON answer.
 pub async fn request<T: serde::de::DeserializeOwned>(
     method: &str,
-    url: &str,
+    path: &str,
     body: Option<&serde_json::Value>,
 ) -> Result<T, RequestError> {
-    read(&send(method, url, body).await?)
+    read(&send(method, path, body).await?)
 }
 
 /// Sends a request to this server; the answer as text.
-pub async fn send(method: &str, url: &str, body: Option<&serde_json::Value>) -> Result<String, RequestError> {
-    send_text(method, url, body.map(ToString::to_string)).await
+pub async fn send(
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> Result<String, RequestError> {
+    send_text(method, path, body.map(ToString::to_string)).await
 }
 
 /// As [`send`], with a body that is JSON already, or wants to be.
-pub async fn send_text(method: &str, url: &str, body: Option<String>) -> Result<String, RequestError> {
+pub async fn send_text(method: &str, path: &str, body: Option<String>) -> Result<String, RequestError> {
     let headers: &[_] = if body.is_some() { &[("content-type", "application/json")] } else { &[] };
-    text_of(fetch(method, url, headers, body).await?).await
+    text_of(fetch(method, path, headers, body).await?).await
 }
 
 /// Why a request that may wait for its answer brought none.
@@ -46,13 +51,13 @@ pub enum PollError {
 }
 
 /// Reads JSON of this server, which may wait before it answers. After `patience` it is given up.
-pub async fn poll<T: serde::de::DeserializeOwned>(url: &str, patience: Duration) -> Result<T, PollError> {
+pub async fn poll<T: serde::de::DeserializeOwned>(path: &str, patience: Duration) -> Result<T, PollError> {
     let aborts = AbortController::new().map_err(|_| PollError::Failed)?;
     let init = RequestInit::new();
     init.set_method("GET");
     init.set_signal(Some(&aborts.signal()));
     let late = set_timeout_with_handle(move || aborts.abort(), patience);
-    let answer = answer_of(url, &init).await;
+    let answer = answer_of(&address::to(path), &init).await;
     if let Ok(late) = late {
         late.clear();
     }
@@ -83,12 +88,12 @@ pub struct Fresh<T> {
 
 /// Reads JSON of this server; `None` where it is still what `etag` marks.
 pub async fn read_if_changed<T: serde::de::DeserializeOwned>(
-    url: &str,
+    path: &str,
     etag: Option<&str>,
 ) -> Result<Option<Fresh<T>>, RequestError> {
     const NOT_MODIFIED: u16 = 304;
     let known = etag.map(|etag| ("if-none-match", etag));
-    let response = fetch("GET", url, known.as_slice(), None).await?;
+    let response = fetch("GET", path, known.as_slice(), None).await?;
     if response.status() == NOT_MODIFIED {
         return Ok(None);
     }
@@ -98,7 +103,7 @@ pub async fn read_if_changed<T: serde::de::DeserializeOwned>(
 
 async fn fetch(
     method: &str,
-    url: &str,
+    path: &str,
     headers: &[(&str, &str)],
     body: Option<String>,
 ) -> Result<Response, RequestError> {
@@ -107,7 +112,7 @@ async fn fetch(
     if let Some(body) = &body {
         init.set_body(&JsValue::from_str(body));
     }
-    let request = Request::new_with_str_and_init(url, &init).map_err(unreachable)?;
+    let request = Request::new_with_str_and_init(&address::to(path), &init).map_err(unreachable)?;
     for (name, value) in headers {
         request.headers().set(name, value).map_err(unreachable)?;
     }

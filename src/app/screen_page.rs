@@ -1,5 +1,6 @@
 //! Page of a screen that waits to be paired: a plain document that works without any script and asks again by itself.
 
+use crate::app::address;
 use leptos::prelude::*;
 
 use super::screens::CODE_CHARS;
@@ -56,7 +57,7 @@ pub fn document(body: impl IntoView, css: String) -> impl IntoView {
                 <meta http-equiv="refresh" content=REFRESH_S/>
                 // As in the shell: a text of its own would come with marks that a title shows.
                 <title inner_html=title></title>
-                <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
+                <link rel="icon" type="image/svg+xml" href=address::to("/favicon.svg")/>
                 <link rel="stylesheet" href=css/>
             </head>
             <body>{body}</body>

@@ -1,5 +1,6 @@
 //! Pages of the second factor, and the form that asks for a code: plain documents that work without any script.
 
+use crate::app::address;
 use leptos::prelude::*;
 
 use super::access::SecondFactorCard;
@@ -82,14 +83,14 @@ fn code(CodeForm { to, problem }: CodeForm) -> impl IntoView {
     view! {
         <h1>"Enter a code"</h1>
         {problem.map(problem_view)}
-        <form method="post" action="/sign-in/code">
+        <form method="post" action=address::to("/sign-in/code")>
             <input type="hidden" name="to" value=to/>
             {code_field("code", "Code", "Six digits of your authenticator app, or a recovery code.", true)}
             <button class="button primary" data-testid="code-send">"Sign in"</button>
         </form>
         <p class="hint">
             "No phone and no recovery codes? Ask an admin of this server to remove the second step. "
-            <a href="/sign-in">"Start again"</a>
+            <a href=address::to("/sign-in")>"Start again"</a>
         </p>
     }
 }
@@ -106,7 +107,7 @@ fn set_up(form: SetUpForm) -> impl IntoView {
             }}
         </p>
         {problem.map(problem_view)}
-        <form method="post" action="/account/second-factor/set-up">
+        <form method="post" action=address::to("/account/second-factor/set-up")>
             <p>"Scan this with an authenticator app, such as Aegis, 2FAS or Google Authenticator:"</p>
             <img class="qr" src=picture alt="QR code with the key that stands below" width="208" height="208"/>
             <p>
@@ -123,7 +124,7 @@ fn set_up(form: SetUpForm) -> impl IntoView {
         </form>
         {if comes_first {
             view! {
-                <form class="plain" method="post" action="/sign-out">
+                <form class="plain" method="post" action=address::to("/sign-out")>
                     <button class="button line" data-testid="sign-out">"Sign out"</button>
                 </form>
             }
@@ -140,10 +141,10 @@ fn overview(Overview { email, card, problem }: Overview) -> impl IntoView {
         <h1>"Two-step sign-in"</h1>
         <p data-testid="second-factor-state">{format!("It is on, and {left}.")}</p>
         {problem.map(problem_view)}
-        <p><a class="button line" href="/account/second-factor/set-up" data-testid="second-factor-move">
+        <p><a class="button line" href=address::to("/account/second-factor/set-up") data-testid="second-factor-move">
             "Move to another app"
         </a></p>
-        <form method="post" action="/account/second-factor/recovery-codes">
+        <form method="post" action=address::to("/account/second-factor/recovery-codes")>
             {account_field(email)}
             {password_field("current-password", "Your password", false)}
             {code_field("code", "Code", "Six digits of your authenticator app, or a recovery code.", false)}
@@ -152,7 +153,7 @@ fn overview(Overview { email, card, problem }: Overview) -> impl IntoView {
             {(!card.is_required).then(|| view! {
                 <button
                     class="button danger"
-                    formaction="/account/second-factor/remove"
+                    formaction=address::to("/account/second-factor/remove")
                     data-testid="second-factor-off"
                 >
                     "Turn two-step sign-in off"
@@ -187,13 +188,13 @@ fn recovery_codes(RecoveryCodes { codes, then }: RecoveryCodes, nonce: String) -
             <a class="button line" href=file download="lockstep-recovery-codes.txt">"Download"</a>
             <span id="copied" role="status"></span>
         </p>
-        <p><a class="button primary" href=then data-testid="recovery-codes-kept">"I have kept them"</a></p>
+        <p><a class="button primary" href=address::to(&then) data-testid="recovery-codes-kept">"I have kept them"</a></p>
         <script nonce=nonce inner_html=script></script>
     }
 }
 
 fn back_link() -> impl IntoView {
-    view! { <p class="hint"><a href="/account">"Your account"</a></p> }
+    view! { <p class="hint"><a href=address::to("/account")>"Your account"</a></p> }
 }
 
 /// By this a password manager knows whose password it is.

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{App, PAGE_DATA, Page, PageData, Theme, chunks, pages};
+use crate::app::address;
 use crate::dashboard::Dashboard;
 
 /// The addresses of what a page loads, and the nonce of its inline script.
@@ -49,7 +50,7 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
     );
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme>
+        <html lang="en" data-theme=theme data-base=address::attribute()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
@@ -60,8 +61,8 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                 />
                 // Text of its own would come with the marks by which hydration finds it, and a title shows them.
                 <title inner_html=title></title>
-                <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
-                <link rel="manifest" href="/manifest.webmanifest"/>
+                <link rel="icon" type="image/svg+xml" href=address::to("/favicon.svg")/>
+                <link rel="manifest" href=address::to("/manifest.webmanifest")/>
                 <link rel="stylesheet" href=css/>
                 {loader.clone().map(|_| view! {
                     <script type="importmap" nonce=nonce.clone() inner_html=names></script>

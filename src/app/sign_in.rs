@@ -1,5 +1,6 @@
 //! Forms of those who are not signed in: plain documents that work without any script.
 
+use crate::app::address;
 use leptos::prelude::*;
 
 use super::Theme;
@@ -113,7 +114,7 @@ pub fn document(form: Form, theme: Option<Theme>, css: String, nonce: String) ->
                 <meta name="robots" content="noindex"/>
                 // As in the shell: a text of its own would come with marks that a title shows.
                 <title inner_html=title></title>
-                <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
+                <link rel="icon" type="image/svg+xml" href=address::to("/favicon.svg")/>
                 <link rel="stylesheet" href=css/>
             </head>
             <body>
@@ -133,7 +134,7 @@ fn sign_in(SignInForm { email, to, problem, provider }: SignInForm) -> impl Into
         <h1>"Sign in"</h1>
         {problem.map(problem_view)}
         {provider.map(provider_view)}
-        <form method="post" action="/sign-in">
+        <form method="post" action=address::to("/sign-in")>
             <input type="hidden" name="to" value=to/>
             {email_field(email, !has_email, false)}
             {password_field("current-password", "Password", has_email)}
@@ -146,7 +147,7 @@ fn sign_in(SignInForm { email, to, problem, provider }: SignInForm) -> impl Into
 /// The way to a provider, above the form.
 fn provider_view(ProviderLink { name, address }: ProviderLink) -> impl IntoView {
     view! {
-        <a class="button primary" href=address data-testid="sign-in-provider">{format!("Sign in with {name}")}</a>
+        <a class="button primary" href=address::to(&address) data-testid="sign-in-provider">{format!("Sign in with {name}")}</a>
         <p class="or">"or with a password"</p>
     }
 }
@@ -155,7 +156,7 @@ fn refused(RefusedForm { reason, reference }: RefusedForm) -> impl IntoView {
     view! {
         <h1>"You are not signed in"</h1>
         {problem_view(reason)}
-        <a class="button primary" href="/sign-in" data-testid="sign-in-again">"Back to sign in"</a>
+        <a class="button primary" href=address::to("/sign-in") data-testid="sign-in-again">"Back to sign in"</a>
         <p class="hint">
             "An admin finds the cause in the audit log under "
             <code data-testid="sign-in-reference">{reference}</code>
@@ -174,7 +175,7 @@ fn first(FirstForm { token, email, name, problem }: FirstForm, nonce: String) ->
         <h1>"Set up Lockstep"</h1>
         <p>"This makes the first account. It is an admin account: with it you invite others."</p>
         {problem.map(problem_view)}
-        <form method="post" action="/setup">
+        <form method="post" action=address::to("/setup")>
             <label>
                 "Set-up code"
                 <input name="token" value=token autocomplete="off" spellcheck="false" required data-testid="setup-token"/>
@@ -191,7 +192,7 @@ fn first(FirstForm { token, email, name, problem }: FirstForm, nonce: String) ->
 
 fn join(form: JoinForm) -> impl IntoView {
     let JoinForm { code, team, email, is_bound, name, signed_in_as, problem } = form;
-    let action = format!("/invitation/{code}");
+    let action = address::to(&format!("/invitation/{code}"));
     let fields = match signed_in_as {
         Some(name) => view! {
             <p>"You are signed in as "<b>{name}</b>"."</p>
@@ -204,7 +205,7 @@ fn join(form: JoinForm) -> impl IntoView {
             {password_field("new-password", "Password", false)}
             <button class="button primary" data-testid="join">"Make my account"</button>
             <p class="hint">
-                "You have an account here already? "<a href="/sign-in">"Sign in"</a>" first, then open the link again."
+                "You have an account here already? "<a href=address::to("/sign-in")>"Sign in"</a>" first, then open the link again."
             </p>
         }
         .into_any(),
@@ -221,7 +222,7 @@ fn reset(ResetForm { code, problem }: ResetForm) -> impl IntoView {
         <h1>"Choose a new password"</h1>
         <p>"Wherever else you are signed in, you will be signed out."</p>
         {problem.map(problem_view)}
-        <form method="post" action=format!("/reset/{code}")>
+        <form method="post" action=address::to(&format!("/reset/{code}"))>
             {password_field("new-password", "New password", true)}
             <button class="button primary" data-testid="reset">"Use this password"</button>
         </form>
@@ -233,7 +234,7 @@ fn link(form: LinkForm) -> impl IntoView {
     view! {
         <h1>"A dashboard was shared with you"</h1>
         {problem.map(problem_view)}
-        <form method="post" action=format!("/s/{code}")>
+        <form method="post" action=address::to(&format!("/s/{code}"))>
             {takes_name.then(|| view! {
                 <label>
                     {if asks_name { "Your name" } else { "Your name, if you like" }}
@@ -252,7 +253,7 @@ fn link(form: LinkForm) -> impl IntoView {
             <button class="button primary" data-testid="link-open">"Open the dashboard"</button>
         </form>
         <p class="hint">
-            "You have an account here? "<a href="/sign-in">"Sign in"</a>" first, then open the link again."
+            "You have an account here? "<a href=address::to("/sign-in")>"Sign in"</a>" first, then open the link again."
         </p>
     }
 }

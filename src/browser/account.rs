@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::app::PageData;
+use crate::app::{PageData, address};
 
 use super::clock::wall_ms;
 use super::device;
@@ -37,14 +37,14 @@ pub fn begin(data: &PageData) {
         Some(_) if data.rights.keeps_nothing() => return,
         Some(user) if data.rights.has_account => Some(user.id.to_string()),
         // A page that is nobody's is for whoever was here last.
-        None => kept().and_then(|kept| kept.get_item(KEY).ok().flatten()),
+        None => kept().and_then(|kept| kept.get_item(&address::name(KEY)).ok().flatten()),
         Some(_) => None,
     };
     if let Some(kept) = kept() {
         // A browser that keeps nothing has no copies either.
         let _ = match &account {
-            Some(account) => kept.set_item(KEY, account),
-            None => kept.remove_item(KEY),
+            Some(account) => kept.set_item(&address::name(KEY), account),
+            None => kept.remove_item(&address::name(KEY)),
         };
     }
     let is_anybody = account.is_some();
@@ -66,7 +66,7 @@ pub fn may_show(kept_at: u64) -> bool {
 
 /// The session is over: what it was shown goes, and the page to sign in comes. Edits that wait stay for their author.
 pub async fn signed_out() {
-    let is_left = kept().is_some_and(|kept| matches!(kept.get_item(KEY), Ok(None)));
+    let is_left = kept().is_some_and(|kept| matches!(kept.get_item(&address::name(KEY)), Ok(None)));
     if is_left {
         // Another tab signed out and asked about edits: nothing stays.
         storage::delete().await;
@@ -75,10 +75,10 @@ pub async fn signed_out() {
         let _ = device::forget_all_copies(&storage).await;
     }
     let location = window().location();
-    let here = [location.pathname(), location.search()].map(Result::unwrap_or_default).concat();
+    let here = address::here() + &location.search().unwrap_or_default();
     let here: String = js_sys::encode_uri_component(&here).into();
     // Fails for an address that is none.
-    let _ = location.assign(&format!("/sign-in?to={here}"));
+    let _ = location.assign(&address::to(&format!("/sign-in?to={here}")));
 }
 
 /// Removes all that this device keeps of the account: its person signs out.
@@ -87,6 +87,6 @@ pub async fn forget() {
     device::forget_session();
     if let Some(kept) = kept() {
         // A browser that keeps nothing has nothing to forget.
-        let _ = kept.remove_item(KEY);
+        let _ = kept.remove_item(&address::name(KEY));
     }
 }

@@ -13,7 +13,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::app::access::Role;
 use crate::app::unsaved::Unsaved;
-use crate::app::{Waiting, json};
+use crate::app::{Waiting, address, json};
 use crate::dashboard::order::sorted;
 use crate::dashboard::{DashboardId, User};
 use crate::sync::replica::{StoredDashboard, StoredQueue};
@@ -117,7 +117,7 @@ impl OnDevice {
         let copy = storage.read(Kept::Dashboards, id.as_str()).await?.and_then(|text| parse_copy(&text));
         let copy = copy.filter(|(head, _)| account::may_show(head.at));
         let mut own: Option<OwnQueue> = None;
-        let before = session().and_then(|session| session.get_item(&queue_key(id, "")).ok().flatten());
+        let before = session().and_then(|session| session.get_item(&session_key(id)).ok().flatten());
         for secret in secrets(&storage, id).await? {
             let mut next = take(&storage, id, &secret).await?;
             // A page that is loaded again may come before its lock is free.
@@ -332,7 +332,7 @@ async fn take(storage: &Storage, id: &DashboardId, secret: &str) -> Result<Optio
 pub fn remember(id: &DashboardId, secret: &str) {
     if let Some(session) = session() {
         // A browser that forgets it finds the queue a little later.
-        let _ = session.set_item(&queue_key(id, ""), secret);
+        let _ = session.set_item(&session_key(id), secret);
     }
 }
 
@@ -355,6 +355,10 @@ fn queue_key(id: &DashboardId, secret: &str) -> String {
     format!("{id}/{secret}")
 }
 
+fn session_key(id: &DashboardId) -> String {
+    address::name(&queue_key(id, ""))
+}
+
 fn lock_name(id: &DashboardId, secret: &str) -> String {
-    format!("lockstep/{}", queue_key(id, secret))
+    address::name(&format!("lockstep/{}", queue_key(id, secret)))
 }

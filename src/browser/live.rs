@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use crate::app::address;
 use crate::app::dashboard_store::{Live, Settle};
 use crate::dashboard::text::Update;
 use crate::dashboard::{NoteText, Op, User, WidgetId};
@@ -103,7 +104,7 @@ impl Live for ServiceProvider {
                 Some(_) => {
                     // A storage event reaches the other tabs; its value only has to be new.
                     if let Ok(Some(storage)) = window().local_storage() {
-                        let _ = storage.set_item(NAME_KEY, &random_id());
+                        let _ = storage.set_item(&address::name(NAME_KEY), &random_id());
                     }
                     provider.reconnect();
                 }

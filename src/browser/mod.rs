@@ -22,12 +22,13 @@ use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::app::{PAGE_DATA, PageData, json};
+use crate::app::{PAGE_DATA, PageData, address, json};
 
 /// Wakes the page that the server rendered, and on a dashboard starts its sync services.
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
+    address::begin();
     match page_data() {
         Some(data) => spawn_local(opening::open(data)),
         // The server writes it into every page. Without it the page stays as it was rendered.

@@ -12,7 +12,9 @@ use crate::app::format::locale;
 use crate::app::sign_out::SignOut;
 use crate::app::time::zone;
 use crate::app::unread::Unread;
-use crate::app::{App, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, chunks, json, pages};
+use crate::app::{
+    App, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, address, chunks, json, pages,
+};
 use crate::dashboard::{DashboardId, User};
 use crate::sync::replica::StoredDashboard;
 
@@ -28,7 +30,7 @@ use super::storage::{Storage, StorageError};
 /// edit is made before those that wait are there.
 pub async fn open(mut data: PageData) {
     account::begin(&data);
-    let here = window().location().pathname().unwrap_or_default();
+    let here = address::here();
     let id = match &data.page {
         Page::Dashboard { id, .. } | Page::LargeDashboard { id, .. } => Some(id.clone()),
         Page::Offline | Page::Failed { .. } | Page::NotFound { .. } | Page::InBin { .. } => {

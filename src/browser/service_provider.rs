@@ -16,9 +16,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::VisibilityState;
 
-use crate::app::ThisTab;
 use crate::app::access::Rights;
 use crate::app::dashboard_store::DashboardStore;
+use crate::app::{ThisTab, address};
 use crate::dashboard::{ClientId, ConflictId, DashboardId, Op, SessionId, User, WidgetId};
 use crate::sync::link::{Do, Ended, Link, State};
 use crate::sync::protocol::{ClientMessage, PROTOCOL, Peer, Resume, ServerMessage};
@@ -209,7 +209,7 @@ impl ServiceProvider {
         window_event_listener_untyped("pagehide", move |_| provider.keep(true));
         let provider = self.clone();
         window_event_listener(ev::storage, move |event| {
-            if event.key().as_deref() == Some(NAME_KEY) {
+            if event.key() == Some(address::name(NAME_KEY)) {
                 provider.reconnect();
             }
         });

@@ -10,8 +10,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{EventTarget, ServiceWorkerContainer};
 
 use super::account;
-use crate::app::ThisTab;
 use crate::app::dashboard_store::{ServiceState, ServiceStatus};
+use crate::app::{ThisTab, address};
 
 const SCRIPT: &str = "/service-worker.js";
 const NAME: &str = "service worker";
@@ -46,7 +46,7 @@ async fn register(tab: ThisTab) -> ServiceStatus {
     tab.tell(service(ServiceState::Waiting, "Keeping the page's files on this device.", None));
     // Before there is a worker: one that fails at once has told its reason by the time it is registered.
     let told = told_reason(&container, tab);
-    let registered = JsFuture::from(container.register(SCRIPT)).await;
+    let registered = JsFuture::from(container.register(&address::to(SCRIPT))).await;
     let ready = match (registered, container.ready()) {
         (Ok(registration), Ok(ready)) => {
             let first = Promise::race(&Array::of2(&ready, &given_up(&registration)));

@@ -10,7 +10,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlFormElement;
 
 use crate::app::sign_out::{Decision, SignOut};
-use crate::app::{Waiting, format};
+use crate::app::{Waiting, address, format};
 use crate::dashboard::{DashboardId, User};
 
 use super::clock::sleep;
@@ -55,7 +55,7 @@ pub fn begin(page: SignOut, user: User, build: String) {
     });
     window_event_listener_untyped("submit", move |event| {
         let form = event.target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
-        let Some(form) = form.filter(|form| form.get_attribute("action").as_deref() == Some(PATH)) else {
+        let Some(form) = form.filter(|form| form.get_attribute("action") == Some(address::to(PATH))) else {
             return;
         };
         event.prevent_default();

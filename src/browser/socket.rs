@@ -1,5 +1,6 @@
 //! One WebSocket: opens, hands over what comes, and ends once.
 
+use crate::app::address;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -34,7 +35,8 @@ impl Socket {
     pub fn open(path: &str, report: impl Fn(Happened) + Clone + 'static) -> Option<Self> {
         let location = window().location();
         let scheme = if location.protocol().ok()? == "https:" { "wss:" } else { "ws:" };
-        let socket = WebSocket::new(&format!("{scheme}//{}{path}", location.host().ok()?)).ok()?;
+        let socket =
+            WebSocket::new(&format!("{scheme}//{}{}", location.host().ok()?, address::to(path))).ok()?;
         let alive = Rc::new(Cell::new(true));
         let on = |take: fn(Event) -> Option<Happened>, last: bool| {
             let (report, alive) = (report.clone(), alive.clone());

@@ -4,6 +4,7 @@
 //! Whoever writes has read before, asks for all it writes at once, and ends the transaction: one that is left to
 //! itself ends once nothing is asked of it.
 
+use crate::app::address;
 use js_sys::{Array, Promise, Reflect};
 use leptos::prelude::window;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
@@ -185,10 +186,8 @@ impl Storage {
 }
 
 fn name() -> String {
-    match account::current() {
-        Some(account) => format!("{NAME}-{account}"),
-        None => NAME.to_owned(),
-    }
+    let of_account = account::current().map(|account| format!("{NAME}-{account}"));
+    address::name(of_account.as_deref().unwrap_or(NAME))
 }
 
 /// Deletes the database with all that is in it.

@@ -13,6 +13,7 @@ mod secret;
 mod settings;
 mod sql;
 mod tables;
+mod tls;
 mod values;
 
 use std::collections::BTreeSet;
@@ -37,6 +38,7 @@ use self::settings::{
 };
 pub use self::sql::{Database, Login, Sql};
 pub use self::tables::Access;
+pub use self::tls::TlsFiles;
 use self::values::{address, networks, origin, origins, plain, truth};
 use super::access::Mode;
 use super::access::command::Command as Admin;
@@ -45,6 +47,7 @@ use super::backup::schedule::Plan;
 use super::limits::Limits;
 use super::origin::Origin;
 use crate::app::access::Role;
+use crate::app::address::BasePath;
 
 /// Backups that stay where nothing else is said: a week of them.
 const BACKUPS: usize = 7;
@@ -67,6 +70,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The origin under which browsers reach this server, where a proxy or a name stands before it.
     pub public_url: Option<Origin>,
+    /// The path below which all its addresses stand.
+    pub base_path: BasePath,
+    /// The files of the certificate with which it speaks TLS; `None` for plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Origins other than its own from which pages may use this server.
     pub allowed_origins: Vec<Origin>,
     /// Proxies whose word counts about who made a request.
@@ -287,9 +294,20 @@ impl Found {
         if let Some(twice) = all.chain(http.iter().map(|one| &one.name)).find(|name| !names.insert(*name)) {
             return Err(ConfigError::SourceTwice(twice.clone()));
         }
-        let public_url =
-            self.parse("public_url", "an address such as https://wall.example.com, without a path", origin)?;
-        let oidc = self.oidc(public_url.as_ref(), access)?;
+        let public_url = self.parse(
+            "public_url",
+            "an address such as https://wall.example.com; a path goes into base_path",
+            origin,
+        )?;
+        let base_path = self
+            .parse(
+                "base_path",
+                "a path such as /dash: a slash before each part and none at the end, parts of letters, digits, `-`, `_` \
+                 and `.`, at most 100 characters in all",
+                BasePath::read,
+            )?
+            .unwrap_or_default();
+        let oidc = self.oidc(public_url.as_ref(), &base_path, access)?;
         let config = Config {
             addr: addr.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             data_dir: self.parse("data_dir", "a path", path)?.unwrap_or_else(|| "data".into()),
@@ -308,6 +326,8 @@ impl Found {
                 })?
                 .unwrap_or(LogFormat::Text),
             public_url,
+            base_path,
+            tls: self.tls()?,
             allowed_origins: self
                 .parse(
                     "allowed_origins",

@@ -7,6 +7,7 @@
 
 mod io;
 mod limiter;
+mod stream;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,10 +33,12 @@ use tower::Service as _;
 use self::io::{Busy, Io, Progress, RequestBody, ResponseBody};
 pub use self::limiter::Bounds;
 use self::limiter::{Limiter, Permit, SPARE_CLOSING, SPARE_LOCAL};
+use self::stream::Stream;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::open_files;
-use super::peer::TrustedProxies;
+use super::peer::{OverTls, TrustedProxies};
+use super::tls::Tls;
 
 /// Bytes of a head, and of what is read of a body at once: browsers send up to 16 KiB of cookies.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -43,6 +46,9 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Between two words in the log about that.
 const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// Handshakes under way at once, about 30 KiB each. Where there are more, the longest ends for the one that comes.
+const MAX_HANDSHAKES: usize = 256;
 
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 66\r\nConnection: close\r\n\r\n\
@@ -77,6 +83,14 @@ pub struct Connections {
     limiter: Arc<Limiter>,
     deadlines: Deadlines,
     metrics: Arc<Metrics>,
+    /// `None` for plain HTTP.
+    secured: Option<Secured>,
+}
+
+/// How connections get their TLS.
+struct Secured {
+    tls: Arc<Tls>,
+    handshakes: Arc<Limiter>,
 }
 
 impl Connections {
@@ -86,7 +100,16 @@ impl Connections {
             body: Duration::from_millis(limits.body_ms),
             keep_alive: Duration::from_millis(limits.keep_alive_ms),
         };
-        Self { limiter: Limiter::new(bounds, proxies, metrics.clone()), deadlines, metrics }
+        Self { limiter: Limiter::new(bounds, proxies, metrics.clone()), deadlines, metrics, secured: None }
+    }
+
+    /// The same with TLS on every connection.
+    pub fn with_tls(mut self, tls: Option<Arc<Tls>>, proxies: TrustedProxies) -> Self {
+        let bounds = Bounds { total: MAX_HANDSHAKES, per_address: MAX_HANDSHAKES / 2 };
+        // Its gauges are nobody's: a handshake is a connection that is counted already.
+        self.secured =
+            tls.map(|tls| Secured { tls, handshakes: Limiter::new(bounds, proxies, Arc::default()) });
+        self
     }
 
     /// Serves until `stop` says so; then no new connection is taken, and it returns when the requests that
@@ -124,7 +147,9 @@ impl Connections {
                         tracing::warn!(%peer, ?refused, "a connection too many was turned away");
                     }
                     // Whoever does not take it at once does without.
-                    let _ = stream.try_write(FULL);
+                    if shared.secured.is_none() {
+                        let _ = stream.try_write(FULL);
+                    }
                     continue;
                 }
             };
@@ -152,9 +177,25 @@ impl Connections {
         // A connection that is gone already says so when it is read.
         let _ = stream.set_nodelay(true);
         permit.begin_waiting();
+        let mut until = Instant::now() + self.deadlines.head;
+        let stream = match &self.secured {
+            None => Stream::Plain(stream),
+            Some(secured) => tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = permit.evicted() => return,
+                stream = secured.handshake(stream, peer) => match stream {
+                    Some(stream) => stream,
+                    None => return,
+                },
+                () = sleep_until(until) => {
+                    self.metrics.connections_late.fetch_add(1, Relaxed);
+                    return;
+                }
+            },
+        };
         let progress = Progress::new(permit);
         let mut io = Io::new(stream, progress.clone());
-        let mut until = Instant::now() + self.deadlines.head;
         let mut is_first = true;
         loop {
             let more = tokio::select! {
@@ -195,9 +236,10 @@ impl Connections {
         mut stop: watch::Receiver<bool>,
     ) -> Option<Io> {
         let (of_request, patience) = (progress.clone(), self.deadlines.body);
+        let over_tls = OverTls(self.secured.is_some());
         let service = service_fn(move |request| {
             let (busy, router) = (of_request.begin(), router.clone());
-            answer(request, peer, router, of_request.clone(), busy, patience)
+            answer(request, (peer, over_tls), router, of_request.clone(), busy, patience)
         });
         let mut connection = http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
@@ -272,6 +314,21 @@ impl Connections {
     }
 }
 
+impl Secured {
+    /// Makes TLS of a connection; `None` where that does not come about.
+    async fn handshake(&self, stream: TcpStream, peer: SocketAddr) -> Option<Stream> {
+        // One that has sent nothing yet costs no more than any connection.
+        stream.readable().await.ok()?;
+        let permit = self.handshakes.admit(peer.ip()).ok()?;
+        permit.begin_waiting();
+        tokio::select! {
+            biased;
+            () = permit.evicted() => None,
+            stream = Stream::secure(stream, || self.tls.acceptor()) => stream,
+        }
+    }
+}
+
 enum Ended {
     /// It is closed, or became a WebSocket, or is to be closed.
     Over,
@@ -281,7 +338,7 @@ enum Ended {
 
 async fn answer(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    (peer, over_tls): (SocketAddr, OverTls),
     mut router: Router,
     progress: Arc<Progress>,
     busy: Busy,
@@ -289,6 +346,7 @@ async fn answer(
 ) -> Result<Response<ResponseBody>, Infallible> {
     let mut request = request.map(|body| RequestBody::new(body, progress.clone(), patience));
     request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(over_tls);
     let mut response = router.call(request).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         progress.leave();

@@ -75,7 +75,7 @@ pub async fn rename(
     Ok(([(SET_COOKIE, cookie)], Json(guest)).into_response())
 }
 
-/// Whether the browser came over TLS, as the proxy in front says.
+/// Whether the browser came over TLS, as the proxy in front says, or the connection itself.
 pub fn is_secure(headers: &HeaderMap) -> bool {
     headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
 }

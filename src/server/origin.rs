@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::config::Config;
 use super::http::is_secure;
+use crate::app::address::BasePath;
 
 /// Characters of a host's name, as DNS has them.
 const MAX_HOST_CHARS: usize = 253;
@@ -98,6 +99,7 @@ pub struct Origins {
     public: Option<Origin>,
     /// Names of this machine.
     names: Vec<String>,
+    base: BasePath,
 }
 
 impl Origins {
@@ -105,7 +107,7 @@ impl Origins {
         let uname = rustix::system::uname();
         let allowed = config.public_url.iter().chain(&config.allowed_origins).cloned().collect();
         let (public, names) = (config.public_url.clone(), names_of(&uname.nodename().to_string_lossy()));
-        Self { allowed, public, names }
+        Self { allowed, public, names, base: config.base_path.clone() }
     }
 
     /// The address of a path for somebody who is to open it elsewhere: under the origin of the settings, else under
@@ -116,7 +118,7 @@ impl Origins {
             Origin::read(&format!("{}://{host}", if is_secure(headers) { "https" } else { "http" }))
         };
         let origin = self.public.clone().or_else(said).map(|origin| origin.to_string());
-        format!("{}{path}", origin.unwrap_or_default())
+        format!("{}{}", origin.unwrap_or_default(), self.base.to(path))
     }
 
     /// What counts as this server's host beside addresses, for people.
@@ -196,7 +198,7 @@ mod tests {
 
     fn origins() -> Origins {
         let allowed = vec![Origin::read("https://wall.example.com").expect("an origin")];
-        Origins { allowed, public: None, names: names_of("Rack7.lan") }
+        Origins { allowed, public: None, names: names_of("Rack7.lan"), base: BasePath::default() }
     }
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
@@ -255,6 +257,8 @@ mod tests {
         assert_eq!(origins().address("/screens", &HeaderMap::new()), "/screens");
         let public = Origins { public: Origin::read("https://wall.example.com"), ..origins() };
         assert_eq!(public.address("/screens", &here), "https://wall.example.com/screens");
+        let below = Origins { base: BasePath::read("/dash").expect("a path"), ..public };
+        assert_eq!(below.address("/screens", &here), "https://wall.example.com/dash/screens");
     }
 
     #[test]

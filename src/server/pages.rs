@@ -29,6 +29,7 @@ use super::rooms::RoomError;
 use super::rooms::input::Read;
 use super::state::AppState;
 use crate::app::access::Rights;
+use crate::app::address::{BasePath, with_base};
 use crate::app::audit::{AuditFilter, AuditPage};
 use crate::app::screen_page::{self, PairingPage, code_in};
 use crate::app::unread::Unread;
@@ -247,7 +248,7 @@ pub async fn service_worker(State(state): State<AppState>) -> Response {
         (CACHE_CONTROL, "no-cache"),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; connect-src 'self'"),
     ];
-    (headers, state.site.worker()).into_response()
+    (headers, state.site.worker(&state.base)).into_response()
 }
 
 /// Any other address.
@@ -306,8 +307,8 @@ fn render(
     let data = PageData { page, user, theme, build: state.site.build().to_owned(), rights };
     let nonce = nonce();
     let policy = policy(&nonce, headers);
-    let assets = state.site.assets(nonce);
-    let html = to_html(|| shell(&data, &assets));
+    let assets = state.site.assets(&state.base, nonce);
+    let html = to_html(&state.base, || shell(&data, &assets));
     let response = large_body([html.into()], turn);
     as_page(state, response, status, policy)
 }
@@ -316,8 +317,8 @@ fn render(
 pub fn form(state: &AppState, headers: &HeaderMap, status: StatusCode, form: sign_in::Form) -> Response {
     let nonce = nonce();
     let policy = policy(&nonce, headers);
-    let css = state.site.assets(String::new()).css;
-    let html = to_html(|| sign_in::document(form, theme(headers), css, nonce));
+    let css = state.site.assets(&state.base, String::new()).css;
+    let html = to_html(&state.base, || sign_in::document(form, theme(headers), css, nonce));
     as_page(state, html.into_response(), status, policy)
 }
 
@@ -330,9 +331,9 @@ pub fn pairing(
     expires_in_s: u64,
 ) -> Response {
     let policy = policy(&nonce(), headers);
-    let css = state.site.assets(String::new()).css;
+    let css = state.site.assets(&state.base, String::new()).css;
     let qr = qr::svg(&link);
-    let html = to_html(|| {
+    let html = to_html(&state.base, || {
         let body = view! { <PairingPage code link expires_in_s qr/> };
         screen_page::document(body, css)
     });
@@ -344,9 +345,9 @@ fn nonce() -> String {
     STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>())
 }
 
-fn to_html<V: IntoView>(view: impl FnOnce() -> V) -> String {
+fn to_html<V: IntoView>(base: &BasePath, view: impl FnOnce() -> V) -> String {
     let owner = Owner::new_root(None);
-    owner.with(|| view().to_html())
+    with_base(base, || owner.with(|| view().to_html()))
 }
 
 /// The headers of every page.

@@ -2,14 +2,15 @@
 //!
 //! What a proxy says of a request, `X-Forwarded-For` and `X-Forwarded-Proto`, anybody can say. It counts from
 //! the proxies that the settings name only; of a peer on this machine the protocol counts too, as
-//! it changes no more than whether a cookie is marked `Secure`.
+//! it changes no more than whether a cookie is marked `Secure`. Over TLS of this server itself a request is secure, unless
+//! such a proxy says that its own client's was not.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
@@ -40,6 +41,10 @@ impl PeerAddr {
 /// Whether a request comes from a proxy that the settings trust. In the extensions of every request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FromProxy(pub bool);
+
+/// Whether a request came over TLS of this server itself. In the extensions of every request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OverTls(pub bool);
 
 /// The proxies whose word about a request counts.
 #[derive(Clone, Debug, Default)]
@@ -105,6 +110,11 @@ pub async fn load_peer(State(proxies): State<TrustedProxies>, mut request: Reque
         if !tcp.is_loopback() {
             headers.remove(FORWARDED_PROTO);
         }
+    }
+    let over_tls: OverTls = request.extensions().get().copied().unwrap_or_default();
+    let is_said = from_proxy == FromProxy(true) && request.headers().contains_key(FORWARDED_PROTO);
+    if over_tls == OverTls(true) && !is_said {
+        request.headers_mut().insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
     }
     request.extensions_mut().insert(peer);
     request.extensions_mut().insert(from_proxy);

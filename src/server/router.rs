@@ -22,7 +22,9 @@ use super::http::{
 use super::pages::Visit;
 use super::state::AppState;
 use super::static_files::SHELL;
-use super::{health, http, ingest, logging, pages, peer, proxy, rates, socket, to_the_end, unread_body};
+use super::{
+    base_path, health, http, ingest, logging, pages, peer, proxy, rates, socket, to_the_end, unread_body,
+};
 use crate::sync::protocol::Code;
 
 /// Bytes of a request's body: the longest title, many times over.
@@ -30,7 +32,8 @@ pub(super) const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// The whole server as one service.
 pub fn router(state: AppState) -> Router {
-    Router::new()
+    let base = state.base.clone();
+    let routes = Router::new()
         .route("/", get(pages::dashboards))
         .route("/d/{id}", get(pages::dashboard))
         .route("/d/{id}/audit", get(pages::dashboard_audit))
@@ -143,10 +146,15 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), check_origin))
         .layer(from_fn_with_state(state.clone(), proxy::read_word))
         .layer(from_fn_with_state(state.proxies.clone(), peer::load_peer))
+        .with_state(state);
+    let whole = match base.is_empty() {
+        true => routes,
+        false => Router::new().fallback_service(routes).layer(from_fn_with_state(base, base_path::enter)),
+    };
+    whole
         .layer(from_fn(security_headers))
         .layer(from_fn(unread_body::read_rest))
         .layer(TraceLayer::new_for_http().make_span_with(logging::request_span))
-        .with_state(state)
 }
 
 /// Files, and what is nowhere: JSON under `/api`, plain text for files, a page for everything else.

@@ -1,13 +1,15 @@
 // The page without a network: the files of one build, and its shell, which shows what this device keeps.
-// BUILD stands above these lines: { id, shell, files: { address: integrity } }.
+// BUILD stands above these lines: { id, base, suffix, shell, files: { address: integrity } }.
 
 const PREFIX = "lockstep-build-";
-const FILES = PREFIX + BUILD.id;
+// Servers at one origin and different base paths share no name: each has its own suffix, from a `~` on.
+const named = (name) => name + BUILD.suffix;
+const FILES = named(PREFIX + BUILD.id);
 // Addresses of pages that were there the last time: only for these is there anything to show instead.
-const VISITED = "lockstep-visited";
+const VISITED = named("lockstep-visited");
 const MAX_VISITED = 500;
 // Whose copies this device has: the id of an account, or nothing where nobody signs in.
-const ACCOUNT = "lockstep-account";
+const ACCOUNT = named("lockstep-account");
 // A line that has not brought a page by then is as good as none, where this device keeps a copy of it.
 const PATIENCE_MS = 4000;
 // What stands in front of a server that is not there answers so. The server's own pages name their build.
@@ -23,10 +25,11 @@ self.addEventListener("message", (event) => {
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
-  if (request.method !== "GET" || origin !== location.origin) return;
+  if (request.method !== "GET" || origin !== location.origin || !pathname.startsWith(BUILD.base + "/")) return;
+  const path = pathname.slice(BUILD.base.length);
   if (request.mode === "navigate") {
-    if (isPage(pathname)) event.respondWith(page(event, pathname));
-  } else if (isFile(pathname)) {
+    if (isPage(path)) event.respondWith(page(event, path));
+  } else if (isFile(path)) {
     event.respondWith(file(request));
   }
 });
@@ -56,7 +59,8 @@ async function install() {
 }
 
 async function activate() {
-  const others = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== FILES);
+  const isOwn = (name) => name.startsWith(PREFIX) && name.replace(/^[^~]*/, "") === BUILD.suffix;
+  const others = (await caches.keys()).filter((name) => isOwn(name) && name !== FILES);
   // The build before this one stays: pages of it may be open still.
   await Promise.all(others.slice(0, -1).map((name) => caches.delete(name)));
   await self.registration.navigationPreload?.enable();
@@ -64,11 +68,15 @@ async function activate() {
 }
 
 function isPage(path) {
-  return path === "/" || path === "/bin" || path === "/status" || path === BUILD.shell || path.startsWith("/d/");
+  return path === "/" || path === "/bin" || path === "/status" || isShell(path) || path.startsWith("/d/");
+}
+
+function isShell(path) {
+  return BUILD.base + path === BUILD.shell;
 }
 
 function isFile(path) {
-  return path.startsWith("/pkg/") || path.startsWith("/vendor/") || path in BUILD.files;
+  return path.startsWith("/pkg/") || path.startsWith("/vendor/") || BUILD.base + path in BUILD.files;
 }
 
 // An address carries the hash of what is in it, so whichever build has it has the right one. What no
@@ -104,7 +112,7 @@ async function isKept(path) {
   if (path === "/status") return true;
   const account = await (await caches.match(ACCOUNT, { cacheName: ACCOUNT }))?.text();
   const found = new Promise((done) => {
-    const opening = indexedDB.open(account ? `lockstep-${account}` : "lockstep");
+    const opening = indexedDB.open(named(account ? `lockstep-${account}` : "lockstep"));
     // There is none, and to make one is for the page.
     opening.onupgradeneeded = () => opening.transaction.abort();
     opening.onerror = () => done(false);

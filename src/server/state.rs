@@ -26,6 +26,7 @@ use super::rooms::Rooms;
 use super::socket::Sockets;
 use super::static_files::Site;
 use super::store::{Store, StoreError};
+use crate::app::address::BasePath;
 
 /// The running server's parts; a copy shares them.
 #[derive(Clone)]
@@ -39,6 +40,7 @@ pub struct AppState {
     pub renders: Renders,
     pub guests: Guests,
     pub origins: Arc<Origins>,
+    pub base: BasePath,
     pub proxies: TrustedProxies,
     pub proxy: Arc<Proxy>,
     pub rates: Arc<Rates>,
@@ -90,6 +92,7 @@ impl AppState {
             renders: Renders::new(config.limits.page_bytes),
             guests,
             origins,
+            base: config.base_path.clone(),
             proxies,
             proxy: Arc::new(Proxy::new(config.proxy.clone())),
             rates: Arc::new(Rates::new(&config.limits)),

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
 use crate::app::Assets;
+use crate::app::address::BasePath;
 
 /// Where the build puts the page's code: scripts and WebAssembly, which belong together.
 const PKG: &str = "/pkg/";
@@ -117,12 +118,15 @@ impl Site {
         &self.build
     }
 
-    /// The service worker of this build.
-    pub fn worker(&self) -> String {
-        let address =
-            |(name, version): (&String, &Version)| (self.address(name), version.integrity.clone().into());
+    /// The service worker of this build, below a base path.
+    pub fn worker(&self, base: &BasePath) -> String {
+        let address = |(name, version): (&String, &Version)| {
+            (base.to(&self.address(name)), version.integrity.clone().into())
+        };
         let files: serde_json::Map<_, _> = self.versions.iter().map(address).collect();
-        let build = json!({ "id": &*self.build, "shell": SHELL, "files": files });
+        let build = json!({
+            "id": &*self.build, "base": base.as_str(), "suffix": base.suffix(), "shell": base.to(SHELL), "files": files,
+        });
         format!("const BUILD = {build};\n{WORKER}")
     }
 
@@ -135,21 +139,22 @@ impl Site {
         }
     }
 
-    /// The addresses of what a page loads; `nonce` is for its scripts.
-    pub fn assets(&self, nonce: String) -> Assets {
+    /// The addresses of what a page below a base path loads; `nonce` is for its scripts.
+    pub fn assets(&self, base: &BasePath, nonce: String) -> Assets {
+        let address = |name: &str| base.to(&self.address(name));
         Assets {
-            css: self.address(CSS),
-            js: self.address(JS),
-            wasm: self.address(WASM),
-            charts_js: self.address(CHARTS_JS),
-            charts_css: self.address(CHARTS_CSS),
+            css: address(CSS),
+            js: address(JS),
+            wasm: address(WASM),
+            charts_js: address(CHARTS_JS),
+            charts_css: address(CHARTS_CSS),
             loader: self
                 .versions
                 .keys()
                 .find(|name| name.starts_with(LOADER_PREFIX))
-                .map(|name| self.address(name)),
-            pages: self.versions.contains_key(PAGES).then(|| self.address(PAGES)),
-            contents: self.versions.contains_key(CONTENTS).then(|| self.address(CONTENTS)),
+                .map(|name| address(name)),
+            pages: self.versions.contains_key(PAGES).then(|| address(PAGES)),
+            contents: self.versions.contains_key(CONTENTS).then(|| address(CONTENTS)),
             nonce,
         }
     }

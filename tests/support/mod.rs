@@ -15,6 +15,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use futures::{SinkExt, StreamExt};
+use lockstep::app::address::BasePath;
 use lockstep::dashboard::settings::Chosen;
 use lockstep::server::access::Access;
 use lockstep::server::clock::now_ms;
@@ -132,6 +133,8 @@ pub fn config(data_dir: &Path, limits: Limits) -> Config {
         log: "warn".to_owned(),
         log_format: LogFormat::Text,
         public_url: None,
+        base_path: BasePath::default(),
+        tls: None,
         allowed_origins: Vec::new(),
         // A test says of itself where it comes from.
         trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],

@@ -12,7 +12,7 @@ use super::popup::{Popup, Popups};
 use crate::app::access::Rights;
 use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::DashboardStore;
-use crate::app::format;
+use crate::app::{address, format};
 use crate::dashboard::UserId;
 
 /// Somebody who reloads the page is back within this, and never seems to have left.
@@ -142,7 +142,7 @@ fn Me(store: DashboardStore) -> impl IntoView {
         <div class="me" data-user=attr(move || store.me.read().id.to_string())>
             {if has_account {
                 view! {
-                    <a class="person" href="/account" data-testid="me" aria-label=says title=says>{face()}</a>
+                    <a class="person" href=address::to("/account") data-testid="me" aria-label=says title=says>{face()}</a>
                 }
                 .into_any()
             } else {

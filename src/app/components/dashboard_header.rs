@@ -1,5 +1,6 @@
 //! Header of a dashboard: its title, the sync status, who is here, and the commands.
 
+use crate::app::address;
 use crate::app::dynamic::{attr, live, memo};
 use leptos::prelude::*;
 
@@ -72,7 +73,7 @@ pub fn DashboardHeader(store: DashboardStore) -> impl IntoView {
                 {live(move || may_edit.get().then(|| view! { <DashboardSettings/> }))}
                 <ThemeToggle/>
                 {Rights::here().may_sign_in.then(|| view! {
-                    <a class="button" href="/sign-in" data-testid="sign-in-link">"Sign in"</a>
+                    <a class="button" href=address::to("/sign-in") data-testid="sign-in-link">"Sign in"</a>
                 })}
                 {Rights::here().has_account.then(|| view! {
                     <button

@@ -11,7 +11,7 @@ use web_sys::{DragEvent, File, HtmlInputElement};
 
 use super::icon::{Glyph, Icon};
 use crate::app::dynamic::{attr, effect, live, memo};
-use crate::app::{format, requests};
+use crate::app::{address, format, requests};
 use crate::dashboard::DashboardId;
 use crate::dashboard::export::Remark;
 
@@ -238,7 +238,7 @@ fn Outcome(made: Made) -> impl IntoView {
         })}
         <div class="dialog-foot">
             <span class="grow"></span>
-            <a class="button primary" href=format!("/d/{id}") data-testid="import-open" autofocus>
+            <a class="button primary" href=address::to(&format!("/d/{id}")) data-testid="import-open" autofocus>
                 {format!("Open “{title}”")}
             </a>
         </div>

@@ -19,7 +19,7 @@ use crate::app::dashboard_store::{DashboardStore, SyncState};
 use crate::app::dynamic::{attr, effect, live, memo};
 use crate::app::time::words;
 use crate::app::widgets::stale_for;
-use crate::app::{dom, format};
+use crate::app::{address, dom, format};
 
 /// How often the page looks where it is in its turn.
 const TICK: Duration = Duration::from_secs(1);
@@ -86,7 +86,7 @@ pub fn Kiosk(store: DashboardStore) -> impl IntoView {
         <div class="kiosk-nothing" role="status" class:hidden=attr(move || !has_nothing.get())>
             {live(move || has_nothing.get().then(|| view! {
                 <p>"There is nothing to show here."</p>
-                <p>{format!("Choose dashboards for this screen at {}/screens.", dom::origin())}</p>
+                <p>{format!("Choose dashboards for this screen at {}.", address::in_full("/screens"))}</p>
             }))}
         </div>
         <p
@@ -104,13 +104,13 @@ pub fn Kiosk(store: DashboardStore) -> impl IntoView {
 /// True in a tab that has shown a dashboard on a screen.
 pub fn is_kiosk_tab() -> bool {
     let stored = window().session_storage().ok().flatten();
-    stored.is_some_and(|stored| matches!(stored.get_item(KIOSK_KEY), Ok(Some(_))))
+    stored.is_some_and(|stored| matches!(stored.get_item(&address::name(KIOSK_KEY)), Ok(Some(_))))
 }
 
 fn mark_tab() {
     if let Ok(Some(stored)) = window().session_storage() {
         // A browser that stores nothing shows what everybody sees without a server.
-        let _ = stored.set_item(KIOSK_KEY, "true");
+        let _ = stored.set_item(&address::name(KIOSK_KEY), "true");
     }
 }
 

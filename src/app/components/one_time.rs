@@ -3,18 +3,18 @@
 use leptos::prelude::*;
 
 use super::once::Once;
-use crate::app::dom;
+use crate::app::address;
 
 #[component]
 pub fn OneTime(
     /// What it is for.
     #[prop(into)]
     label: String,
-    /// The path on this server.
+    /// The address without its origin.
     address: String,
     /// What whoever gets it can do, and for how long.
     says: &'static str,
 ) -> impl IntoView {
-    let text = format!("{}{address}", dom::origin());
+    let text = format!("{}{address}", address::origin());
     view! { <Once label text says/> }
 }

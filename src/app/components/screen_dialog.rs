@@ -10,9 +10,9 @@ use super::problem::Problem;
 use crate::app::access::Sharing;
 use crate::app::dashboard_store::{DashboardStore, ToastAction};
 use crate::app::dynamic::{attr, each, effect, live, memo};
-use crate::app::format;
 use crate::app::requests::{self, RequestError};
 use crate::app::screens::{ScreenCard, ScreenChange};
+use crate::app::{address, format};
 use crate::dashboard::{DashboardId, Id};
 
 #[component]
@@ -118,7 +118,7 @@ pub fn ScreenDialog(store: DashboardStore) -> impl IntoView {
             </ul>
             <p class="quiet" role="status">{live(move || says.get())}</p>
             <div class="dialog-foot">
-                <a class="button line" href="/screens">"Pair or change screens"</a>
+                <a class="button line" href=address::to("/screens")>"Pair or change screens"</a>
             </div>
         </dialog>
     }

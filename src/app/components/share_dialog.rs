@@ -17,7 +17,7 @@ use crate::app::access::{GrantChange, Grantee, OwnedBy, Person, Role, ShareChang
 use crate::app::dashboard_store::DashboardStore;
 use crate::app::dynamic::{attr, derived, each, effect, live, memo};
 use crate::app::requests::{self, RequestError};
-use crate::app::{dom, format};
+use crate::app::{address, dom, format};
 use crate::dashboard::{Id, User};
 
 /// The `id` attribute of the heading over those who have a role.
@@ -142,7 +142,7 @@ pub fn ShareDialog(store: DashboardStore) -> impl IntoView {
             <div class="dialog-foot">
                 <CopyAddress/>
                 {live(move || owned.get().then(|| view! {
-                    <a class="button line" data-testid="share-audit" href=format!("/d/{}/audit", store.id.get_value())>
+                    <a class="button line" data-testid="share-audit" href=address::to(&format!("/d/{}/audit", store.id.get_value()))>
                         "Audit log"
                     </a>
                 }))}
@@ -339,7 +339,7 @@ fn CopyAddress() -> impl IntoView {
     let says = RwSignal::new(None::<&'static str>);
     let copy = move |_| {
         let path = window().location().pathname().unwrap_or_default();
-        dom::copy(&format!("{}{path}", dom::origin()), move |done| {
+        dom::copy(&format!("{}{path}", address::origin()), move |done| {
             let words = if done { "Copied" } else { "This browser lets no button copy here." };
             // The dialog may be closed by then.
             let _ = says.try_set(Some(words));

@@ -5,13 +5,14 @@ use leptos::prelude::*;
 use super::avatar::Avatar;
 use super::theming::ThemeToggle;
 use crate::app::access::Rights;
+use crate::app::address;
 use crate::dashboard::User;
 
 /// The way home, as a mark.
 #[component]
 pub fn Logo() -> impl IntoView {
     view! {
-        <a class="logo" href="/" aria-label="Lockstep: all dashboards" title="All dashboards">
+        <a class="logo" href=address::to("/") aria-label="Lockstep: all dashboards" title="All dashboards">
             <i></i><i></i><i></i><i></i>
         </a>
     }
@@ -26,7 +27,7 @@ pub fn SiteHeader(user: Option<User>) -> impl IntoView {
         let title = says.clone();
         if rights.has_account {
             view! {
-                <a class="me" href="/account" data-testid="me" title=format!("{title}. Your account")>
+                <a class="me" href=address::to("/account") data-testid="me" title=format!("{title}. Your account")>
                     <Avatar user=Signal::stored(user)/>
                     <span class="sr-only">{says}". Your account"</span>
                 </a>
@@ -45,15 +46,15 @@ pub fn SiteHeader(user: Option<User>) -> impl IntoView {
     view! {
         <header class="top">
             <Logo/>
-            <a class="wordmark" href="/">"Lockstep"</a>
+            <a class="wordmark" href=address::to("/")>"Lockstep"</a>
             <span class="grow"></span>
-            {rights.is_admin.then(|| view! { <a class="button" href="/admin" data-testid="people-link">"People"</a> })}
+            {rights.is_admin.then(|| view! { <a class="button" href=address::to("/admin") data-testid="people-link">"People"</a> })}
             {(rights.has_account && rights.may_create).then(|| view! {
-                <a class="button screens-link" href="/screens" data-testid="screens-link">"Screens"</a>
+                <a class="button screens-link" href=address::to("/screens") data-testid="screens-link">"Screens"</a>
             })}
-            {(!rights.is_visitor).then(|| view! { <a class="button" href="/status">"Status"</a> })}
+            {(!rights.is_visitor).then(|| view! { <a class="button" href=address::to("/status")>"Status"</a> })}
             {rights.may_sign_in.then(|| view! {
-                <a class="button" href="/sign-in" data-testid="sign-in-link">"Sign in"</a>
+                <a class="button" href=address::to("/sign-in") data-testid="sign-in-link">"Sign in"</a>
             })}
             <ThemeToggle/>
             {me}

@@ -9,7 +9,7 @@ use super::popup::{Popup, Popups};
 use crate::app::chunks::{Part, Parts};
 use crate::app::clock::Clock;
 use crate::app::dashboard_store::{DashboardStore, ServiceStatus, SyncState};
-use crate::app::format;
+use crate::app::{address, format};
 
 /// "Saved" shows after so long without an edit on its way: keys are saved one by one, and the pill need not say so of
 /// each.
@@ -124,7 +124,7 @@ pub fn SyncDetails(store: DashboardStore) -> impl IntoView {
                 </button>
             }))}
             <ServiceList services=store.services/>
-            <a class="quiet" href="/status">"Status of the server"</a>
+            <a class="quiet" href=address::to("/status")>"Status of the server"</a>
         </div>
     }
 }

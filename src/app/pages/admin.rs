@@ -25,7 +25,7 @@ use crate::app::access::People;
 use crate::app::clock::Clock;
 use crate::app::components::SiteHeader;
 use crate::app::dynamic::{attr, effect, live, memo};
-use crate::app::{dom, requests};
+use crate::app::{address, dom, requests};
 use crate::dashboard::{Id, User, UserId};
 
 /// How often it is said anew how long ago something was.
@@ -195,8 +195,8 @@ pub fn AdminPage(people: People, user: Option<User>) -> impl IntoView {
             <div class="sheet-head">
                 <h1>"Administration"</h1>
                 <span class="grow"></span>
-                <a class="button line" href="/screens">"Screens"</a>
-                <a class="button line" href="/admin/audit" data-testid="audit-open">"Audit log"</a>
+                <a class="button line" href=address::to("/screens")>"Screens"</a>
+                <a class="button line" href=address::to("/admin/audit") data-testid="audit-open">"Audit log"</a>
             </div>
             <nav class="sections" aria-label="Sections">{Section::ALL.map(tab).into_iter().collect_view()}</nav>
             <div class:hidden=is_away(Section::People)>

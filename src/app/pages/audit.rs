@@ -4,13 +4,13 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::app::AuditedDashboard;
 use crate::app::audit::{Action, AuditEntry, AuditFilter, AuditPage, words};
 use crate::app::components::{Problem, SiteHeader};
 use crate::app::dynamic::{attr, each, effect, live, memo};
 use crate::app::requests;
 use crate::app::time::words::{for_input, from_input};
 use crate::app::time::zone::{self, Moments};
+use crate::app::{AuditedDashboard, address};
 use crate::dashboard::User;
 use crate::dashboard::settings::TimeZone;
 
@@ -146,7 +146,7 @@ fn head(dashboard: Option<AuditedDashboard>) -> AnyView {
     view! {
         <h1>{format!("Audit log{of}")}</h1>
         <span class="grow"></span>
-        <a class="button line" href=to data-testid="audit-back">{label}</a>
+        <a class="button line" href=address::to(&to) data-testid="audit-back">{label}</a>
     }
     .into_any()
 }
@@ -256,7 +256,7 @@ fn Filters(log: Log) -> impl IntoView {
                 data-testid="audit-ndjson"
                 download="audit.ndjson"
                 href=attr(move || {
-                    log.address.with_value(|log_at| log.filter.read().address(&format!("{log_at}.ndjson"), None))
+                    log.address.with_value(|log_at| log.filter.read().address(&address::to(&format!("{log_at}.ndjson")), None))
                 })
                 title="All entries that these filters let through, as NDJSON: one JSON object a line"
             >

@@ -13,7 +13,7 @@ use crate::app::clock::Clock;
 use crate::app::components::{Glyph, Icon, Preview, SiteHeader};
 use crate::app::dynamic::{attr, each, effect, live, memo};
 use crate::app::requests::{self, Fresh};
-use crate::app::{BinEntry, BinList, dom, format};
+use crate::app::{BinEntry, BinList, address, dom, format};
 use crate::dashboard::{DashboardId, User};
 
 /// How often the bin is asked for again.
@@ -75,7 +75,7 @@ pub fn BinPage(bin: BinList, user: Option<User>) -> impl IntoView {
             <div class="sheet-head">
                 <h1 id=HEADING tabindex="-1">"Bin"</h1>
                 <span class="grow"></span>
-                <a class="button line" href="/">"All dashboards"</a>
+                <a class="button line" href=address::to("/")>"All dashboards"</a>
             </div>
             <p class="quiet lead">
                 {format!(
@@ -169,7 +169,7 @@ fn Entry(entry: BinEntry, bin: Bin, now: Memo<u64>) -> impl IntoView {
             dom::focus_soon(&unsure);
         }
     };
-    let address = format!("/d/{}", card.id);
+    let address = address::to(&format!("/d/{}", card.id));
     // Who does not own it sees that it is here, and what becomes of it.
     let owned = card.role == Role::Owner;
     let is = move |wanted: &'static [Stands]| attr(move || !wanted.contains(&stands.get()));

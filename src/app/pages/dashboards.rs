@@ -18,7 +18,7 @@ use crate::app::access::Rights;
 use crate::app::clock::Clock;
 use crate::app::components::{Glyph, Icon, ImportButton, Passing, PassingWords, SiteHeader};
 use crate::app::dynamic::{attr, each, effect, live, memo};
-use crate::app::{DashboardList, ListFilter, ThisTab, Waiting, dom, format, requests};
+use crate::app::{DashboardList, ListFilter, ThisTab, Waiting, address, dom, format, requests};
 use crate::dashboard::{DashboardId, User};
 
 /// The `id` attribute of the field that is searched with.
@@ -92,7 +92,7 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
                 <span class="grow"></span>
                 <a
                     class="button"
-                    href="/bin"
+                    href=address::to("/bin")
                     data-testid="bin-link"
                     class:hidden=attr(move || list.kept.get() || is_guest)
                 >
@@ -133,7 +133,7 @@ pub fn Dashboards(list: DashboardList, filter: ListFilter, user: Option<User>) -
                     }}
                 </p>
                 {may_create.then(|| view! { <NewDashboard problem=list.problem testid="new-dashboard-first"/> })}
-                <p class="quiet" class:hidden=is_guest><a href="/bin">"What was deleted is in the bin"</a></p>
+                <p class="quiet" class:hidden=is_guest><a href=address::to("/bin")>"What was deleted is in the bin"</a></p>
             </div>
         </main>
         <PassingWords passing/>
@@ -184,7 +184,7 @@ fn WaitingEdits(one: Waiting) -> impl IntoView {
         <p class="notice" data-testid="waiting-edits" data-dashboard=id.to_string()>
             <span>
                 {format!("{} of yours {waits} on this device to be saved: ", format::count(edits, "edit", "edits"))}
-                <a href=format!("/d/{id}")>{format!("open “{title}”")}</a>
+                <a href=address::to(&format!("/d/{id}"))>{format!("open “{title}”")}</a>
             </span>
         </p>
     }

@@ -8,7 +8,7 @@ use crate::app::access::Role;
 use crate::app::clock::Clock;
 use crate::app::components::{Preview, SiteHeader};
 use crate::app::dynamic::{attr, effect, live};
-use crate::app::{BinEntry, dom, format, requests};
+use crate::app::{BinEntry, address, dom, format, requests};
 use crate::dashboard::User;
 
 /// `dashboard` is how it stands in the bin, as far as that is known.
@@ -73,8 +73,8 @@ pub fn InBin(title: String, dashboard: Option<BinEntry>, user: Option<User>) -> 
                     >
                         "Restore"
                     </button>
-                    <a class="button line" href="/bin">"The bin"</a>
-                    <a class="button line" href="/">"All dashboards"</a>
+                    <a class="button line" href=address::to("/bin")>"The bin"</a>
+                    <a class="button line" href=address::to("/")>"All dashboards"</a>
                 </p>
             </div>
         </main>

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::app::address;
 use crate::app::components::SiteHeader;
 use crate::dashboard::User;
 
@@ -14,7 +15,7 @@ pub fn NotFound(what: String, user: Option<User>) -> impl IntoView {
                 <h1>"There is nothing here"</h1>
                 <p>{what}</p>
                 <p>"It may have been removed, or the address has a typing error."</p>
-                <a class="button primary" href="/">"All dashboards"</a>
+                <a class="button primary" href=address::to("/")>"All dashboards"</a>
             </div>
         </main>
     }

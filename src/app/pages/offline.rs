@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use crate::app::components::{SiteHeader, begin_again, is_kiosk_tab};
-use crate::app::dom;
 use crate::app::dynamic::effect;
+use crate::app::{address, dom};
 
 #[component]
 pub fn Offline() -> impl IntoView {
@@ -24,7 +24,7 @@ pub fn Offline() -> impl IntoView {
                 <button type="button" class="button primary" data-testid="retry" on:click=|_| dom::reload()>
                     "Try again"
                 </button>
-                <a class="button" href="/">"Dashboards on this device"</a>
+                <a class="button" href=address::to("/")>"Dashboards on this device"</a>
             </div>
         </main>
     }

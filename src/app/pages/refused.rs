@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::app::address;
 use crate::app::components::SiteHeader;
 use crate::dashboard::User;
 
@@ -13,7 +14,7 @@ pub fn Refused(why: String, user: Option<User>) -> impl IntoView {
             <div class="empty">
                 <h1>"You cannot open this page"</h1>
                 <p>{why}</p>
-                <a class="button primary" href="/">"All dashboards"</a>
+                <a class="button primary" href=address::to("/")>"All dashboards"</a>
             </div>
         </main>
     }

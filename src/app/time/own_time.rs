@@ -11,7 +11,7 @@ use super::pixel_ms;
 use crate::app::dashboard_store::{DashboardStore, WidgetData, WidgetSignals};
 use crate::app::drawing::draw_soon;
 use crate::app::dynamic::{attr, effect, live};
-use crate::app::{dom, json, requests};
+use crate::app::{address, dom, json, requests};
 use crate::dashboard::WidgetId;
 use crate::dashboard::order::sorted;
 use crate::dashboard::query::TABLE;
@@ -228,7 +228,7 @@ pub(super) fn take_back(store: DashboardStore, draw: impl Fn(WidgetSignals)) {
 /// Keeps the own time over a reload of this tab, and no longer.
 pub(super) fn remember(store: DashboardStore) {
     let own = store.time.own;
-    let key = move || format!("lockstep_time_{}", store.id.get_value());
+    let key = move || address::name(&format!("lockstep_time_{}", store.id.get_value()));
     // A browser that keeps nothing forgets it with the page.
     let storage = || window().session_storage().ok().flatten();
     let first = StoredValue::new(true);

@@ -7,9 +7,9 @@ use super::values;
 use crate::app::clock::Clock;
 use crate::app::components::{Glyph, Icon};
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
-use crate::app::dom;
 use crate::app::format;
 use crate::app::pasted::Pasted;
+use crate::app::{address, dom};
 use crate::dashboard::query::TABLE;
 use crate::dashboard::settings::with_variables;
 use crate::dashboard::{Kind, Widget};
@@ -110,7 +110,7 @@ pub fn Empty(signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     live(move || {
         let Hint { says, feed } = hint.get()?;
         let line = feed.filter(|_| awake.get()).map(|series| {
-            let line = curl(&dom::origin(), &series);
+            let line = curl(&address::in_full(""), &series);
             let copied = line.clone();
             let copy = move |event: leptos::ev::MouseEvent| {
                 event.stop_propagation();

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::app::address;
 use crate::app::dashboard_store::Settle;
 use crate::dashboard::{Dashboard, DashboardId, Op};
 use crate::sync::protocol::Change;
@@ -158,8 +159,8 @@ fn as_new(view: &Dashboard, title: &str) -> Vec<Change> {
         .collect()
 }
 
-fn go(address: &str) {
+fn go(path: &str) {
     let location = window().location();
     // A browser that refuses leaves the page as it is.
-    let _ = if address.is_empty() { location.reload() } else { location.assign(address) };
+    let _ = if path.is_empty() { location.reload() } else { location.assign(&address::to(path)) };
 }

@@ -9,6 +9,7 @@ use super::settings::Setting;
 use super::values::truth;
 use super::{ConfigError, Found, Place, is_empty, misfit};
 use crate::app::access::Role;
+use crate::app::address::BasePath;
 use crate::server::access::Mode;
 use crate::server::access::identities::MAX_ISSUER_BYTES;
 use crate::server::origin::Origin;
@@ -131,6 +132,7 @@ impl Found {
     pub(super) fn oidc(
         &mut self,
         public_url: Option<&Origin>,
+        base_path: &BasePath,
         access: Option<Mode>,
     ) -> Result<Option<Oidc>, ConfigError> {
         let wants = format!(
@@ -182,7 +184,7 @@ impl Found {
             issuer,
             client_id,
             client_secret: Secret::new(secret.trim()),
-            redirect: format!("{public_url}/oidc/callback"),
+            redirect: format!("{public_url}{}", base_path.to("/oidc/callback")),
             name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             scopes: scopes.or_else(|| self::scopes(DEFAULT_SCOPES)).unwrap_or_default(),
             groups_claim: claim.unwrap_or_else(|| DEFAULT_GROUPS_CLAIM.to_owned()),

@@ -14,7 +14,7 @@ pub(super) struct Setting {
     pub(super) default: &'static str,
 }
 
-const SETTINGS: [Setting; 32] = [
+const SETTINGS: [Setting; 35] = [
     Setting {
         name: "addr",
         value: "IP:PORT",
@@ -47,6 +47,19 @@ const SETTINGS: [Setting; 32] = [
         help: "The address under which browsers reach this server, such as https://wall.example.com",
         default: "none",
     },
+    Setting {
+        name: "base_path",
+        value: "PATH",
+        help: "The path below which all addresses of this server stand, such as /dash",
+        default: "none",
+    },
+    Setting {
+        name: "tls_cert",
+        value: "PATH",
+        help: "The certificate in PEM, with the chain behind it, with which this server speaks TLS; needs tls_key",
+        default: "none: plain HTTP",
+    },
+    Setting { name: "tls_key", value: "PATH", help: "The private key of tls_cert in PEM", default: "none" },
     Setting {
         name: "allowed_origins",
         value: "ORIGINS",

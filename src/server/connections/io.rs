@@ -4,16 +4,16 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::limiter::Permit;
+use super::stream::Stream;
 
 /// Bytes a second that a body has to bring in the long run, so that a byte now and then is no progress.
 const MIN_BODY_BYTES_PER_S: f64 = 1024.0;
@@ -104,14 +104,14 @@ impl Drop for Busy {
 
 /// A connection that tells how far it is.
 pub(super) struct Io {
-    stream: TcpStream,
+    stream: Stream,
     /// What was read and belongs to the next request.
     unread: Bytes,
     progress: Arc<Progress>,
 }
 
 impl Io {
-    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(stream: Stream, progress: Arc<Progress>) -> Self {
         Self { stream, unread: Bytes::new(), progress }
     }
 
@@ -120,13 +120,25 @@ impl Io {
     }
 
     /// Waits for the next byte; false where none will come.
-    pub(super) async fn has_more(&self) -> bool {
-        !self.unread.is_empty() || matches!(self.stream.peek(&mut [0]).await, Ok(1..))
+    pub(super) async fn has_more(&mut self) -> bool {
+        if self.unread.is_empty() {
+            match &mut self.stream {
+                Stream::Plain(tcp) => return matches!(tcp.peek(&mut [0]).await, Ok(1..)),
+                // What has come may be no byte of a request: only what TLS makes of it tells.
+                Stream::Tls(tls) => {
+                    let mut byte = [0];
+                    let Ok(1..) = tls.read(&mut byte).await else { return false };
+                    self.unread = Bytes::copy_from_slice(&byte);
+                }
+            }
+        }
+        true
     }
 
     /// Sends what is taken at once.
-    pub(super) fn say(&self, bytes: &[u8]) {
-        let _ = self.stream.try_write(bytes);
+    pub(super) fn say(&mut self, bytes: &[u8]) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = Pin::new(&mut self.stream).poll_write(&mut cx, bytes);
     }
 
     fn wrote(&self, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -176,7 +188,10 @@ impl AsyncWrite for Io {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // TLS may hold back what it took.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.progress.blocked.store(flushed.is_pending(), Relaxed);
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

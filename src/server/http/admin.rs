@@ -136,7 +136,7 @@ pub async fn reset(
     let about = state.access().account_target(&id);
     let code = state.access().invite(Purpose::Reset(id), 1, made_by).await?;
     state.access().record(vec![sender.did(Action::ResetLinkMade, about)]).await;
-    Ok((StatusCode::CREATED, Json(Link { address: format!("/reset/{code}") })))
+    Ok((StatusCode::CREATED, Json(Link { address: state.base.to(&format!("/reset/{code}")) })))
 }
 
 #[derive(Deserialize)]
@@ -170,7 +170,7 @@ pub async fn invite(
     if let Some((about, detail)) = made {
         state.access().record(vec![sender.did(Action::InvitationMade, about).with(detail)]).await;
     }
-    Ok((StatusCode::CREATED, Json(Link { address: format!("/invitation/{code}") })))
+    Ok((StatusCode::CREATED, Json(Link { address: state.base.to(&format!("/invitation/{code}")) })))
 }
 
 /// `DELETE /api/v1/admin/invitations/{invitation}`: 204, also where it was used up meanwhile.

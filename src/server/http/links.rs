@@ -173,7 +173,10 @@ pub async fn make(
     let made = made.with(Detail { role: Some(role), ..Detail::link(wish.label.trim()) });
     let (id, code) = state.access().make_link(id, wish, made_by).await?;
     state.access().record(vec![made]).await;
-    Ok((StatusCode::CREATED, Json(MadeLink { id: id.to_text(), address: format!("/s/{code}") })))
+    Ok((
+        StatusCode::CREATED,
+        Json(MadeLink { id: id.to_text(), address: state.base.to(&format!("/s/{code}")) }),
+    ))
 }
 
 /// `DELETE /api/v1/dashboards/{id}/links/{link}`: 204; whoever came by it is out.

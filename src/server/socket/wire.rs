@@ -157,7 +157,8 @@ impl Wire {
         if self.unsent.capacity() > IDLE_FRAMES {
             self.unsent = VecDeque::new();
         }
-        Ok(())
+        // TLS may hold back what it took.
+        self.socket.get_mut().flush().await.map_err(|_| Gone)
     }
 
     /// Sends one frame.

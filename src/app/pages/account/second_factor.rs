@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::Account;
 use crate::app::access::SecondFactorCard;
 use crate::app::dynamic::{live, memo};
-use crate::app::format;
+use crate::app::{address, format};
 
 #[component]
 pub fn SecondFactor(account: Account) -> impl IntoView {
@@ -14,7 +14,7 @@ pub fn SecondFactor(account: Account) -> impl IntoView {
         <section class="block" aria-labelledby="second-factor">
             <h2 id="second-factor">"Two-step sign-in"</h2>
             <p class="quiet" data-testid="second-factor-state">{live(move || in_words(card.get()))}</p>
-            <a class="button line" href="/account/second-factor" data-testid="second-factor">
+            <a class="button line" href=address::to("/account/second-factor") data-testid="second-factor">
                 {live(move || if card.get().since.is_some() { "Change it" } else { "Set it up" })}
             </a>
         </section>

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::app::components::Problem;
 use crate::app::dynamic::{attr, effect, live, memo};
 use crate::app::sign_out::{Decision, SignOut};
-use crate::app::{ThisTab, Waiting, format};
+use crate::app::{ThisTab, Waiting, address, format};
 
 #[component]
 pub fn SignOutButton() -> impl IntoView {
@@ -14,7 +14,7 @@ pub fn SignOutButton() -> impl IntoView {
     let is_asked = memo(move || sign_out.unsaved.read().is_some());
     view! {
         // Until the page is awake the browser sends it by itself.
-        <form method="post" action="/sign-out">
+        <form method="post" action=address::to("/sign-out")>
             <button type="submit" class="button line" data-testid="sign-out">"Sign out"</button>
         </form>
         {live(move || is_asked.get().then(|| view! { <SignOutDialog sign_out/> }))}

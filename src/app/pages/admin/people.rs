@@ -8,7 +8,7 @@ use super::{Admin, Operation, address_in};
 use crate::app::access::{AccountCard, Membership};
 use crate::app::components::{Avatar, Glyph, Icon, OneTime, Problem, role_name};
 use crate::app::dynamic::{attr, derived, each, live, memo};
-use crate::app::{dom, format};
+use crate::app::{address, dom, format};
 use crate::dashboard::{User, UserId};
 
 /// The `id` attribute of the heading.
@@ -201,7 +201,7 @@ fn AccountActions(
                 {live(move || if is_admin.get() { "Remove as admin" } else { "Make admin" })}
             </button>
             {if is_me {
-                view! { <a class="button line" href="/account">"Your account"</a> }.into_any()
+                view! { <a class="button line" href=address::to("/account")>"Your account"</a> }.into_any()
             } else {
                 view! {
                     <button type="button" class="button line" data-testid="person-reset" disabled=admin.asleep on:click=reset>

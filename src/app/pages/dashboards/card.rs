@@ -7,7 +7,7 @@ use super::state::{ListState, element_id};
 use crate::app::access::{Rights, Role};
 use crate::app::components::{Avatar, Glyph, Icon, Passing, Preview};
 use crate::app::dynamic::{attr, live, memo};
-use crate::app::{DashboardCard, dom, format, requests};
+use crate::app::{DashboardCard, address, dom, format, requests};
 use crate::dashboard::{DashboardId, User};
 
 /// Avatars on a card; more people show as a number.
@@ -57,7 +57,7 @@ pub fn Card(
     };
     view! {
         <article class="card" data-testid="dashboard-card" data-dashboard=id.to_string()>
-            <a class="cover" id=element_id(&id) href=format!("/d/{id}")>
+            <a class="cover" id=element_id(&id) href=address::to(&format!("/d/{id}"))>
                 {live(move || view! { <Preview outline=outline.get()/> })}
                 <h2>{title}</h2>
                 <p class="quiet">
