@@ -25,7 +25,9 @@ self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
   if (request.mode === "navigate") {
-    if (isPage(pathname)) event.respondWith(page(event, pathname));
+    // Also of what is no page here: the browser has asked for it already, and would ask a second time. Signing in at a
+    // provider counts once.
+    event.respondWith(isPage(pathname) ? page(event, pathname) : ask(event));
   } else if (isFile(pathname)) {
     event.respondWith(file(request));
   }
