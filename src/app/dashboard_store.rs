@@ -134,6 +134,8 @@ pub struct Safety {
     pub held: bool,
     /// True where the dashboard is in the bin, and can be restored.
     pub in_bin: bool,
+    /// True where own edits alone are left here: whoever looks at them may see no more of the dashboard.
+    pub withdrawn: bool,
 }
 
 /// State of one sync service, for the status view.

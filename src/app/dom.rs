@@ -280,6 +280,20 @@ pub fn every(pause: Duration, then: impl Fn() + 'static) {
     });
 }
 
+/// Does something whenever the page comes on screen again; nothing on the server.
+pub fn when_visible(then: impl Fn() + 'static) {
+    let mut once = Some(then);
+    effect(move || {
+        let Some(then) = once.take() else { return };
+        let listener = window_event_listener_untyped("visibilitychange", move |_| {
+            if visible() {
+                then();
+            }
+        });
+        on_cleanup(move || listener.remove());
+    });
+}
+
 /// Does something after the DOM shows the present state.
 pub fn soon(then: impl FnOnce() + 'static) {
     request_animation_frame(then);

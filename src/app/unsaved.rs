@@ -37,7 +37,21 @@ pub struct Wrote {
 ///
 /// `None` for a widget that only made room for another: nobody chose that place.
 pub fn describe(op: &Op, widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>) -> Option<Wrote> {
-    let of = |id: &WidgetId| widget(id).map_or_else(|| "a removed widget".to_owned(), |w| title(&w.title));
+    describe_among(op, widget, "a removed widget")
+}
+
+/// The same with nothing in it but what the op holds, for whoever may see no more of the dashboard.
+pub fn describe_alone(op: &Op) -> Option<Wrote> {
+    describe_among(op, |_| None, "a widget")
+}
+
+/// `unknown` is what a widget is called that is not there.
+fn describe_among(
+    op: &Op,
+    widget: impl Fn(&WidgetId) -> Option<Arc<Widget>>,
+    unknown: &str,
+) -> Option<Wrote> {
+    let of = |id: &WidgetId| widget(id).map_or_else(|| unknown.to_owned(), |w| title(&w.title));
     let (what, content) = match op {
         Op::Place { settled: true, .. } => return None,
         Op::AddWidget { widget, .. } => {
@@ -191,6 +205,21 @@ mod tests {
         assert!(wrote.content.contains("\"text\": \"é\""), "{}", wrote.content);
         let settled = Op::Place { id: id(), frame: Frame { x: 0, y: 0, w: 1, h: 1 }, settled: true };
         assert_eq!(describe(&settled, |_| None), None);
+    }
+
+    #[test]
+    fn an_edit_alone_says_nothing_of_its_widget() {
+        let text = NoteText::from_plain("Call Zoe at night", 1);
+        let removal = Op::edit_text(&id(), text.splice(2, 0, 8, "").0);
+        let wrote = describe(&removal, |_| Some(note(&text))).expect("somebody typed it");
+        assert_eq!((&*wrote.what, &*wrote.content), ("Text in “Runbook”", "Removed: “Call Zoe”"));
+        let alone = describe_alone(&removal).expect("somebody typed it");
+        assert_eq!((&*alone.what, &*alone.content), ("Text in a widget", "Text in a note was changed."));
+        let typed = Op::edit_text(&id(), text.splice(2, 0, 0, "Soon: ").0);
+        assert_eq!(describe_alone(&typed).expect("somebody typed it").content, "Soon: ");
+        let set = Op::Set { id: id(), field: "title".to_owned(), value: json!("Mine") };
+        let alone = describe_alone(&set).expect("somebody chose it");
+        assert_eq!((&*alone.what, &*alone.content), ("Title of a widget", "Mine"));
     }
 
     #[test]

@@ -107,6 +107,14 @@ impl OnDevice {
         found.take().unwrap_or_else(|| Self::nothing(StorageError::Silent))
     }
 
+    /// Lets go of the copy, here and on the device. Edits that wait stay.
+    pub async fn forget_copy(&mut self, id: &DashboardId) {
+        if let (Some(_), Ok(storage)) = (self.copy.take(), &self.storage) {
+            // One that stays goes with the next page of it.
+            let _ = storage.write(vec![remove_copy(id)]).await;
+        }
+    }
+
     /// As where this device keeps nothing.
     pub const fn nothing(why: StorageError) -> Self {
         Self { storage: Err(why), copy: None, own: None }

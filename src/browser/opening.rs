@@ -43,10 +43,14 @@ pub async fn open(mut data: PageData) {
         let made = if from_device { Made::OnDevice } else { Made::Rendered };
         return show(data, None, made).await;
     };
-    let found = match data.rights.keeps_nothing() {
+    let mut found = match data.rights.keeps_nothing() {
         true => OnDevice::nothing(StorageError::Guest),
         false => OnDevice::load(&id).await,
     };
+    if matches!(data.page, Page::NotFound { .. }) && data.rights.has_account {
+        // It was deleted, or is not theirs to see any more.
+        found.forget_copy(&id).await;
+    }
     let large = matches!(data.page, Page::LargeDashboard { .. });
     let fetched = if large { fetch(&id).await } else { None };
     if let Some(StoredDashboard { epoch, revision, token, dashboard }) = fetched {

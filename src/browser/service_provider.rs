@@ -59,6 +59,8 @@ pub(super) struct Services {
     held: Option<String>,
     /// Who moved the dashboard to the bin, in words, while it is there.
     in_bin: Option<String>,
+    /// True where others' content was taken from this page: its person may see no more of the dashboard.
+    withdrawn: bool,
     /// When it is looked for next, in the bin or back from it.
     look_in_bin_at: u64,
     pub(super) link: Link,
@@ -146,6 +148,7 @@ impl ServiceProvider {
             keeping,
             held: None,
             in_bin: None,
+            withdrawn: false,
             look_in_bin_at: 0,
             link,
             replica,
@@ -424,6 +427,7 @@ impl ServiceProvider {
             resyncs: services.resyncs,
             held: services.held.as_deref(),
             in_bin: services.in_bin.as_deref(),
+            withdrawn: services.withdrawn,
             kept: services.keeping.kept(services.replica.pending()),
             not_kept: services.keeping.error().map(ToString::to_string),
         };

@@ -34,6 +34,8 @@ pub struct Seen<'a> {
     pub held: Option<&'a str>,
     /// Who moved the dashboard to the bin, in words, where it is there.
     pub in_bin: Option<&'a str>,
+    /// True where this person may see no more of the dashboard than their own edits.
+    pub withdrawn: bool,
     /// Own changes that this device keeps.
     pub kept: usize,
     /// Why it keeps none.
@@ -47,7 +49,7 @@ impl Seen<'_> {
             return SyncState::Error { reason: reason.to_owned() };
         }
         if let State::Ended(ended) = self.link.state() {
-            return SyncState::Error { reason: self.held.unwrap_or(reason(ended)).to_owned() };
+            return SyncState::Error { reason: self.held.unwrap_or(self.reason(ended)).to_owned() };
         }
         if self.joined {
             return match (self.role, self.pending, self.conflicts) {
@@ -84,7 +86,17 @@ impl Seen<'_> {
             _ => in_bin.then_some(Ended::NotFound),
         };
         let (kept, not_kept, held) = (self.kept, self.not_kept.clone(), self.held.is_some());
-        Safety { kept, not_kept, fullness, ended, held, in_bin }
+        Safety { kept, not_kept, fullness, ended, held, in_bin, withdrawn: self.withdrawn }
+    }
+
+    fn reason(&self, ended: Ended) -> &'static str {
+        match ended {
+            // The server tells nobody which of the two it is.
+            Ended::NotFound if self.withdrawn => {
+                "This dashboard was deleted, or you no longer have access to it."
+            }
+            ended => reason(ended),
+        }
     }
 
     fn retry_in_ms(&self) -> Option<u64> {
@@ -102,7 +114,7 @@ impl Seen<'_> {
                 let seconds = until.saturating_sub(self.now).div_ceil(1000);
                 (ServiceState::Down, format!("Disconnected. The next try is in {seconds} s."))
             }
-            State::Ended(ended) => (ServiceState::Down, self.in_bin.unwrap_or(reason(ended)).to_owned()),
+            State::Ended(ended) => (ServiceState::Down, self.in_bin.unwrap_or(self.reason(ended)).to_owned()),
         };
         let latency_ms = self.link.latency_ms();
         let last_error = self.socket_error.map(str::to_owned);

@@ -132,9 +132,40 @@ ids! {
     UserId;
 }
 
+/// What the user id of a program begins with, before its token's id.
+const PROGRAM: &str = "t-";
+/// Digits of a token's id, in hexadecimal.
+const TOKEN_ID_DIGITS: usize = 16;
+
+impl UserId {
+    /// The id under which a program acts, by the id of its token. Errors where that is too long.
+    pub fn of_program(token: &Id) -> Result<Self, IdError> {
+        Self::new(format!("{PROGRAM}{token}"))
+    }
+
+    /// True for the id of a program. The server gives no person an id of this form.
+    pub fn is_program(&self) -> bool {
+        let token = self.as_str().strip_prefix(PROGRAM);
+        token.is_some_and(|id| id.len() == TOKEN_ID_DIGITS && id.bytes().all(|b| b.is_ascii_hexdigit()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_known_by_its_id() {
+        let token = Id::new("0123456789abcdef").expect("an id");
+        let program = UserId::of_program(&token).expect("an id");
+        assert_eq!((program.as_str(), program.is_program()), ("t-0123456789abcdef", true));
+        // As those of people, of guests, and of a script without a cookie.
+        for other in
+            ["t-3456789abcdefg", "t-_23456789abcdef0", "c-0123456789abcdef", "0123456789abcdef", "t-"]
+        {
+            assert!(!UserId::new(other).expect("an id").is_program(), "{other}");
+        }
+    }
 
     #[test]
     fn an_id_is_checked_where_it_comes_in() {

@@ -28,7 +28,9 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || origin !== location.origin || !pathname.startsWith(BUILD.base + "/")) return;
   const path = pathname.slice(BUILD.base.length);
   if (request.mode === "navigate") {
-    if (isPage(path)) event.respondWith(page(event, path));
+    // Also of what is no page here: the browser has asked for it already, and would ask a second time. Signing in at a
+    // provider counts once.
+    event.respondWith(isPage(path) ? page(event, path) : ask(event));
   } else if (isFile(path)) {
     event.respondWith(file(request));
   }

@@ -9,6 +9,8 @@ mod changes;
 #[cfg(test)]
 mod choices;
 mod compaction;
+#[cfg(test)]
+mod fixtures;
 mod queue;
 mod saved;
 mod steps;

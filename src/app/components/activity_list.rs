@@ -46,7 +46,11 @@ pub fn ActivityList(store: DashboardStore) -> impl IntoView {
                         move || persons.get(),
                         |person| format!("{} {}", person.id, person.name),
                         move |person| {
-                            let name = if person.id == store.me.read_untracked().id { "You".to_owned() } else { person.name };
+                            let name = match person.id.is_program() {
+                                _ if person.id == store.me.read_untracked().id => "You".to_owned(),
+                                true => format!("{} (program)", person.name),
+                                false => person.name,
+                            };
                             view! { <option value=person.id.to_string()>{name}</option> }
                         },
                     )}

@@ -79,15 +79,17 @@ fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl
     let says = move || {
         let person = person.read();
         let name = &person.user.name;
+        let program = if person.user.id.is_program() { ", a program" } else { "" };
         let devices = match person.devices {
             0 => " has left".to_owned(),
             1 => String::new(),
             n => format!(", on {n} devices"),
         };
         let away = if person.away && person.devices > 0 { ", away" } else { "" };
-        format!("{name}{devices}{away}")
+        format!("{name}{program}{devices}{away}")
     };
     let user = derived(move || person.read().user.clone());
+    let is_program = id.is_program();
     let follow = {
         let id = id.clone();
         move |_| store.following.set((!followed.get_untracked()).then(|| id.clone()))
@@ -99,6 +101,7 @@ fn PersonButton(id: UserId, person: Memo<Person>, store: DashboardStore) -> impl
             class:left=attr(move || person.read().devices == 0)
             class:away=attr(move || person.read().away)
             class:followed=followed
+            class:program=is_program
             data-testid="collaborator"
             data-user=id.to_string()
             data-devices=attr(move || person.read().devices.to_string())

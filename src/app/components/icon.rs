@@ -44,6 +44,8 @@ pub enum Icon {
     Team,
     /// A display on a wall.
     Screen,
+    /// A robot's head.
+    Program,
 }
 
 impl Icon {
@@ -115,6 +117,9 @@ impl Icon {
                 "M6 7.5a2.3 2.3 0 1 0 0-4.6 2.3 2.3 0 0 0 0 4.6ZM2 13c0-2.2 1.6-3.6 4-3.6s4 1.4 4 3.6M10.3 3.2a2.2 2.2 0 0 1 0 4M11.6 9.7c1.5.4 2.4 1.6 2.4 3.3"
             }
             Self::Screen => "M2 3h12v8H2zM8 11v2.5M5 13.5h6",
+            Self::Program => {
+                "M3.5 5.5h9v7.5h-9zM8 5.5V3M6.2 8.4h.01M9.8 8.4h.01M6.2 10.9h3.6M1.5 8.3v2M14.5 8.3v2"
+            }
             Self::Tiles => "M3 3h4v4H3zM9 3h4v4H9zM3 9h4v4H3zM9 9h4v4H9z",
             Self::Clock => "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12ZM8 4.8V8l2.2 1.6",
             Self::Flag => "M4 14V2.5M4 3h8l-2 2.8L12 8.6H4",

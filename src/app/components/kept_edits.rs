@@ -20,7 +20,7 @@ pub fn KeptEdits(store: DashboardStore) -> impl IntoView {
     let settle = move |what: Settle| move |_| store.live(|live| live.settle(what));
     let waits = memo(move || store.pending.get() + store.unsaved.read().len());
     move || {
-        let Safety { kept, ended, held, in_bin, .. } = store.safety.get();
+        let Safety { kept, ended, held, in_bin, withdrawn, .. } = store.safety.get();
         let pending = store.pending.get();
         let over = matches!(ended, Some(Ended::NotFound | Ended::Forbidden));
         let edits = (waits.get() > 0).then(|| {
@@ -35,10 +35,12 @@ pub fn KeptEdits(store: DashboardStore) -> impl IntoView {
                 <button type="button" class="button line" data-testid="kept-export" on:click=settle(Settle::Export)>
                     "Export"
                 </button>
-                {over.then(|| view! {
+                {(over && !withdrawn).then(|| view! {
                     <button type="button" class="button line" data-testid="kept-copy" on:click=settle(Settle::Copy)>
                         "Make a new dashboard of it"
                     </button>
+                })}
+                {over.then(|| view! {
                     <button
                         type="button"
                         class="button line"

@@ -38,7 +38,9 @@ pub fn Kiosk(store: DashboardStore) -> impl IntoView {
     effect(move || turns.follow());
     effect(move || turns.is_broken.set(matches!(*store.sync.read(), SyncState::Error { .. })));
     effect(mark_tab);
-    effect(keep_awake);
+    effect(ask_to_stay_awake);
+    // The browser forgets it with each time that the page goes out of view.
+    dom::when_visible(ask_to_stay_awake);
     let still = RwSignal::new(true);
     let moved_at = StoredValue::new(0.0);
     let over = RwSignal::new(false);
@@ -152,18 +154,7 @@ fn edges_of_widgets() -> Vec<Edges> {
     (0..all.length()).filter_map(edges).collect()
 }
 
-/// Keeps the device from switching its display off, where the browser can: asked again whenever the page comes into
-/// view, because the browser forgets it with each time that it goes out of it.
-fn keep_awake() {
-    ask_to_stay_awake();
-    let listener = window_event_listener_untyped("visibilitychange", |_| {
-        if dom::visible() {
-            ask_to_stay_awake();
-        }
-    });
-    on_cleanup(move || listener.remove());
-}
-
+/// Asks the device not to switch its display off, where the browser can.
 fn ask_to_stay_awake() {
     let asked = || {
         let lock =

@@ -3,10 +3,11 @@
 use leptos::prelude::*;
 
 use super::DashboardStore;
+use crate::app::access::Role;
 use crate::app::activity::{self, Activity, Deed, Telling};
 use crate::app::conflicts;
 use crate::app::unsaved::{self, Unsaved};
-use crate::dashboard::{Choice, ConflictId, DashboardId, Id, Op, User, UserId, WidgetId};
+use crate::dashboard::{Choice, ConflictId, Dashboard, DashboardId, Id, Op, User, UserId, WidgetId};
 use crate::sync::undo::Steps;
 
 /// A short word that passes by, with what can be done about it.
@@ -95,6 +96,25 @@ impl DashboardStore {
         let id = self.new_id();
         self.unsaved.update(|all| unsaved::list(all, id, wrote, reason));
         true
+    }
+
+    /// Leaves own ops in their author's hands, and takes from the page what others did and wrote: whoever looks at it may
+    /// see no more of the dashboard.
+    pub fn withdraw(&self, ops: &[Op], reason: &str) {
+        for wrote in ops.iter().filter_map(unsaved::describe_alone) {
+            let id = self.new_id();
+            self.unsaved.update(|all| unsaved::list(all, id, wrote, reason));
+        }
+        self.show_all(&Dashboard::default());
+        self.role.set(Role::Viewer);
+        self.following.set(None);
+        self.tabled.set(None);
+        self.summary.set(None);
+        self.absence.set(None);
+        self.review.set(None);
+        self.changed_setting.set(None);
+        self.activity.update(Vec::clear);
+        self.toasts.update(Vec::clear);
     }
 
     /// Leaves what came to nothing in its author's hands, and says so.
@@ -187,7 +207,7 @@ impl DashboardStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{Dashboard, DashboardId, Frame, NoteText};
+    use crate::dashboard::{Frame, NoteText};
     use crate::sync::replica::EditError;
 
     #[test]

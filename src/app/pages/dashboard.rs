@@ -58,7 +58,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
     time::keep(store);
     let marking = memo(move || store.time.marking.read().is_some());
     let tabled = memo(move || store.tabled.read().is_some());
-    let empty = memo(move || store.order.read().is_empty());
+    let empty = memo(move || store.order.read().is_empty() && !store.safety.read().withdrawn);
     view! {
         <DashboardHeader store/>
         <VariableRow store/>

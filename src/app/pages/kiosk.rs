@@ -1,4 +1,4 @@
-//! `/d/{id}` as a screen shows it: the widgets, as large as there is room for, and nothing to press.
+//! Pages as a screen shows them: of a dashboard its widgets, as large as there is room for, and nothing to press.
 
 use leptos::prelude::*;
 
@@ -12,6 +12,7 @@ use crate::app::dynamic::{attr, effect, live, memo};
 use crate::app::time;
 use crate::dashboard::{Dashboard, DashboardId, User};
 
+/// `/d/{id}`.
 #[component]
 pub fn KioskPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl IntoView {
     let store = use_context::<DashboardStore>()
@@ -42,6 +43,21 @@ pub fn KioskPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl Into
     }
 }
 
+/// What a screen shows where there are no widgets, or none yet: nothing that leads anywhere.
+#[component]
+pub fn KioskMessage(title: String, says: String, is_busy: bool) -> impl IntoView {
+    view! {
+        <main class="kiosk" data-testid="kiosk" aria-busy=is_busy.to_string()>
+            <div class="kiosk-empty" role="status">
+                <div>
+                    <h1>{title}</h1>
+                    <p>{says}</p>
+                </div>
+            </div>
+        </main>
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,13 +65,16 @@ mod tests {
     use crate::app::{Assets, Page, PageData, shell};
     use crate::dashboard::{Frame, Kind, Widget, WidgetId};
 
-    fn html(is_screen: bool) -> String {
+    fn orders() -> Dashboard {
         let mut dashboard = Dashboard::new("Orders");
         let widget = Widget::new(Kind::Stat, "Orders per day", Frame { x: 0, y: 0, w: 6, h: 4 });
         dashboard.widgets.insert(WidgetId::new("w1").expect("an id"), widget.into());
-        let id = DashboardId::new("d1").expect("an id");
+        dashboard
+    }
+
+    fn html(page: Page, is_screen: bool) -> String {
         let data = PageData {
-            page: Page::Dashboard { id, epoch: String::new(), revision: 0, token: None, dashboard },
+            page,
             user: None,
             theme: None,
             build: "b1".to_owned(),
@@ -66,7 +85,11 @@ mod tests {
 
     #[test]
     fn a_screen_shows_the_widgets_alone() {
-        let (screen, desk) = (html(true), html(false));
+        let page = || {
+            let id = DashboardId::new("d1").expect("an id");
+            Page::Dashboard { id, epoch: String::new(), revision: 0, token: None, dashboard: orders() }
+        };
+        let (screen, desk) = (html(page(), true), html(page(), false));
         for both in ["Orders per day", r#"data-testid="grid""#] {
             assert!(screen.contains(both) && desk.contains(both), "{both}");
         }
@@ -74,5 +97,24 @@ mod tests {
             assert!(desk.contains(around) && !screen.contains(around), "{around}");
         }
         assert!(screen.contains(r#"data-testid="kiosk""#) && !desk.contains(r#"data-testid="kiosk""#));
+    }
+
+    #[test]
+    fn a_screen_shows_nothing_to_press_while_or_where_there_are_no_widgets() {
+        let id = || DashboardId::new("d1").expect("an id");
+        let why = || "The server is busy.".to_owned();
+        for page in [
+            Page::LargeDashboard { id: id(), title: "Orders".to_owned() },
+            Page::Failed { why: why() },
+            Page::Refused { why: why() },
+            Page::NotFound { what: why() },
+        ] {
+            let (screen, desk) = (html(page.clone(), true), html(page.clone(), false));
+            assert!(desk.contains(r#"<header class="top""#), "{page:?}");
+            assert!(screen.contains(r#"data-testid="kiosk""#), "{page:?}");
+            for pressed in ["<header", "<a ", "<button"] {
+                assert!(!screen.contains(pressed), "{pressed} in {page:?}");
+            }
+        }
     }
 }

@@ -26,7 +26,7 @@ use self::dashboard::DashboardPage;
 use self::dashboards::Dashboards;
 use self::failed::Failed;
 use self::in_bin::InBin;
-use self::kiosk::KioskPage;
+use self::kiosk::{KioskMessage, KioskPage};
 use self::large_dashboard::LargeDashboard;
 use self::not_found::NotFound;
 use self::offline::Offline;
@@ -35,13 +35,28 @@ use self::screens::ScreensPage;
 use self::status::Status;
 use super::access::Rights;
 use super::components::begin_again;
-use super::{Page, PageData};
+use super::{Page, PageData, format};
 
 /// The page that the data is of.
 pub fn any(data: PageData) -> AnyView {
     let PageData { page, user, .. } = data;
-    if Rights::here().is_screen && page.dashboard().is_none() {
-        begin_again();
+    if Rights::here().is_screen {
+        if page.dashboard().is_none() {
+            begin_again();
+        }
+        let message = match &page {
+            Page::LargeDashboard { title, .. } => {
+                Some((format::plain_title(title), "It is on its way.".to_owned(), true))
+            }
+            Page::NotFound { what: why } | Page::Refused { why } | Page::Failed { why } => {
+                let says = format!("{why} This screen tries again by itself.");
+                Some(("Nothing can be shown right now".to_owned(), says, false))
+            }
+            _ => None,
+        };
+        if let Some((title, says, is_busy)) = message {
+            return view! { <KioskMessage title says is_busy/> }.into_any();
+        }
     }
     match page {
         Page::Dashboard { .. } => dashboard(PageData { page, user, ..data }),

@@ -146,6 +146,12 @@ impl Keeping {
         }
     }
 
+    /// Notes that the device is to have no copy any more.
+    pub(super) fn forget_copy(&mut self) {
+        self.copy = None;
+        self.copied_at = None;
+    }
+
     /// Makes a queue this tab's; the lock of the one before goes.
     fn take(&mut self, own: OwnQueue) -> (String, QueueRecord) {
         let OwnQueue { secret, lock, record, there } = own;
@@ -277,19 +283,35 @@ impl ServiceProvider {
         self.show_status();
     }
 
-    /// Forgets the copy of a dashboard that was deleted, unless edits of it wait here.
+    /// Forgets the copy of a dashboard that is not there any more, for this person or for anybody. Own edits that wait
+    /// here stay: where people sign in alone, and else with the copy, of which their author can make a new dashboard.
     pub(super) fn forget_copy(&self) {
         let mut services = self.0.borrow_mut();
-        if services.replica.pending() > 0 || services.store.unsaved.with_untracked(|all| !all.is_empty()) {
+        let services = &mut *services;
+        // Where people sign in, nobody is told whether a dashboard was deleted or is not theirs to see.
+        let was_withdrawn = services.rights.has_account && services.withdraw();
+        let edits = services.replica.pending() + services.store.unsaved.with_untracked(Vec::len);
+        if edits > 0 && !was_withdrawn {
             return;
         }
-        let Some(storage) = services.keeping.storage.take() else { return };
-        let writes = vec![
-            device::remove_copy(&services.dashboard),
-            device::remove(&services.dashboard, &services.secret),
-        ];
+        let storage = match edits {
+            0 => services.keeping.storage.take(),
+            _ => services.keeping.storage.clone(),
+        };
+        let Some(storage) = storage else { return };
+        let mut writes = vec![device::remove_copy(&services.dashboard)];
+        if edits > 0 {
+            // In one step: what waited had the texts in it that it was typed in.
+            let record = services.record();
+            match device::queue(&services.dashboard, &services.secret, &record) {
+                Ok(record) => writes.push(record),
+                Err(error) => leptos::logging::error!("A record that cannot be written: {error}"),
+            }
+        } else {
+            writes.push(device::remove(&services.dashboard, &services.secret));
+        }
         spawn_local(async move {
-            // What stays takes place, and nothing else.
+            // What stays takes place, and goes when a page of it is opened again.
             let _ = storage.write(writes).await;
         });
     }
@@ -355,6 +377,8 @@ impl ServiceProvider {
         };
         if connected {
             self.reconnect();
+        } else if self.0.borrow().is_gone() {
+            self.forget_copy();
         }
         self.plan_keep(false);
         self.show_status();

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use leptos::prelude::*;
 
 use crate::app::{access, activity};
+use crate::dashboard::{Dashboard, Op};
 use crate::sync::link::{Ended, State};
 use crate::sync::protocol::{Code, Joined, Peers, Role, ServerMessage, close};
-use crate::sync::replica::{Changes, Lost, Taken};
+use crate::sync::replica::{Changes, Lost, Replica, StoredQueue, Taken};
 
 use super::super::account;
 use super::super::clock::{monotonic_ms, random, wall_ms};
@@ -132,6 +133,7 @@ impl Services {
             self.join_by = None;
             self.cut_at = None;
             self.socket_error = None;
+            self.withdrawn = false;
             self.wipe_peers();
             self.peers(peers);
             if self.in_bin.take().is_some() {
@@ -182,6 +184,24 @@ impl Services {
     pub(super) fn is_gone(&self) -> bool {
         let is_over = [Ended::NotFound, Ended::Forbidden].map(State::Ended).contains(&self.link.state());
         is_over && self.in_bin.is_none() && self.held.is_none()
+    }
+
+    /// Takes from this page what others wrote, whose person may see no more of the dashboard. Own edits that wait are
+    /// their author's to export or to throw away. False where there is nothing of either.
+    pub(super) fn withdraw(&mut self) -> bool {
+        let pending = self.replica.stored_queue().changes;
+        if self.withdrawn && pending.is_empty() {
+            return false;
+        }
+        let ops: Vec<Op> = pending.into_iter().flat_map(|change| change.ops).collect();
+        self.store.withdraw(&ops, "You no longer had access.");
+        let empty = Replica::new(random() >> 11, Dashboard::default(), self.user.clone());
+        self.replica = empty.with_queue(StoredQueue::default());
+        self.replica.set_role(Role::Viewer);
+        self.keeping.forget_copy();
+        self.coming_back = None;
+        self.withdrawn = true;
+        true
     }
 
     /// Takes an error of the server. While a join is unanswered it is about that. True where the room

@@ -112,8 +112,7 @@ pub struct TokenHolder {
 impl TokenHolder {
     /// The program as a colleague, as others see it.
     pub fn user(&self) -> User {
-        let id =
-            UserId::new(format!("t-{}", self.token.id.0)).expect("an id with two characters more is an id");
+        let id = UserId::of_program(&self.token.id.0).expect("an id with two characters more is an id");
         person(id, self.token.name.clone())
     }
 }

@@ -1,9 +1,8 @@
 //! Tests of two tabs and a room: what waits in a conflict, and choices that are taken back.
 
-use crate::dashboard::{
-    Choice, ClientId, Dashboard, DashboardId, Frame, Kind, Op, User, UserId, Widget, WidgetId,
-};
-use crate::sync::protocol::{Commit, Joined, Role};
+use super::fixtures::joined;
+use crate::dashboard::{Choice, ClientId, Dashboard, Frame, Kind, Op, User, UserId, Widget, WidgetId};
+use crate::sync::protocol::{Commit, Role};
 use crate::sync::replica::{Replica, Undone};
 use crate::sync::room::{Author, Room, Verdict};
 
@@ -39,18 +38,7 @@ impl Scene {
                 may_query: true,
             };
             let mut replica = Replica::new(name.len() as u64, Dashboard::default(), author.by.clone());
-            let joined = Joined {
-                dashboard: DashboardId::new("d1").expect("an id"),
-                role: Role::Editor,
-                owner: false,
-                epoch: "e1".to_owned(),
-                revision: 0,
-                token: None,
-                last_seq: 0,
-                snapshot: Some(room.dashboard().clone()),
-                commits: None,
-                peers: Default::default(),
-            };
+            let joined = joined(&room, &author.client);
             assert_eq!(replica.joined(&author.client, &author.by, joined).lost, None);
             (author, replica)
         });

@@ -117,8 +117,9 @@ impl Replica {
 mod tests {
     use super::*;
     use crate::dashboard::text::Side;
-    use crate::dashboard::{ClientId, Dashboard, DashboardId, Frame, Kind, NoteText, User, Widget};
+    use crate::dashboard::{ClientId, Dashboard, Frame, Kind, NoteText, User, Widget};
     use crate::sync::protocol::{Change, Code, Commit, Joined, Role};
+    use crate::sync::replica::fixtures::joined;
     use crate::sync::replica::{StoredQueue, Undone};
     use crate::sync::room::{Author, Room, Verdict};
 
@@ -163,17 +164,10 @@ mod tests {
         /// Joins, with the tail of the log or with a snapshot.
         fn join(&self, replica: &mut Replica, with_tail: bool) {
             let from = replica.revision() as usize;
-            let joined = Joined {
-                dashboard: DashboardId::new("d1").expect("an id"),
-                role: Role::Editor,
-                owner: false,
-                epoch: "e1".to_owned(),
-                revision: self.room.revision(),
-                token: None,
-                last_seq: self.room.last_seq(&author().client),
-                snapshot: (!with_tail).then(|| self.room.dashboard().clone()),
-                commits: with_tail.then(|| self.tail[from..].to_vec()),
-                peers: Default::default(),
+            let whole = joined(&self.room, &author().client);
+            let joined = match with_tail {
+                true => Joined { snapshot: None, commits: Some(self.tail[from..].to_vec()), ..whole },
+                false => whole,
             };
             assert_eq!(replica.joined(&author().client, &User::default(), joined).lost, None);
             replica.stored(replica.numbering());

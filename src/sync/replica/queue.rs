@@ -262,9 +262,8 @@ pub(super) fn weight(change: &Change) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{ClientId, Dashboard, DashboardId, Frame, Kind, User, Widget, WidgetId};
-    use crate::sync::protocol::Joined;
-    use crate::sync::replica::StoredQueue;
+    use crate::dashboard::{ClientId, Dashboard, Frame, Kind, User, Widget, WidgetId};
+    use crate::sync::replica::{StoredQueue, fixtures};
     use crate::sync::room::{Author, Room, Verdict};
 
     fn title(text: &str) -> Vec<Op> {
@@ -282,19 +281,8 @@ mod tests {
     }
 
     fn join(room: &Room, replica: &mut Replica) {
-        let joined = Joined {
-            dashboard: DashboardId::new("d1").expect("an id"),
-            role: Role::Editor,
-            owner: false,
-            epoch: room.epoch().to_owned(),
-            revision: 0,
-            token: None,
-            last_seq: 0,
-            snapshot: Some(room.dashboard().clone()),
-            commits: None,
-            peers: Default::default(),
-        };
-        replica.joined(&author(Role::Editor).client, &User::default(), joined);
+        let client = author(Role::Editor).client;
+        replica.joined(&client, &User::default(), fixtures::joined(room, &client));
     }
 
     /// What the room answers to a push.

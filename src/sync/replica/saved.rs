@@ -49,9 +49,10 @@ impl Saved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{ClientId, Dashboard, DashboardId, Op, User};
-    use crate::sync::protocol::{Joined, Role};
+    use crate::dashboard::{ClientId, Dashboard, Op, User};
+    use crate::sync::protocol::Role;
     use crate::sync::replica::Replica;
+    use crate::sync::replica::fixtures::joined;
     use crate::sync::room::{Author, Room, Verdict};
 
     fn author() -> Author {
@@ -60,18 +61,7 @@ mod tests {
     }
 
     fn join(room: &Room, replica: &mut Replica) -> Vec<Notice> {
-        let joined = Joined {
-            dashboard: DashboardId::new("d1").expect("an id"),
-            role: Role::Editor,
-            owner: false,
-            epoch: room.epoch().to_owned(),
-            revision: room.revision(),
-            token: None,
-            last_seq: room.last_seq(&author().client),
-            snapshot: Some(room.dashboard().clone()),
-            commits: None,
-            peers: Default::default(),
-        };
+        let joined = joined(room, &author().client);
         let taken = replica.joined(&author().client, &User::default(), joined);
         assert_eq!(taken.lost, None);
         taken.changes.notices

@@ -187,8 +187,9 @@ impl Replica {
 mod tests {
     use super::*;
     use crate::dashboard::{ClientId, Frame, Kind, Op, User, Widget, WidgetId};
-    use crate::sync::protocol::{Joined, MAX_AGE_MS, Role};
+    use crate::sync::protocol::{MAX_AGE_MS, Role};
     use crate::sync::replica::EditError;
+    use crate::sync::replica::fixtures::joined;
     use crate::sync::room::{Author, Room, Verdict};
 
     fn title(text: &str) -> Vec<Op> {
@@ -213,18 +214,7 @@ mod tests {
         }
 
         fn join(&self, replica: &mut Replica) {
-            let joined = Joined {
-                dashboard: crate::dashboard::DashboardId::new("d1").expect("an id"),
-                role: Role::Editor,
-                owner: false,
-                epoch: self.room.epoch().to_owned(),
-                revision: self.room.revision(),
-                token: None,
-                last_seq: self.room.last_seq(&self.author.client),
-                snapshot: Some(self.room.dashboard().clone()),
-                commits: None,
-                peers: Default::default(),
-            };
+            let joined = joined(&self.room, &self.author.client);
             assert_eq!(replica.joined(&self.author.client, &User::default(), joined).lost, None);
         }
 

@@ -8,7 +8,7 @@ use super::listing::{Listing, Words};
 use crate::app::admin::AdminLink;
 use crate::app::components::link_words;
 use crate::app::dynamic::live;
-use crate::app::{format, requests};
+use crate::app::format;
 
 const WORDS: Words = Words {
     id: "admin-links",
@@ -20,20 +20,12 @@ const WORDS: Words = Words {
 
 #[component]
 pub fn Links(admin: Admin) -> impl IntoView {
-    let list = Listing::<AdminLink>::new(WORDS, "/api/v1/admin/links");
-    list.show(admin, |one| one.link.id.clone(), move |one| row(one, list, admin))
+    let list = Listing::<AdminLink>::new(WORDS, "/api/v1/admin/links", |one| &one.link.id);
+    list.show(admin, move |one| row(one, list, admin))
 }
 
 fn row(one: AdminLink, list: Listing<AdminLink>, admin: Admin) -> AnyView {
-    let id = one.link.id.clone();
-    let revoke = {
-        let id = id.clone();
-        Callback::new(move |()| {
-            let gone = id.clone();
-            let address = format!("/api/v1/admin/links/{}", requests::in_address(&id));
-            list.remove(address, move |one| one.link.id == gone);
-        })
-    };
+    let (id, revoke) = (one.link.id.clone(), list.revoke(&one));
     let title = if one.title.is_empty() { "A dashboard in the bin".to_owned() } else { one.title.clone() };
     let made = match one.link.label.as_str() {
         "" => format!("made by {}", one.link.made_by),

@@ -29,8 +29,9 @@ pub struct Words {
 /// The state of a list. `Copy`: all of it are handles.
 pub struct Listing<T: 'static> {
     words: Words,
-    /// Where it is read.
+    /// Where it is read. What an entry stands for ends at this and its id.
     address: &'static str,
+    id_of: fn(&T) -> &str,
     pub entries: RwSignal<Vec<T>>,
     next: RwSignal<Option<String>>,
     /// How many there are in all; `None` until it was read.
@@ -52,10 +53,11 @@ impl<T> Clone for Listing<T> {
 impl<T> Copy for Listing<T> {}
 
 impl<T: Clone + DeserializeOwned + Send + Sync> Listing<T> {
-    pub fn new(words: Words, address: &'static str) -> Self {
+    pub fn new(words: Words, address: &'static str, id_of: fn(&T) -> &str) -> Self {
         Self {
             words,
             address,
+            id_of,
             entries: RwSignal::new(Vec::new()),
             next: RwSignal::new(None),
             total: RwSignal::new(None),
@@ -96,6 +98,16 @@ impl<T: Clone + DeserializeOwned + Send + Sync> Listing<T> {
         });
     }
 
+    /// Ends what an entry stands for, when it is run.
+    pub fn revoke(self, entry: &T) -> Callback<()> {
+        let id = (self.id_of)(entry).to_owned();
+        let address = format!("{}/{}", self.address, requests::in_address(&id));
+        Callback::new(move |()| {
+            let gone = id.clone();
+            self.remove(address.clone(), move |one| (self.id_of)(one) == gone);
+        })
+    }
+
     /// Ends what an address stands for. Where that went well, what has gone by it goes from the list, too.
     pub fn remove(self, address: String, has_gone: impl Fn(&T) -> bool + 'static) {
         if self.busy.get_untracked() {
@@ -124,11 +136,10 @@ impl<T: Clone + DeserializeOwned + Send + Sync> Listing<T> {
     pub fn show<V: IntoAny + 'static>(
         self,
         admin: Admin,
-        id: impl Fn(&T) -> String + Send + Sync + 'static,
         row: impl Fn(T) -> V + Send + Sync + 'static,
     ) -> AnyView {
         effect(move || self.load(None));
-        let rows = each(move || self.entries.get(), id, row);
+        let rows = each(move || self.entries.get(), move |one| (self.id_of)(one).to_owned(), row);
         let more = move || {
             if let Some(after) = self.next.get_untracked().filter(|_| !self.loading.get_untracked()) {
                 self.load(Some(after));

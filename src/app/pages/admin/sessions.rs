@@ -8,7 +8,6 @@ use super::listing::{Listing, Words};
 use crate::app::admin::AdminSession;
 use crate::app::components::Avatar;
 use crate::app::dynamic::live;
-use crate::app::requests;
 use crate::dashboard::User;
 
 const WORDS: Words = Words {
@@ -21,25 +20,18 @@ const WORDS: Words = Words {
 
 #[component]
 pub fn Sessions(admin: Admin) -> impl IntoView {
-    let list = Listing::<AdminSession>::new(WORDS, "/api/v1/admin/sessions");
-    list.show(admin, |one| one.session.id.clone(), move |one| row(one, list, admin))
+    let list = Listing::<AdminSession>::new(WORDS, "/api/v1/admin/sessions", |one| &one.session.id);
+    list.show(admin, move |one| row(one, list, admin))
 }
 
 fn row(one: AdminSession, list: Listing<AdminSession>, admin: Admin) -> AnyView {
+    let end = list.revoke(&one);
     let AdminSession { session, person } = one;
     let is_me = admin.me.with_value(|me| *me == person.id);
     let user = User { id: person.id.clone(), name: person.name.clone(), color: person.color.clone() };
     let words = browser_in_words(&session.agent);
     let label = format!("End the session of {} with {words} from {}", person.name, session.address);
     let (id, agent, is_this) = (session.id.clone(), session.agent.clone(), session.is_this);
-    let end = {
-        let id = id.clone();
-        move |_| {
-            let gone = id.clone();
-            let address = format!("/api/v1/admin/sessions/{}", requests::in_address(&id));
-            list.remove(address, move |one| one.session.id == gone);
-        }
-    };
     let end_all = {
         let person = person.id.clone();
         move |_| {
@@ -70,7 +62,13 @@ fn row(one: AdminSession, list: Listing<AdminSession>, admin: Admin) -> AnyView 
                 </button>
             })}
             {(!is_this).then(|| view! {
-                <button type="button" class="button line" data-testid="admin-session-end" aria-label=label on:click=end>
+                <button
+                    type="button"
+                    class="button line"
+                    data-testid="admin-session-end"
+                    aria-label=label
+                    on:click=move |_| end.run(())
+                >
                     "End"
                 </button>
             })}

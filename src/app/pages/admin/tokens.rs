@@ -8,7 +8,6 @@ use super::confirmed::Confirmed;
 use super::listing::{Listing, Words};
 use crate::app::access::TokenCard;
 use crate::app::dynamic::live;
-use crate::app::requests;
 
 const WORDS: Words = Words {
     id: "admin-tokens",
@@ -20,20 +19,12 @@ const WORDS: Words = Words {
 
 #[component]
 pub fn Tokens(admin: Admin) -> impl IntoView {
-    let list = Listing::<TokenCard>::new(WORDS, "/api/v1/admin/tokens");
-    list.show(admin, |one| one.id.clone(), move |one| row(one, list, admin))
+    let list = Listing::<TokenCard>::new(WORDS, "/api/v1/admin/tokens", |one| &one.id);
+    list.show(admin, move |one| row(one, list, admin))
 }
 
 fn row(card: TokenCard, list: Listing<TokenCard>, admin: Admin) -> AnyView {
-    let id = card.id.clone();
-    let revoke = {
-        let id = id.clone();
-        Callback::new(move |()| {
-            let gone = id.clone();
-            let address = format!("/api/v1/admin/tokens/{}", requests::in_address(&id));
-            list.remove(address, move |one| one.id == gone);
-        })
-    };
+    let (id, revoke) = (card.id.clone(), list.revoke(&card));
     let about = format!("{} of {}", card.name, card.owner);
     let (name, owner, expires_at) = (card.name.clone(), card.owner.clone(), card.expires_at);
     let is_over = move || expires_at.is_some_and(|at| admin.now.get() >= at);

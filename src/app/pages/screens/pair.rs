@@ -69,7 +69,7 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
         spawn_local(async move {
             let answer = requests::send("POST", SCREENS, Some(&new)).await;
             if answer.is_ok() {
-                screens.refresh().await;
+                screens.changed().await;
             }
             // The page may be gone by then.
             if busy.try_set(false).is_some() {

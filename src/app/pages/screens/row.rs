@@ -33,7 +33,7 @@ pub fn ScreenRow(id: Id, screens: Screens) -> impl IntoView {
         let address = key.with_value(Screens::address);
         spawn_local(async move {
             let answer = requests::send("DELETE", &address, None).await;
-            screens.refresh().await;
+            screens.changed().await;
             // The line may be gone by then.
             let _ = busy.try_set(false);
             let failed = answer.as_ref().err().map(|error| format!("The screen is paired still. {error}"));
@@ -113,7 +113,7 @@ fn Change(card: ScreenCard, screens: Screens, done: Callback<()>) -> impl IntoVi
         busy.set(true);
         spawn_local(async move {
             let answer = requests::send("PUT", &address.get_value(), Some(&json!(change))).await;
-            screens.refresh().await;
+            screens.changed().await;
             // The form may be closed by then.
             if busy.try_set(false).is_some() {
                 return;

@@ -58,6 +58,7 @@ async fn a11_a_token_is_known_until_it_is_revoked_also_after_a_restart() {
     assert!(!format!("{stored:?}").contains(&text[text.len() - 43..]), "the secret is nowhere");
     let holder = access.find_token(&text).expect("known");
     assert_eq!((holder.user().name.as_str(), holder.user().id.as_str()), ("Robot", &*format!("t-{}", id.0)));
+    assert!(holder.user().id.is_program() && !bob.id.is_program());
     access.tidy().await.expect("tidied");
     let again = Access::open(store.clone(), |_| Mode::Accounts).await.expect("opens");
     let cards = again.tokens(Some(&bob.id));

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dashboard::{ClientId, Dashboard, DashboardId, Frame, Kind, NoteText, Op, User, Widget, WidgetId};
-use crate::sync::protocol::{Change, Commit, Joined, MAX_OPS, Role};
+use crate::dashboard::{ClientId, Dashboard, Frame, Kind, NoteText, Op, User, Widget, WidgetId};
+use crate::sync::protocol::{Change, Commit, MAX_OPS, Role};
 use crate::sync::replica::Undone;
+use crate::sync::replica::fixtures::joined;
 use crate::sync::room::{Author, Room, Verdict};
 use crate::sync::undo::MAX_NOTED;
 
@@ -60,18 +61,7 @@ impl Scene {
         }
         let room = Room::new("e1".to_owned(), dashboard);
         let mut ada = Replica::new(7, Dashboard::default(), user(ADA));
-        let joined = Joined {
-            dashboard: DashboardId::new("d1").expect("an id"),
-            role: Role::Editor,
-            owner: false,
-            epoch: "e1".to_owned(),
-            revision: 0,
-            token: None,
-            last_seq: 0,
-            snapshot: Some(room.dashboard().clone()),
-            commits: None,
-            peers: Default::default(),
-        };
+        let joined = joined(&room, &author(ADA).client);
         assert_eq!(ada.joined(&author(ADA).client, &user(ADA), joined).lost, None);
         Self { room, log: Vec::new(), ada, seqs: BTreeMap::new(), now_ms: 1, pause_ms: 5_000 }
     }
