@@ -30,7 +30,8 @@ use lockstep::server::store::StoreError;
 use lockstep::server::store::accounts::Accounts;
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::{
-    access, audit, backup, connections, drain, housekeeping, logging, memory, open_files, router, sample,
+    access, audit, backup, build_info, connections, drain, health, housekeeping, logging, memory, open_files,
+    router, sample,
 };
 
 /// Bytes of each worker's stack: what strangers send is bounded in depth before it is followed, and
@@ -69,6 +70,8 @@ enum StartError {
 
 fn main() -> ExitCode {
     memory::configure();
+    // Here and not in the library, which would be compiled anew with every commit.
+    build_info::set_commit(option_env!("LOCKSTEP_COMMIT"));
     let dir = std::env::current_dir().unwrap_or_default();
     let config = match Config::read(std::env::args_os(), std::env::vars_os(), &dir) {
         Ok(config) => config,
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         return match task {
             Task::Backup(command) => backup::command::run(command, &config.data_dir),
             Task::Admin(command) => access::command::run(command, &config.data_dir),
+            Task::Healthcheck { ready } => health::check::run(config.addr, ready),
         };
     }
     logging::init(&config);
@@ -210,7 +214,7 @@ fn announce(addr: SocketAddr) -> std::io::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "Lockstep is at http://{addr}")?;
     out.flush()?;
-    tracing::info!(%addr, build = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(%addr, build = build_info::VERSION, commit = build_info::commit(), "serving");
     Ok(())
 }
 
