@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run dev build setup test test-below-a-path simulate io-faults live-data bad-day bench clean
+.PHONY: help run dev build dist setup test test-below-a-path simulate io-faults live-data bad-day bench clean
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 # Where cargo builds, whatever says so (CARGO_TARGET_DIR, a cargo configuration, the default).
@@ -18,6 +18,9 @@ run: setup ## Install what is missing, build, serve at http://127.0.0.1:3000
 
 build: setup ## Build the server and the browser's half for release, small and fast
 	@scripts/release.sh
+
+dist: setup ## Pack what operators download into target/dist: one program with the page inside, and what belongs to it
+	@cargo xtask dist
 
 dev: ## Build for development, serve, and rebuild on every change
 	@scripts/setup.sh --dev

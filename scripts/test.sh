@@ -29,7 +29,7 @@ cargo_tests() {
   {
     cargo test --features ssr --no-fail-fast
     local status=$?
-    cargo test --package xtask --profile xtask && [ "$status" = 0 ]
+    cargo test --package xtask --profile xtask --features dist && [ "$status" = 0 ]
   } 2>&1 | tee "$reports/cargo"
 }
 
@@ -43,10 +43,11 @@ step "format" cargo fmt --all --check
 step "clippy, server" cargo clippy --features ssr --all-targets -- -D warnings
 step "a build without OpenID Connect" cargo check --no-default-features --features ssr
 step "clippy, browser" cargo clippy --features hydrate,split --target wasm32-unknown-unknown -- -D warnings
-step "clippy, build" cargo clippy --package xtask --profile xtask --all-targets -- -D warnings
+step "clippy, build" cargo clippy --package xtask --profile xtask --features dist --all-targets -- -D warnings
 step "unit, property and integration tests" cargo_tests
 # The release build, so that what is tested is what ships.
 if step "release build" scripts/release.sh; then
+  step "packages" scripts/check-dist.sh
   step "browser tests" browser_tests
 fi
 

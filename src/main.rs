@@ -32,7 +32,8 @@ use lockstep::server::store::accounts::Accounts;
 use lockstep::server::store::sqlite::SqliteStore;
 use lockstep::server::tls::Tls;
 use lockstep::server::{
-    access, audit, backup, connections, drain, housekeeping, logging, memory, open_files, router, sample,
+    access, audit, backup, build_info, connections, drain, health, housekeeping, logging, memory, open_files,
+    router, sample,
 };
 
 /// Bytes of each worker's stack: what strangers send is bounded in depth before it is followed, and
@@ -71,6 +72,8 @@ enum StartError {
 
 fn main() -> ExitCode {
     memory::configure();
+    // Here and not in the library, which would be compiled anew with every commit.
+    build_info::set_commit(option_env!("LOCKSTEP_COMMIT"));
     let dir = std::env::current_dir().unwrap_or_default();
     let config = match Config::read(std::env::args_os(), std::env::vars_os(), &dir) {
         Ok(config) => config,
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         return match task {
             Task::Backup(command) => backup::command::run(command, &config.data_dir),
             Task::Admin(command) => access::command::run(command, &config.data_dir),
+            Task::Healthcheck { ready } => health::check::run(config.addr, ready),
         };
     }
     logging::init(&config);
@@ -229,7 +233,7 @@ fn announce(origin: &str, base: &BasePath) -> std::io::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "Lockstep is at {origin}{path}")?;
     out.flush()?;
-    tracing::info!(%origin, build = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(%origin, build = build_info::VERSION, commit = build_info::commit(), "serving");
     Ok(())
 }
 

@@ -221,6 +221,9 @@ pub struct BinList {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerStatus {
     pub build: String,
+    /// The commit that it was built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     pub uptime_ms: u64,
     pub services: Vec<ServerService>,
 }

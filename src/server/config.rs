@@ -116,6 +116,10 @@ pub struct Config {
 pub enum Task {
     Backup(Backup),
     Admin(Admin),
+    /// Asks the server that runs with these settings whether it lives, or whether it is ready.
+    Healthcheck {
+        ready: bool,
+    },
 }
 
 /// How log lines are written.

@@ -1,6 +1,7 @@
 //! Health of the server: whether it lives, whether it is ready, and the state of each service in words.
 
 pub mod capacity;
+pub mod check;
 
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,6 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
+use super::build_info;
 use super::clock::{now_ms, utc};
 use super::disk::room;
 use super::errors::ApiError;
@@ -19,8 +21,6 @@ use super::store::last_write::Failing;
 use crate::app::{ServerService, ServerStatus};
 use crate::sync::protocol::Code;
 
-/// The build that answers.
-const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// A store that takes longer than this to answer counts as down.
 const PING_WAIT: Duration = Duration::from_secs(2);
 /// The built-in source samples once per second; older than this it stands still.
@@ -82,7 +82,8 @@ pub async fn server_status(state: &AppState) -> ServerStatus {
         }
     }));
     services.extend(capacity::services(state).await);
-    ServerStatus { build: BUILD.to_owned(), uptime_ms, services }
+    let (build, commit) = (build_info::VERSION.to_owned(), Some(build_info::commit().to_owned()));
+    ServerStatus { build, commit, uptime_ms, services }
 }
 
 async fn store_service(state: &AppState) -> ServerService {

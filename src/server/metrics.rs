@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::sync::protocol::Code;
+use super::build_info;
+use crate::sync::protocol::{Code, PROTOCOL};
 
 /// Upper bounds of the append latency's buckets, in microseconds: an SSD's fsync lies in the middle.
 const BUCKETS_US: [u64; 10] = [250, 500, 1_000, 2_000, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
@@ -125,6 +126,13 @@ impl Metrics {
     /// All of it in Prometheus' text format.
     pub fn prometheus_text(&self) -> String {
         let mut out = String::with_capacity(4096);
+        let name = "lockstep_build_info";
+        let (version, commit) = (build_info::VERSION, build_info::commit());
+        let _ = writeln!(
+            out,
+            "# HELP {name} The build that answers.\n# TYPE {name} gauge\n\
+             {name}{{version=\"{version}\",commit=\"{commit}\",protocol=\"{PROTOCOL}\"}} 1"
+        );
         let gauges = [
             ("lockstep_sessions", "WebSocket sessions now.", &self.sessions),
             ("lockstep_rooms", "Rooms open now.", &self.rooms),

@@ -1,10 +1,13 @@
-//! The page's files: script, WebAssembly, styles, icons; served from one directory.
+//! The page's files: script, WebAssembly, styles, icons; from one directory, or from inside the program.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode, Uri};
@@ -15,7 +18,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
+use tower_http::services::fs::{Backend, DefaultServeDirFallback};
 
+use super::embedded::{Embedded, EmbeddedError};
 use crate::app::Assets;
 use crate::app::address::BasePath;
 
@@ -55,18 +60,27 @@ pub enum SiteError {
     )]
     NotFound(Vec<PathBuf>),
     #[error("{}: {error}", path.display())]
-    Unreadable { path: PathBuf, error: std::io::Error },
+    Unreadable { path: PathBuf, error: io::Error },
+    #[error("the page's files inside {}: {error}", path.display())]
+    Embedded { path: PathBuf, error: EmbeddedError },
 }
 
-/// The directory of the page's files.
+/// The page's files, with the addresses under which pages load them.
 #[derive(Clone)]
 pub struct Site {
-    root: Arc<Path>,
+    files: Files,
     versions: Arc<BTreeMap<String, Version>>,
     /// The name of all code together. It is part of the address of each, so that code of two builds
     /// never meets, whatever fetches it by whatever name.
     code: Arc<str>,
     build: Arc<str>,
+}
+
+/// Where the files are.
+#[derive(Clone)]
+enum Files {
+    Directory(Arc<Path>),
+    Embedded(Embedded),
 }
 
 /// A file as it was at the start.
@@ -79,26 +93,17 @@ struct Version {
 }
 
 impl Site {
-    /// Opens the directory that the setting names, or else `site` beside the executable or beside its
-    /// directory (`target/release/lockstep` finds `target/site`), and reads what pages load.
+    /// Opens the directory that the setting names, or else what is inside the executable, or else `site` beside the
+    /// executable or beside its directory (`target/release/lockstep` finds `target/site`), and reads what pages load.
     pub fn open(setting: Option<&Path>, executable: &Path) -> Result<Self, SiteError> {
-        let beside = executable.parent().into_iter().flat_map(|dir| [dir.join("site"), dir.join("../site")]);
-        let looked: Vec<PathBuf> = setting.map_or_else(|| beside.collect(), |dir| vec![dir.to_owned()]);
-        let found = looked.iter().find(|dir| dir.join(&JS[1..]).is_file());
-        let Some(root) = found else { return Err(SiteError::NotFound(looked)) };
-        let unreadable = |path: PathBuf| |error| SiteError::Unreadable { path, error };
-        let mut names: Vec<String> = HASHED.into_iter().chain(PLAIN).map(str::to_owned).collect();
-        let pkg = root.join(&PKG[1..]);
-        for entry in std::fs::read_dir(&pkg).map_err(unreadable(pkg.clone()))? {
-            let name = entry.map_err(unreadable(pkg.clone()))?.file_name();
-            names.extend(name.to_str().map(|name| format!("{PKG}{name}")).filter(|name| is_code(name)));
-        }
+        let files = Files::find(setting, executable)?;
+        let names = HASHED.into_iter().chain(PLAIN).map(str::to_owned);
+        let names = names
+            .chain(files.pkg()?.into_iter().map(|name| format!("{PKG}{name}")).filter(|name| is_code(name)));
         let mut versions = BTreeMap::new();
         for name in names {
-            let path = root.join(&name[1..]);
             // Charts are an extra that a build may lack; the page says so by itself.
-            if path.is_file() {
-                let version = Version::read(&path).map_err(unreadable(path))?;
+            if let Some(version) = files.version(&name)? {
                 versions.insert(name, version);
             }
         }
@@ -110,7 +115,7 @@ impl Site {
             }
         }
         let (code, build) = (short(&code.finalize()).into(), short(&all.finalize()).into());
-        Ok(Self { root: root.as_path().into(), versions: Arc::new(versions), code, build })
+        Ok(Self { files, versions: Arc::new(versions), code, build })
     }
 
     /// The name of all files together: another one where any of them is another.
@@ -167,13 +172,9 @@ impl Site {
             *request.uri_mut() =
                 Uri::try_from(name).expect("a name that was found among the files is a path");
         }
-        let files = ServeDir::new(&*self.root)
-            .append_index_html_on_directories(false)
-            .precompressed_br()
-            .precompressed_gzip();
-        let mut response = match files.oneshot(request).await {
-            Ok(response) => response.map(axum::body::Body::new),
-            Err(never) => match never {},
+        let mut response = match &self.files {
+            Files::Directory(root) => answer(ServeDir::new(root), request).await,
+            Files::Embedded(files) => answer(ServeDir::with_backend("", files.clone()), request).await,
         };
         if response.status() == StatusCode::NOT_FOUND {
             response = (StatusCode::NOT_FOUND, "There is no such file.\n").into_response();
@@ -201,17 +202,80 @@ impl Site {
         let code = self.code_name(uri.path());
         let name = code.as_deref().unwrap_or(uri.path());
         let Some(version) = self.versions.get(name) else { return false };
-        let unchanged = || changed(&self.root.join(&name[1..])) == version.changed;
+        let unchanged = || self.files.changed(name) == version.changed;
         (code.is_some() || hash == Some(&version.hash)) && unchanged()
     }
 }
 
-impl Version {
-    fn read(path: &Path) -> std::io::Result<Self> {
-        let changed = changed(path);
-        let digest = Sha256::digest(std::fs::read(path)?);
-        let integrity = format!("sha256-{}", STANDARD.encode(digest));
-        Ok(Self { hash: short(&digest), integrity, changed })
+impl Files {
+    fn find(setting: Option<&Path>, executable: &Path) -> Result<Self, SiteError> {
+        if setting.is_none() {
+            let embedded = Embedded::open(executable);
+            let fails = |error| SiteError::Embedded { path: executable.to_owned(), error };
+            if let Some(embedded) = embedded.map_err(fails)? {
+                return Ok(Self::Embedded(embedded));
+            }
+        }
+        let beside = executable.parent().into_iter().flat_map(|dir| [dir.join("site"), dir.join("../site")]);
+        let looked: Vec<PathBuf> = setting.map_or_else(|| beside.collect(), |dir| vec![dir.to_owned()]);
+        match looked.iter().find(|dir| dir.join(&JS[1..]).is_file()) {
+            Some(root) => Ok(Self::Directory(root.as_path().into())),
+            None => Err(SiteError::NotFound(looked)),
+        }
+    }
+
+    /// The names of the files beside the page's script.
+    fn pkg(&self) -> Result<Vec<String>, SiteError> {
+        match self {
+            Self::Embedded(files) => {
+                let in_pkg = |name: &str| name.strip_prefix(&PKG[1..]).map(str::to_owned);
+                Ok(files.names().filter_map(in_pkg).collect())
+            }
+            Self::Directory(root) => {
+                let path = root.join(&PKG[1..]);
+                let name = |entry: io::Result<std::fs::DirEntry>| Ok(entry?.file_name().into_string().ok());
+                let names = std::fs::read_dir(&path)
+                    .and_then(|all| all.filter_map(|one| name(one).transpose()).collect());
+                names.map_err(|error| SiteError::Unreadable { path, error })
+            }
+        }
+    }
+
+    /// A file as it is now; `None` where it is not there.
+    fn version(&self, name: &str) -> Result<Option<Version>, SiteError> {
+        let changed = self.changed(name);
+        let bytes = match self {
+            Self::Embedded(files) => files.get(&name[1..]).map(|file| Cow::Borrowed(&file[..])),
+            Self::Directory(root) => {
+                let path = root.join(&name[1..]);
+                let read = path.is_file().then(|| std::fs::read(&path)).transpose();
+                read.map_err(|error| SiteError::Unreadable { path, error })?.map(Cow::Owned)
+            }
+        };
+        Ok(bytes.map(|bytes| {
+            let digest = Sha256::digest(bytes);
+            let integrity = format!("sha256-{}", STANDARD.encode(digest));
+            Version { hash: short(&digest), integrity, changed }
+        }))
+    }
+
+    /// When a file changed last; `None` where that cannot be known, or cannot happen.
+    fn changed(&self, name: &str) -> Option<SystemTime> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Directory(root) => {
+                std::fs::metadata(root.join(&name[1..])).and_then(|about| about.modified()).ok()
+            }
+        }
+    }
+}
+
+/// Answers with a file, in the encoding that was asked for where it lies there compressed.
+async fn answer<B: Backend>(files: ServeDir<DefaultServeDirFallback, B>, request: Request) -> Response {
+    let files = files.append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
+    match files.oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
     }
 }
 
@@ -225,10 +289,6 @@ fn short(digest: &[u8]) -> String {
     let mut hash = URL_SAFE_NO_PAD.encode(digest);
     hash.truncate(HASH_CHARS);
     hash
-}
-
-fn changed(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path).and_then(|about| about.modified()).ok()
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -20,10 +20,15 @@ pub struct Program {
 
 /// What starts it, with settings for every test: its data is in `data` of the directory, its log in `log`.
 pub fn command(dir: &Path) -> Command {
+    command_of(Path::new(env!("CARGO_BIN_EXE_lockstep")), dir)
+}
+
+/// The same of another program, such as a copy.
+pub fn command_of(program: &Path, dir: &Path) -> Command {
     let site = dir.join("site");
     std::fs::create_dir_all(site.join("pkg")).expect("a directory");
     std::fs::write(site.join("pkg/lockstep.js"), "").expect("a file");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    let mut command = Command::new(program);
     command
         .current_dir(dir)
         .env("LOCKSTEP_ADDR", "127.0.0.1:0")

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::progress::Progress;
-use crate::{Paths, Profile};
+use crate::{Paths, Profile, commit};
 
 /// The name of the target that browsers run.
 const WASM: &str = "wasm32-unknown-unknown";
@@ -28,6 +28,8 @@ pub struct Build {
     /// Of its own: two builds in one directory wait for each other.
     target: PathBuf,
     profile: &'static str,
+    /// For what it compiles in.
+    commit: Option<String>,
 }
 
 impl Build {
@@ -46,7 +48,17 @@ impl Build {
         let arguments = ["rustc", "--lib", "--crate-type", "cdylib", "--target", WASM];
         let arguments = arguments.map(str::to_owned).to_vec();
         let (root, target) = (paths.root.clone(), paths.target.join("front"));
-        Self { name: "page", arguments, compiler, features, platform: Some(WASM), root, target, profile }
+        Self {
+            name: "page",
+            arguments,
+            compiler,
+            features,
+            platform: Some(WASM),
+            root,
+            target,
+            profile,
+            commit: None,
+        }
     }
 
     pub fn server(profile: Profile, paths: &Paths) -> Self {
@@ -65,6 +77,7 @@ impl Build {
             root,
             target,
             profile,
+            commit: commit::name(&paths.root),
         }
     }
 
@@ -104,6 +117,7 @@ impl Build {
         }
         // Part of what is compiled in: under another name the framework, and with it the server, would be built anew.
         command.env("LEPTOS_OUTPUT_NAME", NAME);
+        command.envs(self.commit.iter().map(|commit| (commit::COMMIT, commit)));
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("cargo did not start")?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -130,7 +144,8 @@ impl Build {
     }
 }
 
-fn cargo(root: &Path) -> Command {
+/// Cargo, as it runs this.
+pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
     command
@@ -138,10 +153,17 @@ fn cargo(root: &Path) -> Command {
 
 /// Where cargo builds, whatever says so.
 pub fn target_directory(root: &Path) -> Result<PathBuf> {
+    Ok(metadata(root)?["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target directory")?
+        .into())
+}
+
+/// What cargo knows of the packages here.
+pub fn metadata(root: &Path) -> Result<Value> {
     let output = cargo(root)
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .output()
         .context("cargo did not start")?;
-    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata says nothing")?;
-    Ok(metadata["target_directory"].as_str().context("cargo metadata names no target directory")?.into())
+    serde_json::from_slice(&output.stdout).context("cargo metadata says nothing")
 }

@@ -10,7 +10,7 @@ use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::Profile;
+use crate::{Profile, files};
 
 /// How hard brotli tries: its most, and what is done in a moment.
 const BEST: i32 = 11;
@@ -18,7 +18,7 @@ const QUICK: i32 = 5;
 
 /// Writes `.br` and `.gz` beside each file of a folder and of those in it, on all cores.
 pub fn folder(folder: &Path, profile: Profile) -> Result<()> {
-    let files = files(folder)?;
+    let files = largest_first(folder)?;
     let next = AtomicUsize::new(0);
     let work = || -> Result<()> {
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -53,18 +53,9 @@ fn one(file: &Path, profile: Profile) -> Result<()> {
 }
 
 /// The largest first, so that no core ends with the one that takes longest.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            } else {
-                found.push((entry.metadata()?.len(), entry.path()));
-            }
-        }
-    }
+fn largest_first(folder: &Path) -> Result<Vec<PathBuf>> {
+    let size = |path: PathBuf| Ok((fs::metadata(&path)?.len(), path));
+    let mut found = files(folder)?.into_iter().map(size).collect::<Result<Vec<_>>>()?;
     found.sort_unstable();
     Ok(found.into_iter().rev().map(|(_, path)| path).collect())
 }

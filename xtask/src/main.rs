@@ -1,12 +1,17 @@
 //! Builds of what ships: the server, and the page's code, style and files.
 //!
-//! `cargo run --package xtask -- build` makes the small and fast one, with `--quick` one that is made soon. What people
-//! get from either does the same.
+//! `cargo xtask build` makes the small and fast one, with `--quick` one that is made soon. What people get from either
+//! does the same. `cargo xtask dist` makes of it what operators download: one program with the page inside, packed with
+//! what belongs to it.
 
 mod cargo;
+mod commit;
 mod compress;
+#[cfg(feature = "dist")]
+mod dist;
 mod page;
 mod progress;
+mod stamp;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -66,18 +71,20 @@ impl Paths {
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let profile = match arguments[..] {
-        ["build"] => Profile::Release,
-        ["build", "--quick"] => Profile::Quick,
+    let (task, profile): (fn(Profile) -> Result<()>, _) = match arguments[..] {
+        ["build"] => (build, Profile::Release),
+        ["build", "--quick"] => (build, Profile::Quick),
+        ["dist"] => (dist, Profile::Release),
+        ["dist", "--quick"] => (dist, Profile::Quick),
         _ => {
-            eprintln!("usage: cargo run --package xtask -- build [--quick]");
+            eprintln!("usage: cargo xtask build|dist [--quick]");
             return ExitCode::from(2);
         }
     };
-    match build(profile) {
+    match task(profile) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("build: {error:#}");
+            eprintln!("{}: {error:#}", arguments[0]);
             ExitCode::FAILURE
         }
     }
@@ -102,6 +109,35 @@ fn build(profile: Profile) -> Result<()> {
     Ok(())
 }
 
+#[cfg(feature = "dist")]
+fn dist(profile: Profile) -> Result<()> {
+    build(profile)?;
+    dist::make(profile, &Paths::find(profile)?)
+}
+
+/// Starts this anew with what packing takes, which builds do without.
+#[cfg(not(feature = "dist"))]
+fn dist(_: Profile) -> Result<()> {
+    let mut command = cargo::cargo(Path::new(env!("CARGO_MANIFEST_DIR")));
+    command.args([
+        "run",
+        "--quiet",
+        "--locked",
+        "--profile",
+        "xtask",
+        "--package",
+        "xtask",
+        "--features",
+        "dist",
+        "--",
+    ]);
+    let status = command.args(env::args().skip(1)).status().context("cargo did not start")?;
+    if !status.success() {
+        bail!("it could not be packed");
+    }
+    Ok(())
+}
+
 /// Empties a folder, which is made where it is not there.
 pub fn empty_folder(folder: &Path) -> Result<()> {
     if folder.exists() {
@@ -118,4 +154,20 @@ pub fn run(command: &mut Command) -> Result<()> {
         bail!("{program} failed:\n{}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
+}
+
+/// All files in a folder and in those in it, in no order.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
 }

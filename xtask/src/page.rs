@@ -9,6 +9,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::cargo::{Build, NAME};
 use crate::progress::Progress;
+use crate::stamp::Stamp;
 use crate::{Paths, Profile, compress, empty_folder, run};
 
 /// The script that fetches parts of the module, under the name that the compiled module knows it by.
@@ -18,9 +19,13 @@ const NEVER_CALLED: &str = r"^(_RINvNvX\w+tachys|_ZN\d+_\$LT\$T\$u20\$as\$u20\$t
 /// More makes it smaller before it is compressed, and larger after.
 const WASM_OPT: [&str; 3] = ["-O1", "--enable-bulk-memory", "--enable-nontrapping-float-to-int"];
 
-/// Makes the site of the module that cargo built.
+/// Makes the site of the module that cargo built, where it is not there yet.
 pub fn make(profile: Profile, paths: &Paths, progress: &Progress) -> Result<()> {
     let module = Build::page(profile, paths).program();
+    let stamp = Stamp::read(profile, paths, &module)?;
+    if stamp.holds(&paths.site) {
+        return Ok(());
+    }
     let pkg = paths.pkg();
     empty_folder(&paths.site)?;
     fs::create_dir_all(&pkg)?;
@@ -42,7 +47,8 @@ pub fn make(profile: Profile, paths: &Paths, progress: &Progress) -> Result<()> 
             minify(paths, &[pkg.join(format!("{NAME}.js")), pkg.join(LOADER)])?;
         }
     }
-    compress::folder(&paths.site, profile)
+    compress::folder(&paths.site, profile)?;
+    stamp.keep(&paths.site)
 }
 
 /// Joins the style's parts.

@@ -11,6 +11,8 @@ use crate::server::backup::command::Command as Backup;
 /// Settings that may also stand behind the name of a command.
 pub(super) const ANYWHERE: [&str; 3] = ["data_dir", "log", "log_format"];
 const NOTICES: &str = "notices";
+const HEALTHCHECK: &str = "healthcheck";
+const READY: &str = "ready";
 const SECOND_FACTOR: &str = "second-factor";
 
 /// Adds the commands to the program's own arguments.
@@ -45,6 +47,14 @@ pub(super) fn with_commands(program: Command) -> Command {
             Command::new("restore")
                 .about("Put a backup into the data directory of a server that is stopped")
                 .arg(path("BACKUP").required(true).help("The backup, as lockstep-20261128-031200Z")),
+        )
+        .subcommand(
+            Command::new(HEALTHCHECK).about("Ask the server that has these settings whether it is well").arg(
+                Arg::new(READY)
+                    .long(READY)
+                    .action(ArgAction::SetTrue)
+                    .help("Ask whether edits and points can be written, too"),
+            ),
         )
         .subcommand(admin())
 }
@@ -103,6 +113,7 @@ pub(super) fn read(flags: &ArgMatches, keep: Option<usize>) -> Option<Task> {
         }
         "check" => Backup::Check { dir: path("DIR") },
         "restore" => Backup::Restore { backup: path("BACKUP")? },
+        HEALTHCHECK => return Some(Task::Healthcheck { ready: flags.get_flag(READY) }),
         "admin" => return read_admin(flags).map(Task::Admin),
         _ => return None,
     }))

@@ -3,6 +3,7 @@
 use clap::{Arg, Command};
 
 use super::{commands, oidc};
+use crate::server::build_info;
 use crate::server::limits::Limits;
 
 /// One setting as `--help` shows it.
@@ -326,7 +327,8 @@ pub(super) fn command() -> Command {
         .iter()
         .map(|(name, help)| arg(name, "N", help, limit(&limits, name).to_string()).help_heading("Limits"));
     let program = Command::new("lockstep")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(build_info::VERSION)
+        .long_version(build_info::describe())
         .about(env!("CARGO_PKG_DESCRIPTION"))
         .after_help("The same names stand in the table [lockstep] of Leptos.toml, as in data_dir = \"/var/lib/lockstep\".\nA flag goes before the environment, the environment before the file.")
         .arg(
