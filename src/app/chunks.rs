@@ -3,19 +3,22 @@
 //! Built with the feature `split`, the WebAssembly is cut at the functions of `chunks/apart.rs`: what
 //! only they reach stands in files of its own. In any other build, and on the server, all is there at once.
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::PageData;
 use super::components::{
     ActivityList, Clipboard, CommandPalette, ConflictInbox, CursorTracker, FollowBar, Grid, Inspector,
-    KeptEdits, Kinds, Kiosk, MenuOf, MoreNotices, NameForm, ScreenDialog, Settings, ShareDialog, SyncDetails,
-    UnsavedList, VariableChoices, VariablesEditor, WidgetMenu,
+    KeptEdits, Kinds, Kiosk, MenuOf, MoreNotices, NameForm, Palette, Popups, ScreenDialog, Settings,
+    ShareDialog, SyncDetails, UnsavedList, VariableChoices, VariablesEditor, WidgetMenu,
 };
 use super::dashboard_store::{DashboardStore, WidgetSignals};
+use super::dom;
 use super::dynamic::{effect, live};
 use super::time::{ChartMoments, MarkDialog, MarksList, Moments, OwnTime, RangePicker};
-use super::type_ahead::TypeAhead;
+use super::type_ahead::{Dismiss, TypeAhead};
 use super::widgets::DataDialog;
 use crate::dashboard::{Dashboard, Kind, WidgetId};
 use crate::fetched;
@@ -76,23 +79,30 @@ pub enum Part {
 }
 
 impl Part {
-    /// True for a part that has the keyboard as soon as it shows. A side panel has it where it is entered only.
-    const fn takes_keys(self) -> bool {
-        matches!(
-            self,
-            Self::Commands
-                | Self::Data
-                | Self::Mark
-                | Self::VariablesEditor
-                | Self::Share
-                | Self::Screens
-                | Self::TimeRange
-                | Self::AddWidget
-                | Self::Settings
-                | Self::SyncDetails
-                | Self::MyName
-                | Self::WidgetMenu
-        )
+    /// What closes a part that has the keyboard as soon as it shows. A side panel has it where it is entered only.
+    fn dismiss(self) -> Option<Dismiss> {
+        let store: DashboardStore = use_context().expect("the dashboard page provides its store");
+        match self {
+            Self::Commands => {
+                let palette = Palette::here();
+                Some(Rc::new(move || palette.toggle()))
+            }
+            Self::Data => Some(Rc::new(move || store.tabled.set(None))),
+            Self::Mark => Some(Rc::new(move || store.time.marking.set(None))),
+            Self::VariablesEditor => Some(Rc::new(move || store.editing_variables.set(false))),
+            Self::Share => Some(Rc::new(move || store.sharing.set(false))),
+            Self::Screens => Some(Rc::new(move || store.choosing_screen.set(false))),
+            Self::TimeRange
+            | Self::AddWidget
+            | Self::Settings
+            | Self::SyncDetails
+            | Self::MyName
+            | Self::WidgetMenu => {
+                let popups = Popups::here();
+                Some(Rc::new(move || popups.close()))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -112,7 +122,7 @@ impl Parts {
         let awake = RwSignal::new(false);
         effect(move || awake.set(true));
         let code = RwSignal::new(fetched::at_once());
-        Self { keys: TypeAhead::new(), code, failed: RwSignal::new(false), awake }
+        Self { keys: TypeAhead::here(), code, failed: RwSignal::new(false), awake }
     }
 
     pub fn here() -> Self {
@@ -145,10 +155,10 @@ impl Parts {
         });
     }
 
-    /// Keeps the keys that are pressed from now on for what takes the keyboard once the code is there. Answers
-    /// the number of this turn. For the browser only.
-    pub fn hold_keys(self) -> u32 {
-        let (keys, turn) = (self.keys, self.keys.hold());
+    /// Keeps the keys that are pressed from now on for what takes the keyboard once the code is there; Escape closes
+    /// it before. Answers the number of this turn. For the browser only.
+    pub fn hold_keys(self, dismiss: Option<Dismiss>) -> u32 {
+        let (keys, turn) = (self.keys, self.keys.hold(dismiss));
         self.fetch(move |there| if there { keys.expect(turn) } else { keys.give_up(turn) });
         turn
     }
@@ -156,24 +166,47 @@ impl Parts {
     /// The part, as soon as its code is there.
     pub fn show(self, part: Part) -> AnyView {
         self.when_there(|| ());
-        if part.takes_keys() {
-            effect(move || {
-                let turn = self.hold_keys();
-                on_cleanup(move || self.keys.give_up(turn));
-            });
-        }
+        let dismiss = StoredValue::new_local(part.dismiss());
+        // Counts the tries to fetch the code for this.
+        let tries = RwSignal::new(0);
+        effect(move || {
+            tries.track();
+            match dismiss.get_value() {
+                Some(dismiss) => {
+                    let turn = self.hold_keys(Some(dismiss));
+                    on_cleanup(move || self.keys.give_up(turn));
+                }
+                None => self.when_there(|| ()),
+            }
+        });
         live(move || match (self.code.get(), self.failed.get()) {
             (Some(show), _) => show(part),
             (None, false) => view! { <div class="coming" aria-busy="true"></div> }.into_any(),
-            (None, true) => view! {
-                <div class="notice bad" role="alert" data-testid="not-fetched">
-                    <span>"This part of the page could not be fetched."</span>
-                    <button type="button" class="button line" on:click=move |_| self.when_there(|| ())>
-                        "Try again"
-                    </button>
-                </div>
+            (None, true) => {
+                let close = move || dismiss.get_value().iter().for_each(|dismiss| dismiss());
+                dom::on_window(leptos::ev::keydown, move |event| {
+                    if event.key() == "Escape" {
+                        close();
+                    }
+                });
+                let closes = dismiss.with_value(Option::is_some).then(|| {
+                    view! { <button type="button" class="button line" on:click=move |_| close()>"Close"</button> }
+                });
+                view! {
+                    <div class="notice bad" role="alert" data-testid="not-fetched">
+                        <span>"This part of the page could not be fetched. What was typed for it is not kept."</span>
+                        <button
+                            type="button"
+                            class="button line"
+                            on:click=move |_| tries.update(|tries| *tries += 1)
+                        >
+                            "Try again"
+                        </button>
+                        {closes}
+                    </div>
+                }
+                .into_any()
             }
-            .into_any(),
         })
     }
 

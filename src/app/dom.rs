@@ -253,14 +253,19 @@ where
 
 /// Takes keys before anything on the page does, for the life of the page; nothing on the server.
 pub fn on_keys_first(then: impl Fn(&web_sys::KeyboardEvent) + 'static) {
+    on_first("keydown", move |event| then(event.unchecked_ref()));
+}
+
+/// Takes events before anything on the page does, for the life of the page; nothing on the server.
+pub fn on_first(name: &'static str, then: impl Fn(&web_sys::Event) + 'static) {
     let mut once = Some(then);
     effect(move || {
         let Some(then) = once.take() else { return };
-        let pressed = Closure::<dyn Fn(web_sys::KeyboardEvent)>::new(move |event| then(&event));
-        let listener = pressed.as_ref().unchecked_ref();
-        // Every browser that runs WebAssembly has this event.
-        let _ = window().add_event_listener_with_callback_and_bool("keydown", listener, true);
-        pressed.forget();
+        let happened = Closure::<dyn Fn(web_sys::Event)>::new(move |event| then(&event));
+        let listener = happened.as_ref().unchecked_ref();
+        // A browser without such an event does not tell of any.
+        let _ = window().add_event_listener_with_callback_and_bool(name, listener, true);
+        happened.forget();
     });
 }
 

@@ -300,6 +300,7 @@ pub fn App(
 ) -> impl IntoView {
     let data = use_context::<PageData>().expect("whoever renders the app provides the page's data");
     clock::provide();
+    provide_context(type_ahead::TypeAhead::new());
     provide_context(data.rights);
     // Until here it reads as the server wrote it.
     effect(format::locale::follow);

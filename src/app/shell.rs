@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::type_ahead::EARLY_INPUT;
+use super::widgets::CHARTS_LOADED;
 use super::{App, PAGE_DATA, Page, PageData, Theme, chunks, pages};
 use crate::app::address;
 use crate::dashboard::Dashboard;
@@ -43,11 +45,23 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
         Page::LargeDashboard { .. } => true,
         _ => false,
     });
-    let start = format!(
-        "import init, {{ hydrate }} from {};\nawait init({{ module_or_path: {} }});\nhydrate();\n",
-        serde_json::Value::from(js.as_str()),
-        serde_json::Value::from(wasm.as_str()),
+    // The module may run before the body is there. Charts take their time, and nobody waits for them.
+    let mut start = format!(
+        "import init, {{ hydrate }} from {};\nawait init({{ module_or_path: {} }});\n\
+         if (document.readyState === 'loading') await new Promise((then) => addEventListener('DOMContentLoaded', then));\n\
+         hydrate();\n",
+        text(&js),
+        text(&wasm),
     );
+    if charts {
+        start += &format!(
+            "const charts = document.createElement('script');\ncharts.src = {};\n\
+             charts.onload = () => dispatchEvent(new Event({}));\n\
+             requestAnimationFrame(() => setTimeout(() => document.head.append(charts)));\n",
+            text(&charts_js),
+            text(CHARTS_LOADED),
+        );
+    }
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme data-base=address::attribute()>
@@ -61,6 +75,7 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                 />
                 // Text of its own would come with the marks by which hydration finds it, and a title shows them.
                 <title inner_html=title></title>
+                <script nonce=nonce.clone() inner_html=EARLY_INPUT></script>
                 <link rel="icon" type="image/svg+xml" href=address::to("/favicon.svg")/>
                 <link rel="manifest" href=address::to("/manifest.webmanifest")/>
                 <link rel="stylesheet" href=css/>
@@ -75,10 +90,10 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                 }).collect_view()}
                 {charts.then(|| view! {
                     <link rel="stylesheet" href=charts_css/>
-                    <script defer src=charts_js nonce=nonce.clone()></script>
+                    <link rel="preload" href=charts_js r#as="script" fetchpriority="low"/>
                 })}
                 <script id=PAGE_DATA type="application/json" inner_html=json></script>
-                <script type="module" nonce=nonce inner_html=start></script>
+                <script type="module" async nonce=nonce inner_html=start></script>
             </head>
             <body><App show=pages::any/></body>
         </html>
@@ -104,6 +119,11 @@ fn document_title(page: &Page) -> String {
         Page::Refused { .. } => "Not for you · Lockstep".to_owned(),
         Page::Failed { .. } => "Not now · Lockstep".to_owned(),
     }
+}
+
+/// A text as it stands in a script.
+fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// A text as it stands in the HTML of a `title`, where no element begins.

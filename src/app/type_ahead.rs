@@ -1,22 +1,28 @@
 //! Type-ahead: keys that are pressed while what takes them is on its way are kept, and given to it in order.
 //!
-//! What opens says so with [`TypeAhead::hold`], and has the keys once it takes the keyboard.
+//! What opens says so with [`TypeAhead::hold`], and has the keys once it takes the keyboard. What was typed and pressed
+//! before the page was awake comes from the script in the page's head ([`EARLY_INPUT`]) and goes the same way.
+
+mod press;
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::rc::Rc;
 
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlDialogElement, HtmlDocument, HtmlElement, HtmlFormElement, KeyboardEvent};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{ClipboardEvent, Element, Event, HtmlTextAreaElement, InputEvent, KeyboardEvent};
 
 use crate::app::dom;
+use crate::app::dynamic::effect;
 
-/// Keys that are kept at once: more than anybody types without seeing a letter of it.
-const MAX_KEYS: usize = 200;
-/// What is there and has not taken the keyboard after this long is not going to: it takes a few frames.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Keys and texts that are kept at once: more than anybody types without seeing a letter of it.
+const MAX_INPUTS: usize = 200;
+/// UTF-16 units of a text that is pasted at once: a note takes no more.
+const MAX_PASTED: u32 = 100_000;
+/// Frames after which what is there and has not taken the keyboard is not going to: it takes one or two.
+const PATIENCE: u32 = 6;
 /// Keys beside those of a letter that are kept. All others are the browser's own.
-const NAMED: [&str; 10] = [
+const NAMED: [&str; 12] = [
     "Enter",
     "Escape",
     "Tab",
@@ -26,15 +32,43 @@ const NAMED: [&str; 10] = [
     "ArrowDown",
     "ArrowLeft",
     "ArrowRight",
+    "Home",
+    "End",
     "F2",
 ];
+/// Keys that edit a text with Ctrl or Cmd, and are kept for it: they would take back steps of the page.
+const EDITS: [&str; 3] = ["a", "y", "z"];
+
+/// The script that keeps what is typed and pressed before the page's code is there.
+pub const EARLY_INPUT: &str = include_str!("type_ahead/early_input.js");
+
+/// Closes what keys are kept for.
+pub type Dismiss = Rc<dyn Fn()>;
 
 /// A key that was pressed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Key {
     key: String,
     code: String,
     shift: bool,
+    control: bool,
+    meta: bool,
+}
+
+/// What somebody did that waits.
+enum Input {
+    Key(Key),
+    /// A text that came as one: pasted, or composed of several keys.
+    Text(String),
+    /// What the page's first script kept, and how to do it again.
+    Early(js_sys::Function),
+}
+
+/// A field in which a text is composed that is meant for something else.
+struct Composition {
+    field: HtmlTextAreaElement,
+    value: String,
+    caret: (u32, u32),
 }
 
 #[derive(Default)]
@@ -47,7 +81,10 @@ struct State {
     turn: u32,
     /// What had the keyboard before.
     before: Option<Element>,
-    keys: VecDeque<Key>,
+    /// Closes what is waited for, as Escape does.
+    dismiss: Option<Dismiss>,
+    composition: Option<Composition>,
+    inputs: VecDeque<Input>,
 }
 
 /// The keys of the page that wait for what is to take them.
@@ -59,20 +96,32 @@ impl TypeAhead {
     pub fn new() -> Self {
         let ahead = Self(StoredValue::new_local(State::default()));
         dom::on_keys_first(move |event| ahead.pressed(event));
+        for name in
+            ["paste", "beforeinput", "input", "compositionstart", "compositionupdate", "compositionend"]
+        {
+            dom::on_first(name, move |event| ahead.wrote(event));
+        }
         dom::on_window(leptos::ev::focusin, move |_| ahead.focused());
         // Whoever points somewhere means the keys for what is there.
         dom::on_window(leptos::ev::pointerdown, move |_| ahead.forget());
+        dom::on_window(leptos::ev::blur, move |event| {
+            if event.target().is_some_and(|left| left.is_instance_of::<web_sys::Window>()) {
+                ahead.forget();
+            }
+        });
+        effect(move || ahead.adopt());
         ahead
     }
 
     /// Keeps keys from now on, until the keyboard goes to something else than now. Answers the number of this
     /// turn. For the browser only.
-    pub fn hold(self) -> u32 {
+    pub fn hold(self, dismiss: Option<Dismiss>) -> u32 {
         let before = dom::focused();
         let turn = self.0.try_update_value(|state| {
             state.turn += 1;
             state.waiting = true;
             state.before = before;
+            state.dismiss = dismiss;
             state.turn
         });
         turn.unwrap_or_default()
@@ -80,53 +129,105 @@ impl TypeAhead {
 
     /// What keys are kept for is there, and takes the keyboard within moments.
     pub fn expect(self, turn: u32) {
-        set_timeout(move || self.end(turn, false), PATIENCE);
+        self.expect_for(turn, PATIENCE);
     }
 
-    /// What keys are kept for is not going to take them.
+    fn expect_for(self, turn: u32, frames: u32) {
+        match frames {
+            0 => self.give_up(turn),
+            _ => dom::soon(move || self.expect_for(turn, frames - 1)),
+        }
+    }
+
+    /// What keys are kept for is not going to take them: nothing else gets them.
     pub fn give_up(self, turn: u32) {
-        self.end(turn, true);
-    }
-
-    fn end(self, turn: u32, forget: bool) {
-        let ended = self.0.try_update_value(|state| {
-            let ends = state.waiting && state.turn == turn;
-            if ends {
-                state.waiting = false;
-                if forget {
-                    state.keys.clear();
-                }
-            }
-            ends
-        });
-        if ended == Some(true) {
-            self.give();
+        let is_late = self.0.try_with_value(|state| state.waiting && state.turn == turn);
+        if is_late == Some(true) {
+            self.forget();
         }
     }
 
     fn forget(self) {
         let _ = self.0.try_update_value(|state| {
             state.waiting = false;
-            state.keys.clear();
+            state.dismiss = None;
+            state.inputs.clear();
+        });
+    }
+
+    fn is_keeping(self) -> bool {
+        self.0.try_with_value(|state| state.waiting || state.giving) == Some(true)
+    }
+
+    fn keep(self, input: Input) {
+        let _ = self.0.try_update_value(|state| {
+            if state.inputs.len() < MAX_INPUTS {
+                state.inputs.push_back(input);
+            }
         });
     }
 
     fn pressed(self, event: &KeyboardEvent) {
         // Those that are given out pass here too.
-        if !event.is_trusted() || event.is_composing() || !keeps(event) {
+        if !event.is_trusted() || event.is_composing() || !self.is_keeping() || !keeps(event) {
             return;
         }
-        let key = Key { key: event.key(), code: event.code(), shift: event.shift_key() };
-        let kept = self.0.try_update_value(|state| {
-            let keeps = state.waiting || state.giving;
-            if keeps && state.keys.len() < MAX_KEYS {
-                state.keys.push_back(key);
+        take(event);
+        let dismiss = match event.key().as_str() {
+            "Escape" => self.0.try_update_value(|state| state.dismiss.take()).flatten(),
+            _ => None,
+        };
+        match dismiss {
+            Some(dismiss) => {
+                self.forget();
+                dismiss();
             }
-            keeps
-        });
-        if kept == Some(true) {
-            event.prevent_default();
-            event.stop_immediate_propagation();
+            None if is_shortcut(event) => self.keep(Input::Key(Key::of(event))),
+            None => self.keep(Input::Key(Key::of(event).plain())),
+        }
+    }
+
+    /// What comes as text instead of keys: a paste, an input method, the keyboard of a phone.
+    fn wrote(self, event: &Event) {
+        if !event.is_trusted() || press::is_writing() {
+            return;
+        }
+        let composes = self.0.try_with_value(|state| state.composition.is_some()) == Some(true);
+        if !composes && !self.is_keeping() {
+            return;
+        }
+        match event.type_().as_str() {
+            "paste" => {
+                take(event);
+                let data = event.dyn_ref::<ClipboardEvent>().and_then(ClipboardEvent::clipboard_data);
+                let text = data.and_then(|data| data.get_data("text/plain").ok()).unwrap_or_default();
+                if js_sys::JsString::from(text.as_str()).length() <= MAX_PASTED {
+                    self.keep(Input::Text(text));
+                }
+            }
+            "compositionstart" => {
+                event.stop_immediate_propagation();
+                let composition = dom::focused().and_then(Composition::begin);
+                let _ = self.0.try_update_value(|state| state.composition = composition);
+            }
+            "compositionend" if composes => {
+                event.stop_immediate_propagation();
+                let composition = self.0.try_update_value(|state| state.composition.take()).flatten();
+                if let Some(composition) = composition {
+                    composition.undo();
+                }
+                self.keep(Input::Text(text_of(event)));
+            }
+            "beforeinput" if !composes => {
+                let kind = event.dyn_ref::<InputEvent>().map(InputEvent::input_type).unwrap_or_default();
+                take(event);
+                match kind.as_str() {
+                    "deleteContentBackward" => self.keep(Input::Key(Key::named("Backspace"))),
+                    "insertLineBreak" | "insertParagraph" => self.keep(Input::Key(Key::named("Enter"))),
+                    _ => self.keep(Input::Text(text_of(event))),
+                }
+            }
+            _ => event.stop_immediate_propagation(),
         }
     }
 
@@ -142,11 +243,26 @@ impl TypeAhead {
         }
     }
 
+    /// Takes over what the page's first script kept, which keeps nothing more.
+    fn adopt(self) {
+        let early = js_sys::Reflect::get(&window(), &"earlyInput".into()).unwrap_or_default();
+        let Ok(early) = early.dyn_into::<js_sys::Function>() else { return };
+        let Ok(kept) = early.call0(&JsValue::NULL) else { return };
+        for one in js_sys::Array::from(&kept).iter() {
+            self.keep(match one.dyn_into() {
+                Ok(again) => Input::Early(again),
+                // It has what an event of a key has.
+                Err(key) => Input::Key(Key::of(&key.unchecked_into())),
+            });
+        }
+        self.give();
+    }
+
     /// Gives out the keys that are kept, one after the other. What a key other than a letter's does may take
     /// until the page is drawn, or open something that the next keys are kept for.
     fn give(self) {
         let started = self.0.try_update_value(|state| {
-            let starts = !state.giving && !state.keys.is_empty();
+            let starts = !state.giving && !state.inputs.is_empty();
             state.giving |= starts;
             starts
         });
@@ -158,18 +274,31 @@ impl TypeAhead {
 
     fn next(self) {
         loop {
-            let key = self.0.try_update_value(|state| {
-                let key = if state.waiting { None } else { state.keys.pop_front() };
-                state.giving = key.is_some();
-                key
+            let input = self.0.try_update_value(|state| {
+                let input = if state.waiting { None } else { state.inputs.pop_front() };
+                state.giving = input.is_some();
+                input
             });
-            let Some(key) = key.flatten() else { return };
-            press(&key);
-            if !is_letter(&key.key) {
+            let Some(input) = input.flatten() else { return };
+            let writes = match &input {
+                Input::Key(key) => press::press(key),
+                Input::Text(text) => press::write(text),
+                Input::Early(again) => {
+                    // What has gone with the page that the server rendered is over.
+                    let _ = again.call0(&JsValue::NULL);
+                    false
+                }
+            };
+            if !writes {
                 dom::soon(move || dom::soon(move || self.next()));
                 return;
             }
         }
+    }
+
+    /// Those of the page.
+    pub fn here() -> Self {
+        use_context().expect("App provides the type-ahead")
     }
 }
 
@@ -179,69 +308,72 @@ impl Default for TypeAhead {
     }
 }
 
+impl Key {
+    /// Of a key as it was pressed.
+    fn of(event: &KeyboardEvent) -> Self {
+        Self {
+            key: event.key(),
+            code: event.code(),
+            shift: event.shift_key(),
+            control: event.ctrl_key(),
+            meta: event.meta_key(),
+        }
+    }
+
+    /// The key without those by which a keyboard writes more letters.
+    fn plain(self) -> Self {
+        Self { control: false, meta: false, ..self }
+    }
+
+    fn named(name: &str) -> Self {
+        Self { key: name.to_owned(), code: name.to_owned(), ..Self::default() }
+    }
+}
+
+impl Composition {
+    /// `None` for what takes no text.
+    fn begin(field: Element) -> Option<Self> {
+        if !matches!(field.tag_name().as_str(), "INPUT" | "TEXTAREA") {
+            return None;
+        }
+        // An input has the same value and selection.
+        let field: HtmlTextAreaElement = field.unchecked_into();
+        let end = |at: Result<Option<u32>, JsValue>| at.ok().flatten().unwrap_or_default();
+        let caret = (end(field.selection_start()), end(field.selection_end()));
+        Some(Self { value: field.value(), caret, field })
+    }
+
+    fn undo(self) {
+        self.field.set_value(&self.value);
+        // Fails only for fields that have no text selection.
+        let _ = self.field.set_selection_range(self.caret.0, self.caret.1);
+    }
+}
+
+fn take(event: &Event) {
+    event.prevent_default();
+    event.stop_immediate_propagation();
+}
+
+/// The text that an event of writing brings.
+fn text_of(event: &Event) -> String {
+    js_sys::Reflect::get(event, &"data".into()).ok().and_then(|data| data.as_string()).unwrap_or_default()
+}
+
 fn is_letter(key: &str) -> bool {
     key.chars().count() == 1
 }
 
-/// True for a key that writes or moves, and for no shortcut.
+fn is_shortcut(event: &KeyboardEvent) -> bool {
+    let more = event.ctrl_key() || event.meta_key() || event.alt_key();
+    more && !event.get_modifier_state("AltGraph")
+}
+
+/// True for a key that writes, moves or edits, and for no shortcut of the browser or of the page.
 fn keeps(event: &KeyboardEvent) -> bool {
-    let shortcut = event.ctrl_key() || event.meta_key() || event.alt_key();
-    let writes = !shortcut || event.get_modifier_state("AltGraph");
     let key = event.key();
-    writes && (is_letter(&key) || NAMED.contains(&key.as_str()))
-}
-
-/// Presses a key on what has the keyboard. The page hears it as any other; what a browser does by itself, it
-/// does for real keys only, and is done here.
-fn press(key: &Key) {
-    let Some(target) = dom::focused() else { return };
-    let init = web_sys::KeyboardEventInit::new();
-    init.set_key(&key.key);
-    init.set_code(&key.code);
-    init.set_shift_key(key.shift);
-    init.set_bubbles(true);
-    init.set_cancelable(true);
-    let Ok(event) = KeyboardEvent::new_with_keyboard_event_init_dict("keydown", &init) else { return };
-    if target.dispatch_event(&event) == Ok(true) {
-        follow(key, &target);
-    }
-}
-
-/// Does what a browser does after a key that nobody has taken.
-fn follow(key: &Key, target: &Element) {
-    let within = |selector: &str| target.closest(selector).ok().flatten();
-    let command = |name: &str, text: &str| {
-        let document: HtmlDocument = document().unchecked_into();
-        // With the selection, the bounds and the undo of the field as they are. A browser without this keeps
-        // the field as it is.
-        let _ = document.exec_command_with_show_ui_and_value(name, false, text);
-    };
-    let click = || {
-        if let Some(target) = target.dyn_ref::<HtmlElement>() {
-            target.click();
-        }
-    };
-    let on_button = matches!(target.tag_name().as_str(), "BUTTON" | "A");
-    match key.key.as_str() {
-        "Enter" | " " if on_button => click(),
-        "Enter" if target.tag_name() == "INPUT" => {
-            if let Some(form) = within("form").and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) {
-                // Fails only for a form that is not in the document.
-                let _ = form.request_submit();
-            }
-        }
-        "Enter" if dom::takes_text(target) => command("insertText", "\n"),
-        "Escape" => {
-            if let Some(dialog) =
-                within("dialog[open]").and_then(|one| one.dyn_into::<HtmlDialogElement>().ok())
-            {
-                dialog.close();
-            }
-        }
-        "Tab" => dom::focus_next(target, key.shift),
-        "Backspace" => command("delete", ""),
-        "Delete" => command("forwardDelete", ""),
-        letter if is_letter(letter) && dom::takes_text(target) => command("insertText", letter),
-        _ => {}
+    match is_shortcut(event) {
+        true => !event.alt_key() && EDITS.iter().any(|edit| key.eq_ignore_ascii_case(edit)),
+        false => is_letter(&key) || NAMED.contains(&key.as_str()),
     }
 }

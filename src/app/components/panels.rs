@@ -1,5 +1,6 @@
 //! The side panel: which one is open, and where the keyboard goes when it closes.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use leptos::prelude::*;
@@ -60,7 +61,7 @@ impl Panels {
     /// Shows a panel and gives it the keyboard, where what was pressed for it goes.
     pub fn enter(self, panel: Panel) {
         self.show(panel);
-        self.parts.hold_keys();
+        self.parts.hold_keys(Some(Rc::new(move || self.leave())));
         self.parts.when_there(|| dom::focus_soon(SIDE));
     }
 

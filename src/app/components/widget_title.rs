@@ -75,7 +75,7 @@ pub fn EditableTitle(
             start.set_value((title.clone(), store.seen()));
             announce(Some(title));
             // What is typed before the field is there is for it.
-            parts.hold_keys();
+            parts.hold_keys(None);
             dom::soon(move || {
                 if let Some(input) = input.get_untracked() {
                     dom::focus_and_select(&input);

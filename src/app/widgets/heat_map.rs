@@ -12,7 +12,6 @@ use super::heat::Map;
 use super::uplot::{Chart, Colors, Look, OfTime, Paint, loaded};
 use super::values;
 use crate::app::chunks::{Part, Parts};
-use crate::app::clock::Clock;
 use crate::app::components::Theming;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::dynamic::{attr, each, effect, live, memo};
@@ -29,15 +28,13 @@ const GAP: f64 = 1.0;
 pub fn HeatMap(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     let time = store.time;
     let place = time.charts.enter(id.clone());
-    let clock = Clock::here();
     let theming = Theming::here();
     let plot = NodeRef::<Div>::new();
     let chart = StoredValue::new_local(None::<Chart>);
     let map = memo(move || signals.shown.with(|widget| signals.series(|series| Map::of(series, widget))));
     let labels = memo(move || map.read().rows.iter().map(|row| row.label.clone()).collect::<Vec<_>>());
     let look = memo(move || Look::of_rows(labels.get(), theming.is_dark()));
-    // The script may come after the page: then this looks again with each tick.
-    let ready = Memo::new(move |was: Option<&bool>| was == Some(&true) || (clock.now() > 0 && loaded()));
+    let ready = loaded();
     dom::watch_screen(plot, signals.seen);
     let on_screen = signals.seen;
     let was_seen = Memo::new(move |was: Option<&bool>| was == Some(&true) || on_screen.get());

@@ -32,6 +32,7 @@ pub use freshness::{Freshness, figures_come, stale_for};
 pub use items::{deed, item_label, told_with_item};
 pub use table::columns_of;
 pub use timeseries::MAX_SERIES as MAX_CHART_SERIES;
+pub use uplot::CHARTS_LOADED;
 pub use values::{decimals, living, told_apart, unit_of};
 
 /// The content of a widget by its kind.

@@ -12,7 +12,6 @@ use super::empty::Empty;
 use super::uplot::{Chart, Colors, Look, OfTime, Style, loaded};
 use super::values;
 use crate::app::chunks::{Part, Parts};
-use crate::app::clock::Clock;
 use crate::app::components::Theming;
 use crate::app::dashboard_store::{DashboardStore, WidgetSignals};
 use crate::app::time::{ChartMoments, ChartPlace, HiddenSeries, value_at};
@@ -67,7 +66,6 @@ fn half_a_step(signals: WidgetSignals, (first, last): (f64, f64)) -> f64 {
 pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -> impl IntoView {
     let time = store.time;
     let place = time.charts.enter(id.clone());
-    let clock = Clock::here();
     let theming = Theming::here();
     let plot = NodeRef::<Div>::new();
     let chart = StoredValue::new_local(None::<Chart>);
@@ -95,8 +93,7 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
         let shown = names.iter().cloned().zip(0..).filter(|(name, _)| !not_drawn.contains(name));
         signals.shown.with(|widget| Look::of(widget, shown, dark))
     });
-    // The script may come after the page: then this looks again with each tick.
-    let ready = Memo::new(move |was: Option<&bool>| was == Some(&true) || (clock.now() > 0 && loaded()));
+    let ready = loaded();
     // To draw is the dearest thing that a page does; what nobody sees is drawn when it is seen.
     dom::watch_screen(plot, signals.seen);
     let on_screen = signals.seen;

@@ -7,12 +7,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Array, Float64Array, Function, Object, Reflect};
-use leptos::prelude::window;
+use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 use web_sys::{CanvasRenderingContext2d, HtmlElement, ResizeObserver};
 
 use super::columns::{Column, Columns, Together};
 use super::values::SERIES_COLORS;
+use crate::app::dom;
 use crate::app::time::ChartPlace;
 use crate::dashboard::lines::{self, Drawn};
 use crate::dashboard::widget::Widget;
@@ -36,9 +37,15 @@ extern "C" {
     fn destroy(this: &UPlot);
 }
 
-/// True once the script has run.
-pub fn loaded() -> bool {
-    Reflect::has(&window(), &"uPlot".into()).unwrap_or(false)
+/// The event of the window that tells of it when the script has run.
+pub const CHARTS_LOADED: &str = "charts-loaded";
+
+/// True once the script has run, which it does after the page is awake.
+pub fn loaded() -> Memo<bool> {
+    let came = RwSignal::new(false);
+    dom::on_window(leptos::ev::Custom::<web_sys::Event>::new(CHARTS_LOADED), move |_| came.set(true));
+    let is_there = || Reflect::has(&window(), &"uPlot".into()).unwrap_or(false);
+    Memo::new(move |was: Option<&bool>| was == Some(&true) || came.get() || is_there())
 }
 
 /// How the values of a chart are drawn.
