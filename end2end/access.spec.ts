@@ -123,6 +123,87 @@ test("edits of somebody who lost the role while offline stay with them", async (
   for (const person of [admin, grace]) await person.leave();
 });
 
+test("who loses a dashboard keeps their own edits of it, and nothing of what others wrote", async ({ company }) => {
+  const admin = await company.setUp();
+  const grace = await company.join(admin, "Grace", "viewer");
+  const id = await newDashboard(admin, "Orders");
+  await admin.open(id);
+  const [stat, note] = [await admin.add("stat"), await admin.add("note")];
+  await admin.rename(stat, "Secret figure");
+  await (await admin.note(note)).pressSequentially("The secret is under the mat.");
+  await admin.saved();
+  const people = await (await admin.context.request.get("/api/v1/admin/people")).json();
+  const account = people.accounts.find((one: any) => one.person.name === "Grace").person.id;
+  const share = async (role: string | null) => {
+    const data = { team: "nobody", grants: [{ to: { account }, role }] };
+    const headers = { origin: company.server.url };
+    const shared = await admin.context.request.put(`/api/v1/dashboards/${id}/access`, { data, headers });
+    expect(shared.status()).toBe(200);
+  };
+  await share("editor");
+  /** All that her browser keeps of dashboards, as text. */
+  const kept = () =>
+    grace.page.evaluate(async () => {
+      const name = (await indexedDB.databases()).find((one) => one.name!.startsWith("lockstep-"))!.name!;
+      const database = await new Promise<IDBDatabase>((done) => {
+        const asked = indexedDB.open(name);
+        asked.onsuccess = () => done(asked.result);
+      });
+      const read = (store: string) =>
+        new Promise<string[]>((done) => {
+          const asked = database.transaction(store).objectStore(store).getAll();
+          asked.onsuccess = () => done(asked.result);
+        });
+      const all = [...(await read("dashboards")), ...(await read("queues"))].join("\n");
+      database.close();
+      return all;
+    });
+  await grace.open(id);
+  await expect.poll(kept).toContain("under the mat");
+  await grace.context.setOffline(true);
+  // Chromium leaves an open socket as it is.
+  await grace.page.evaluate(() => window.dispatchEvent(new Event("offline")));
+  await grace.rename(stat, "By Grace");
+  await (await grace.note(note)).press("Home");
+  await grace.page.keyboard.type("Hers: ");
+  await expect.poll(kept).toContain("By Grace");
+
+  await share(null);
+  await grace.context.setOffline(false);
+  await grace.page.evaluate(() => window.dispatchEvent(new Event("online")));
+  const left = grace.page.getByTestId("unsaved-edit");
+  const expectHersAlone = async () => {
+    await expect(left).toHaveCount(2);
+    await expect(left.nth(0)).toContainText("By Grace");
+    await expect(left.nth(1)).toContainText("Hers: ");
+    await expect(grace.widgets).toHaveCount(0);
+    const shown = await grace.page.locator("body").innerText();
+    for (const others of ["Secret figure", "Orders", "mat."]) expect(shown).not.toContain(others);
+    await expect.poll(kept).not.toMatch(/Secret figure|Orders|under the mat/);
+    expect(await kept()).toContain("By Grace");
+  };
+  await expectHersAlone();
+  await expect(grace.sync).toHaveAttribute("data-state", "error");
+  await expect(grace.page.getByTestId("kept-copy")).toHaveCount(0);
+  await expect(grace.page.getByTestId("add-widget")).toBeHidden();
+  expect(await violations(grace.page)).toEqual([]);
+  // Also when the page is opened again, which the server answers as any address without anything.
+  await grace.page.reload();
+  await expectHersAlone();
+  const download = grace.page.waitForEvent("download");
+  await grace.page.getByTestId("kept-export").click();
+  const file = Buffer.concat(await (await (await download).createReadStream()).toArray()).toString();
+  expect(file).toContain("By Grace");
+  expect(file).not.toMatch(/Secret figure|Orders|under the mat/);
+  // Nobody else saw them.
+  await expect(admin.title(stat)).toHaveText("Secret figure");
+  await grace.page.getByTestId("kept-discard").click();
+  await grace.page.getByTestId("kept-discard").click();
+  await expect(grace.page).toHaveURL(`${company.server.url}/`);
+  expect(await kept()).not.toContain("By Grace");
+  for (const person of [admin, grace]) await person.leave();
+});
+
 test("a share link opens one dashboard to somebody without an account, until it is revoked", async ({ company }) => {
   const admin = await company.setUp();
   const id = await newDashboard(admin, "Orders");

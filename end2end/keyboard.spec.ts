@@ -1,15 +1,6 @@
 // All of it without a pointer.
 import { expect, test } from "./fixtures.ts";
-import type { Person } from "./person.ts";
-
-/** Presses Tab until the focus is on what is wanted. */
-async function tabTo(person: Person, selector: string) {
-  for (let presses = 0; presses < 120; presses++) {
-    if (await person.page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return;
-    await person.page.keyboard.press("Tab");
-  }
-  throw new Error(`the keyboard does not reach ${selector}`);
-}
+import { tabTo } from "./keys.ts";
 
 test("a dashboard is edited by keyboard alone", async ({ server, arrive }) => {
   const id = await server.dashboard("No mouse");
@@ -17,15 +8,15 @@ test("a dashboard is edited by keyboard alone", async ({ server, arrive }) => {
   const keys = ada.page.keyboard;
   await ada.open(id);
 
-  await tabTo(ada, '[data-testid="add-widget"]');
+  await tabTo(ada.page, '[data-testid="add-widget"]');
   await keys.press("Enter");
-  await tabTo(ada, '[data-testid="add-widget-stat"]');
+  await tabTo(ada.page, '[data-testid="add-widget-stat"]');
   await keys.press("Enter");
   await expect(ada.widgets).toHaveCount(1);
   const [stat] = await ada.ids();
   const tile = `[data-testid="widget"][data-widget="${stat}"]`;
 
-  await tabTo(ada, `${tile} [data-testid="widget-drag"]`);
+  await tabTo(ada.page, `${tile} [data-testid="widget-drag"]`);
   await keys.press("ArrowRight");
   await keys.press("ArrowRight");
   await keys.press("Enter");
@@ -38,7 +29,7 @@ test("a dashboard is edited by keyboard alone", async ({ server, arrive }) => {
   await keys.press("Escape");
   await expect(ada.widget(stat)).toHaveAttribute("data-x", "2");
 
-  await tabTo(ada, `${tile} [data-testid="widget-title"]`);
+  await tabTo(ada.page, `${tile} [data-testid="widget-title"]`);
   await keys.press("F2");
   await keys.press("ControlOrMeta+a");
   await keys.type("Typed");
@@ -54,7 +45,7 @@ test("a dashboard is edited by keyboard alone", async ({ server, arrive }) => {
   await keys.press("ControlOrMeta+Shift+z");
   await expect(ada.title(stat)).toHaveText("Typed");
 
-  await tabTo(ada, `${tile} [data-testid="widget-drag"]`);
+  await tabTo(ada.page, `${tile} [data-testid="widget-drag"]`);
   await keys.press("Delete");
   await expect(ada.widgets).toHaveCount(0);
   await expect(ada.page.getByTestId("toast").first()).toContainText("Typed");

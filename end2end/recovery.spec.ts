@@ -5,45 +5,8 @@ import path from "node:path";
 import type { Browser } from "@playwright/test";
 import { expect, test } from "./fixtures.ts";
 import { Person } from "./person.ts";
-import { Server, site } from "./server.ts";
-
-/** Servers one after the other at one address, with files and data that a test keeps. */
-class Place {
-  private constructor(
-    readonly root: string,
-    private server: Server,
-  ) {}
-
-  static async open(settings: (root: string) => Record<string, string> = () => ({})): Promise<Place> {
-    const root = mkdtempSync(path.join(tmpdir(), "lockstep-place-"));
-    const server = await Server.start({ ...settings(root), LOCKSTEP_DATA_DIR: path.join(root, "data") });
-    return new Place(root, server);
-  }
-
-  get url(): string {
-    return this.server.url;
-  }
-
-  get now(): Server {
-    return this.server;
-  }
-
-  async stop() {
-    await this.server.stop();
-  }
-
-  /** Comes back at the same address. */
-  async start(settings: Record<string, string> = {}) {
-    const addr = this.server.url.replace("http://", "");
-    const data = { LOCKSTEP_DATA_DIR: path.join(this.root, "data"), LOCKSTEP_ADDR: addr };
-    this.server = await Server.start({ ...data, ...settings });
-  }
-
-  async close() {
-    await this.server.stop();
-    rmSync(this.root, { recursive: true, force: true });
-  }
-}
+import { Place } from "./place.ts";
+import { site } from "./server.ts";
 
 /** Somebody at a dashboard with a number in it; the number's widget. */
 async function somebody(browser: Browser, place: Place): Promise<[Person, string]> {

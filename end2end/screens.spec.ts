@@ -1,18 +1,17 @@
 // Screens: a TV that is paired by a code from a phone, shows what it is told to, and is revoked.
-import { type Page } from "@playwright/test";
+import { type Page, type Request } from "@playwright/test";
 import { violations } from "./accessibility.ts";
 import { Company, expect, newDashboard, test } from "./company.ts";
 import { type Person } from "./person.ts";
+import { Place } from "./place.ts";
+import { codeOf, TV, violationsOfCode } from "./tv.ts";
 
-const TV = { viewport: { width: 1920, height: 1080 } };
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true };
 
 /** A TV that shows its code. */
 async function tvOf(company: Company): Promise<{ tv: Person; code: string }> {
   const tv = await company.visit("/screen", "TV", TV);
-  const code = (await tv.page.getByTestId("screen-code").innerText()).replace(/\s/g, "");
-  expect(code).toMatch(/^[A-Z0-9]{6}$/);
-  return { tv, code };
+  return { tv, code: await codeOf(tv) };
 }
 
 /** The signed-in person's phone, with the cookies of their other browser. */
@@ -32,21 +31,6 @@ async function pair(page: Page, name: string, titles: string[], seconds?: number
   }
   if (seconds) await page.getByTestId("pair-rotate").fill(String(seconds));
   await page.getByTestId("pair-submit").click();
-}
-
-/** What axe says of the page with the code, which otherwise loads itself anew meanwhile. */
-async function violationsOfCode(tv: Person): Promise<string[]> {
-  const page = await tv.context.newPage();
-  await page.route("**/screen", async (route) => {
-    const response = await route.fetch();
-    const body = (await response.text()).replace(/<meta http-equiv="refresh"[^>]*>/, "");
-    await route.fulfill({ response, body });
-  });
-  await page.goto("/screen");
-  await expect(page.getByTestId("screen-code")).toBeVisible();
-  const found = await violations(page);
-  await page.close();
-  return found;
 }
 
 /** How many widgets do not show whole. */
@@ -96,7 +80,9 @@ test("a TV is paired by its code, pointed elsewhere, and revoked", async ({ comp
 
   const row = phone.page.getByTestId("screen-row").filter({ hasText: "Hall 2" });
   await expect(row).toContainText("Orders");
-  await expect(row).toHaveAttribute("data-on", "true", { timeout: 15_000 });
+  // By itself, as soon as the TV is there.
+  await expect(row).toHaveAttribute("data-on", "true");
+  await expect(row.locator(".badge")).toHaveText("On");
   expect(await violations(phone.page)).toEqual([]);
   const wide = await phone.page.evaluate(() => document.documentElement.scrollWidth);
   expect(wide, "a phone need not scroll to the side").toBeLessThanOrEqual(390);
@@ -157,4 +143,83 @@ test("a TV that is cut off keeps what it shows and says since when", async ({ co
   expect(tv.page.url()).toBe(shown);
   await expect(tv.widgets).toHaveCount(1);
   for (const person of [admin, phone, tv]) await person.leave();
+});
+
+test("a TV is a kiosk from the first paint of a large dashboard on", async ({ company }) => {
+  const admin = await company.setUp();
+  const table = (n: number) => ({
+    kind: "table",
+    title: `Table ${n}`,
+    frame: { x: 0, y: 8 * n, w: 12, h: 8 },
+    options: { data: "x".repeat(50_000) },
+  });
+  const made = await admin.context.request.post("/api/v1/dashboards/import", {
+    data: { lockstep: 1, title: "Large", settings: {}, widgets: Array.from({ length: 12 }, (_, n) => table(n)) },
+    headers: { origin: company.server.url },
+  });
+  expect(made.status()).toBe(201);
+  const { id } = await made.json();
+  const { tv, code } = await tvOf(company);
+  // Its data stays on its way until this test has looked.
+  let arrive = () => {};
+  const looked = new Promise<void>((done) => (arrive = done));
+  await tv.page.route(`**/api/v1/dashboards/${id}`, async (route) => {
+    await looked;
+    await route.continue();
+  });
+  const asked = tv.page.waitForRequest((request: Request) => request.url().endsWith(`/api/v1/dashboards/${id}`));
+  const phone = await phoneOf(company, admin, `/screens?code=${code}`);
+  await pair(phone.page, "Hall 4", ["Large"]);
+  await asked;
+  await expect(tv.page.getByTestId("kiosk")).toContainText("It is on its way.");
+  await expect(tv.page.locator("header, a, button")).toHaveCount(0);
+  expect(await violations(tv.page)).toEqual([]);
+  arrive();
+  await expect(tv.widgets).toHaveCount(12);
+  await expect(tv.page.locator("header.top")).toHaveCount(0);
+  for (const person of [admin, phone, tv]) await person.leave();
+});
+
+test("a TV goes on by itself when the server was started again", async ({ browser }) => {
+  const accounts = { LOCKSTEP_ACCESS: "accounts" };
+  const place = await Place.open(() => accounts);
+  try {
+    const company = new Company(place.now, browser);
+    const admin = await company.setUp();
+    const orders = await newDashboard(admin, "Orders");
+    await admin.open(orders);
+    const stat = await admin.add("stat");
+    await admin.saved();
+    const { tv, code } = await tvOf(company);
+    const phone = await phoneOf(company, admin, `/screens?code=${code}`);
+    await pair(phone.page, "Hall 5", ["Orders"]);
+    await expect(tv.page).toHaveURL(`${place.url}/d/${orders}`, { timeout: 15_000 });
+    await expect(tv.widgets).toHaveCount(1);
+    const visited: string[] = [];
+    tv.page.on("framenavigated", (frame) => visited.push(new URL(frame.url()).pathname));
+
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      await place.stop(signal);
+      const corner = tv.page.getByTestId("kiosk-corner");
+      await expect(corner).toHaveText(/^No connection since/, { timeout: 20_000 });
+      await expect(tv.widgets).toHaveCount(1);
+      await place.start(accounts);
+      await expect(corner).toBeHidden({ timeout: 45_000 });
+      // It is live again, and shows what is done from now on.
+      await admin.open(orders);
+      await admin.rename(stat, `After ${signal}`);
+      await expect(tv.title(stat)).toHaveText(`After ${signal}`);
+    }
+    // It was never asked to sign in, nor paired again.
+    expect(visited.filter((path) => path !== `/d/${orders}`)).toEqual([]);
+    // Neither is one that was off meanwhile.
+    await tv.page.goto("/screen");
+    await expect(tv.page).toHaveURL(`${place.url}/d/${orders}`);
+    await expect(tv.page.getByTestId("kiosk")).toBeVisible();
+    const row = phone.page.getByTestId("screen-row").filter({ hasText: "Hall 5" });
+    await expect(row).toHaveAttribute("data-on", "true", { timeout: 15_000 });
+    for (const person of [admin, phone, tv]) await person.leave();
+  } finally {
+    await place.close();
+  }
 });

@@ -23,9 +23,10 @@ export class Script {
     });
   }
 
-  /** Joins a dashboard under a name. */
-  static async join(server: Server, dashboard: string, name: string): Promise<Script> {
-    const socket = new WebSocket(`${server.url.replace("http", "ws")}/api/v1/ws`);
+  /** Joins a dashboard under a name, or by an API token under that of the token. */
+  static async join(server: Server, dashboard: string, name: string, token?: string): Promise<Script> {
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    const socket = new WebSocket(`${server.url.replace("http", "ws")}/api/v1/ws`, { headers });
     await new Promise((open, failed) => socket.once("open", open).once("error", failed));
     const script = new Script(socket, dashboard);
     const welcome = script.next((message) => message.type === "welcome");
@@ -39,13 +40,18 @@ export class Script {
 
   /** Makes a change, and waits until it is in the log. */
   async edit(...ops: object[]) {
+    await this.change(this.revision, ops);
+  }
+
+  /** The same without having seen what the log has since a revision. */
+  async change(base: number, ops: object[]) {
     const seq = ++this.seq;
     const judged = this.next(
       (message) =>
         message.type === "rejected" ||
         (message.type === "commits" && message.commits.some((commit: any) => commit.seq === seq && commit.ops.length > 0)),
     );
-    this.say({ type: "push", dashboard: this.dashboard, changes: [{ seq, base: this.revision, ops }] });
+    this.say({ type: "push", dashboard: this.dashboard, changes: [{ seq, base, ops }] });
     const message = await judged;
     if (message.type === "rejected") throw new Error(`rejected: ${message.reason}`);
   }

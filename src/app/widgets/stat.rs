@@ -112,14 +112,21 @@ fn Numbers(all: Memo<Vec<Number>>, signals: WidgetSignals) -> impl IntoView {
 
 #[component]
 fn BigNumber(number: Memo<Number>) -> impl IntoView {
+    let chars = move || number.with(|number| width_of(&number.figure).to_string());
     view! {
-        <p class="figure">
+        <p class="figure" style:--chars=attr(chars)>
             <span class="number">{live(move || number.read().figure.number.clone())}</span>
             " "
             <span class="unit">{live(move || number.read().figure.unit.clone())}</span>
             <span class="sr-only">{live(move || values::level_words(number.read().level))}</span>
         </p>
     }
+}
+
+/// How wide a figure is, in letters of its number: by that it is written as large as it shows whole.
+fn width_of(Figure { number, unit }: &Figure) -> f64 {
+    const UNIT: f64 = 0.5;
+    number.chars().count() as f64 + UNIT * unit.chars().count() as f64
 }
 
 /// Reads the points of the series whose number shows.
@@ -235,6 +242,19 @@ fn spark_path(points: &[(u64, Option<f64>)], min: Option<f64>, max: Option<f64>)
 mod tests {
     use super::*;
     use crate::dashboard::{Frame, Kind};
+
+    #[test]
+    fn a_number_says_how_much_room_it_takes() {
+        let number = Number {
+            figure: Figure { number: "39,432,192".to_owned(), unit: "ms".to_owned() },
+            ..Number::default()
+        };
+        let html = Owner::new_root(None).with(|| {
+            let number = memo(move || number.clone());
+            view! { <BigNumber number/> }.to_html()
+        });
+        assert!(html.contains("--chars:11"), "{html}");
+    }
 
     #[test]
     fn numbers_are_of_the_first_series_or_of_each() {

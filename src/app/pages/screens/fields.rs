@@ -249,7 +249,7 @@ pub fn DashboardsField(fields: Fields, id: String, testid: &'static str) -> impl
                     type="search"
                     id=search
                     data-testid=format!("{testid}-search")
-                    placeholder="Search the dashboards of the team"
+                    placeholder="Search dashboards"
                     autocomplete="off"
                     spellcheck="false"
                     maxlength=MAX_TITLE_CHARS.to_string()
