@@ -125,6 +125,9 @@ impl Access {
             return Err(AccessError::NoInvitation);
         };
         let account = self.new_account(bound.as_deref().unwrap_or(email), name, password, false).await?;
+        self.check_unknown(from, ChangeError::EmailTaken.into(), |directory| {
+            directory.account_of(&account.email).is_some()
+        })?;
         let member = Change::SetMember { team, account: account.id.clone(), role: Some(role) };
         let made = Change::PutAccount(account.clone());
         self.change_with(|directory| Ok(vec![use_of(directory, &invitation.hash)?, made, member])).await?;

@@ -223,7 +223,7 @@ impl Access {
         let account = who.signed_in().map(|signed_in| signed_in.account.id.clone());
         let name = match name.trim() {
             "" if !asks.name => someone().name,
-            name => self.guests_wish(name)?,
+            name => self.guests_wish(name, from)?,
         };
         if let Some(known) = &link.password {
             let guessed = GuessTarget::Link(link.id.to_text());
@@ -265,8 +265,13 @@ impl Access {
     }
 
     /// Gives somebody who came by a link another name.
-    pub async fn rename_visitor(&self, visit: &VisitHash, name: &str) -> Result<Visit, AccessError> {
-        let name = self.guests_wish(name)?;
+    pub async fn rename_visitor(
+        &self,
+        visit: &VisitHash,
+        name: &str,
+        from: &Requester,
+    ) -> Result<Visit, AccessError> {
+        let name = self.guests_wish(name, from)?;
         let renamed = self.visits().rename(visit, name).ok_or(AccessError::NoSession)?;
         self.store.put_visit(renamed.clone(), Vec::new()).await?;
         Ok(renamed)

@@ -66,6 +66,11 @@ impl Session {
     }
 }
 
+/// What a browser calls itself, as far as it is kept.
+pub(super) fn shown_agent(agent: &str) -> String {
+    agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_CHARS).collect()
+}
+
 /// Who holds a session hears when it ends.
 pub type Ended = watch::Receiver<bool>;
 
@@ -112,7 +117,7 @@ impl Sessions {
             made_at: now,
             used_at: now,
             address,
-            agent: agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_CHARS).collect(),
+            agent: shown_agent(agent),
             issuer: issuer.map(str::to_owned),
         };
         let mut ended = Vec::new();
@@ -159,8 +164,17 @@ impl Sessions {
 
     /// Ends all of an account but for one that stays. Those that ended.
     pub fn end_all_of(&mut self, account: &UserId, stays: Option<&SessionHash>) -> Vec<SessionHash> {
-        let all = self.of_account(account).into_iter().map(|session| session.hash);
-        let ended: Vec<SessionHash> = all.filter(|hash| Some(hash) != stays).collect();
+        self.end_where(account, |session| Some(&session.hash) != stays)
+    }
+
+    /// Ends those of an account that the word of an issuer opened. Those that ended.
+    pub fn end_all_by(&mut self, issuer: &str, account: &UserId) -> Vec<SessionHash> {
+        self.end_where(account, |session| session.issuer.as_deref() == Some(issuer))
+    }
+
+    fn end_where(&mut self, account: &UserId, is_meant: impl Fn(&Session) -> bool) -> Vec<SessionHash> {
+        let meant = self.of_account(account).into_iter().filter(is_meant);
+        let ended: Vec<SessionHash> = meant.map(|session| session.hash).collect();
         ended.iter().for_each(|hash| {
             self.end(hash);
         });
