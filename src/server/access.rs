@@ -20,6 +20,7 @@ pub mod proxy;
 mod removals;
 pub mod screens;
 pub mod second_factor;
+pub mod secret_hash;
 pub mod sessions;
 pub mod setup;
 pub mod sharing;

@@ -5,11 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
+use super::secret_hash::{SecretHash, SecretKind};
 use crate::dashboard::UserId;
 
 /// A session ends so long after it was used last, and so long after it was made.
@@ -22,28 +20,17 @@ pub const MAX_OF_ACCOUNT: usize = 50;
 const NOTED_AFTER_MS: u64 = 60_000;
 /// Characters of what a browser calls itself that are kept.
 const MAX_AGENT_CHARS: usize = 200;
-const TOKEN_BYTES: usize = 32;
+
+/// Secret of a session: the token in its cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionSecret {}
+
+impl SecretKind for SessionSecret {
+    const BYTES: usize = 32;
+}
 
 /// SHA-256 of a session's token: the name under which it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionHash(pub [u8; 32]);
-
-impl SessionHash {
-    /// Of a token as it stands in the cookie; `None` for what is none.
-    fn of(token: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == TOKEN_BYTES)?;
-        Some(Self(Sha256::digest(bytes).into()))
-    }
-
-    /// As text, for an address. It opens nothing.
-    pub fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    pub fn from_text(text: &str) -> Option<Self> {
-        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
-    }
-}
+pub type SessionHash = SecretHash<SessionSecret>;
 
 /// One sign-in on one browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,9 +97,9 @@ impl Sessions {
         address: String,
         agent: &str,
     ) -> (String, Session, Vec<SessionHash>) {
-        let bytes: [u8; TOKEN_BYTES] = rand::random();
+        let (token, hash) = SessionHash::generate();
         let session = Session {
-            hash: SessionHash(Sha256::digest(bytes).into()),
+            hash,
             account: account.clone(),
             made_at: now,
             used_at: now,
@@ -128,7 +115,7 @@ impl Sessions {
             ended.push(oldest);
         }
         self.insert(session.clone());
-        (URL_SAFE_NO_PAD.encode(bytes), session, ended)
+        (token, session, ended)
     }
 
     fn insert(&mut self, session: Session) {
@@ -220,8 +207,11 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
+
+    use super::*;
 
     const NOW: u64 = 1_795_000_000_000;
 

@@ -316,7 +316,7 @@ mod tests {
         let id = |text: &str| Id::new(text).expect("an id");
         let screen = Screen {
             id: ScreenId(id("s")),
-            hash: ScreenHash([1; 32]),
+            hash: ScreenHash::new([1; 32]),
             name: "Hall".to_owned(),
             team: TeamId(id("shop")),
             dashboards: ["a", "b"].map(|text| DashboardId::new(text).expect("an id")).into(),

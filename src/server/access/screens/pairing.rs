@@ -5,15 +5,13 @@
 
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hashlink::LruCache;
 use rand::Rng as _;
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::app::screens::CODE_CHARS;
 use crate::server::access::Requester;
+use crate::server::access::secret_hash::{SecretHash, SecretKind};
 use crate::server::access::sessions::shown_agent;
 use crate::server::peer::PeerAddr;
 
@@ -29,19 +27,17 @@ const MAX_OF_NETWORK: usize = 100;
 const MAX_OF_SITE: usize = 200;
 /// Characters that are read of what somebody typed as a code: all of it, with something between each two.
 const MAX_TYPED_CHARS: usize = 4 * CODE_CHARS;
-const TOKEN_BYTES: usize = 32;
+
+/// Secret of a screen: the token in its cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScreenSecret {}
+
+impl SecretKind for ScreenSecret {
+    const BYTES: usize = 32;
+}
 
 /// SHA-256 of a screen's token: the name under which it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ScreenHash(pub [u8; 32]);
-
-impl ScreenHash {
-    /// Of a token as it stands in the cookie; `None` for what is none.
-    pub fn of(token: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == TOKEN_BYTES)?;
-        Some(Self(Sha256::digest(bytes).into()))
-    }
-}
+pub type ScreenHash = SecretHash<ScreenSecret>;
 
 /// What a screen shows that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +98,7 @@ impl Pairings {
         let (network, site) = (device.peer().network(), device.peer().site());
         self.make_room(MAX_OF_NETWORK, |other| other.peer().network() == network);
         self.make_room(MAX_OF_SITE, |other| other.peer().site() == site);
-        let bytes: [u8; TOKEN_BYTES] = rand::random();
+        let (token, hash) = ScreenHash::generate();
         let code = loop {
             let code = random_code();
             if self.0.iter().all(|(_, pending)| pending.code != code) {
@@ -111,8 +107,8 @@ impl Pairings {
         };
         let pending = Pending { code, device, begun_ms: now_ms, is_claimed: false };
         let pairing = pending.shown(now_ms);
-        self.0.insert(ScreenHash(Sha256::digest(bytes).into()), pending);
-        (URL_SAFE_NO_PAD.encode(bytes), pairing)
+        self.0.insert(hash, pending);
+        (token, pairing)
     }
 
     /// Forgets those that were seen longest ago of devices that are meant, so that one more is not too many of them.
@@ -194,6 +190,8 @@ fn normalized(typed: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
     use super::*;

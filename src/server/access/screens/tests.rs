@@ -3,10 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
-
 use super::*;
 use crate::server::access::accounts::everyone;
 use crate::server::access::directory::Team;
@@ -209,8 +205,8 @@ async fn a_screen_ends_that_was_away_for_a_year() {
     let scene = Scene::new().await;
     let (token, kept) = scene.pair(&["wall"]).await;
     assert_eq!(kept.address, "0.0.0.7", "where it asked for its code");
-    let (old, bytes) = (ScreenId::from_text("old").expect("an id"), [9; 32]);
-    let (old_token, hash) = (URL_SAFE_NO_PAD.encode(bytes), ScreenHash(Sha256::digest(bytes).into()));
+    let old = ScreenId::from_text("old").expect("an id");
+    let (old_token, hash) = ScreenHash::generate();
     let screen = |used_at| Screen { id: old.clone(), hash, used_at, ..kept.clone() };
     let almost = now_ms() - IDLE_MS + 60_000;
     scene.access.change(vec![Change::PutScreen(screen(almost))]).await.expect("put");
@@ -230,7 +226,7 @@ async fn s10_a_server_has_so_many_screens() {
     let scene = Scene::new().await;
     let screen = |n: usize| Screen {
         id: ScreenId::from_text(&n.to_string()).expect("an id"),
-        hash: ScreenHash([n as u8; 32]),
+        hash: ScreenHash::new([n as u8; 32]),
         name: n.to_string(),
         team: team("shop"),
         dashboards: vec![dashboard("wall")],
