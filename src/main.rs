@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use lockstep::app::address::BasePath;
+use lockstep::server::access::identities::Service;
 use lockstep::server::access::{Access, AccessError, Mode};
 use lockstep::server::config::{Config, ConfigError, Task};
 use lockstep::server::connections::Connections;
@@ -125,6 +126,7 @@ async fn run(config: Config, tls: Option<Arc<Tls>>, data: &DataDir) -> Result<()
     let access =
         Access::open(accounts, |has_accounts| config.access_mode(has_accounts)).await.map_err(fails)?;
     let access = access.with_guests(config.guests).with_second_factor_required(config.second_factor_required);
+    let access = access.with_services(Service::all(&config));
     let access = Arc::new(access);
     let metrics = Arc::new(Metrics::default());
     let series = Arc::new(open_series(&config, data, last_change).await?);

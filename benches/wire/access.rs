@@ -3,8 +3,6 @@
 use std::io::{Error, Result};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lockstep::dashboard::{DashboardId, Id, UserId};
 use lockstep::server::access::directory::{Account, Change, Role, Team, TeamId};
 use lockstep::server::access::password::Hasher;
@@ -14,7 +12,6 @@ use lockstep::server::store::accounts::Accounts as _;
 use lockstep::server::store::sqlite::SqliteStore;
 use reqwest::Method;
 use reqwest::redirect::Policy;
-use sha2::{Digest as _, Sha256};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{interval, sleep};
 
@@ -77,10 +74,10 @@ impl Population {
     }
 
     async fn sign_in(&mut self, number: usize) {
-        let token: [u8; 32] = rand::random();
+        let (token, hash) = SessionHash::generate();
         let now = crate::figures::now_ms();
         let session = Session {
-            hash: SessionHash(Sha256::digest(token).into()),
+            hash,
             account: person(number),
             made_at: now,
             used_at: now,
@@ -89,7 +86,7 @@ impl Population {
             issuer: None,
         };
         self.store.put_session(session, Vec::new()).await.expect("stored");
-        self.cookies.push(format!("lockstep_session={}", URL_SAFE_NO_PAD.encode(token)));
+        self.cookies.push(format!("lockstep_session={token}"));
     }
 
     async fn start(self, set: &[(&str, &str)]) -> Process {

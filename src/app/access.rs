@@ -222,6 +222,9 @@ pub struct OwnAccount {
     pub has_password: bool,
     #[serde(default)]
     pub second_factor: SecondFactorCard,
+    /// Names under which services sign one in, the first one first.
+    #[serde(default)]
+    pub identities: Vec<IdentityCard>,
     /// The one that was used last first.
     pub sessions: Vec<SessionCard>,
     /// The newest first.
@@ -230,6 +233,26 @@ pub struct OwnAccount {
     pub scopes: Vec<Scope>,
     /// The teams that one is in, by name.
     pub teams: Vec<TeamCard>,
+}
+
+/// A name under which a service signs somebody in to an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityCard {
+    /// To remove it: `DELETE /api/v1/me/identities/{id}`, and as an admin
+    /// `DELETE /api/v1/admin/people/{account}/identities/{id}`.
+    pub id: String,
+    /// What people call the service; the address of one that the settings do not name any more.
+    pub service: String,
+    /// What the service calls the person.
+    pub subject: String,
+    /// False where the settings do not name the service any more: nobody signs in by it.
+    pub counts: bool,
+    /// False where it is the last way in to the account of whoever asks.
+    pub may_remove: bool,
+    /// Unix milliseconds.
+    pub made_at: u64,
+    /// When somebody signed in by it last.
+    pub used_at: u64,
 }
 
 /// One's own second factor.
@@ -336,6 +359,9 @@ pub struct AccountCard {
     /// True where it signs in with a second factor.
     #[serde(default)]
     pub second_factor: bool,
+    /// Names under which services sign the person in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<IdentityCard>,
     pub teams: Vec<Membership>,
     /// Sessions that are open.
     pub sessions: usize,
@@ -376,6 +402,9 @@ pub struct People {
     pub teams: Vec<TeamCard>,
     /// The newest first.
     pub invitations: Vec<InvitationCard>,
+    /// Services that make an account for whoever comes for the first time, also after theirs was removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sign_up_services: Vec<String>,
 }
 
 /// How people sign in besides with a password: the answer to `GET /api/v1/admin/sign-in`.

@@ -63,6 +63,8 @@ actions! {
     AccountMade = "account_made",
     AccountChanged = "account_changed",
     AccountRemoved = "account_removed",
+    /// The account in `about` is signed in to by the service in `detail.provider` no more, as it was under one name there.
+    IdentityRemoved = "identity_removed",
     TeamMade = "team_made",
     TeamRenamed = "team_renamed",
     TeamRemoved = "team_removed",
@@ -409,6 +411,18 @@ mod tests {
                 me(),
                 Detail { renamed_from: Some("A".to_owned()), ..none() },
                 "changed their name from A",
+            ),
+            (
+                Action::IdentityRemoved,
+                grace(),
+                none().by_provider("Keycloak", None, None),
+                "removed the sign-in of Grace Hopper by Keycloak",
+            ),
+            (
+                Action::IdentityRemoved,
+                me(),
+                none().by_provider("Keycloak", None, None),
+                "removed their sign-in by Keycloak",
             ),
             (Action::AccountRemoved, grace(), none(), "removed the account of Grace Hopper"),
             (

@@ -25,6 +25,31 @@ pub struct ScreenCard {
     pub used_at: u64,
     /// True while it has a socket open.
     pub is_on: bool,
+    /// The name of whoever paired it, and when.
+    #[serde(default)]
+    pub made_by: String,
+    #[serde(default)]
+    pub made_at: u64,
+    /// Where it was used last.
+    #[serde(default)]
+    pub address: String,
+}
+
+/// A code that a device shows, to find the device: the body of `POST /api/v1/pairings/find`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairingCode {
+    pub code: String,
+}
+
+/// The device that shows a code: the answer to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskingDevice {
+    /// Where it asked for the code.
+    pub address: String,
+    /// What its browser calls itself.
+    pub agent: String,
+    /// When it asked, Unix milliseconds.
+    pub asked_at: u64,
 }
 
 /// A dashboard in the rotation of a screen.

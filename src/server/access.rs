@@ -20,6 +20,7 @@ pub mod proxy;
 mod removals;
 pub mod screens;
 pub mod second_factor;
+pub mod secret_hash;
 pub mod sessions;
 pub mod setup;
 pub mod sharing;
@@ -39,6 +40,7 @@ use self::accounts::MAX_EMAIL_BYTES;
 use self::audit::repeats::Repeats;
 use self::directory::{Account, Change, ChangeError, Directory, Role, TeamId, folded};
 pub use self::error::AccessError;
+use self::identities::Service;
 use self::password::{Checked, Hasher, check_strength};
 use self::removals::Removals;
 use self::screens::live::LiveScreens;
@@ -93,6 +95,8 @@ pub struct Access {
     pub setup: Setup,
     /// The role of people without an account, where guest mode lets them in.
     guests: Option<Role>,
+    /// Those that sign people in besides with a password.
+    services: Vec<Service>,
     store: Arc<dyn Accounts>,
     directory: RwLock<Directory>,
     sessions: Mutex<Sessions>,
@@ -134,6 +138,7 @@ impl Access {
             mode,
             setup: Setup::default(),
             guests: None,
+            services: Vec::new(),
             store,
             directory: RwLock::new(directory),
             sessions: Mutex::new(sessions),
@@ -236,11 +241,13 @@ impl Access {
         follow: impl FnOnce(&Directory) -> Result<Vec<Change>, AccessError> + Send,
     ) -> Result<(), AccessError> {
         let _alone = self.changing.lock().await;
-        let (changes, changed) = {
+        let (changes, changed, unlinked) = {
             let directory = self.directory();
             let changes = follow(&directory)?;
             let changed = directory.after(&changes)?;
-            (changes, changed)
+            let unlinked = changes.iter().filter_map(|change| directory.unlinked_by(change));
+            let unlinked: Vec<(String, UserId)> = unlinked.collect();
+            (changes, changed, unlinked)
         };
         let gone = changes.iter().filter_map(|change| match change {
             Change::RemoveAccount(id) => Some(id.clone()),
@@ -263,6 +270,10 @@ impl Access {
         for account in gone {
             self.end_visits_of(&account);
             self.end_sessions(&account, None).await?;
+        }
+        for (issuer, account) in unlinked {
+            let ended = self.sessions().end_all_by(&issuer, &account);
+            self.remove_ended(ended).await?;
         }
         Ok(())
     }
@@ -365,9 +376,14 @@ impl Access {
             let _ = self.remove_ended(ended).await;
             return Err(error.into());
         }
-        // While it was checked the account may have been disabled, or have got another password.
+        // While it was checked the account may have been disabled, or have got another password, or have lost the identity.
         let is_same = |now: &Account| now.disabled_at.is_none() && now.password == account.password;
-        let stands = self.directory().account(&account.id).is_some_and(is_same);
+        let stands = {
+            let directory = self.directory();
+            let mut identities = directory.identities_of(&account.id);
+            let is_known = issuer.is_none_or(|issuer| identities.any(|one| one.issuer == issuer));
+            is_known && directory.account(&account.id).is_some_and(is_same)
+        };
         let found = self.sessions().find(&token, now_ms()).filter(|_| stands);
         let Some((session, ended)) = found else {
             self.end_session(session.hash).await?;

@@ -172,8 +172,11 @@ impl From<AccessError> for ApiError {
             | AccessError::NoPairing
             | AccessError::SetupCode
             | AccessError::NoSession
+            | AccessError::NoIdentity
             | AccessError::NoToken => Self::new(Code::NotFound, reason),
-            AccessError::NameTaken => Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT),
+            AccessError::NameTaken | AccessError::LastWayIn => {
+                Self::new(Code::Invalid, reason).status(StatusCode::CONFLICT)
+            }
             AccessError::NotRemoved => {
                 Self::new(Code::Internal, reason).status(StatusCode::SERVICE_UNAVAILABLE)
             }

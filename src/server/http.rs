@@ -27,8 +27,8 @@ use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::access::AccessError;
 use super::access::who::Who;
+use super::access::{AccessError, Requester};
 use super::audit::Sender;
 use super::auth::{clean_name, person, someone};
 use super::errors::ApiError;
@@ -45,16 +45,17 @@ pub async fn rename(
     State(state): State<AppState>,
     who: Who,
     sender: Sender,
+    from: Requester,
     headers: HeaderMap,
     body: Result<Json<Rename>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(Rename { name }) = body?;
     if let Some(visiting) = who.visiting() {
-        let visit = state.access().rename_visitor(&visiting.visit.hash, &name).await?;
+        let visit = state.access().rename_visitor(&visiting.visit.hash, &name, &from).await?;
         return Ok(Json(visit.person()).into_response());
     }
     if let Who::Public(guest) = who {
-        let name = state.access().guests_wish(&name)?;
+        let name = state.access().guests_wish(&name, &from)?;
         let cookie = state.guests.cookie(&person(guest.id.clone(), name.clone()), is_secure(&headers));
         let guest = state.access().guest(person(guest.id, name));
         return Ok(([(SET_COOKIE, cookie)], Json(guest)).into_response());

@@ -12,6 +12,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::access::policy::without_secret;
 use super::config::{Config, LogFormat};
 
 /// The crate whose words hold no secrets at any level.
@@ -29,9 +30,10 @@ pub fn init(config: &Config) {
     }
 }
 
-/// What stands before the words about a request: its path alone, as some programs put their password behind it.
+/// What stands before the words about a request: its path alone, as some programs put their password behind it, and of
+/// one with a secret in it the route.
 pub fn request_span(request: &Request) -> Span {
-    tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
+    tracing::debug_span!("request", method = %request.method(), path = without_secret(request.uri().path()))
 }
 
 fn is_safe(metadata: &Metadata<'_>) -> bool {
@@ -49,15 +51,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_behind_a_path_is_in_no_log() {
+    fn what_stands_behind_a_path_and_a_secret_in_it_are_in_no_log() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let writer = Mutex::new(file.reopen().expect("opens"));
         let log = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(writer).finish();
-        let request = Request::get("/write?u=ada&p=tell-nobody").body(Body::empty()).expect("a request");
+        let secret = ["/write?u=ada&p=", "/s/", "/invitation/", "/reset/", "//S/x/", "/s//", "/reset/x?y="];
         tracing::subscriber::with_default(log, || {
-            request_span(&request).in_scope(|| tracing::error!("the disk is full"));
+            for path in secret.map(|path| format!("{path}tell-nobody")).iter().chain([&"/d/wall".to_owned()])
+            {
+                let request = Request::get(path).body(Body::empty()).expect("a request");
+                request_span(&request).in_scope(|| tracing::error!("the disk is full"));
+            }
         });
         let said = std::fs::read_to_string(file.path()).expect("reads");
-        assert!(said.contains("/write") && !said.contains("tell-nobody"), "{said}");
+        for path in ["/write", "/s/{code}", "/invitation/{code}", "/reset/{code}", "/d/wall"] {
+            assert!(said.contains(path), "{path}: {said}");
+        }
+        assert!(!said.contains("tell-nobody"), "{said}");
     }
 }

@@ -168,7 +168,8 @@ pub async fn screens(
 
 /// `GET /admin`
 pub async fn admin(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Response {
-    let people = Unread::of(&state.access().people());
+    let admin = who.signed_in().map(|signed_in| &signed_in.account.id);
+    let people = Unread::of(&state.access().people(admin));
     page(&state, Visit { who, headers }, StatusCode::OK, Page::Admin { people })
 }
 

@@ -20,6 +20,9 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// Leading bits of an IPv6 address that stand for one customer: everybody gets at least that many
 /// addresses, so to count each of them would bound nobody.
 const IPV6_NETWORK: u32 = 64;
+/// Leading bits of an IPv6 address that stand for one site: a company has that many, and so has whoever asks a tunnel for
+/// them.
+const IPV6_SITE: u32 = 48;
 
 /// Who makes a request. In the extensions of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,9 +31,18 @@ pub struct PeerAddr(pub IpAddr);
 impl PeerAddr {
     /// The address under which rates and bounds count: of IPv6 the network, as one customer has all of it.
     pub fn network(self) -> IpAddr {
+        self.leading(IPV6_NETWORK)
+    }
+
+    /// The same of what one site has, however many networks that is.
+    pub fn site(self) -> IpAddr {
+        self.leading(IPV6_SITE)
+    }
+
+    fn leading(self, bits: u32) -> IpAddr {
         match self.0.to_canonical() {
             IpAddr::V6(ip) => {
-                let mask = u128::MAX << (128 - IPV6_NETWORK);
+                let mask = u128::MAX << (128 - bits);
                 IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & mask))
             }
             ip => ip,
@@ -168,5 +180,9 @@ mod tests {
         assert_ne!(network("2001:db8:1:2::9"), network("2001:db8:1:3::9"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+        let site = |text: &str| PeerAddr(text.parse().expect("an address")).site();
+        assert_eq!(site("2001:db8:1:2::9"), site("2001:db8:1:ffff::9"));
+        assert_ne!(site("2001:db8:1:2::9"), site("2001:db8:2:2::9"));
+        assert_ne!(site("192.0.2.1"), site("192.0.2.2"));
     }
 }

@@ -27,6 +27,9 @@ const VISITS_BURST: u32 = 200;
 /// Screens that one address lets wait for a code in the long run, a second, and at once.
 const PAIRINGS_PER_S: f64 = 10.0 / 60.0;
 const PAIRINGS_BURST: u32 = 10;
+/// Answers of a provider that nobody began, of one address in the long run, a second, and at once.
+const STRAY_ANSWERS_PER_S: f64 = 20.0 / 60.0;
+const STRAY_ANSWERS_BURST: u32 = 20;
 /// From one look for addresses that have all of theirs again to the next: each goes over all of them.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
@@ -81,6 +84,8 @@ pub struct Rates {
     visits: AddressRate,
     /// Screens that begin to wait for a code.
     pub pairings: AddressRate,
+    /// Answers of a provider to sign-ins that were not begun, each of which is written down.
+    pub stray_answers: AddressRate,
 }
 
 impl Rates {
@@ -91,6 +96,7 @@ impl Rates {
             sessions: rate(limits.session_starts_per_s, limits.session_starts_burst),
             visits: rate(VISITS_PER_S, VISITS_BURST),
             pairings: AddressRate::new(PAIRINGS_PER_S, PAIRINGS_BURST),
+            stray_answers: AddressRate::new(STRAY_ANSWERS_PER_S, STRAY_ANSWERS_BURST),
         }
     }
 }

@@ -27,6 +27,20 @@ async fn dashboards(scene: &Scene) -> [String; 2] {
 }
 
 #[tokio::test]
+async fn a14_whoever_asks_which_names_accounts_have_waits() {
+    let scene = Scene::start_with(&[("LOCKSTEP_GUESTS", "view")]).await;
+    let rename = async |name: &str| {
+        let named = scene.request(Method::PUT, "/api/v1/me", None).json(&json!({ "name": name }));
+        named.send().await.expect("an answer").status().as_u16()
+    };
+    for _ in 0..19 {
+        assert_eq!((rename("admin").await, rename("Zoë").await), (409, 200));
+    }
+    assert_eq!(rename("Admin").await, 409, "the last of a minute");
+    assert_eq!((rename("Admin").await, rename("Zoë").await), (429, 429), "neither tells anything");
+}
+
+#[tokio::test]
 async fn a12_guests_are_out_where_nothing_lets_them_in() {
     let scene = Scene::start().await;
     let page = scene.request(Method::GET, "/", None).send().await.expect("an answer");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use self::browser::{Browser, PENDING, PUBLIC_URL, Page, SESSION};
 use self::hostile::{CLIENT, Hostile, SECRET, Signing};
 use crate::scene::Scene;
-use crate::support::program::{command, refused};
+use crate::support::program::{Program, command, refused};
 
 /// A server whose people may come by a provider, and that provider.
 struct Stage {
@@ -333,6 +333,49 @@ async fn a7_an_answer_counts_once_and_in_the_browser_that_asked() {
 }
 
 #[tokio::test]
+async fn a14_answers_that_nobody_began_use_up_no_try_of_those_who_did() {
+    let mut stage = Stage::start(&[]).await;
+    let mut ada = stage.browser();
+    let sign_in = begin(&mut ada).await;
+    // As another site's page has a browser ask.
+    let mut led = Browser::new(stage.scene.program.addr, stage.browsers);
+    let mut statuses = Vec::new();
+    for _ in 0..25 {
+        statuses.push(led.get(&back(&[("code", "c"), ("state", "s")])).await.status);
+    }
+    let counted = |status: u16| statuses.iter().filter(|one| **one == status).count();
+    assert!(counted(400) >= 20 && counted(429) >= 1 && counted(400) + counted(429) == 25, "{statuses:?}");
+    let (_, log) = stage.scene.get("/api/v1/audit?what=sign_in_failed", &stage.scene.admin).await;
+    assert_eq!(log["entries"].as_array().map(Vec::len), Some(counted(400)), "so many are written down");
+    let claims = stage.provider.claims(&sign_in, "ada");
+    let page = stage.come_back(&mut ada, &sign_in, &claims, Signing::Right).await;
+    assert_eq!(page.status, 303, "{}", page.body);
+}
+
+#[tokio::test]
+async fn a7_sessions_of_an_issuer_that_the_settings_do_not_name_any_more_do_not_count() {
+    let mut stage = Stage::start(&[]).await;
+    let (browser, _) = stage.sign_in("ada", |_| ()).await;
+    assert_eq!(stage.me(&browser).await["identities"][0]["subject"], "ada");
+    let cookie = format!("{SESSION}={}", browser.cookie(SESSION).expect("signed in"));
+    let Stage { scene, provider, .. } = stage;
+    let Scene { program, dir, http, admin } = scene;
+    program.signal("TERM");
+    program.ended().await;
+    let other = Hostile::start().await;
+    for (issuer, status) in [(&other.issuer, 401), (&provider.issuer, 200)] {
+        let set = [&settings(issuer)[..], &[("LOCKSTEP_ACCESS", "accounts")]].concat();
+        let program = Program::start(dir.path(), &set);
+        let asked = http.get(format!("http://{}/api/v1/me", program.addr)).header("cookie", &cookie);
+        assert_eq!(asked.send().await.expect("an answer").status().as_u16(), status, "{issuer}");
+        let own = http.get(format!("http://{}/api/v1/me", program.addr)).header("cookie", &admin.cookie);
+        assert_eq!(own.send().await.expect("an answer").status().as_u16(), 200, "passwords count on");
+        program.signal("TERM");
+        program.ended().await;
+    }
+}
+
+#[tokio::test]
 async fn a7_keys_that_are_new_are_asked_for_once_a_minute() {
     let mut stage = Stage::start(&[]).await;
     let sign_in = async |stage: &mut Stage| {
@@ -419,7 +462,7 @@ async fn a7_groups_give_roles_anew_at_each_sign_in() {
     let provider = Hostile::start().await;
     let mut command = command(dir.path());
     command.arg("--config").arg(&file).env("LOCKSTEP_ACCESS", "accounts").envs(settings(&provider.issuer));
-    let program = crate::support::program::Program::of(&mut command, dir.path());
+    let program = Program::of(&mut command, dir.path());
     let scene = Scene::set_up(program, dir).await;
     let mut stage = Stage { scene, provider, browsers: 0 };
     let ops = stage.scene.make_team("Ops").await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use crate::scene::{PASSWORD, Scene, cookie_of, setup_token};
+use crate::scene::{PASSWORD, Scene, client, cookie_of, setup_token};
 use crate::support::Client as Socket;
 use crate::support::program::{Program, command};
 
@@ -146,6 +146,60 @@ async fn a8_sessions_by_the_proxy_end_as_others_do() {
 }
 
 #[tokio::test]
+async fn a8_an_identity_is_removed_by_an_admin_and_by_its_person_where_another_way_in_is_left() {
+    let scene = Scene::start_with(&SET).await;
+    let proxied = Proxied::to(&scene.program);
+    let bob = proxied.open("bob").await;
+    let me = proxied.me("bob", &bob).await;
+    let identity = &me["identities"][0];
+    assert_eq!((&identity["service"], &identity["subject"]), (&json!("the proxy"), &json!("bob")), "{me}");
+    assert_eq!((&identity["counts"], &identity["may_remove"]), (&json!(true), &json!(false)), "{me}");
+    let id = identity["id"].as_str().expect("an id");
+    let own = format!("/api/v1/me/identities/{id}");
+    let origin = format!("http://{}", scene.program.addr);
+    let last = proxied.request(Method::DELETE, &own, "bob", &bob).header("origin", &origin).send().await;
+    let last = last.expect("an answer");
+    assert_eq!(last.status(), StatusCode::CONFLICT, "{}", last.text().await.expect("a body"));
+
+    let (_, people) = scene.get("/api/v1/admin/people", &scene.admin).await;
+    assert_eq!(people["sign_up_services"], json!(["the proxy"]), "who is removed may come back");
+    let of_bob = people["accounts"].as_array().expect("accounts").iter();
+    let card = of_bob.clone().find(|card| card["person"]["id"] == me["person"]["id"]).expect("is there");
+    assert_eq!(
+        (&card["identities"][0]["id"], &card["identities"][0]["may_remove"]),
+        (&json!(id), &json!(true))
+    );
+    let mut socket = proxied.socket("bob", &bob).await;
+    let account = me["person"]["id"].as_str().expect("an id");
+    let path = format!("/api/v1/admin/people/{account}/identities/{id}");
+    scene.admin(Method::DELETE, &path, Value::Null).await;
+    assert_eq!(socket.closed().await, 4401);
+    assert_eq!(proxied.status("/api/v1/me", "bob", &bob).await, 401);
+    assert_eq!(scene.send(Method::DELETE, &path, Some(&scene.admin), None).await.0, 404, "it is gone");
+    let (_, log) = scene.get("/api/v1/audit?what=identity_removed", &scene.admin).await;
+    let entry = &log["entries"][0];
+    assert_eq!((&entry["about"]["id"], &entry["detail"]["provider"]), (&json!(account), &json!("the proxy")));
+    // Whom the proxy names so is somebody new to this server.
+    let anew = proxied.open("bob").await;
+    assert_ne!(proxied.me("bob", &anew).await["person"]["id"], account);
+
+    let Scene { program, dir, .. } = scene;
+    program.signal("TERM");
+    program.ended().await;
+    let done = command(dir.path()).args(["admin", "join", "admin@example.com", "root"]).status();
+    assert!(done.expect("runs").success());
+    let program = Program::start(dir.path(), &SET);
+    let proxied = Proxied::to(&program);
+    let root = proxied.open("root").await;
+    let me = proxied.me("root", &root).await;
+    let own = format!("/api/v1/me/identities/{}", me["identities"][0]["id"].as_str().expect("an id"));
+    let origin = format!("http://{}", program.addr);
+    let removed = proxied.request(Method::DELETE, &own, "root", &root).header("origin", &origin).send().await;
+    assert_eq!(removed.expect("an answer").status(), StatusCode::NO_CONTENT, "there is a password");
+    assert_eq!(proxied.status("/api/v1/me", "root", &root).await, 401, "the session of the proxy ended");
+}
+
+#[tokio::test]
 async fn a8_a_mail_address_joins_nobody_unless_somebody_said_so() {
     let scene = Scene::start_with(&SET).await;
     let proxied = Proxied::to(&scene.program);
@@ -189,7 +243,12 @@ async fn a8_the_first_admin_comes_through_the_proxy_as_themself() {
         proxied.request(Method::POST, "/setup", "ada", "").form(&form).send().await.expect("an answer");
     assert_eq!(made.status(), StatusCode::SEE_OTHER);
     let cookie = cookie_of(&made);
-    assert_eq!(proxied.me("ada", &cookie).await["is_admin"], true);
+    let me = proxied.me("ada", &cookie).await;
+    assert_eq!((&me["is_admin"], &me["identities"][0]["subject"]), (&json!(true), &json!("ada")));
+    // It counts as any session that the proxy opened.
+    assert_eq!(proxied.status("/api/v1/me", "", &cookie).await, 401);
+    let alone = client().get(format!("http://{}/api/v1/me", program.addr)).header("cookie", &cookie);
+    assert_eq!(alone.send().await.expect("an answer").status(), StatusCode::UNAUTHORIZED, "beside the proxy");
     let anew = proxied.open("ada").await;
     assert_eq!(proxied.me("ada", &anew).await["is_admin"], true, "without the password");
 }

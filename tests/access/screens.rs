@@ -88,8 +88,16 @@ async fn a_screen_is_paired_by_its_code_and_sees_its_dashboards_alone() {
         });
         scene.send(Method::POST, "/api/v1/screens", Some(who), Some(new)).await
     };
+    let find = async |who: &Person, code: &str| {
+        scene.send(Method::POST, "/api/v1/pairings/find", Some(who), Some(json!({ "code": code }))).await
+    };
+    let (status, device) = find(ada, &code).await;
+    assert_eq!((status, &device["address"]), (200, &"127.0.0.1".into()), "{device}");
+    assert!(device["asked_at"].is_u64() && device["agent"].is_string(), "{device}");
     let wrong = if code == "BBBBBB" { "CCCCCC" } else { "BBBBBB" };
-    assert_eq!(pair(ada, wrong).await.0, 404);
+    assert_eq!((find(ada, wrong).await.0, pair(ada, wrong).await.0), (404, 404));
+    let stranger = scene.invite("eve", &scene.make_team("Nobody's").await, "viewer").await;
+    assert_eq!(find(&stranger, &code).await.0, 403, "who pairs none");
     assert_eq!(pair(&scene.invite("bob", team, "viewer").await, &code).await.0, 403);
     let typed = format!("{} {}", &code[..3], &code[3..]).to_lowercase();
     let (status, card) = pair(ada, &typed).await;
@@ -99,7 +107,9 @@ async fn a_screen_is_paired_by_its_code_and_sees_its_dashboards_alone() {
         (&card["name"], &card["team_name"], &card["rotate_s"]),
         (&"Hall 2".into(), &"Hall".into(), &30.into())
     );
-    assert_eq!(pair(ada, &code).await.0, 404, "once");
+    assert_eq!((&card["made_by"], &card["address"]), (&"ada".into(), &"127.0.0.1".into()));
+    assert!(card["made_at"].as_u64() > Some(0), "{card}");
+    assert_eq!((pair(ada, &code).await.0, find(ada, &code).await.0), (404, 404), "once");
 
     let shows = hall.page("/screen", Some(&screen)).await;
     assert_eq!(shows.headers()["location"], format!("/d/{wall}").as_str());

@@ -28,7 +28,7 @@ pub fn account(name: &str) -> Account {
 
 pub fn session(n: u8, account: &str) -> Session {
     Session {
-        hash: SessionHash([n; 32]),
+        hash: SessionHash::new([n; 32]),
         account: user(account),
         made_at: 5,
         used_at: 6,
@@ -41,7 +41,7 @@ pub fn session(n: u8, account: &str) -> Session {
 pub fn token(n: u8, owner: &str, of_team: Option<&str>) -> Token {
     Token {
         id: TokenId(Id::new(format!("{n:016x}")).expect("an id")),
-        hash: TokenHash([n; 32]),
+        hash: TokenHash::new([n; 32]),
         name: "Robot \"R\" 🦦".to_owned(),
         owner: user(owner),
         team: of_team.map(team),
@@ -55,7 +55,7 @@ pub fn token(n: u8, owner: &str, of_team: Option<&str>) -> Token {
 
 pub fn link(n: u8, on: &str) -> Link {
     Link {
-        id: LinkId([n; 32]),
+        id: LinkId::new([n; 32]),
         dashboard: dashboard(on),
         role: if n == 1 { Role::Viewer } else { Role::Editor },
         may_query: n == 2,
@@ -70,8 +70,8 @@ pub fn link(n: u8, on: &str) -> Link {
 
 pub fn visit(n: u8, by: u8, account: Option<&str>) -> Visit {
     Visit {
-        hash: VisitHash([n; 32]),
-        link: LinkId([by; 32]),
+        hash: VisitHash::new([n; 32]),
+        link: LinkId::new([by; 32]),
         dashboard: dashboard("wall"),
         user: user("guest"),
         name: "Zoë \"Z\" 🦦".to_owned(),
@@ -89,7 +89,7 @@ pub fn identity(issuer: &str, subject: &str, account: &str) -> Identity {
 pub fn screen(n: u8, of: &str, dashboards: &[&str]) -> Screen {
     Screen {
         id: ScreenId::from_text(&format!("s{n}")).expect("an id"),
-        hash: ScreenHash([n; 32]),
+        hash: ScreenHash::new([n; 32]),
         name: format!("Hall \"{n}\" 🦦"),
         team: team(of),
         dashboards: dashboards.iter().map(|id| dashboard(id)).collect(),

@@ -287,16 +287,16 @@ async fn sessions_are_kept_until_they_are_removed(place: impl Place) {
     for (n, name) in [(1, "ada"), (2, "bob"), (3, "bob"), (4, "eve")] {
         store.put_session(session(n, name), vec![]).await.expect("kept");
     }
-    let gone = SessionHash([1; 32]);
+    let gone = SessionHash::new([1; 32]);
     store.put_session(session(5, "ada"), vec![gone]).await.expect("kept");
     store
-        .note_uses(vec![(SessionHash([2; 32]), 99), (gone, 99), (SessionHash([3; 32]), 1)])
+        .note_uses(vec![(SessionHash::new([2; 32]), 99), (gone, 99), (SessionHash::new([3; 32]), 1)])
         .await
         .expect("noted");
     let two = Session { used_at: 99, ..session(2, "bob") };
     let kept = vec![two, session(3, "bob"), session(4, "eve"), session(5, "ada")];
     assert_eq!(store.sessions().await, Ok(kept));
-    store.remove_sessions(vec![SessionHash([2; 32]), gone]).await.expect("removed");
+    store.remove_sessions(vec![SessionHash::new([2; 32]), gone]).await.expect("removed");
     store.change_directory(vec![Change::RemoveAccount(user("eve"))]).await.expect("removed");
     assert_eq!(store.sessions().await, Ok(vec![session(3, "bob"), session(5, "ada")]));
 }
@@ -414,28 +414,28 @@ async fn links_and_their_visits_go_with_what_they_are_of(place: impl Place) {
     {
         store.put_visit(visit(n, by, account), vec![]).await.expect("kept");
     }
-    let gone = VisitHash([1; 32]);
+    let gone = VisitHash::new([1; 32]);
     store.put_visit(visit(6, 1, None), vec![gone]).await.expect("kept");
     let renamed = Visit { name: "Bob".to_owned(), ..visit(2, 1, None) };
     store.put_visit(renamed.clone(), vec![]).await.expect("kept");
     store
-        .note_visits(vec![(VisitHash([3; 32]), 99), (gone, 99), (VisitHash([4; 32]), 1)])
+        .note_visits(vec![(VisitHash::new([3; 32]), 99), (gone, 99), (VisitHash::new([4; 32]), 1)])
         .await
         .expect("noted");
     let used = Visit { used_at: 99, ..visit(3, 2, Some("bob")) };
     let eves = visit(4, 2, Some("eve"));
     let kept = vec![renamed.clone(), used.clone(), eves, visit(5, 3, None), visit(6, 1, None)];
     assert_eq!(place.open().await.visits().await, Ok(kept));
-    store.remove_visits(vec![VisitHash([6; 32]), gone]).await.expect("removed");
+    store.remove_visits(vec![VisitHash::new([6; 32]), gone]).await.expect("removed");
     change(&*store, &mut model, vec![Change::RemoveAccount(user("eve"))]).await;
-    change(&*store, &mut model, vec![Change::RemoveLink(LinkId([3; 32]))]).await;
+    change(&*store, &mut model, vec![Change::RemoveLink(LinkId::new([3; 32]))]).await;
     assert_eq!(store.visits().await, Ok(vec![renamed, used]));
     let deletion = lockstep::server::store::Deletion { at: 5, by: None };
     assert_eq!(store.delete(&dashboard("wall"), &deletion, 9).await, Ok(true));
     assert_eq!(store.purge(&dashboard("wall"), u64::MAX >> 1).await, Ok(true));
     model.forget(&dashboard("wall"));
     assert_eq!(store.directory().await, Ok(model.clone()));
-    assert_eq!(model.all_links().map(|link| link.id).collect::<Vec<_>>(), [LinkId([4; 32])]);
+    assert_eq!(model.all_links().map(|link| link.id).collect::<Vec<_>>(), [LinkId::new([4; 32])]);
     assert_eq!(store.visits().await, Ok(vec![]));
 }
 

@@ -44,6 +44,7 @@ impl Action {
             | Self::AccountMade
             | Self::AccountChanged
             | Self::AccountRemoved
+            | Self::IdentityRemoved
             | Self::TeamMade
             | Self::TeamRenamed
             | Self::TeamRemoved
@@ -65,7 +66,7 @@ impl Action {
 
     /// True for what repeats without saying more: within a minute the log has it twice, with how often it was.
     pub fn is_repeatable(self) -> bool {
-        self.weight() == Weight::Failure || self == Self::DashboardExported
+        self.weight() == Weight::Failure || matches!(self, Self::SignIn | Self::DashboardExported)
     }
 
     /// True for what is done to one dashboard, which its owners read of.
@@ -90,6 +91,7 @@ impl Action {
             Self::SignInFailed => "Sign-in failed",
             Self::SignOut => "Signed out",
             Self::SessionEnded => "Sessions ended",
+            Self::IdentityRemoved => "Sign-in by a service removed",
             Self::ResetLinkMade => "Password link made",
             Self::ResetLinkUsed => "Password link used",
             Self::MemberChanged => "Team member changed",

@@ -46,6 +46,8 @@ fn one_time(entry: &AuditEntry) -> String {
         Action::AccountMade if detail.is_admin == Some(true) => format!("made {it} an account as admin"),
         Action::AccountMade => format!("made the account of {it}"),
         Action::AccountChanged => account_changed(detail, &it),
+        Action::IdentityRemoved if is_own => format!("removed their sign-in{}", by_provider(detail)),
+        Action::IdentityRemoved => format!("removed the sign-in of {it}{}", by_provider(detail)),
         Action::AccountRemoved => format!("removed the account of {it}"),
         Action::TeamMade => format!("made {it}"),
         Action::TeamRenamed => {

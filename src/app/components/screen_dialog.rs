@@ -180,6 +180,9 @@ mod tests {
             rotate_s: 30,
             used_at: 0,
             is_on: true,
+            made_by: String::new(),
+            made_at: 0,
+            address: String::new(),
         };
         assert_eq!(in_words(&card, false), "shows Of a");
         assert_eq!(in_words(&card, true), "shows this already");

@@ -1,6 +1,7 @@
 //! `/account`: one's own name, password, sessions and tokens.
 
 mod browser;
+mod identities;
 mod password;
 mod second_factor;
 mod sessions;
@@ -13,6 +14,8 @@ use leptos::task::spawn_local;
 use serde_json::json;
 
 pub(super) use self::browser::in_words as browser_in_words;
+use self::identities::Identities;
+pub(super) use self::identities::{IdentityWords, named as identity_named};
 use self::password::Password;
 use self::second_factor::SecondFactor;
 use self::sessions::Sessions;
@@ -54,6 +57,7 @@ pub fn AccountPage(account: OwnAccount, user: Option<User>) -> impl IntoView {
     // The header has one's initials.
     let user = RwSignal::new(user);
     let has_password = memo(move || account.own.read().has_password);
+    let has_identities = memo(move || !account.own.read().identities.is_empty());
     view! {
         {live(move || view! { <SiteHeader user=user.get()/> })}
         <main class="sheet narrow">
@@ -64,6 +68,7 @@ pub fn AccountPage(account: OwnAccount, user: Option<User>) -> impl IntoView {
             </div>
             <Name account user/>
             {live(move || has_password.get().then(|| view! { <Password account/><SecondFactor account/> }))}
+            {live(move || has_identities.get().then(|| view! { <Identities account/> }))}
             <Sessions account/>
             <Tokens account/>
         </main>

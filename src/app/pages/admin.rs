@@ -1,6 +1,7 @@
 //! `/admin`: people and teams of this server, who is invited, and what is open to whom, for its admins.
 
 pub mod confirmed;
+mod identities;
 mod invitations;
 mod links;
 mod listing;

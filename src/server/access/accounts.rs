@@ -3,11 +3,13 @@
 use std::sync::PoisonError;
 
 use super::directory::{Account, Change, ChangeError, Directory, Role, Team, TeamId};
+use super::identities::{Identity, PROXY};
 use super::password::check_strength;
+use super::proxy::NamedPerson;
 use super::throttle::GuessTarget;
 use super::who::Who;
 use super::{Access, AccessError, Requester, SignedIn};
-use crate::app::audit::Action;
+use crate::app::audit::{Action, Detail};
 use crate::dashboard::{DashboardId, Id, UserId};
 use crate::server::auth::clean_name;
 use crate::server::clock::now_ms;
@@ -28,17 +30,18 @@ impl Access {
         is_admin: bool,
     ) -> Result<Account, AccessError> {
         let account = self.new_account(email, name, password, is_admin).await?;
-        self.keep_new(account.clone()).await?;
+        self.keep_new(account.clone(), None).await?;
         Ok(account)
     }
 
-    /// Keeps a new account, in the team of everyone.
-    async fn keep_new(&self, account: Account) -> Result<(), AccessError> {
+    /// Keeps a new account, in the team of everyone, with its first identity.
+    async fn keep_new(&self, account: Account, identity: Option<Identity>) -> Result<(), AccessError> {
         let role = if account.is_admin { Role::Owner } else { Role::Editor };
         let member = Change::SetMember { team: everyone(), account: account.id.clone(), role: Some(role) };
         let team = missing_everyone(&self.directory());
         let account_is_made = Change::PutAccount(account);
-        self.change(team.into_iter().chain([account_is_made, member]).collect()).await
+        let joined = identity.map(Change::PutIdentity);
+        self.change(team.into_iter().chain([account_is_made, member]).chain(joined).collect()).await
     }
 
     /// What an account is to be, with its password checked and hashed.
@@ -63,11 +66,13 @@ impl Access {
         })
     }
 
-    /// The first account, an admin, by the token of the log. Errors with `SetupCode` where that is not valid.
+    /// The first account, an admin, by the token of the log. Whom the proxy in front names comes again as that admin, and
+    /// their session counts as any that it opened. Errors with `SetupCode` where the token is not valid.
     pub async fn set_up(
         &self,
         token: &str,
         (email, name, password): (&str, &str, String),
+        named: Option<&NamedPerson>,
         from: &Requester,
     ) -> Result<(String, SignedIn), AccessError> {
         self.begin_try(&GuessTarget::Setup, from.network)?;
@@ -81,9 +86,14 @@ impl Access {
             return Err(AccessError::SetupCode);
         }
         self.throttle().succeeded(&GuessTarget::Setup, from.network);
-        self.keep_new(account.clone()).await?;
-        self.record(vec![from.did(Action::SetUp, &account)]).await;
-        self.open_session(account, from).await
+        let identity =
+            named.map(|person| Identity::new(PROXY, &person.subject, &account.id, account.made_at));
+        let issuer = identity.as_ref().map(|_| PROXY);
+        self.keep_new(account.clone(), identity).await?;
+        let by_proxy = Detail::default().by_provider(PROXY, None, None);
+        let joined = issuer.map(|_| from.did(Action::AccountChanged, &account).with(by_proxy));
+        self.record([from.did(Action::SetUp, &account)].into_iter().chain(joined).collect()).await;
+        self.open_session_by(account, issuer, from).await
     }
 
     /// Changes something of an account.

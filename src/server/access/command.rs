@@ -152,7 +152,7 @@ fn find(access: &Access, known_as: &str) -> Result<Account, AccessError> {
 
 fn list(access: &Access) -> String {
     let mut lines: Vec<String> = access
-        .people()
+        .people(None)
         .accounts
         .iter()
         .map(|card| {

@@ -337,6 +337,10 @@ impl Directory {
         self.identities.get(&(issuer.to_owned(), subject.to_owned()))
     }
 
+    pub fn identities(&self) -> impl Iterator<Item = &Identity> {
+        self.identities.values()
+    }
+
     /// The identities of an account.
     pub fn identities_of<'d>(&'d self, account: &'d UserId) -> impl Iterator<Item = &'d Identity> {
         self.identities.values().filter(move |identity| identity.account == *account)

@@ -85,6 +85,12 @@ pub enum AccessError {
     NoFactorYet,
     #[error("There is no such session.")]
     NoSession,
+    #[error("There is no such way to sign in.")]
+    NoIdentity,
+    #[error(
+        "Nothing else signs you in to this account. Ask an admin for a link to choose a password with, and remove this then."
+    )]
+    LastWayIn,
     #[error("There is no such token.")]
     NoToken,
     #[error("You may not make a token with the scope {0}.")]

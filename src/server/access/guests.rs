@@ -3,10 +3,11 @@
 //! They are known by the cookie that names people on a server without accounts, and ask no source anything of their own.
 
 use super::accounts::everyone;
-use super::directory::Role;
+use super::directory::{Directory, Role};
 use super::links::{guest_name, wished_name};
+use super::throttle::GuessTarget;
 use super::who::Principal;
-use super::{Access, AccessError, Mode};
+use super::{Access, AccessError, Mode, Requester};
 use crate::dashboard::{DashboardId, User, UserId};
 use crate::server::auth::person;
 use crate::server::store::Reader;
@@ -44,10 +45,27 @@ impl Access {
         person(id, guest_name(&name))
     }
 
-    /// A name that a guest may have, without the mark behind it. Errors with `NameTaken` where it is an account's.
-    pub fn guests_wish(&self, wish: &str) -> Result<String, AccessError> {
+    /// A name that a guest may have, without the mark behind it. Errors with `NameTaken` where it is an account's, which
+    /// counts as a guess.
+    pub fn guests_wish(&self, wish: &str, from: &Requester) -> Result<String, AccessError> {
         let name = wished_name(wish).ok_or(AccessError::NoName)?;
-        if self.directory().has_name(&name) { Err(AccessError::NameTaken) } else { Ok(name) }
+        self.check_unknown(from, AccessError::NameTaken, |directory| directory.has_name(&name))?;
+        Ok(name)
+    }
+
+    /// Errors as told where something is known of an account. Who learns that has guessed, and may not go on for long.
+    pub(super) fn check_unknown(
+        &self,
+        from: &Requester,
+        error: AccessError,
+        is_known: impl FnOnce(&Directory) -> bool,
+    ) -> Result<(), AccessError> {
+        self.begin_try(&GuessTarget::Known, from.network)?;
+        if is_known(&self.directory()) {
+            return Err(error);
+        }
+        self.throttle().succeeded(&GuessTarget::Known, from.network);
+        Ok(())
     }
 }
 
@@ -59,12 +77,19 @@ fn number(id: &UserId) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Arc;
 
     use super::*;
-    use crate::server::access::directory::Change;
+    use crate::server::access::directory::{Change, ChangeError};
+    use crate::server::access::invitations::Purpose;
     use crate::server::store::memory::MemoryStore;
     use crate::server::store::{Listing, NewDashboard, Store as _};
+
+    fn from(n: u32) -> Requester {
+        let address = IpAddr::V4(Ipv4Addr::from_bits(n));
+        Requester { network: address, address, agent: String::new() }
+    }
 
     async fn access(mode: Mode, dashboards: &[&str]) -> Access {
         let store = Arc::new(MemoryStore::default());
@@ -103,9 +128,32 @@ mod tests {
         assert_eq!(access.guest(cookie("Zoë")).name, "Zoë (guest)");
         let posed = access.guest(cookie("ADA")).name;
         assert!(posed.starts_with("Guest ") && posed.ends_with(" (guest)"), "{posed}");
-        assert_eq!(access.guests_wish(" ada "), Err(AccessError::NameTaken));
-        assert_eq!(access.guests_wish("Zoë (guest)"), Ok("Zoë".to_owned()));
-        assert_eq!(access.guests_wish("(guest)"), Err(AccessError::NoName));
+        assert_eq!(access.guests_wish(" ada ", &from(1)), Err(AccessError::NameTaken));
+        assert_eq!(access.guests_wish("Zoë (guest)", &from(1)), Ok("Zoë".to_owned()));
+        assert_eq!(access.guests_wish("(guest)", &from(1)), Err(AccessError::NoName));
+    }
+
+    #[tokio::test]
+    async fn a14_who_asks_for_names_of_accounts_waits() {
+        let access = access(Mode::Accounts, &[]).await;
+        let password = "brass otter lamp 41".to_owned();
+        access.add_account("ada@example.com", "Ada", password.clone(), true).await.expect("made");
+        for _ in 0..50 {
+            access.guests_wish("Zoë", &from(1)).expect("a room full of people behind one address");
+        }
+        for _ in 0..19 {
+            assert_eq!(access.guests_wish("Ada", &from(1)), Err(AccessError::NameTaken));
+        }
+        let to = Purpose::Join { team: everyone(), role: Role::Viewer, email: None };
+        let code = access.invite(to, 9, "Ada".to_owned()).await.expect("made");
+        let joins = ("ADA@example.com", "Eve", password);
+        let taken = access.accept(&code, joins, &from(1)).await.map(drop);
+        assert_eq!(taken, Err(ChangeError::EmailTaken.into()));
+        for name in ["Ada", "Zoë"] {
+            let waits = access.guests_wish(name, &from(1));
+            assert!(matches!(waits, Err(AccessError::Wait(_))), "{name}: {waits:?}");
+        }
+        access.guests_wish("Zoë", &from(2)).expect("another address");
     }
 
     #[tokio::test]

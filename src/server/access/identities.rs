@@ -3,13 +3,19 @@
 //! Whose account one is follows from the issuer and its subject alone. A mail address, which somebody else may have
 //! registered there, never leads to an account by itself.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
 use super::accounts::{checked_email, everyone, missing_everyone, random_account_id};
 use super::directory::{Account, Change, ChangeError, Directory, Role};
 use super::{Access, AccessError, Requester};
+use crate::app::access::IdentityCard;
 use crate::app::audit::Action;
 use crate::dashboard::UserId;
 use crate::server::auth::{MAX_NAME_CHARS, cleaned_name};
 use crate::server::clock::now_ms;
+use crate::server::config::Config;
 
 /// Issuer of the identities of those whom the proxy in front names.
 pub const PROXY: &str = "proxy";
@@ -36,6 +42,47 @@ pub struct Identity {
     pub used_at: u64,
 }
 
+impl Identity {
+    /// One that is used now for the first time.
+    pub fn new(issuer: &str, subject: &str, account: &UserId, now: u64) -> Self {
+        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+        Self { issuer, subject, account: account.clone(), made_at: now, used_at: now }
+    }
+
+    /// Its name in an address, however long its issuer and its subject are.
+    pub fn id(&self) -> String {
+        // Neither of the two has a line break in it.
+        URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{}\n{}", self.issuer, self.subject)))
+    }
+}
+
+/// A service that signs people in: the provider, or the proxy in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    pub issuer: String,
+    /// For people.
+    pub name: String,
+    /// True where whoever comes by it for the first time gets an account.
+    pub signs_up: bool,
+}
+
+impl Service {
+    /// Those that the settings name.
+    pub fn all(config: &Config) -> Vec<Self> {
+        let provider = config.oidc.as_ref().map(|provider| Self {
+            issuer: provider.issuer.clone(),
+            name: provider.name.clone(),
+            signs_up: provider.sign_up,
+        });
+        let proxy = config.proxy.as_ref().map(|_| Self {
+            issuer: PROXY.to_owned(),
+            name: "the proxy".to_owned(),
+            signs_up: true,
+        });
+        provider.into_iter().chain(proxy).collect()
+    }
+}
+
 /// What an issuer says of a person who is to have an account.
 #[derive(Clone, Copy, Debug)]
 pub struct NewPerson<'a> {
@@ -52,7 +99,90 @@ pub fn fits(issuer: &str, subject: &str) -> bool {
     within(issuer, MAX_ISSUER_BYTES) && within(subject, MAX_SUBJECT_BYTES)
 }
 
+impl Directory {
+    /// The issuer and the account that a change parts.
+    pub(super) fn unlinked_by(&self, change: &Change) -> Option<(String, UserId)> {
+        let Change::RemoveIdentity { issuer, subject } = change else { return None };
+        Some((issuer.clone(), self.identity(issuer, subject)?.account.clone()))
+    }
+}
+
 impl Access {
+    /// The same with services that sign people in. Sessions that the word of any other opened do not count.
+    pub fn with_services(self, services: Vec<Service>) -> Self {
+        Self { services, ..self }
+    }
+
+    pub(super) fn service(&self, issuer: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.issuer == issuer)
+    }
+
+    /// What people call the services that make an account for whoever comes for the first time.
+    pub(super) fn sign_up_services(&self) -> Vec<String> {
+        let all = self.services.iter().filter(|service| service.signs_up);
+        all.map(|service| service.name.clone()).collect()
+    }
+
+    /// Identities of one account as pages show them, in the order in which they were made. `keeps_way_in`: the last way
+    /// in is not to be removed.
+    pub(super) fn identity_cards(
+        &self,
+        account: &Account,
+        identities: &[&Identity],
+        keeps_way_in: bool,
+    ) -> Vec<IdentityCard> {
+        let mut cards: Vec<IdentityCard> = identities
+            .iter()
+            .map(|identity| IdentityCard {
+                id: identity.id(),
+                service: self.service_name(&identity.issuer),
+                subject: identity.subject.clone(),
+                counts: self.service(&identity.issuer).is_some(),
+                may_remove: !keeps_way_in || self.has_other_way_in(account, identities, identity),
+                made_at: identity.made_at,
+                used_at: identity.used_at,
+            })
+            .collect();
+        cards.sort_by(|one, other| (one.made_at, &one.id).cmp(&(other.made_at, &other.id)));
+        cards
+    }
+
+    fn service_name(&self, issuer: &str) -> String {
+        self.service(issuer).map_or_else(|| issuer.to_owned(), |service| service.name.clone())
+    }
+
+    /// Whether somebody can sign in to an account without one of its identities.
+    fn has_other_way_in(&self, account: &Account, identities: &[&Identity], without: &Identity) -> bool {
+        let is_one = |other: &&Identity| *other != without && self.service(&other.issuer).is_some();
+        account.password.is_some() || identities.iter().any(is_one)
+    }
+
+    /// Removes an identity of an account, and ends the sessions that its issuer opened. What people call the issuer.
+    ///
+    /// Errors with `NoIdentity` where it is not there, and with `LastWayIn` where a way in is to be kept and there is no
+    /// other.
+    pub async fn remove_identity(
+        &self,
+        account: &UserId,
+        id: &str,
+        keeps_way_in: bool,
+    ) -> Result<String, AccessError> {
+        let mut service = String::new();
+        self.change_with(|directory| {
+            let identities: Vec<&Identity> = directory.identities_of(account).collect();
+            let removed = *identities.iter().find(|one| one.id() == id).ok_or(AccessError::NoIdentity)?;
+            let account = directory.account(account).ok_or(ChangeError::NoAccount)?;
+            if keeps_way_in && !self.has_other_way_in(account, &identities, removed) {
+                return Err(AccessError::LastWayIn);
+            }
+            service = self.service_name(&removed.issuer);
+            let (issuer, subject) = (removed.issuer.clone(), removed.subject.clone());
+            Ok(vec![Change::RemoveIdentity { issuer, subject }])
+        })
+        .await?;
+        Ok(service)
+    }
+
     /// The account of an identity, also where it is disabled: [`Self::open_session`] refuses that one.
     pub fn account_of_identity(&self, issuer: &str, subject: &str) -> Option<Account> {
         let directory = self.directory();
@@ -101,13 +231,7 @@ impl Access {
                 disabled_at: None,
             };
             let (id, role) = (made.id.clone(), new.role);
-            let identity = Identity {
-                issuer: issuer.to_owned(),
-                subject: subject.to_owned(),
-                account: id.clone(),
-                made_at: now,
-                used_at: now,
-            };
+            let identity = Identity::new(issuer, subject, &id, now);
             (account, is_new) = (Some(made.clone()), true);
             let mut changes: Vec<Change> = missing_everyone(directory).into_iter().collect();
             changes.extend([
@@ -135,9 +259,7 @@ impl Access {
         subject: &str,
         account: &UserId,
     ) -> Result<Account, AccessError> {
-        let now = now_ms();
-        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
-        let identity = Identity { issuer, subject, account: account.clone(), made_at: now, used_at: now };
+        let identity = Identity::new(issuer, subject, account, now_ms());
         self.change(vec![Change::PutIdentity(identity)]).await?;
         let joined = self.directory().account(account).cloned();
         joined.ok_or(AccessError::Change(ChangeError::NoAccount))
@@ -177,6 +299,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
+    use crate::server::access::proxy::Word;
 
     fn from() -> Requester {
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
@@ -216,6 +339,53 @@ mod tests {
         assert_eq!(disabled, Err(AccessError::Disabled));
         access.change(vec![Change::RemoveAccount(made.id)]).await.expect("removed");
         assert_eq!(access.account_of_identity(PROXY, "bob"), None);
+    }
+
+    #[tokio::test]
+    async fn an_identity_is_removed_with_the_sessions_that_its_issuer_opened() {
+        let service =
+            |issuer: &str| Service { issuer: issuer.to_owned(), name: "Id".to_owned(), signs_up: true };
+        let (new_id, old_id) = ("https://id.example.com", "https://old.example.com");
+        let access = access().await.with_services(vec![service(PROXY), service(new_id)]);
+        let bob = access.sign_up_with(PROXY, "bob", new("Bob", None), &from()).await.expect("made");
+        let open = async |issuer| {
+            access.open_session_by(bob.clone(), Some(issuer), &from()).await.map(|(_, signed_in)| signed_in)
+        };
+        assert_eq!(open(new_id).await.map(drop), Err(AccessError::Wrong), "nobody there knows him");
+        access.join_identity(old_id, "b", &bob.id).await.expect("joined");
+        let (by_proxy, by_old) = (open(PROXY).await.expect("open"), open(old_id).await.expect("open"));
+        assert!(!access.counts_with(&by_old.session, &Word::None), "the settings do not name its issuer");
+        let cards = access.own_account(&by_proxy).identities;
+        let of = |service: &str| cards.iter().find(|card| card.service == service).expect("listed").clone();
+        let (proxy, old) = (of("Id"), of(old_id));
+        assert_eq!(
+            [(proxy.counts, proxy.may_remove), (old.counts, old.may_remove)],
+            [(true, false), (false, true)]
+        );
+        let (proxy, old) = (proxy.id, old.id);
+        let last = access.remove_identity(&bob.id, &proxy, true).await;
+        assert_eq!(last, Err(AccessError::LastWayIn), "by another nobody signs in");
+        access.join_identity(new_id, "b", &bob.id).await.expect("joined");
+        let by_new = open(new_id).await.expect("open");
+        assert!(access.counts_with(&by_new.session, &Word::None));
+        assert_eq!(access.remove_identity(&bob.id, &proxy, true).await, Ok("Id".to_owned()));
+        assert!(*by_proxy.ended.borrow() && !*by_new.ended.borrow() && !*by_old.ended.borrow());
+        assert_eq!(open(PROXY).await.map(drop), Err(AccessError::Wrong));
+        assert_eq!(access.account_of_identity(PROXY, "bob"), None);
+        let gone = access.remove_identity(&bob.id, &proxy, true).await;
+        assert_eq!(gone, Err(AccessError::NoIdentity));
+        let admin = access.directory().account_of("ada@example.com").expect("there").id.clone();
+        assert_eq!(access.remove_identity(&admin, &old, false).await, Err(AccessError::NoIdentity), "Bob's");
+        access.remove_identity(&bob.id, &old, true).await.expect("removed");
+        assert!(*by_old.ended.borrow());
+        let people = access.people(Some(&admin)).accounts;
+        let [last] = &people.iter().find(|card| card.person.id == bob.id).expect("there").identities[..]
+        else {
+            panic!("{people:?}")
+        };
+        assert!(last.may_remove, "an admin may take the last way in away");
+        access.remove_identity(&bob.id, &last.id, false).await.expect("removed");
+        assert!(*by_new.ended.borrow() && access.sessions_of(&bob.id).is_empty());
     }
 
     #[tokio::test]

@@ -3,13 +3,10 @@
 //! Only the hash of a link's code is kept. One that is used up, over, revoked or made up is not known, and nothing
 //! tells which.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
-
 use super::directory::{Account, Change, ChangeError, Directory, Role, TeamId};
 use super::password::check_strength;
 use super::second_factor::Admission;
+use super::secret_hash::{SecretHash, SecretKind};
 use super::throttle::GuessTarget;
 use super::{Access, AccessError, Requester, SignedIn};
 use crate::app::audit::{Action, AuditEntry, Target, TargetKind};
@@ -21,28 +18,17 @@ const JOIN_MS: u64 = 7 * 86_400_000;
 const RESET_MS: u64 = 86_400_000;
 /// The most often that one invitation is used.
 pub const MAX_USES: u32 = 100;
-const CODE_BYTES: usize = 16;
+
+/// Secret of an invitation: the code in its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InvitationSecret {}
+
+impl SecretKind for InvitationSecret {
+    const BYTES: usize = 16;
+}
 
 /// SHA-256 of an invitation's code: the name under which it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InvitationHash(pub [u8; 32]);
-
-impl InvitationHash {
-    /// Of a code as it stands in a link; `None` for what is none.
-    pub fn of(code: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(code).ok().filter(|bytes| bytes.len() == CODE_BYTES)?;
-        Some(Self(Sha256::digest(bytes).into()))
-    }
-
-    /// As text, for an address. It opens nothing.
-    pub fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    pub fn from_text(text: &str) -> Option<Self> {
-        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
-    }
-}
+pub type InvitationHash = SecretHash<InvitationSecret>;
 
 /// What an invitation is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +61,11 @@ impl Access {
     /// Makes an invitation; its code is for the link alone.
     pub async fn invite(&self, purpose: Purpose, uses: u32, made_by: String) -> Result<String, AccessError> {
         let uses_left = uses.clamp(1, MAX_USES);
-        let (now, bytes) = (now_ms(), rand::random::<[u8; CODE_BYTES]>());
+        let (now, (code, hash)) = (now_ms(), InvitationHash::generate());
         let lasts = match purpose {
             Purpose::Join { .. } => JOIN_MS,
             Purpose::Reset(_) => RESET_MS,
         };
-        let hash = InvitationHash(Sha256::digest(bytes).into());
         let invitation =
             Invitation { hash, purpose, uses_left, made_at: now, expires_at: now + lasts, made_by };
         self.change_with(|directory| {
@@ -93,7 +78,7 @@ impl Access {
             Ok(changes)
         })
         .await?;
-        Ok(URL_SAFE_NO_PAD.encode(bytes))
+        Ok(code)
     }
 
     /// What a code invites to. Errors where it is not known, also not any more.
@@ -125,6 +110,9 @@ impl Access {
             return Err(AccessError::NoInvitation);
         };
         let account = self.new_account(bound.as_deref().unwrap_or(email), name, password, false).await?;
+        self.check_unknown(from, ChangeError::EmailTaken.into(), |directory| {
+            directory.account_of(&account.email).is_some()
+        })?;
         let member = Change::SetMember { team, account: account.id.clone(), role: Some(role) };
         let made = Change::PutAccount(account.clone());
         self.change_with(|directory| Ok(vec![use_of(directory, &invitation.hash)?, made, member])).await?;

@@ -2,12 +2,9 @@
 //!
 //! Only the hash of a link's code is kept. One that is over, revoked or made up is not known, and nothing tells which.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
-
 use super::directory::{Change, ChangeError, Role};
 use super::password::{Checked, check_strength};
+use super::secret_hash::{SecretHash, SecretKind};
 use super::throttle::GuessTarget;
 use super::visits::{Visit, VisitHash, Visiting};
 use super::who::{Principal, Who};
@@ -24,30 +21,20 @@ pub const MAX_DAYS: u64 = 365;
 /// Characters of what a link is called among its owners.
 pub const MAX_LABEL_CHARS: usize = 80;
 const DAY_MS: u64 = 86_400_000;
-/// 144 bits, which no padding follows.
-const CODE_BYTES: usize = 18;
 /// What stands behind the name of whoever came by a link. Only the server writes it.
 const GUEST: &str = " (guest)";
 
-/// SHA-256 of a link's code: the name under which it is kept. It opens nothing.
+/// Secret of a share link: the code in its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(pub [u8; 32]);
+pub enum LinkSecret {}
 
-impl LinkId {
-    /// Of a code as it stands in an address; `None` for what is none.
-    fn of(code: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(code).ok().filter(|bytes| bytes.len() == CODE_BYTES)?;
-        Some(Self(Sha256::digest(bytes).into()))
-    }
-
-    pub fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    pub fn from_text(text: &str) -> Option<Self> {
-        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
-    }
+impl SecretKind for LinkSecret {
+    // No padding follows as many.
+    const BYTES: usize = 18;
 }
+
+/// SHA-256 of a link's code: the name under which it is kept.
+pub type LinkId = SecretHash<LinkSecret>;
 
 /// A link that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,8 +130,7 @@ impl Access {
             }
             None => None,
         };
-        let (made_at, bytes) = (now_ms(), rand::random::<[u8; CODE_BYTES]>());
-        let id = LinkId(Sha256::digest(bytes).into());
+        let (made_at, (code, id)) = (now_ms(), LinkId::generate());
         let expires_at = made_at + days * DAY_MS;
         let link = Link {
             id,
@@ -159,7 +145,7 @@ impl Access {
             expires_at,
         };
         self.change(vec![Change::PutLink(link)]).await?;
-        Ok((id, URL_SAFE_NO_PAD.encode(bytes)))
+        Ok((id, code))
     }
 
     /// Revokes a link of a dashboard: whoever came by it is out at once.
@@ -223,7 +209,7 @@ impl Access {
         let account = who.signed_in().map(|signed_in| signed_in.account.id.clone());
         let name = match name.trim() {
             "" if !asks.name => someone().name,
-            name => self.guests_wish(name)?,
+            name => self.guests_wish(name, from)?,
         };
         if let Some(known) = &link.password {
             let guessed = GuessTarget::Link(link.id.to_text());
@@ -265,8 +251,13 @@ impl Access {
     }
 
     /// Gives somebody who came by a link another name.
-    pub async fn rename_visitor(&self, visit: &VisitHash, name: &str) -> Result<Visit, AccessError> {
-        let name = self.guests_wish(name)?;
+    pub async fn rename_visitor(
+        &self,
+        visit: &VisitHash,
+        name: &str,
+        from: &Requester,
+    ) -> Result<Visit, AccessError> {
+        let name = self.guests_wish(name, from)?;
         let renamed = self.visits().rename(visit, name).ok_or(AccessError::NoSession)?;
         self.store.put_visit(renamed.clone(), Vec::new()).await?;
         Ok(renamed)
@@ -338,6 +329,8 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
     use super::*;
@@ -356,11 +349,9 @@ mod tests {
         /// Neither what is like a code nor one with a bit of it turned is the same link.
         #[test]
         fn a10_forged_codes_are_no_link(text in "[A-Za-z0-9_-]{24}", bit in 0_usize..144, junk in ".{0,40}") {
-            let bytes: [u8; CODE_BYTES] = rand::random();
-            let code = URL_SAFE_NO_PAD.encode(bytes);
-            let id = LinkId(Sha256::digest(bytes).into());
+            let (code, id) = LinkId::generate();
             prop_assert_eq!(LinkId::of(&code), Some(id));
-            let mut turned = bytes;
+            let mut turned = URL_SAFE_NO_PAD.decode(&code).expect("a code");
             turned[bit / 8] ^= 1 << (bit % 8);
             for forged in [text, URL_SAFE_NO_PAD.encode(turned), junk, format!("{code}A"), format!("{code}="), id.to_text()] {
                 prop_assert_ne!(LinkId::of(&forged), Some(id));

@@ -205,12 +205,14 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/v1/screens", Needs::Account),
     rule("PUT", "/api/v1/screens/{screen}", Needs::Account),
     rule("DELETE", "/api/v1/screens/{screen}", Needs::Account),
+    rule("POST", "/api/v1/pairings/find", Needs::Account),
     rule("GET", "/api/v1/screen", Needs::Screen),
     rule("GET", "/api/v1/me", Needs::Account),
     shared("PUT", "/api/v1/me", Needs::Person),
     rule("PUT", "/api/v1/me/password", Needs::Account),
     rule("DELETE", "/api/v1/me/sessions", Needs::Account),
     rule("DELETE", "/api/v1/me/sessions/{session}", Needs::Account),
+    rule("DELETE", "/api/v1/me/identities/{identity}", Needs::Account),
     rule("GET", "/api/v1/me/tokens", Needs::Account),
     rule("POST", "/api/v1/me/tokens", Needs::Account),
     rule("DELETE", "/api/v1/me/tokens/{token}", Needs::Account),
@@ -220,6 +222,7 @@ pub const RULES: &[Rule] = &[
     rule("PUT", "/api/v1/admin/people/{account}", Needs::Admin),
     rule("DELETE", "/api/v1/admin/people/{account}", Needs::Admin),
     rule("DELETE", "/api/v1/admin/people/{account}/sessions", Needs::Admin),
+    rule("DELETE", "/api/v1/admin/people/{account}/identities/{identity}", Needs::Admin),
     rule("POST", "/api/v1/admin/people/{account}/reset", Needs::Admin),
     rule("DELETE", "/api/v1/admin/people/{account}/second-factor", Needs::Admin),
     rule("POST", "/api/v1/admin/teams", Needs::Admin),
@@ -269,6 +272,17 @@ pub const RULES: &[Rule] = &[
 pub fn find(method: &str, path: &str) -> Option<&'static Rule> {
     let method = if method == "HEAD" { "GET" } else { method };
     RULES.iter().find(|rule| rule.path == path && rule.method == method)
+}
+
+/// A path without the secret in it: of one that begins as a route with a secret does, that route.
+pub fn without_secret(path: &str) -> &str {
+    fn first(path: &str) -> Option<&str> {
+        path.split('/').find(|part| !part.is_empty())
+    }
+    let Some(own) = first(path) else { return path };
+    let is_alike = |rule: &&Rule| first(rule.path).is_some_and(|part| part.eq_ignore_ascii_case(own));
+    let mut with_secret = RULES.iter().filter(|rule| rule.path.ends_with("/{code}"));
+    with_secret.find(is_alike).map_or(path, |rule| rule.path)
 }
 
 /// What stands in a path where the router's has a name in braces.

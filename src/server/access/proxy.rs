@@ -33,7 +33,10 @@ pub enum Word {
 impl Access {
     /// Whether a session counts in a request of which the proxy says this.
     pub fn counts_with(&self, session: &Session, word: &Word) -> bool {
+        let is_of_other = |issuer: &str| issuer != PROXY && self.service(issuer).is_none();
         match word {
+            // The settings do not name its issuer any more.
+            _ if session.issuer.as_deref().is_some_and(is_of_other) => false,
             Word::None => session.issuer.as_deref() != Some(PROXY),
             Word::Nobody => false,
             Word::Person(person) => {
@@ -94,7 +97,7 @@ impl Access {
     }
 
     /// Lets whom the proxy names sign in to an account.
-    pub async fn join_proxy(
+    async fn join_proxy(
         &self,
         subject: &str,
         account: &UserId,

@@ -9,21 +9,27 @@ pub mod pairing;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::audit::entry;
 use super::directory::{Account, Change, ChangeError, Directory, Role, TeamId};
 use super::sessions::Ended;
 use super::throttle::GuessTarget;
 use super::who::Who;
 use super::{Access, AccessError, Mode, Requester};
-use crate::app::screens::{MAX_DASHBOARDS, MAX_ROTATE_S, MIN_ROTATE_S, NewScreen, ScreenChange};
+use crate::app::audit::{Action, Actor, AuditEntry};
+use crate::app::screens::{
+    AskingDevice, MAX_DASHBOARDS, MAX_ROTATE_S, MIN_ROTATE_S, NewScreen, ScreenChange,
+};
 use crate::dashboard::{DashboardId, Id, User, UserId};
 use crate::server::auth::{clean_name, person};
 use crate::server::clock::now_ms;
 use crate::server::rooms::random_id;
 use crate::server::store::StoreError;
-use pairing::{Pairing, ScreenHash};
+use pairing::{Device, Pairing, ScreenHash};
 
 /// Screens of one deployment.
 pub const MAX_SCREENS: usize = 200;
+/// A screen ends so long after it was there last.
+const IDLE_MS: u64 = 365 * 86_400_000;
 
 /// A screen's id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +67,11 @@ impl Screen {
         let id = UserId::new(self.id.0.as_str()).expect("ids are made of the same characters");
         person(id, self.name.clone())
     }
+
+    /// Whether it was not there for so long that it does not count any more. `used_at` is its last use since the start.
+    fn is_over(&self, used_at: Option<u64>, now: u64) -> bool {
+        now >= used_at.unwrap_or(0).max(self.used_at).saturating_add(IDLE_MS)
+    }
 }
 
 /// When and where a screen was used last.
@@ -83,7 +94,7 @@ pub struct Showing {
 /// A screen with what is known of it while the server runs.
 #[derive(Clone, Debug)]
 pub struct KnownScreen {
-    /// With those of its dashboards alone that its team owns.
+    /// With those of its dashboards alone that its team owns, and the address where it was last.
     pub screen: Screen,
     pub team_name: String,
     pub used_at: u64,
@@ -93,15 +104,36 @@ pub struct KnownScreen {
 
 impl Access {
     /// Begins a pairing. The token is for the cookie alone; it is the screen's from the approval on.
-    pub fn begin_pairing(&self) -> (String, Pairing) {
+    pub fn begin_pairing(&self, from: &Requester) -> (String, Pairing) {
         let now = self.ticks();
-        self.pairings().begin(now)
+        self.pairings().begin(Device::of(from), now)
     }
 
     /// The pairing of a token that waits to be approved.
     pub fn pairing(&self, token: &str) -> Option<Pairing> {
         let now = self.ticks();
         self.pairings().find(token, now)
+    }
+
+    /// The device that shows a code, for whoever may approve it. Errors with `NoPairing` where none does, which counts as a
+    /// guess.
+    pub fn asking_device(
+        &self,
+        account: &Account,
+        code: &str,
+        from: &Requester,
+    ) -> Result<AskingDevice, AccessError> {
+        if !self.may_create(account) {
+            return Err(AccessError::NoScreenEditor);
+        }
+        let guessed = GuessTarget::Pairing(account.id.clone());
+        self.begin_try(&guessed, from.network)?;
+        let now = self.ticks();
+        let (Device { address, agent }, begun) =
+            self.pairings().device(code, now).ok_or(AccessError::NoPairing)?;
+        self.throttle().succeeded(&guessed, from.network);
+        let asked_at = now_ms().saturating_sub(now.saturating_sub(begun));
+        Ok(AskingDevice { address: address.to_string(), agent, asked_at })
     }
 
     /// Approves the pairing of a code: the screen is the team's from then on.
@@ -123,7 +155,7 @@ impl Access {
         let guessed = GuessTarget::Pairing(account.id.clone());
         self.begin_try(&guessed, from.network)?;
         let now = self.ticks();
-        let hash = self.pairings().claim(&code, now).ok_or(AccessError::NoPairing)?;
+        let (hash, device) = self.pairings().claim(&code, now).ok_or(AccessError::NoPairing)?;
         self.throttle().succeeded(&guessed, from.network);
         let made_at = now_ms();
         let screen = Screen {
@@ -136,7 +168,7 @@ impl Access {
             made_by: account.name.clone(),
             made_at,
             used_at: made_at,
-            address: String::new(),
+            address: device.address.to_string(),
         };
         let kept = self
             .change_with(|directory| {
@@ -163,7 +195,11 @@ impl Access {
         // Held from before the look-up: whoever removes a screen ends what is in here afterwards.
         let mut live = self.live_screens();
         let screen = self.directory().screens().find(|screen| screen.hash == hash).cloned()?;
-        let ended = live.begin_use(&screen.id, now_ms(), address);
+        let now = now_ms();
+        if screen.is_over(live.used_at(&screen.id), now) {
+            return None;
+        }
+        let ended = live.begin_use(&screen.id, now, address);
         Some(Showing { screen, ended })
     }
 
@@ -179,7 +215,10 @@ impl Access {
         let directory = self.directory();
         let own = directory.screens().filter(|screen| directory.may_change_screens(account, &screen.team));
         let known = |screen: &Screen| KnownScreen {
-            screen: directory.as_shown(screen),
+            screen: Screen {
+                address: live.address(&screen.id).unwrap_or_else(|| screen.address.clone()),
+                ..directory.as_shown(screen)
+            },
             team_name: directory.team(&screen.team).map(|team| team.name.clone()).unwrap_or_default(),
             used_at: live.used_at(&screen.id).unwrap_or(0).max(screen.used_at),
             is_on: live.is_on(&screen.id),
@@ -238,10 +277,30 @@ impl Access {
         live.retain(|id| directory.screen(id).is_some());
     }
 
-    /// Now and then: notes what was used.
-    pub(super) async fn tidy_screens(&self) -> Result<(), StoreError> {
-        let used = self.live_screens().uses(now_ms());
-        if used.is_empty() { Ok(()) } else { self.store.note_screens(used).await }
+    /// Now and then: notes what was used, and ends what was not for long.
+    pub(super) async fn tidy_screens(&self) -> Result<(), AccessError> {
+        let now = now_ms();
+        let used = self.live_screens().uses(now);
+        if !used.is_empty() {
+            self.store.note_screens(used).await?;
+        }
+        let over: Vec<Screen> = {
+            let live = self.live_screens();
+            let directory = self.directory();
+            directory.screens().filter(|one| one.is_over(live.used_at(&one.id), now)).cloned().collect()
+        };
+        if over.is_empty() {
+            return Ok(());
+        }
+        self.change_with(|directory| {
+            // Somebody may have revoked one meanwhile.
+            let known = over.iter().filter(|one| directory.screen(&one.id).is_some());
+            Ok(known.map(|one| Change::RemoveScreen(one.id.clone())).collect())
+        })
+        .await?;
+        let ended = |one: &Screen| entry(Actor::server(), None, Action::ScreenRevoked, Some(one.as_target()));
+        self.record(over.iter().map(ended).collect::<Vec<AuditEntry>>()).await;
+        Ok(())
     }
 }
 

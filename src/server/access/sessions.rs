@@ -5,11 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
+use super::secret_hash::{SecretHash, SecretKind};
 use crate::dashboard::UserId;
 
 /// A session ends so long after it was used last, and so long after it was made.
@@ -22,28 +20,17 @@ pub const MAX_OF_ACCOUNT: usize = 50;
 const NOTED_AFTER_MS: u64 = 60_000;
 /// Characters of what a browser calls itself that are kept.
 const MAX_AGENT_CHARS: usize = 200;
-const TOKEN_BYTES: usize = 32;
+
+/// Secret of a session: the token in its cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionSecret {}
+
+impl SecretKind for SessionSecret {
+    const BYTES: usize = 32;
+}
 
 /// SHA-256 of a session's token: the name under which it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionHash(pub [u8; 32]);
-
-impl SessionHash {
-    /// Of a token as it stands in the cookie; `None` for what is none.
-    fn of(token: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == TOKEN_BYTES)?;
-        Some(Self(Sha256::digest(bytes).into()))
-    }
-
-    /// As text, for an address. It opens nothing.
-    pub fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    pub fn from_text(text: &str) -> Option<Self> {
-        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
-    }
-}
+pub type SessionHash = SecretHash<SessionSecret>;
 
 /// One sign-in on one browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +51,11 @@ impl Session {
     fn is_over(&self, now: u64) -> bool {
         now >= self.used_at.saturating_add(IDLE_MS) || now >= self.made_at.saturating_add(MAX_AGE_MS)
     }
+}
+
+/// What a browser calls itself, as far as it is kept.
+pub(super) fn shown_agent(agent: &str) -> String {
+    agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_CHARS).collect()
 }
 
 /// Who holds a session hears when it ends.
@@ -105,14 +97,14 @@ impl Sessions {
         address: String,
         agent: &str,
     ) -> (String, Session, Vec<SessionHash>) {
-        let bytes: [u8; TOKEN_BYTES] = rand::random();
+        let (token, hash) = SessionHash::generate();
         let session = Session {
-            hash: SessionHash(Sha256::digest(bytes).into()),
+            hash,
             account: account.clone(),
             made_at: now,
             used_at: now,
             address,
-            agent: agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_CHARS).collect(),
+            agent: shown_agent(agent),
             issuer: issuer.map(str::to_owned),
         };
         let mut ended = Vec::new();
@@ -123,7 +115,7 @@ impl Sessions {
             ended.push(oldest);
         }
         self.insert(session.clone());
-        (URL_SAFE_NO_PAD.encode(bytes), session, ended)
+        (token, session, ended)
     }
 
     fn insert(&mut self, session: Session) {
@@ -159,8 +151,17 @@ impl Sessions {
 
     /// Ends all of an account but for one that stays. Those that ended.
     pub fn end_all_of(&mut self, account: &UserId, stays: Option<&SessionHash>) -> Vec<SessionHash> {
-        let all = self.of_account(account).into_iter().map(|session| session.hash);
-        let ended: Vec<SessionHash> = all.filter(|hash| Some(hash) != stays).collect();
+        self.end_where(account, |session| Some(&session.hash) != stays)
+    }
+
+    /// Ends those of an account that the word of an issuer opened. Those that ended.
+    pub fn end_all_by(&mut self, issuer: &str, account: &UserId) -> Vec<SessionHash> {
+        self.end_where(account, |session| session.issuer.as_deref() == Some(issuer))
+    }
+
+    fn end_where(&mut self, account: &UserId, is_meant: impl Fn(&Session) -> bool) -> Vec<SessionHash> {
+        let meant = self.of_account(account).into_iter().filter(is_meant);
+        let ended: Vec<SessionHash> = meant.map(|session| session.hash).collect();
         ended.iter().for_each(|hash| {
             self.end(hash);
         });
@@ -206,8 +207,11 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
+
+    use super::*;
 
     const NOW: u64 = 1_795_000_000_000;
 

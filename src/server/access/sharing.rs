@@ -1,8 +1,9 @@
 //! Sharing of dashboards, and people as pages show them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::directory::{self, Account, Change, ChangeError, Role, TeamId};
+use super::identities::Identity;
 use super::invitations::Purpose;
 use super::sessions::Session;
 use super::who::Who;
@@ -93,8 +94,14 @@ impl Access {
             address: session.address,
             agent: session.agent,
         };
+        let identities = {
+            let directory = self.directory();
+            let own: Vec<&Identity> = directory.identities_of(&who.account.id).collect();
+            self.identity_cards(&who.account, &own, true)
+        };
         OwnAccount {
             person: person(&who.account),
+            identities,
             is_admin: who.account.is_admin,
             has_password: who.account.password.is_some(),
             second_factor: self.second_factor_card(&who.account.id),
@@ -121,13 +128,19 @@ impl Access {
         cards
     }
 
-    /// All people, for admins.
-    pub fn people(&self) -> People {
+    /// All people, for an admin, or for whoever has the machine of the server.
+    pub fn people(&self, admin: Option<&UserId>) -> People {
         let directory = self.directory();
+        let mut identities: BTreeMap<&UserId, Vec<&Identity>> = BTreeMap::new();
+        for identity in directory.identities() {
+            identities.entry(&identity.account).or_default().push(identity);
+        }
         let card = |account: &Account| {
             let sessions = self.sessions_of(&account.id);
             let teams = directory.teams_of(&account.id);
+            let own = identities.get(&account.id).map(Vec::as_slice).unwrap_or_default();
             AccountCard {
+                identities: self.identity_cards(account, own, admin == Some(&account.id)),
                 person: person(account),
                 is_admin: account.is_admin,
                 made_at: account.made_at,
@@ -157,7 +170,8 @@ impl Access {
             })
             .collect();
         invitations.sort_by_key(|card| (std::cmp::Reverse(card.made_at), card.id.clone()));
-        People { accounts, teams: team_cards(&directory), invitations }
+        let sign_up_services = self.sign_up_services();
+        People { accounts, teams: team_cards(&directory), invitations, sign_up_services }
     }
 }
 

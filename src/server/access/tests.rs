@@ -140,7 +140,7 @@ async fn a9_of_two_who_use_an_invitation_at_once_one_is_first() {
     );
     let made = [first.map(drop), second.map(drop)];
     assert!(made.contains(&Ok(())) && made.contains(&Err(AccessError::NoInvitation)), "{made:?}");
-    assert_eq!(access.people().accounts.len(), 2);
+    assert_eq!(access.people(None).accounts.len(), 2);
 }
 
 #[tokio::test]

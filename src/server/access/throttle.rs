@@ -38,6 +38,8 @@ pub enum GuessTarget {
     Setup,
     /// A code of invitations and of new passwords.
     Code,
+    /// The name or the mail address of an account, by somebody who wishes to be called so.
+    Known,
 }
 
 #[derive(Default)]
@@ -87,7 +89,7 @@ impl Throttle {
         }
         tries.count += 1;
         // A code that is guessed is as long as a key, and its wait would be everybody's.
-        if matches!(guessed, GuessTarget::Setup | GuessTarget::Code) {
+        if matches!(guessed, GuessTarget::Setup | GuessTarget::Code | GuessTarget::Known) {
             return Ok(());
         }
         let failures = used(&mut self.failures, guessed);

@@ -8,12 +8,10 @@ use std::collections::BTreeSet;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 
 use super::directory::{Change, ChangeError, Directory, Grantee, Role, TeamId, folded};
 use super::policy::{self, Maker};
+use super::secret_hash::{SecretHash, SecretKind};
 use super::sessions::Ended;
 use super::who::Who;
 use super::{Access, AccessError, Mode};
@@ -40,7 +38,6 @@ const MAX_PREFIX_BYTES: usize = 200;
 /// What each token begins with: those who search for leaked secrets look for it.
 const MARK: &str = "lsp_";
 const ID_BYTES: usize = 8;
-const SECRET_BYTES: usize = 32;
 
 /// A token's id: hexadecimal digits. It opens nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,9 +55,16 @@ impl TokenId {
     }
 }
 
-/// SHA-256 of a token's secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenHash(pub [u8; 32]);
+/// Secret of an API token: what stands in its text behind the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TokenSecret {}
+
+impl SecretKind for TokenSecret {
+    const BYTES: usize = 32;
+}
+
+/// SHA-256 of the secret in a token's text.
+pub type TokenHash = SecretHash<TokenSecret>;
 
 /// A token as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,8 +161,8 @@ pub fn in_header(headers: &HeaderMap) -> Option<&str> {
 /// The id in a token's text, and the hash of its secret; `None` for what is none.
 fn parse(text: &str) -> Option<(TokenId, TokenHash)> {
     let (id, secret) = text.strip_prefix(MARK)?.split_once('_')?;
-    let bytes = URL_SAFE_NO_PAD.decode(secret).ok().filter(|bytes| bytes.len() == SECRET_BYTES)?;
-    Some((TokenId::from_text(id)?, TokenHash(Sha256::digest(bytes).into())))
+    let hash = TokenHash::of(secret)?;
+    Some((TokenId::from_text(id)?, hash))
 }
 
 impl Access {
@@ -265,9 +269,8 @@ impl Access {
                 return Err(AccessError::BadToken("Only tokens of admins may be valid without end."));
             }
         };
-        let (id, secret) = (TokenId::random(), rand::random::<[u8; SECRET_BYTES]>());
-        let hash = TokenHash(Sha256::digest(secret).into());
-        let text = format!("{MARK}{}_{}", id.0, URL_SAFE_NO_PAD.encode(secret));
+        let (id, (secret, hash)) = (TokenId::random(), TokenHash::generate());
+        let text = format!("{MARK}{}_{secret}", id.0);
         let owner = owner.clone();
         let token = Token {
             id: id.clone(),

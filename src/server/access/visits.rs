@@ -6,12 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use super::links::{Link, LinkId, guest_name};
+use super::secret_hash::{SecretHash, SecretKind};
 use super::sessions::Ended;
 use crate::dashboard::{DashboardId, User, UserId};
 use crate::server::auth::person;
@@ -24,19 +22,17 @@ const MAX_AGE_MS: u64 = 30 * 24 * 3_600_000;
 pub const MAX_OF_LINK: usize = 1_000;
 /// How much later a use has to be to be noted: each note is written.
 const NOTED_AFTER_MS: u64 = 60_000;
-const TOKEN_BYTES: usize = 32;
+
+/// Secret of a visit: the token in its cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VisitSecret {}
+
+impl SecretKind for VisitSecret {
+    const BYTES: usize = 32;
+}
 
 /// SHA-256 of a visit's token: the name under which it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VisitHash(pub [u8; 32]);
-
-impl VisitHash {
-    /// Of a token as it stands in the cookie; `None` for what is none.
-    fn of(token: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == TOKEN_BYTES)?;
-        Some(Self(Sha256::digest(bytes).into()))
-    }
-}
+pub type VisitHash = SecretHash<VisitSecret>;
 
 /// One browser, or one account, that came by a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,9 +116,9 @@ impl Visits {
         account: Option<UserId>,
         now: u64,
     ) -> (String, Visit, Vec<VisitHash>) {
-        let bytes: [u8; TOKEN_BYTES] = rand::random();
+        let (token, hash) = VisitHash::generate();
         let visit = Visit {
-            hash: VisitHash(Sha256::digest(bytes).into()),
+            hash,
             link: link.id,
             dashboard: link.dashboard.clone(),
             user: UserId::new(random_id()).expect("base64 without padding is an id"),
@@ -145,7 +141,7 @@ impl Visits {
             ended.push(*hash);
         }
         self.insert(visit.clone());
-        (URL_SAFE_NO_PAD.encode(bytes), visit, ended)
+        (token, visit, ended)
     }
 
     fn insert(&mut self, visit: Visit) {
@@ -246,6 +242,8 @@ impl Visits {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
     use super::*;
@@ -255,7 +253,7 @@ mod tests {
 
     fn link(n: u8) -> Link {
         Link {
-            id: LinkId([n; 32]),
+            id: LinkId::new([n; 32]),
             dashboard: DashboardId::new("wall").expect("an id"),
             role: Role::Viewer,
             may_query: false,

@@ -71,6 +71,26 @@ pub async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `DELETE /api/v1/me/identities/{identity}`: 204; it signs one in no more, and the sessions that its service opened are
+/// over. 409 where it is the last way in.
+pub async fn remove_identity(
+    State(state): State<AppState>,
+    who: Who,
+    sender: Sender,
+    Path(identity): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let account = &account_of(&who)?.account;
+    let service = state.access().remove_identity(&account.id, &identity, true).await?;
+    record_removed_identity(&state, &sender, account.as_target(), &service).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Notes that a service signs nobody in to an account any more under one of its names.
+pub async fn record_removed_identity(state: &AppState, sender: &Sender, of: Target, service: &str) {
+    let detail = Detail::default().by_provider(service, None, None);
+    state.access().record(vec![sender.did(Action::IdentityRemoved, of).with(detail)]).await;
+}
+
 /// Notes that so many sessions of an account were ended.
 pub async fn record_ended(state: &AppState, sender: &Sender, of: Target, sessions: usize) {
     if sessions > 0 {

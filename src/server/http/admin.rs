@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::account::{account_of, record_ended};
+use super::account::{account_of, record_ended, record_removed_identity};
 use crate::app::access::{People, Role};
 use crate::app::audit::{Action, AuditEntry, Detail, Target, TargetKind};
 use crate::dashboard::{DashboardId, Id, UserId};
@@ -27,8 +27,8 @@ use crate::server::rooms::random_id;
 use crate::server::state::AppState;
 
 /// `GET /api/v1/admin/people`: [`People`].
-pub async fn people(State(state): State<AppState>) -> Json<People> {
-    Json(state.access().people())
+pub async fn people(State(state): State<AppState>, who: Who) -> Result<Json<People>, ApiError> {
+    Ok(Json(state.access().people(Some(&account_of(&who)?.account.id))))
 }
 
 /// What changes of an account; what is absent stays.
@@ -113,6 +113,21 @@ pub async fn remove_second_factor(
     let about = state.access().account_target(&id);
     state.access().record(vec![sender.did(Action::SecondFactorOff, about)]).await;
     state.access().end_sessions(&id, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /api/v1/admin/people/{account}/identities/{identity}`: 204; it signs them in no more, and the sessions that its
+/// service opened are over. Of one's own, 409 where it is the last way in.
+pub async fn remove_identity(
+    State(state): State<AppState>,
+    who: Who,
+    sender: Sender,
+    Path((account, identity)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let id = account_id(&account)?;
+    let is_own = account_of(&who)?.account.id == id;
+    let service = state.access().remove_identity(&id, &identity, is_own).await?;
+    record_removed_identity(&state, &sender, state.access().account_target(&id), &service).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -9,7 +9,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::cookie::HostCookie;
-use super::sign_in::{GoOn, go_to, no_accounts, own_path, replace_session, sign_in_form, signed_in};
+use super::sign_in::{
+    GoOn, go_to, lead_elsewhere, no_accounts, own_path, replace_session, sign_in_form, signed_in,
+};
 use crate::app::access::SignInState;
 use crate::app::audit::{Action, Actor, Detail};
 use crate::app::sign_in::{Form as Document, RefusedForm, SignInForm};
@@ -21,6 +23,7 @@ use crate::server::access::{AccessError, Mode, Requester, SignedIn};
 use crate::server::clock::now_ms;
 use crate::server::errors::ApiError;
 use crate::server::pages;
+use crate::server::peer::PeerAddr;
 use crate::server::state::AppState;
 
 /// The cookie of a sign-in that waits for the provider.
@@ -44,11 +47,8 @@ pub async fn sign_in(
     let GoOn { to } = asked.map(|Query(asked)| asked).unwrap_or_default();
     let to = own_path(&to);
     let Some(oidc) = provider(&state) else { return no_accounts(&state, who, headers) };
-    if who.signed_in().is_some() {
-        return go_to(to);
-    }
-    if state.access().is_empty() {
-        return go_to("/");
+    if let Some(elsewhere) = lead_elsewhere(&state, &who, to) {
+        return elsewhere;
     }
     let (cookie, handshake) = oidc.pending.begin(to, now_ms());
     match oidc.provider.authorization_url(&handshake).await {
@@ -97,7 +97,7 @@ pub async fn callback(
             replace_session(state.access(), &headers, &from).await;
             signed_in(&headers, opened, &to)
         }
-        Err(failure) => refuse(&state, oidc, &headers, &from, failure).await,
+        Err(failure) => refuse(&state, oidc, &headers, &from, bounded(&state, &from, failure)).await,
     };
     response.headers_mut().append(SET_COOKIE, COOKIE.set(None, &headers));
     response
@@ -112,7 +112,6 @@ async fn finish(
     from: &Requester,
 ) -> Result<((String, SignedIn), String), Failure> {
     let access = state.access();
-    access.begin_provider_try(from).map_err(|error| Failure::Access(error, None))?;
     let cookie = COOKIE.read(headers).ok_or(Failure::NotBegun("this browser has no cookie of a sign-in"))?;
     let waiting = oidc.pending.open(cookie, now_ms());
     let (pending, handshake) =
@@ -120,6 +119,8 @@ async fn finish(
     if !handshake.has_state(returned.state.as_deref().unwrap_or_default()) {
         return Err(Failure::NotBegun("the state is not that of this browser's sign-in"));
     }
+    // Who began nothing uses up no try: any page can send a browser here.
+    access.begin_provider_try(from).map_err(|error| Failure::Access(error, None))?;
     if !oidc.pending.take(&pending) {
         return Err(Failure::NotBegun("the sign-in was used before"));
     }
@@ -145,6 +146,18 @@ async fn finish(
     let opened = access.sign_in_by(oidc, &claims, from).await;
     let opened = opened.map_err(|error| Failure::Access(error, address_of(claims)))?;
     Ok((opened, pending.to))
+}
+
+/// The same, or that there were too many from an address which nobody began: anybody can send these, and each is written
+/// down.
+fn bounded(state: &AppState, from: &Requester, failure: Failure) -> Failure {
+    match failure {
+        Failure::NotBegun(_) => match state.rates.stray_answers.take(PeerAddr(from.address)) {
+            Ok(()) => failure,
+            Err(wait) => Failure::Access(AccessError::Wait(wait), None),
+        },
+        failure => failure,
+    }
 }
 
 fn address_of(claims: Claims) -> Option<String> {

@@ -19,7 +19,8 @@ use super::cookie::HostCookie;
 use super::sign_in::go_to;
 use crate::app::audit::{Action, Detail};
 use crate::app::screens::{
-    MAX_DASHBOARDS, NewScreen, ScreenCard, ScreenChange, ScreenDashboard, ScreenState,
+    AskingDevice, MAX_DASHBOARDS, NewScreen, PairingCode, ScreenCard, ScreenChange, ScreenDashboard,
+    ScreenState,
 };
 use crate::dashboard::DashboardId;
 use crate::server::access::directory::ChangeError;
@@ -100,7 +101,7 @@ pub async fn page(
         response.headers_mut().insert(RETRY_AFTER, (wait.as_secs_f64().ceil() as u64).into());
         return Ok(response);
     }
-    let (token, pairing) = access.begin_pairing();
+    let (token, pairing) = access.begin_pairing(&from);
     let mut response = waiting(&state, &headers, pairing);
     response.headers_mut().insert(SET_COOKIE, PAIRING.set(Some(&token), &headers));
     Ok(response)
@@ -156,6 +157,9 @@ async fn cards(state: &AppState, known: Vec<KnownScreen>) -> Result<Vec<ScreenCa
         rotate_s: screen.rotate_s,
         used_at,
         is_on,
+        made_by: screen.made_by,
+        made_at: screen.made_at,
+        address: screen.address,
     };
     Ok(known.into_iter().map(card).collect())
 }
@@ -167,6 +171,18 @@ async fn card_of(state: &AppState, who: &Who, id: &ScreenId) -> Result<Json<Scre
     // Somebody revoked it meanwhile.
     let card = cards(state, known).await?.pop().ok_or(AccessError::Change(ChangeError::NoScreen))?;
     Ok(Json(card))
+}
+
+/// `POST /api/v1/pairings/find` with a [`PairingCode`]: the [`AskingDevice`], for whoever edits in a team. 404 where no
+/// screen shows the code.
+pub async fn find_pairing(
+    State(state): State<AppState>,
+    who: Who,
+    from: Requester,
+    body: Result<Json<PairingCode>, JsonRejection>,
+) -> Result<Json<AskingDevice>, ApiError> {
+    let Json(PairingCode { code }) = body?;
+    Ok(Json(state.access().asking_device(&account_of(&who)?.account, &code, &from)?))
 }
 
 /// `POST /api/v1/screens` with a [`NewScreen`]: 201 with a [`ScreenCard`]. 404 where no screen shows the code.
@@ -300,7 +316,7 @@ mod tests {
         let id = |text: &str| Id::new(text).expect("an id");
         let screen = Screen {
             id: ScreenId(id("s")),
-            hash: ScreenHash([1; 32]),
+            hash: ScreenHash::new([1; 32]),
             name: "Hall".to_owned(),
             team: TeamId(id("shop")),
             dashboards: ["a", "b"].map(|text| DashboardId::new(text).expect("an id")).into(),

@@ -120,6 +120,14 @@ pub struct GoOn {
     pub(super) to: String,
 }
 
+/// Leads on whoever has nothing to sign in for: they did already, or nobody does on this server, or nobody can yet.
+pub(super) fn lead_elsewhere(state: &AppState, who: &Who, to: &str) -> Option<Response> {
+    if state.access().mode() == Mode::Open || who.signed_in().is_some() {
+        return Some(go_to(own_path(to)));
+    }
+    state.access().is_empty().then(|| go_to("/"))
+}
+
 /// `GET /sign-in?to=/d/...`
 pub async fn sign_in_page(
     State(state): State<AppState>,
@@ -128,12 +136,8 @@ pub async fn sign_in_page(
     asked: Result<Query<GoOn>, QueryRejection>,
 ) -> Response {
     let GoOn { to } = asked.map(|Query(asked)| asked).unwrap_or_default();
-    let is_asked = state.access().mode() == Mode::Accounts && who.signed_in().is_none();
-    if !is_asked {
-        return go_to(own_path(&to));
-    }
-    if state.access().is_empty() {
-        return go_to("/");
+    if let Some(elsewhere) = lead_elsewhere(&state, &who, &to) {
+        return elsewhere;
     }
     pages::form(&state, &headers, StatusCode::OK, Document::SignIn(sign_in_form(&state, &to)))
 }
@@ -258,17 +262,9 @@ pub async fn setup(
         Ok(Form(sent)) => sent,
         Err(rejection) => return unreadable(&rejection).into_response(),
     };
-    match state.access().set_up(token.trim(), (&email, &name, password), &from).await {
-        Ok(opened) => {
-            // Whoever comes through the proxy comes again as the admin that they have just become.
-            if let Word::Person(person) = &word {
-                let admin = &opened.1.account.id;
-                if let Err(error) = state.access().join_proxy(&person.subject, admin, &from).await {
-                    return pages::failed(&state, Visit { who, headers }, error.into());
-                }
-            }
-            signed_in(&headers, opened, "/")
-        }
+    let named = if let Word::Person(person) = &word { Some(person) } else { None };
+    match state.access().set_up(token.trim(), (&email, &name, password), named, &from).await {
+        Ok(opened) => signed_in(&headers, opened, "/"),
         Err(error) => again(&state, &headers, error, |problem| {
             Document::First(FirstForm { token, email, name, problem: Some(problem) })
         }),

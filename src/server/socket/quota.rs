@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(take(&person("ada")).map(drop), Err(QuotaError::Person(2)));
         let bob = take(&person("bob"));
         let guest = take(&Principal::Public).expect("the first");
-        let by_link = Principal::Link(LinkId([1; 32]));
+        let by_link = Principal::Link(LinkId::new([1; 32]));
         assert_eq!(take(&by_link).map(drop), Err(QuotaError::Guests(1)), "guests of an address count as one");
         assert!(take(&Principal::Anyone).is_ok_and(|permit| permit.is_none()));
         let screen = Principal::Screen(ScreenId(Id::new("s1").expect("an id")));

@@ -18,7 +18,9 @@ const BROWSERS: [(&str, &str); 13] = [
 ];
 
 /// Marks of systems, in the same order.
-const SYSTEMS: [(&str, &str); 9] = [
+const SYSTEMS: [(&str, &str); 11] = [
+    ("Tizen", "a Samsung TV"),
+    ("Web0S", "an LG TV"),
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
     ("Android", "Android"),
@@ -66,6 +68,10 @@ mod tests {
             (
                 "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36",
                 "Chrome on Android",
+            ),
+            (
+                "Mozilla/5.0 (SMART-TV; LINUX; Tizen 7.0) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/4.0 Chrome/94.0.4606.31 TV Safari/537.36",
+                "Samsung Internet on a Samsung TV",
             ),
             ("curl/8.5.0", "curl"),
             ("Something (Windows)", "A browser on Windows"),

@@ -14,7 +14,8 @@ pub fn Confirmed(
     #[prop(into)]
     about: Signal<String>,
     /// What becomes of it.
-    warns: &'static str,
+    #[prop(into)]
+    warns: String,
     /// The test id of the button; the one that it asks with has `-sure` behind it.
     testid: &'static str,
     #[prop(into)] disabled: Signal<bool>,

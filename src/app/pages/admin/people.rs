@@ -4,8 +4,9 @@ use leptos::prelude::*;
 use serde_json::{Value, json};
 
 use super::confirmed::Confirmed;
+use super::identities::PersonIdentities;
 use super::{Admin, Operation, address_in};
-use crate::app::access::{AccountCard, Membership};
+use crate::app::access::{AccountCard, IdentityCard, Membership};
 use crate::app::components::{Avatar, Glyph, Icon, OneTime, Problem, role_name};
 use crate::app::dynamic::{attr, derived, each, live, memo};
 use crate::app::{address, dom, format};
@@ -95,6 +96,7 @@ fn PersonRow(id: UserId, admin: Admin) -> impl IntoView {
     let is_admin = memo(move || card.read().as_ref().is_some_and(|card| card.is_admin));
     let is_off = memo(move || card.read().as_ref().is_some_and(|card| card.disabled_at.is_some()));
     let has_factor = memo(move || card.read().as_ref().is_some_and(|card| card.second_factor));
+    let identities = memo(move || card.get().map(|card| card.identities).unwrap_or_default());
     let teams = move || {
         let teams = card.get().map(|card| card.teams).unwrap_or_default();
         let one = |of: &Membership| format!("{} ({})", admin.team_name(&of.team), role_name(of.role));
@@ -133,7 +135,7 @@ fn PersonRow(id: UserId, admin: Admin) -> impl IntoView {
             </button>
             <div class="row-more" id=more class:hidden=attr(move || !open.get())>
                 {live(move || open.get().then(|| view! {
-                    <AccountActions id=key.get_value() is_me name is_admin is_off has_factor admin/>
+                    <AccountActions id=key.get_value() is_me name is_admin is_off has_factor identities admin/>
                 }))}
             </div>
         </li>
@@ -160,6 +162,7 @@ fn AccountActions(
     is_admin: Memo<bool>,
     is_off: Memo<bool>,
     has_factor: Memo<bool>,
+    identities: Memo<Vec<IdentityCard>>,
     admin: Admin,
 ) -> impl IntoView {
     let operation = Operation::new();
@@ -241,7 +244,7 @@ fn AccountActions(
                         id=format!("remove-{id}")
                         label="Remove"
                         about=name
-                        warns="The account goes for good; what it wrote stays."
+                        warns=removal_in_words(&admin.people.read_untracked().sign_up_services)
                         testid="person-remove"
                         disabled=admin.asleep
                         then=remove
@@ -257,6 +260,31 @@ fn AccountActions(
                 says="Whoever has this address takes over the account, once. Send it to nobody else."
             />
         }))}
+        <PersonIdentities id identities operation admin heading=HEADING/>
         <Problem problem=operation.problem/>
+    }
+}
+
+/// What becomes of an account that is removed, and of its person where services make them another one.
+fn removal_in_words(sign_up_services: &[String]) -> String {
+    let goes = "The account goes for good; what it wrote stays.";
+    if sign_up_services.is_empty() {
+        return goes.to_owned();
+    }
+    let services = sign_up_services.join(" or ");
+    format!(
+        "{goes} Whoever comes by {services} again gets a new one: to keep somebody out, disable the account."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_removed_and_comes_back_by_a_service_is_told_of_before() {
+        assert_eq!(removal_in_words(&[]), "The account goes for good; what it wrote stays.");
+        let words = removal_in_words(&["Keycloak".to_owned(), "the proxy".to_owned()]);
+        assert!(words.contains("comes by Keycloak or the proxy again gets a new one"), "{words}");
     }
 }

@@ -1,4 +1,4 @@
-//! Form that pairs a screen by the code that it shows.
+//! Form that pairs a screen by the code that it shows, after it has shown which device that is.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -10,16 +10,32 @@ use super::fields::{
 use super::{SCREENS, Screens};
 use crate::app::access::TeamCard;
 use crate::app::components::Problem;
-use crate::app::dynamic::{attr, live, memo};
-use crate::app::requests;
+use crate::app::dynamic::{attr, effect, live, memo};
+use crate::app::pages::account::browser_in_words;
+use crate::app::requests::RequestError;
 use crate::app::screen_page::code_in;
-use crate::app::screens::{CODE_CHARS, NewScreen};
+use crate::app::screens::{AskingDevice, CODE_CHARS, NewScreen, PairingCode};
+use crate::app::{format, requests};
 use crate::dashboard::Id;
+
+/// Where the server finds the device that shows a code.
+const FIND: &str = "/api/v1/pairings/find";
 
 /// What the ids of the fields begin with.
 const ID: &str = "pair";
 /// Characters of a code as it may be typed, with blanks and dashes between.
 const MAX_TYPED: usize = 2 * CODE_CHARS;
+
+/// The device that shows the code, as far as it is known.
+#[derive(Clone, Debug, PartialEq)]
+enum Asking {
+    /// The code is not whole yet.
+    NoCode,
+    /// The server has not told yet.
+    Looking,
+    Known(AskingDevice),
+    Unknown(RequestError),
+}
 
 #[component]
 pub fn PairForm(screens: Screens, teams: Vec<TeamCard>, code: String) -> impl IntoView {
@@ -48,6 +64,26 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
     let problem = RwSignal::new(None::<String>);
     let paired = RwSignal::new(None::<String>);
     let busy = RwSignal::new(false);
+    let asking = RwSignal::new(Asking::NoCode);
+    let look = move |typed: String| {
+        asking.set(Asking::Looking);
+        spawn_local(async move {
+            let body = json!(PairingCode { code: typed.clone() });
+            let answer = requests::request::<AskingDevice>("POST", FIND, Some(&body)).await;
+            // The code may be another one by then, or the page gone.
+            if code.try_with_untracked(|now| *now == typed) == Some(true) {
+                asking.set(answer.map_or_else(Asking::Unknown, Asking::Known));
+            }
+        });
+    };
+    let typed = memo(move || code.get());
+    effect(move || {
+        let typed = typed.get();
+        if screens.asleep.get() {
+            return;
+        }
+        if typed.len() == CODE_CHARS { look(typed) } else { asking.set(Asking::NoCode) }
+    });
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         if busy.get_untracked() {
@@ -65,6 +101,10 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
         };
         let new =
             json!(NewScreen { code: code.get_untracked(), name: name.clone(), team, dashboards, rotate_s });
+        // Nobody approves a device that they were not shown.
+        if !matches!(*asking.read_untracked(), Asking::Known(_)) {
+            return look(code.get_untracked());
+        }
         busy.set(true);
         spawn_local(async move {
             let answer = requests::send("POST", SCREENS, Some(&new)).await;
@@ -84,7 +124,15 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
             }
         });
     };
-    let code_problem = memo(move || code_wrong.get());
+    let code_problem = memo(move || match &*asking.read() {
+        Asking::Unknown(why) => Some(why.to_string()),
+        Asking::NoCode | Asking::Looking | Asking::Known(_) => code_wrong.get(),
+    });
+    let is_looking = memo(move || *asking.read() == Asking::Looking);
+    let device = move || match &*asking.read() {
+        Asking::Known(device) => Some(device_in_words(device, screens.now.get())),
+        Asking::NoCode | Asking::Looking | Asking::Unknown(_) => None,
+    };
     view! {
         <p class="quiet">"Open this server's /screen on a TV, and enter the code that it shows."</p>
         <form class="screen-form" novalidate on:submit=submit>
@@ -117,10 +165,16 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
                 <NameField fields id=ID.to_owned() testid="pair-name"/>
                 <TeamField fields teams/>
             </div>
+            <p class="quiet" role="status" data-testid="pair-device">{live(device)}</p>
             <DashboardsField fields id=ID.to_owned() testid="pair-dashboards"/>
             <div class="line-form">
                 <RotateField fields id=ID.to_owned() testid="pair-rotate"/>
-                <button type="submit" class="button primary" data-testid="pair-submit" disabled=screens.asleep>
+                <button
+                    type="submit"
+                    class="button primary"
+                    data-testid="pair-submit"
+                    disabled=attr(move || screens.asleep.get() || is_looking.get())
+                >
                     "Pair the screen"
                 </button>
             </div>
@@ -156,5 +210,27 @@ fn TeamField(fields: Fields, teams: Vec<TeamCard>) -> impl IntoView {
                 {options}
             </select>
         </label>
+    }
+}
+
+/// The device that shows a code, for whoever is to approve it.
+fn device_in_words(device: &AskingDevice, now: u64) -> String {
+    let AskingDevice { address, agent, asked_at } = device;
+    let (browser, ago) = (browser_in_words(agent), format::ago(*asked_at, now));
+    format!(
+        "{browser} at {address} asked for this code {ago}. Pair it only if that is the screen in front of you."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_told_with_its_browser_its_address_and_when_it_asked() {
+        let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0".to_owned();
+        let device = AskingDevice { address: "192.0.2.7".to_owned(), agent, asked_at: 1_000 };
+        let words = device_in_words(&device, 121_000);
+        assert!(words.starts_with("Firefox on Linux at 192.0.2.7 asked for this code 2 min ago."), "{words}");
     }
 }

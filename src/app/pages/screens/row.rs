@@ -61,6 +61,7 @@ pub fn ScreenRow(id: Id, screens: Screens) -> impl IntoView {
                 })}
                 <small>{live(move || card.read().as_ref().map(shown_in_words))}</small>
                 <small>{live(move || card.read().as_ref().map(|card| used_in_words(card, screens.now.get())))}</small>
+                <small>{live(move || card.read().as_ref().map(|card| paired_in_words(card, screens.now.get())))}</small>
             </div>
             <span class="deeds">
                 <button
@@ -155,12 +156,25 @@ fn shown_in_words(card: &ScreenCard) -> String {
     format!("{} · {told}", card.team_name)
 }
 
-/// When it was there last. Before the page is awake it is not known how long ago that is.
+/// When and where it was there last. Before the page is awake it is not known how long ago that is.
 fn used_in_words(card: &ScreenCard, now: u64) -> String {
-    match now {
+    let mut words = match now {
         _ if card.is_on => "on now".to_owned(),
-        0 => String::new(),
+        0 => return String::new(),
         now => format!("last seen {}", format::ago(card.used_at, now)),
+    };
+    if !card.address.is_empty() {
+        words.push_str(" at ");
+        words.push_str(&card.address);
+    }
+    words
+}
+
+/// Who paired it, and when.
+fn paired_in_words(card: &ScreenCard, now: u64) -> String {
+    match now {
+        0 => format!("paired by {}", card.made_by),
+        now => format!("paired by {} {}", card.made_by, format::ago(card.made_at, now)),
     }
 }
 
@@ -185,14 +199,19 @@ mod tests {
             rotate_s: 30,
             used_at: 1_000,
             is_on: false,
+            made_by: "Ada".to_owned(),
+            made_at: 1_000,
+            address: "192.0.2.1".to_owned(),
         };
         assert_eq!(shown_in_words(&card), "Ops · Orders");
-        assert_eq!(used_in_words(&card, 301_000), "last seen 5 min ago");
+        assert_eq!(used_in_words(&card, 301_000), "last seen 5 min ago at 192.0.2.1");
+        assert_eq!(paired_in_words(&card, 301_000), "paired by Ada 5 min ago");
+        assert_eq!(paired_in_words(&card, 0), "paired by Ada");
         assert_eq!(used_in_words(&card, 0), "");
         let many = ["A", "B", "C", "D", "E", "F"].map(dashboard).to_vec();
         let card = ScreenCard { dashboards: many, is_on: true, ..card };
         assert_eq!(shown_in_words(&card), "Ops · A, B, C, D and 2 more, 30 s each");
-        assert_eq!(used_in_words(&card, 0), "on now");
+        assert_eq!(used_in_words(&card, 0), "on now at 192.0.2.1");
         let card = ScreenCard { dashboards: Vec::new(), ..card };
         assert_eq!(shown_in_words(&card), "Ops · shows nothing: its dashboards are gone");
     }

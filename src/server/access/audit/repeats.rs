@@ -29,10 +29,15 @@ pub struct Repeats(LinkedHashMap<Key, Repeat>);
 fn key(entry: &AuditEntry) -> Key {
     let AuditEntry { who, address, what, about, detail, .. } = entry;
     // One that has a reference is asked for by it.
-    let told_apart = [&detail.email, &detail.label, &detail.reference];
-    let [email, label, reference] = told_apart.map(|text| text.as_deref().unwrap_or_default());
+    let told_apart = [&detail.email, &detail.label, &detail.provider, &detail.reference];
+    let [email, label, provider, reference] = told_apart.map(|text| text.as_deref().unwrap_or_default());
     let about = about.as_ref().map_or("", |about| &about.id);
-    (what.name(), address.clone(), who.id.clone(), format!("{about}\n{email}\n{label}\n{reference}"))
+    (
+        what.name(),
+        address.clone(),
+        who.id.clone(),
+        format!("{about}\n{email}\n{label}\n{provider}\n{reference}"),
+    )
 }
 
 impl Repeats {
@@ -89,7 +94,7 @@ impl Repeat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::audit::{Actor, Detail};
+    use crate::app::audit::{Actor, ActorKind, Detail};
 
     fn entry(what: Action, at: u64, email: &str) -> AuditEntry {
         let address = Some("192.0.2.1".to_owned());
@@ -126,9 +131,33 @@ mod tests {
     fn others_and_what_says_something_each_time_are_entries_of_their_own() {
         let mut repeats = Repeats::default();
         let other = AuditEntry { address: None, ..failed(1, "ada") };
-        let signed_in = entry(Action::SignIn, 1, "");
-        let all = vec![failed(1, "ada"), failed(1, "bob"), other, signed_in.clone(), signed_in];
+        let signed_out = entry(Action::SignOut, 1, "");
+        let all = vec![failed(1, "ada"), failed(1, "bob"), other, signed_out.clone(), signed_out];
         assert_eq!(repeats.admit(all.clone()), all);
+    }
+
+    #[test]
+    fn a13_sign_ins_of_one_account_from_one_address_in_one_way_are_counted() {
+        let signed_in = |at: u64, account: &str, provider: Option<&str>| {
+            let who = Actor::new(ActorKind::Account, Some(account.to_owned()), account);
+            let detail =
+                provider.map_or_else(Detail::default, |name| Detail::default().by_provider(name, None, None));
+            AuditEntry { who, ..entry(Action::SignIn, at, "").with(detail) }
+        };
+        let mut repeats = Repeats::default();
+        let firsts =
+            [signed_in(1, "ada", None), signed_in(1, "ada", Some("Keycloak")), signed_in(1, "bob", None)];
+        for _ in 0..3 {
+            repeats.admit(firsts.to_vec());
+        }
+        let counts =
+            repeats.take_all().into_iter().map(|one| (one.who.name, one.detail.provider, one.detail.count));
+        let two =
+            |name: &str, provider: Option<&str>| (name.to_owned(), provider.map(str::to_owned), Some(2));
+        assert_eq!(
+            counts.collect::<Vec<_>>(),
+            [two("ada", None), two("ada", Some("Keycloak")), two("bob", None)]
+        );
     }
 
     #[test]

@@ -49,6 +49,11 @@ impl LiveScreens {
         self.0.get(id).map(|entry| entry.used_at)
     }
 
+    /// Where a screen was used last; `None` where that is not known since the start.
+    pub fn address(&self, id: &ScreenId) -> Option<String> {
+        Some(self.0.get(id)?.address?.to_string())
+    }
+
     pub fn is_on(&self, id: &ScreenId) -> bool {
         self.0.get(id).is_some_and(Entry::is_on)
     }

@@ -4,8 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::*;
+use crate::server::access::accounts::everyone;
 use crate::server::access::directory::Team;
 use crate::server::access::who::Principal;
+use crate::server::store::accounts::AuditQuery;
 use crate::server::store::memory::MemoryStore;
 use crate::server::store::{Listing, NewDashboard, Store as _};
 
@@ -74,7 +76,7 @@ impl Scene {
 
     /// A screen of Bob's team, with its token.
     async fn pair(&self, dashboards: &[&str]) -> (String, Screen) {
-        let (token, pairing) = self.access.begin_pairing();
+        let (token, pairing) = self.access.begin_pairing(&from(7));
         let screen = self.access.pair(&self.bob, new(&pairing.code, dashboards), &from(1)).await;
         (token, screen.expect("paired"))
     }
@@ -112,7 +114,7 @@ async fn a_screen_sees_its_dashboards_as_long_as_its_team_owns_them() {
 #[tokio::test]
 async fn only_editors_of_the_team_let_a_screen_show_what_they_see_and_it_owns() {
     let scene = Scene::new().await;
-    let (_, pairing) = scene.access.begin_pairing();
+    let (_, pairing) = scene.access.begin_pairing(&from(7));
     let cy =
         scene.access.add_account("cy@example.com", "cy", PASSWORD.to_owned(), false).await.expect("made");
     let refused = async |who: &Account, new: NewScreen| {
@@ -163,7 +165,7 @@ async fn only_editors_of_the_team_let_a_screen_show_what_they_see_and_it_owns() 
 #[tokio::test]
 async fn wrong_codes_slow_down_by_account_and_address() {
     let scene = Scene::new().await;
-    let (_, pairing) = scene.access.begin_pairing();
+    let (_, pairing) = scene.access.begin_pairing(&from(7));
     let wrong = if pairing.code == "BBBBBB" { "CCCCCC" } else { "BBBBBB" };
     let guess = async |code: &str, n| {
         scene.access.pair(&scene.bob, new(code, &["wall"]), &from(n)).await.map(drop).expect_err("refused")
@@ -175,23 +177,68 @@ async fn wrong_codes_slow_down_by_account_and_address() {
 }
 
 #[tokio::test]
+async fn whoever_approves_a_code_sees_which_device_shows_it() {
+    let scene = Scene::new().await;
+    let tv = Requester { agent: "Tizen\nTV".to_owned(), ..from(7) };
+    let (_, pairing) = scene.access.begin_pairing(&tv);
+    let device = scene.access.asking_device(&scene.bob, &pairing.code, &from(1)).expect("it waits");
+    assert_eq!((device.address.as_str(), device.agent.as_str()), ("0.0.0.7", "TizenTV"));
+    assert!(now_ms().abs_diff(device.asked_at) < 60_000);
+    let outside =
+        Change::SetMember { team: everyone(), account: scene.bob.id.clone(), role: Some(Role::Viewer) };
+    let left = Change::SetMember { team: team("shop"), account: scene.bob.id.clone(), role: None };
+    scene.access.change(vec![outside, left]).await.expect("changed");
+    let refused = scene.access.asking_device(&scene.bob, &pairing.code, &from(1));
+    assert_eq!(refused, Err(AccessError::NoScreenEditor), "who approves none sees none");
+    let screen = scene.access.pair(&scene.ada, new(&pairing.code, &[]), &from(1)).await.map(drop);
+    assert!(matches!(screen, Err(AccessError::BadScreen(_))));
+    for n in 0..5 {
+        let wrong = scene.access.asking_device(&scene.ada, "BBBBB", &from(n));
+        assert_eq!(wrong, Err(AccessError::NoPairing));
+    }
+    let waits = scene.access.asking_device(&scene.ada, &pairing.code, &from(9));
+    assert!(matches!(waits, Err(AccessError::Wait(_))), "looking is guessing: {waits:?}");
+}
+
+#[tokio::test]
+async fn a_screen_ends_that_was_away_for_a_year() {
+    let scene = Scene::new().await;
+    let (token, kept) = scene.pair(&["wall"]).await;
+    assert_eq!(kept.address, "0.0.0.7", "where it asked for its code");
+    let old = ScreenId::from_text("old").expect("an id");
+    let (old_token, hash) = ScreenHash::generate();
+    let screen = |used_at| Screen { id: old.clone(), hash, used_at, ..kept.clone() };
+    let almost = now_ms() - IDLE_MS + 60_000;
+    scene.access.change(vec![Change::PutScreen(screen(almost))]).await.expect("put");
+    assert!(scene.access.find_screen(&old_token, None).is_some());
+    scene.access.change(vec![Change::RemoveScreen(old.clone())]).await.expect("removed");
+    scene.access.change(vec![Change::PutScreen(screen(almost - 60_000))]).await.expect("put");
+    assert!(scene.access.find_screen(&old_token, None).is_none());
+    scene.access.tidy().await.expect("tidied");
+    assert!(scene.access.screen(&old).is_none() && scene.access.find_screen(&token, None).is_some());
+    let log = scene.access.audit(&AuditQuery { limit: 9, ..AuditQuery::default() }).await.expect("read");
+    let ended = log.iter().map(|one| (one.who.words().to_owned(), one.what)).collect::<Vec<_>>();
+    assert_eq!(ended, [("The server".to_owned(), Action::ScreenRevoked)]);
+}
+
+#[tokio::test]
 async fn s10_a_server_has_so_many_screens() {
     let scene = Scene::new().await;
     let screen = |n: usize| Screen {
         id: ScreenId::from_text(&n.to_string()).expect("an id"),
-        hash: ScreenHash([n as u8; 32]),
+        hash: ScreenHash::new([n as u8; 32]),
         name: n.to_string(),
         team: team("shop"),
         dashboards: vec![dashboard("wall")],
         rotate_s: 60,
         made_by: "bob".to_owned(),
         made_at: 1,
-        used_at: 1,
+        used_at: now_ms(),
         address: String::new(),
     };
     let all = (0..MAX_SCREENS).map(|n| Change::PutScreen(screen(n))).collect();
     scene.access.change(all).await.expect("there is room");
-    let (token, pairing) = scene.access.begin_pairing();
+    let (token, pairing) = scene.access.begin_pairing(&from(7));
     let full = scene.access.pair(&scene.bob, new(&pairing.code, &["wall"]), &from(1)).await.map(drop);
     assert_eq!(full, Err(ChangeError::TooMany.into()));
     assert!(scene.access.pairing(&token).is_some(), "its code counts still");

@@ -408,7 +408,7 @@ fn s10_so_many_set_ups_are_under_way() {
     for n in 0..=MAX_SETUPS {
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&n.to_be_bytes());
-        factors.setups.insert(SessionHash(hash), TotpSecret::generate());
+        factors.setups.insert(SessionHash::new(hash), TotpSecret::generate());
     }
     assert_eq!(factors.setups.len(), MAX_SETUPS);
 }

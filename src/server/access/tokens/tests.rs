@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
@@ -131,7 +133,7 @@ async fn a11_a_role_is_the_least_of_scope_team_and_owner() {
     let before = change(Change::SetTeam { dashboard: wall.clone(), team: Some(everyone.clone()) });
     let token = |scopes: &[Scope], team: Option<&TeamId>| Token {
         id: TokenId::random(),
-        hash: TokenHash([0; 32]),
+        hash: TokenHash::new([0; 32]),
         name: "Robot".to_owned(),
         owner: bob.id.clone(),
         team: team.cloned(),

@@ -138,7 +138,7 @@ fn invitation(row: &SqliteRow) -> Result<Invitation, StoreError> {
         Purpose::Join { team: TeamId(id(row, "team")?), role: role(row)?, email }
     };
     Ok(Invitation {
-        hash: InvitationHash(hash.try_into().map_err(spoilt)?),
+        hash: InvitationHash::new(hash.try_into().map_err(spoilt)?),
         purpose,
         uses_left: u32::try_from(unsigned(row, "uses_left")?).map_err(spoilt)?,
         made_at: unsigned(row, "made_at")?,
@@ -166,7 +166,7 @@ pub(super) async fn sessions(readers: &SqlitePool) -> Result<Vec<Session>, Store
     while let Some(row) = rows.try_next().await.map_err(failed)? {
         let hash: &[u8] = row.try_get("hash").map_err(failed)?;
         sessions.push(Session {
-            hash: SessionHash(hash.try_into().map_err(spoilt)?),
+            hash: SessionHash::new(hash.try_into().map_err(spoilt)?),
             account: user(&row, "account")?,
             made_at: unsigned(&row, "made_at")?,
             used_at: unsigned(&row, "used_at")?,
@@ -235,7 +235,7 @@ pub(super) async fn change(to: &mut SqliteConnection, change: &Change) -> Result
         Change::Forget(_) => Ok(()),
         Change::PutInvitation(invitation) => put_invitation(to, invitation).await,
         Change::RemoveInvitation(hash) => {
-            sqlx::query("DELETE FROM invitations WHERE hash = $1").bind(&hash.0[..]).execute(to).await?;
+            sqlx::query("DELETE FROM invitations WHERE hash = $1").bind(hash.as_bytes()).execute(to).await?;
             Ok(())
         }
         Change::PutToken(token) => tokens::put(to, token).await,
@@ -284,7 +284,7 @@ async fn put_invitation(to: &mut SqliteConnection, invitation: &Invitation) -> R
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (hash) DO UPDATE SET uses_left = excluded.uses_left",
     )
-    .bind(&invitation.hash.0[..])
+    .bind(invitation.hash.as_bytes())
     .bind(team)
     .bind(role)
     .bind(email)
@@ -333,7 +333,7 @@ pub(super) async fn write_sessions(to: &mut SqliteConnection, write: &SessionWri
                 "INSERT INTO sessions (hash, account, made_at, used_at, address, agent, issuer)
                  VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
-            .bind(&session.hash.0[..])
+            .bind(session.hash.as_bytes())
             .bind(session.account.as_str())
             .bind(signed(session.made_at))
             .bind(signed(session.used_at))
@@ -346,7 +346,7 @@ pub(super) async fn write_sessions(to: &mut SqliteConnection, write: &SessionWri
         SessionWrite::Uses(used) => {
             for (hash, at) in used {
                 let query = sqlx::query("UPDATE sessions SET used_at = MAX(used_at, $1) WHERE hash = $2");
-                query.bind(signed(*at)).bind(&hash.0[..]).execute(&mut *to).await?;
+                query.bind(signed(*at)).bind(hash.as_bytes()).execute(&mut *to).await?;
             }
         }
         SessionWrite::Remove(hashes) => remove(to, hashes).await?,
@@ -356,7 +356,7 @@ pub(super) async fn write_sessions(to: &mut SqliteConnection, write: &SessionWri
 
 async fn remove(to: &mut SqliteConnection, hashes: &[SessionHash]) -> Result<(), Undone> {
     for hash in hashes {
-        sqlx::query("DELETE FROM sessions WHERE hash = $1").bind(&hash.0[..]).execute(&mut *to).await?;
+        sqlx::query("DELETE FROM sessions WHERE hash = $1").bind(hash.as_bytes()).execute(&mut *to).await?;
     }
     Ok(())
 }

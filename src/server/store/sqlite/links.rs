@@ -27,7 +27,7 @@ pub(super) async fn links(moment: &mut SqliteConnection) -> Result<Vec<Change>, 
     while let Some(row) = rows.try_next().await.map_err(failed)? {
         let hash: &[u8] = row.try_get("hash").map_err(failed)?;
         links.push(Change::PutLink(Link {
-            id: LinkId(hash.try_into().map_err(spoilt)?),
+            id: LinkId::new(hash.try_into().map_err(spoilt)?),
             dashboard: dashboard(&row)?,
             role: role(&row)?,
             may_query: row.try_get("may_query").map_err(failed)?,
@@ -49,7 +49,7 @@ pub(super) async fn put_link(to: &mut SqliteConnection, link: &Link) -> Result<(
          SELECT $1, n, $3, $4, $5, $6, $7, $8, $9, $10 FROM dashboards WHERE id = $2",
     );
     let done = query
-        .bind(&link.id.0[..])
+        .bind(link.id.as_bytes())
         .bind(link.dashboard.as_str())
         .bind(role_text(link.role))
         .bind(link.may_query)
@@ -65,7 +65,7 @@ pub(super) async fn put_link(to: &mut SqliteConnection, link: &Link) -> Result<(
 }
 
 pub(super) async fn remove_link(to: &mut SqliteConnection, id: &LinkId) -> Result<(), Undone> {
-    sqlx::query("DELETE FROM links WHERE hash = $1").bind(&id.0[..]).execute(to).await?;
+    sqlx::query("DELETE FROM links WHERE hash = $1").bind(id.as_bytes()).execute(to).await?;
     Ok(())
 }
 
@@ -82,8 +82,8 @@ pub(super) async fn visits(readers: &SqlitePool) -> Result<Vec<Visit>, StoreErro
         let link: &[u8] = row.try_get("link").map_err(failed)?;
         let has_account = row.try_get::<Option<&str>, _>("account").map_err(failed)?.is_some();
         visits.push(Visit {
-            hash: VisitHash(hash.try_into().map_err(spoilt)?),
-            link: LinkId(link.try_into().map_err(spoilt)?),
+            hash: VisitHash::new(hash.try_into().map_err(spoilt)?),
+            link: LinkId::new(link.try_into().map_err(spoilt)?),
             dashboard: dashboard(&row)?,
             user: user(&row, "user_id")?,
             name: row.try_get("name").map_err(failed)?,
@@ -104,8 +104,8 @@ pub(super) async fn write_visits(to: &mut SqliteConnection, write: &VisitWrite) 
                  VALUES ($1, $2, $3, $4, $5, $6, $7)
                  ON CONFLICT (hash) DO UPDATE SET name = excluded.name, used_at = excluded.used_at",
             )
-            .bind(&visit.hash.0[..])
-            .bind(&visit.link.0[..])
+            .bind(visit.hash.as_bytes())
+            .bind(visit.link.as_bytes())
             .bind(visit.user.as_str())
             .bind(visit.name.as_str())
             .bind(visit.account.as_ref().map(|account| account.as_str()))
@@ -117,7 +117,7 @@ pub(super) async fn write_visits(to: &mut SqliteConnection, write: &VisitWrite) 
         VisitWrite::Uses(used) => {
             for (hash, at) in used {
                 let query = sqlx::query("UPDATE visits SET used_at = MAX(used_at, $1) WHERE hash = $2");
-                query.bind(signed(*at)).bind(&hash.0[..]).execute(&mut *to).await?;
+                query.bind(signed(*at)).bind(hash.as_bytes()).execute(&mut *to).await?;
             }
         }
         VisitWrite::Remove(hashes) => remove(to, hashes).await?,
@@ -127,7 +127,7 @@ pub(super) async fn write_visits(to: &mut SqliteConnection, write: &VisitWrite) 
 
 async fn remove(to: &mut SqliteConnection, hashes: &[VisitHash]) -> Result<(), Undone> {
     for hash in hashes {
-        sqlx::query("DELETE FROM visits WHERE hash = $1").bind(&hash.0[..]).execute(&mut *to).await?;
+        sqlx::query("DELETE FROM visits WHERE hash = $1").bind(hash.as_bytes()).execute(&mut *to).await?;
     }
     Ok(())
 }

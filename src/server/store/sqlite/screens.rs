@@ -27,7 +27,7 @@ pub(super) async fn screens(moment: &mut SqliteConnection) -> Result<Vec<Change>
         let (id, team) = (ScreenId(id(&row, "id")?), TeamId(id(&row, "team")?));
         let hash: &[u8] = row.try_get("hash").map_err(failed)?;
         screens.push(Change::PutScreen(Screen {
-            hash: ScreenHash(hash.try_into().map_err(spoilt)?),
+            hash: ScreenHash::new(hash.try_into().map_err(spoilt)?),
             name: row.try_get("name").map_err(failed)?,
             team,
             dashboards: dashboards.remove(&id).unwrap_or_default(),
@@ -50,7 +50,7 @@ pub(super) async fn put(to: &mut SqliteConnection, screen: &Screen) -> Result<()
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, rotate_s = excluded.rotate_s",
     )
     .bind(screen.id.0.as_str())
-    .bind(&screen.hash.0[..])
+    .bind(screen.hash.as_bytes())
     .bind(screen.name.as_str())
     .bind(screen.team.0.as_str())
     .bind(i64::from(screen.rotate_s))

@@ -20,7 +20,7 @@ pub(super) fn token(row: &SqliteRow) -> Result<Token, StoreError> {
     let scope = |name| Scope::of_name(name).ok_or_else(|| spoilt(format!("{name:?} is no scope")));
     Ok(Token {
         id: TokenId(id(row, "id")?),
-        hash: TokenHash(hash.try_into().map_err(spoilt)?),
+        hash: TokenHash::new(hash.try_into().map_err(spoilt)?),
         name: row.try_get("name").map_err(failed)?,
         owner: user(row, "account")?,
         team: if team { Some(TeamId(id(row, "team")?)) } else { None },
@@ -46,7 +46,7 @@ pub(super) async fn put(to: &mut SqliteConnection, token: &Token) -> Result<(), 
          ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at",
     )
     .bind(token.id.0.as_str())
-    .bind(&token.hash.0[..])
+    .bind(token.hash.as_bytes())
     .bind(token.name.as_str())
     .bind(token.owner.as_str())
     .bind(token.team.as_ref().map(|team| team.0.as_str()))
