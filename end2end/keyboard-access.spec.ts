@@ -5,6 +5,8 @@ import { pressId, tabTo, tabToId, typeInto } from "./keys.ts";
 import { codeOf, TV, violationsOfCode } from "./tv.ts";
 
 test("a server is set up, shared and shown on a screen by keyboard alone", async ({ company }) => {
+  // Many pages, and axe on each.
+  test.slow();
   const admin = await company.visit(await company.setUpAddress(), "Ada Admin");
   const { page } = admin;
   const keys = page.keyboard;

@@ -23,7 +23,7 @@ test("a program has a mark of its own among people", async ({ company }) => {
   const mark = (within: string) => page.locator(within).getByRole("img", { name: "Program" });
   const here = page.locator('[data-testid="collaborator"][aria-label="Importer, a program. Follow"]');
   await expect(here.locator(".avatar.program svg")).toBeVisible();
-  await expect(admin.collaborator(grace).locator(".avatar")).toHaveText("G");
+  await expect(admin.collaborator(grace).locator(".avatar")).toHaveText("Gr");
   await expect(admin.collaborator(grace).locator(".avatar.program")).toHaveCount(0);
 
   // What was done.

@@ -181,6 +181,8 @@ test("a TV is a kiosk from the first paint of a large dashboard on", async ({ co
 });
 
 test("a TV goes on by itself when the server was started again", async ({ browser }) => {
+  // Two restarts, and each time a screen that asks again within 30 s.
+  test.slow();
   const accounts = { LOCKSTEP_ACCESS: "accounts" };
   const place = await Place.open(() => accounts);
   try {
