@@ -24,6 +24,8 @@ const AS_THEY_ARE: [&str; 6] =
 /// Hashes of files, as `sha256sum --check` reads them.
 const SUMS: &str = "SHA256SUMS";
 const SBOM: &str = "sbom.cdx.json";
+/// Seconds since 1970 that all files of a release carry (<https://reproducible-builds.org/specs/source-date-epoch/>).
+const SOURCE_DATE: &str = "SOURCE_DATE_EPOCH";
 
 /// A file of the tarball.
 struct Packed {
@@ -34,7 +36,7 @@ struct Packed {
 
 /// Packs what was built.
 pub fn make(profile: Profile, paths: &Paths) -> Result<()> {
-    let time = commit::time(&paths.root)?;
+    let time = source_date(&paths.root)?;
     let metadata = crate::cargo::metadata(&paths.root)?;
     let version =
         metadata["packages"].as_array().into_iter().flatten().find(|package| package["name"] == NAME);
@@ -71,6 +73,14 @@ pub fn make(profile: Profile, paths: &Paths) -> Result<()> {
     eprintln!("dist: {}", folder.display());
     eprint!("{sums}");
     Ok(())
+}
+
+/// The time of the commit in seconds since 1970, or what the environment says.
+fn source_date(root: &Path) -> Result<u64> {
+    let told = std::env::var(SOURCE_DATE).ok();
+    let time = told.or_else(|| commit::git(root, &["log", "-1", "--format=%ct"]));
+    let time = time.with_context(|| format!("outside of a repository {SOURCE_DATE} has to be set"))?;
+    time.parse().with_context(|| format!("{SOURCE_DATE} is not a number of seconds: {time:?}"))
 }
 
 /// Adds a file of the repository, or all that is in a folder. Scripts stay ones that can be started.
