@@ -85,7 +85,7 @@ test("an open page of a session that was ended goes to the sign-in page", async 
   const people = await (await admin.context.request.get("/api/v1/admin/people")).json();
   const account = people.accounts.find((one: any) => one.person.name === "Grace").person.id;
   const ended = await admin.context.request.delete(`/api/v1/admin/people/${account}/sessions`, {
-    headers: { origin: company.server.url },
+    headers: { origin: new URL(company.server.url).origin },
   });
   expect(ended.status()).toBe(204);
   await expect(grace.page).toHaveURL(`${company.server.url}/sign-in?to=${encodeURIComponent(`/d/${id}`)}`);
@@ -101,7 +101,7 @@ test("edits of somebody who lost the role while offline stay with them", async (
   await admin.open(id);
   const widget = await admin.add("stat");
   await admin.saved();
-  const origin = { origin: company.server.url };
+  const origin = { origin: new URL(company.server.url).origin };
   const people = await (await admin.context.request.get("/api/v1/admin/people")).json();
   const account = people.accounts.find((one: any) => one.person.name === "Grace").person.id;
   const grant = async (role: string | null) => {
@@ -256,7 +256,7 @@ test("admins find sessions, tokens and links in sections, also on a phone", asyn
   const admin = await company.setUp();
   const grace = await company.join(admin, "Grace", "editor");
   const id = await newDashboard(grace, "Orders");
-  const origin = { origin: company.server.url };
+  const origin = { origin: new URL(company.server.url).origin };
   const link = await grace.context.request.post(`/api/v1/dashboards/${id}/links`, {
     data: { role: "viewer", label: "Hall" },
     headers: origin,

@@ -26,7 +26,7 @@ export class Person {
   /** Says a name in a context that is there. */
   static async introduce(context: BrowserContext, base: string, name: string): Promise<Person> {
     await context.request.get(base);
-    const renamed = await context.request.put(`${base}/api/v1/me`, { data: { name }, headers: { origin: base } });
+    const renamed = await context.request.put(`${base}/api/v1/me`, { data: { name }, headers: { origin: new URL(base).origin } });
     expect(renamed.ok(), `rename: ${renamed.status()}`).toBe(true);
     return Person.at(await context.newPage(), base, name);
   }

@@ -135,11 +135,20 @@ pub async fn load_peer(State(proxies): State<TrustedProxies>, mut request: Reque
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::http::{Request as HttpRequest, StatusCode};
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
     use super::*;
+    use crate::server::http::is_secure;
 
     fn proxies(networks: &[&str]) -> TrustedProxies {
-        let networks: Vec<IpNet> = networks.iter().map(|text| text.parse().expect("a network")).collect();
-        TrustedProxies::new(&networks)
+        let network =
+            |text: &&str| text.parse().unwrap_or_else(|_| IpNet::from(text.parse::<IpAddr>().expect(text)));
+        TrustedProxies::new(&networks.iter().map(network).collect::<Vec<_>>())
     }
 
     fn peer(proxies: &TrustedProxies, tcp: &str, said: &[&'static str]) -> String {
@@ -170,6 +179,45 @@ mod tests {
         assert_eq!(peer(&own, "10.0.0.1", &["203.0.113.9:5123"]), "203.0.113.9");
         for said in ["unknown", "", "1.1.1.1, _hidden", ", ,"] {
             assert_eq!(peer(&own, "10.0.0.1", &[said]), "10.0.0.1", "{said:?} names nobody");
+        }
+    }
+
+    /// Whether the routes take a request for one that came over TLS, and whether it still has `X-Forwarded-For`.
+    async fn seen(tcp: &str, over_tls: bool, proto: Option<&'static str>) -> (bool, bool) {
+        let saw = |headers: HeaderMap| async move {
+            (StatusCode::OK, format!("{} {}", is_secure(&headers), headers.contains_key(FORWARDED_FOR)))
+        };
+        let app =
+            Router::new().route("/", get(saw)).layer(from_fn_with_state(proxies(&["10.0.0.1"]), load_peer));
+        let mut request = HttpRequest::get("/").header(FORWARDED_FOR, "203.0.113.9");
+        if let Some(proto) = proto {
+            request = request.header(FORWARDED_PROTO, proto);
+        }
+        let mut request = request.body(Body::empty()).expect("a request");
+        let tcp: IpAddr = tcp.parse().expect("an address");
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((tcp, 9))));
+        request.extensions_mut().insert(OverTls(over_tls));
+        let answer = app.oneshot(request).await.expect("an answer");
+        let body = to_bytes(answer.into_body(), 100).await.expect("a body");
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        let (secure, has_for) = text.split_once(' ').expect("two words");
+        (secure == "true", has_for == "true")
+    }
+
+    #[tokio::test]
+    async fn what_is_forwarded_counts_from_trusted_proxies_and_the_connection_for_itself() {
+        for (tcp, over_tls, proto, secure, has_for) in [
+            ("10.0.0.1", false, Some("https"), true, true),
+            ("10.0.0.1", false, None, false, true),
+            ("203.0.113.7", false, Some("https"), false, false),
+            ("127.0.0.1", false, Some("https"), true, false),
+            ("203.0.113.7", true, None, true, false),
+            ("203.0.113.7", true, Some("http"), true, false),
+            ("127.0.0.1", true, Some("http"), true, false),
+            ("10.0.0.1", true, None, true, true),
+            ("10.0.0.1", true, Some("http"), false, true),
+        ] {
+            assert_eq!(seen(tcp, over_tls, proto).await, (secure, has_for), "{tcp} {over_tls} {proto:?}");
         }
     }
 

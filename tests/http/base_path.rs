@@ -91,16 +91,22 @@ impl Scene {
     }
 }
 
-/// The values of attributes that are an address of this host and not below the base path.
+/// The addresses in attributes that are of this host and not below the base path.
 fn outside_of_base(html: &str) -> Vec<&str> {
-    let values = html.split("=\"").skip(1).filter_map(|rest| rest.split('"').next());
-    values.filter(|value| value.starts_with('/') && !value.starts_with("/dash/")).collect()
+    let mut found = Vec::new();
+    for attribute in ["href", "src", "action", "formaction"] {
+        let begin = format!(" {attribute}=\"");
+        let values = html.match_indices(&*begin).map(|(at, _)| &html[at + begin.len()..]);
+        let values = values.filter_map(|rest| rest.split('"').next());
+        found.extend(values.filter(|value| value.starts_with('/') && !value.starts_with("/dash/")));
+    }
+    found
 }
 
 #[test]
 fn an_address_outside_of_the_base_path_is_found_on_a_page() {
     let html = r#"<a href="/dash/d/x"><a href="/d/x"><form action="/dashboards"><a href=""><a href="/x">"#;
-    assert_eq!(outside_of_base(html), ["/d/x", "/dashboards", "/x"]);
+    assert_eq!(outside_of_base(html), ["/d/x", "/x", "/dashboards"]);
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ fn caddy(dir: &Path, upstream: &str, port: u16) -> Command {
             ("wall.example.com {", format!("https://localhost:{port} {{\n\tbind 127.0.0.1\n\t{tls}")),
         ],
     );
-    let global = "{\n\tadmin off\n\tauto_https disable_redirects\n\tpersist_config off\n}\n";
+    let global = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n";
     std::fs::write(dir.join("Caddyfile"), format!("{global}{site}")).expect("a file");
     let mut command = Command::new("caddy");
     command.env("HOME", dir).env("XDG_DATA_HOME", dir).env("XDG_CONFIG_HOME", dir);
