@@ -24,10 +24,12 @@ const JS: &str = "/pkg/lockstep.js";
 const WASM: &str = "/pkg/lockstep.wasm";
 /// Fetches the parts of a page that was built in parts, by names relative to its own.
 const LOADER_PREFIX: &str = "/pkg/__wasm_split";
+/// The files that each part of a page is made of, where it was built in parts.
+const MANIFEST: &str = "/pkg/__wasm_split_manifest.json";
 /// The part that shows every page but that of a dashboard.
-const PAGES: &str = "/pkg/split_pages.wasm";
+const PAGES: &str = "pages";
 /// The part that shows the contents of the kinds that come apart.
-const CONTENTS: &str = "/pkg/split_contents.wasm";
+const CONTENTS: &str = "contents";
 const CSS: &str = "/pkg/lockstep.css";
 const CHARTS_JS: &str = "/vendor/uPlot.iife.min.js";
 const CHARTS_CSS: &str = "/vendor/uPlot.min.css";
@@ -62,6 +64,8 @@ pub enum SiteError {
 pub struct Site {
     root: Arc<Path>,
     versions: Arc<BTreeMap<String, Version>>,
+    /// The names of the files of each part.
+    parts: Arc<BTreeMap<String, Vec<String>>>,
     /// The name of all code together. It is part of the address of each, so that code of two builds
     /// never meets, whatever fetches it by whatever name.
     code: Arc<str>,
@@ -101,6 +105,9 @@ impl Site {
                 versions.insert(name, version);
             }
         }
+        let manifest = std::fs::read(root.join(&MANIFEST[1..])).unwrap_or_default();
+        // A page that was built whole has none. Without it the parts are only fetched later.
+        let parts = serde_json::from_slice(&manifest).unwrap_or_default();
         let (mut code, mut all) = (Sha256::new(), Sha256::new_with_prefix(WORKER));
         for (name, version) in &versions {
             all.update(&version.integrity);
@@ -109,7 +116,13 @@ impl Site {
             }
         }
         let (code, build) = (short(&code.finalize()).into(), short(&all.finalize()).into());
-        Ok(Self { root: root.as_path().into(), versions: Arc::new(versions), code, build })
+        Ok(Self {
+            root: root.as_path().into(),
+            versions: Arc::new(versions),
+            parts: Arc::new(parts),
+            code,
+            build,
+        })
     }
 
     /// The name of all files together: another one where any of them is another.
@@ -148,10 +161,16 @@ impl Site {
                 .keys()
                 .find(|name| name.starts_with(LOADER_PREFIX))
                 .map(|name| self.address(name)),
-            pages: self.versions.contains_key(PAGES).then(|| self.address(PAGES)),
-            contents: self.versions.contains_key(CONTENTS).then(|| self.address(CONTENTS)),
+            pages: self.part(PAGES),
+            contents: self.part(CONTENTS),
             nonce,
         }
+    }
+
+    /// The addresses of the files of a part.
+    fn part(&self, name: &str) -> Vec<String> {
+        let files = self.parts.get(name).into_iter().flatten().map(|file| format!("{PKG}{file}.wasm"));
+        files.filter(|file| self.versions.contains_key(file)).map(|file| self.address(&file)).collect()
     }
 
     /// Answers a request for a file: compressed as it lies there, cached for good where the address
