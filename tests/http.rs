@@ -131,6 +131,7 @@ fn command(dir: &Path) -> Command {
         ("pkg/lockstep.js.br", "compressed"),
         ("pkg/__wasm_split.js", "export const part = 1"),
         ("pkg/split_pages.wasm", "\0asm of pages"),
+        ("pkg/__wasm_split_manifest.json", r#"{"pages":["split_pages"]}"#),
         ("favicon.svg", "<svg/>"),
     ] {
         let path = site.join(name);

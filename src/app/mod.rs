@@ -82,7 +82,7 @@ pub enum Page {
     /// `/d/{id}` of a dashboard that is in the bin.
     InBin { title: String, dashboard: Unread<Option<BinEntry>> },
     /// `/status`
-    Status { server: ServerStatus },
+    Status { server: Unread<ServerStatus> },
     /// `/account`: one's own.
     Account { account: Unread<OwnAccount> },
     /// `/screens`, with the teams whose screens one may pair and the code that the address brought.
@@ -92,7 +92,7 @@ pub enum Page {
     /// `/admin/audit`, for admins, and `/d/{id}/audit` with the dashboard, for its owners.
     Audit {
         log: Unread<AuditPage>,
-        filter: AuditFilter,
+        filter: Unread<AuditFilter>,
         #[serde(default)]
         dashboard: Option<AuditedDashboard>,
     },

@@ -18,10 +18,10 @@ pub struct Assets {
     pub charts_css: String,
     /// What fetches the parts of a page that was built in parts.
     pub loader: Option<String>,
-    /// The part that shows every page but that of a dashboard.
-    pub pages: Option<String>,
-    /// The part that shows what is in widgets of kinds that come apart.
-    pub contents: Option<String>,
+    /// The files of the part that shows every page but that of a dashboard.
+    pub pages: Vec<String>,
+    /// The files of the part that shows what is in widgets of kinds that come apart.
+    pub contents: Vec<String>,
     pub nonce: String,
 }
 
@@ -39,25 +39,29 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
     let Assets { css, js, wasm, charts_js, charts_css, loader, pages, contents, nonce } = assets.clone();
     // The loader asks for the script by the name that it was built with.
     let names = serde_json::json!({ "imports": { "/pkg/lockstep.js": js } }).to_string();
-    let pages = pages.filter(|_| !matches!(data.page, Page::Dashboard { .. } | Page::LargeDashboard { .. }));
-    let contents = contents.filter(|_| match &data.page {
-        Page::Dashboard { dashboard, .. } => chunks::needs_contents(dashboard),
-        Page::LargeDashboard { .. } => true,
-        _ => false,
-    });
-    // The module may run before the body is there. Charts take their time, and nobody waits for them.
+    let first_parts = match &data.page {
+        Page::Dashboard { dashboard, .. } if chunks::needs_contents(dashboard) => contents,
+        Page::Dashboard { .. } => Vec::new(),
+        Page::LargeDashboard { .. } => contents,
+        _ => pages,
+    };
+    // A script that imports runs at once; browsers put off one that is a module until much has been painted.
     let mut start = format!(
-        "import init, {{ hydrate }} from {};\nawait init({{ module_or_path: {} }});\n\
+        "import({}).then(async ({{ default: init, hydrate }}) => {{\n\
+         await init({{ module_or_path: {} }});\n\
          if (document.readyState === 'loading') await new Promise((then) => addEventListener('DOMContentLoaded', then));\n\
-         hydrate();\n",
+         hydrate();\n}});\n",
         text(&js),
         text(&wasm),
     );
     if charts {
+        // To read it takes longer than anything else that the page loads, and nobody waits for it.
         start += &format!(
-            "const charts = document.createElement('script');\ncharts.src = {};\n\
+            "addEventListener('awake', () => requestAnimationFrame(() => setTimeout(() => {{\n\
+             const charts = document.createElement('script');\n\
+             charts.src = {};\n\
              charts.onload = () => dispatchEvent(new Event({}));\n\
-             requestAnimationFrame(() => setTimeout(() => document.head.append(charts)));\n",
+             document.head.append(charts);\n}})));\n",
             text(&charts_js),
             text(CHARTS_LOADED),
         );
@@ -76,16 +80,18 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                 // Text of its own would come with the marks by which hydration finds it, and a title shows them.
                 <title inner_html=title></title>
                 <script nonce=nonce.clone() inner_html=EARLY_INPUT></script>
-                <link rel="icon" type="image/svg+xml" href=address::to("/favicon.svg")/>
-                <link rel="manifest" href=address::to("/manifest.webmanifest")/>
-                <link rel="stylesheet" href=css/>
                 {loader.clone().map(|_| view! {
                     <script type="importmap" nonce=nonce.clone() inner_html=names></script>
                 })}
+                // Before the styles: a script after them waits for them.
+                <script nonce=nonce.clone() inner_html=start></script>
+                <link rel="icon" type="image/svg+xml" href=address::to("/favicon.svg")/>
+                <link rel="manifest" href=address::to("/manifest.webmanifest")/>
+                <link rel="stylesheet" href=css/>
                 <link rel="modulepreload" href=js nonce=nonce.clone()/>
-                {loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce.clone()/> })}
+                {loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce/> })}
                 <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
-                {pages.into_iter().chain(contents).map(|part| view! {
+                {first_parts.into_iter().map(|part| view! {
                     <link rel="preload" href=part r#as="fetch" r#type="application/wasm" crossorigin=""/>
                 }).collect_view()}
                 {charts.then(|| view! {
@@ -93,7 +99,6 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                     <link rel="preload" href=charts_js r#as="script" fetchpriority="low"/>
                 })}
                 <script id=PAGE_DATA type="application/json" inner_html=json></script>
-                <script type="module" async nonce=nonce inner_html=start></script>
             </head>
             <body><App show=pages::any/></body>
         </html>

@@ -189,11 +189,10 @@ impl TypeAhead {
 
     /// What comes as text instead of keys: a paste, an input method, the keyboard of a phone.
     fn wrote(self, event: &Event) {
-        if !event.is_trusted() || press::is_writing() {
-            return;
-        }
         let composes = self.0.try_with_value(|state| state.composition.is_some()) == Some(true);
-        if !composes && !self.is_keeping() {
+        // A browser may say of the end of a composition that a program made it.
+        let is_meant = composes || (event.is_trusted() && self.is_keeping());
+        if !is_meant || press::is_writing() {
             return;
         }
         match event.type_().as_str() {

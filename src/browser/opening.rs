@@ -12,9 +12,7 @@ use crate::app::format::locale;
 use crate::app::sign_out::SignOut;
 use crate::app::time::zone;
 use crate::app::unread::Unread;
-use crate::app::{
-    App, ListFilter, Page, PageData, ServerStatus, Theme, ThisTab, address, chunks, json, pages,
-};
+use crate::app::{App, ListFilter, Page, PageData, Theme, ThisTab, address, chunks, json, pages};
 use crate::dashboard::{DashboardId, User};
 use crate::sync::replica::StoredDashboard;
 
@@ -130,7 +128,7 @@ async fn show_kept(data: &mut PageData, here: &str) -> bool {
     // Nobody is known here before a first copy.
     data.user = heads.first().map(|newest| newest.user.clone());
     if here == "/status" {
-        data.page = Page::Status { server: ServerStatus::default() };
+        data.page = Page::Status { server: Unread::json(Value::Null) };
         return true;
     }
     if here != "/" || heads.is_empty() {

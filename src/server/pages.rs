@@ -185,8 +185,8 @@ pub async fn audit(
     let visit = Visit { who, headers };
     match found {
         Ok(log) => {
-            let page_of = Page::Audit { log: Unread::of(&log), filter: asked.filter(), dashboard: None };
-            page(&state, visit, StatusCode::OK, page_of)
+            let (log, filter) = (Unread::of(&log), Unread::of(&asked.filter()));
+            page(&state, visit, StatusCode::OK, Page::Audit { log, filter, dashboard: None })
         }
         Err(error) => failed(&state, visit, error),
     }
@@ -205,7 +205,8 @@ pub async fn dashboard_audit(
     let visit = Visit { who, headers };
     match found {
         Ok((dashboard, log)) => {
-            let (log, filter) = (Unread::of(&log), AuditFilter { dashboard: None, ..asked.filter() });
+            let filter = AuditFilter { dashboard: None, ..asked.filter() };
+            let (log, filter) = (Unread::of(&log), Unread::of(&filter));
             page(&state, visit, StatusCode::OK, Page::Audit { log, filter, dashboard: Some(dashboard) })
         }
         Err(error) => failed(&state, visit, error),
@@ -233,7 +234,7 @@ async fn audited(
 
 /// `GET /status`
 pub async fn status(State(state): State<AppState>, who: Who, headers: HeaderMap) -> Response {
-    let server = server_status(&state).await;
+    let server = Unread::of(&server_status(&state).await);
     page(&state, Visit { who, headers }, StatusCode::OK, Page::Status { server })
 }
 

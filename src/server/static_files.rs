@@ -30,10 +30,12 @@ const JS: &str = "/pkg/lockstep.js";
 const WASM: &str = "/pkg/lockstep.wasm";
 /// Fetches the parts of a page that was built in parts, by names relative to its own.
 const LOADER_PREFIX: &str = "/pkg/__wasm_split";
+/// The files that each part of a page is made of, where it was built in parts.
+const MANIFEST: &str = "/pkg/__wasm_split_manifest.json";
 /// The part that shows every page but that of a dashboard.
-const PAGES: &str = "/pkg/split_pages.wasm";
+const PAGES: &str = "pages";
 /// The part that shows the contents of the kinds that come apart.
-const CONTENTS: &str = "/pkg/split_contents.wasm";
+const CONTENTS: &str = "contents";
 const CSS: &str = "/pkg/lockstep.css";
 const CHARTS_JS: &str = "/vendor/uPlot.iife.min.js";
 const CHARTS_CSS: &str = "/vendor/uPlot.min.css";
@@ -70,6 +72,8 @@ pub enum SiteError {
 pub struct Site {
     files: Files,
     versions: Arc<BTreeMap<String, Version>>,
+    /// The names of the files of each part.
+    parts: Arc<BTreeMap<String, Vec<String>>>,
     /// The name of all code together. It is part of the address of each, so that code of two builds
     /// never meets, whatever fetches it by whatever name.
     code: Arc<str>,
@@ -107,6 +111,9 @@ impl Site {
                 versions.insert(name, version);
             }
         }
+        let manifest = files.read(MANIFEST)?.unwrap_or_default();
+        // A page that was built whole has none. Without it the parts are only fetched later.
+        let parts = serde_json::from_slice(&manifest).unwrap_or_default();
         let (mut code, mut all) = (Sha256::new(), Sha256::new_with_prefix(WORKER));
         for (name, version) in &versions {
             all.update(&version.integrity);
@@ -115,7 +122,7 @@ impl Site {
             }
         }
         let (code, build) = (short(&code.finalize()).into(), short(&all.finalize()).into());
-        Ok(Self { files, versions: Arc::new(versions), code, build })
+        Ok(Self { files, versions: Arc::new(versions), parts: Arc::new(parts), code, build })
     }
 
     /// The name of all files together: another one where any of them is another.
@@ -158,10 +165,19 @@ impl Site {
                 .keys()
                 .find(|name| name.starts_with(LOADER_PREFIX))
                 .map(|name| address(name)),
-            pages: self.versions.contains_key(PAGES).then(|| address(PAGES)),
-            contents: self.versions.contains_key(CONTENTS).then(|| address(CONTENTS)),
+            pages: self.part(base, PAGES),
+            contents: self.part(base, CONTENTS),
             nonce,
         }
+    }
+
+    /// The addresses of the files of a part, below a base path.
+    fn part(&self, base: &BasePath, name: &str) -> Vec<String> {
+        let files = self.parts.get(name).into_iter().flatten().map(|file| format!("{PKG}{file}.wasm"));
+        files
+            .filter(|file| self.versions.contains_key(file))
+            .map(|file| base.to(&self.address(&file)))
+            .collect()
     }
 
     /// Answers a request for a file: compressed as it lies there, cached for good where the address
@@ -244,19 +260,22 @@ impl Files {
     /// A file as it is now; `None` where it is not there.
     fn version(&self, name: &str) -> Result<Option<Version>, SiteError> {
         let changed = self.changed(name);
-        let bytes = match self {
-            Self::Embedded(files) => files.get(&name[1..]).map(|file| Cow::Borrowed(&file[..])),
-            Self::Directory(root) => {
-                let path = root.join(&name[1..]);
-                let read = path.is_file().then(|| std::fs::read(&path)).transpose();
-                read.map_err(|error| SiteError::Unreadable { path, error })?.map(Cow::Owned)
-            }
-        };
-        Ok(bytes.map(|bytes| {
+        Ok(self.read(name)?.map(|bytes| {
             let digest = Sha256::digest(bytes);
             let integrity = format!("sha256-{}", STANDARD.encode(digest));
             Version { hash: short(&digest), integrity, changed }
         }))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, SiteError> {
+        match self {
+            Self::Embedded(files) => Ok(files.get(&name[1..]).map(|file| Cow::Borrowed(&file[..]))),
+            Self::Directory(root) => {
+                let path = root.join(&name[1..]);
+                let read = path.is_file().then(|| std::fs::read(&path)).transpose();
+                Ok(read.map_err(|error| SiteError::Unreadable { path, error })?.map(Cow::Owned))
+            }
+        }
     }
 
     /// When a file changed last; `None` where that cannot be known, or cannot happen.

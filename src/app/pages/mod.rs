@@ -66,12 +66,12 @@ pub fn any(data: PageData) -> AnyView {
         Page::InBin { title, dashboard } => {
             view! { <InBin title dashboard=dashboard.read() user/> }.into_any()
         }
-        Page::Status { server } => view! { <Status server user/> }.into_any(),
+        Page::Status { server } => view! { <Status server=server.read() user/> }.into_any(),
         Page::Account { account } => view! { <AccountPage account=account.read() user/> }.into_any(),
         Page::Screens { teams, code } => view! { <ScreensPage teams=teams.read() code user/> }.into_any(),
         Page::Admin { people } => view! { <AdminPage people=people.read() user/> }.into_any(),
         Page::Audit { log, filter, dashboard } => {
-            view! { <AuditLog log=log.read() filter dashboard user/> }.into_any()
+            view! { <AuditLog log=log.read() filter=filter.read() dashboard user/> }.into_any()
         }
         Page::Offline => view! { <Offline/> }.into_any(),
         Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),

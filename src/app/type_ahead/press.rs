@@ -37,7 +37,7 @@ pub fn press(key: &Key) -> bool {
     if target.dispatch_event(&event) == Ok(true) {
         follow(key, &target);
     }
-    is_letter(&key.key) && dom::takes_text(&target)
+    is_letter(&key.key) && !key.control && !key.meta && dom::takes_text(&target)
 }
 
 /// Writes a text into the field that has the keyboard, if one has. Answers as [`press`].
