@@ -153,13 +153,13 @@ async fn write_the_fixture_of_this_version() {
     assert_eq!(status, 201, "{made}");
     let id = made["id"].as_str().expect("an id").to_owned();
 
-    // A conflict: both had seen revision 1, and each wrote another title.
-    for title in ["Orders of Ada", "Orders of Grace"] {
+    // A conflict: both had seen the dashboard as it was imported, and each wrote another title.
+    for (who, title) in [("ada", "Orders of Ada"), ("grace", "Orders of Grace")] {
         let mut client = Client::connect(server.addr).await;
-        client.hello(title).await;
+        client.hello(who).await;
         client.join(&id).await;
         let op = json!({"op": "set", "id": "w1", "field": "title", "value": title});
-        client.push(&id, json!([{"seq": 1, "base": 1, "ops": [op]}])).await;
+        client.push(&id, json!([{"seq": 1, "base": 0, "ops": [op]}])).await;
         client.commits().await;
     }
     let waiting = read(&server, &id).await["conflicts"].clone();

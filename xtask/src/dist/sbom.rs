@@ -64,6 +64,8 @@ pub fn write(root: &Path, time: i64) -> Result<Vec<u8>> {
     program.properties = commit.map(|commit| Properties(vec![commit]));
     let bom = Bom {
         spec_version: SpecVersion::V1_5,
+        // A random one by default, with which no two runs would make the same.
+        serial_number: None,
         metadata: Some(Metadata {
             timestamp: Some(OffsetDateTime::from_unix_timestamp(time)?.format(&Rfc3339)?.try_into()?),
             tools: Some(Tools::List(vec![Tool::new("CycloneDX", "cyclonedx-bom", "0.8")])),
