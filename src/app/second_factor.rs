@@ -188,7 +188,7 @@ fn recovery_codes(RecoveryCodes { codes, then }: RecoveryCodes, nonce: String) -
             <a class="button line" href=file download="lockstep-recovery-codes.txt">"Download"</a>
             <span id="copied" role="status"></span>
         </p>
-        <p><a class="button primary" href=address::to(&then) data-testid="recovery-codes-kept">"I have kept them"</a></p>
+        <p><a class="button primary" href=address::to(then) data-testid="recovery-codes-kept">"I have kept them"</a></p>
         <script nonce=nonce inner_html=script></script>
     }
 }
