@@ -227,3 +227,21 @@ test("the list's search takes what is typed before its code is there", async ({ 
   await expect(ada.page.getByTestId("list-search")).toHaveValue("early z");
   await expect(ada.page.getByTestId("dashboard-card")).toHaveCount(1);
 });
+
+test("a chart is drawn as soon as the library that comes after the page is there", async ({ server, arrive }) => {
+  const id = await server.dashboard("Late chart");
+  const [ada, grace] = [await arrive("Ada", alone), await arrive("Grace")];
+  await grace.open(id);
+  const chart = await grace.add("timeseries");
+  const query = grace.page.getByTestId("field-query");
+  await query.fill("server.cpu");
+  await query.press("Enter");
+  await expect(grace.widget(chart).locator(".uplot")).toBeAttached();
+  const through = await late(ada, /uPlot\.iife/);
+  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  await ada.saved();
+  await expect(ada.widget(chart).getByTestId("legend-series").first()).toBeAttached();
+  await expect(ada.widget(chart).locator(".uplot")).toHaveCount(0);
+  through();
+  await expect(ada.widget(chart).locator(".uplot")).toBeAttached();
+});

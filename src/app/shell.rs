@@ -55,14 +55,9 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
         text(&wasm),
     );
     if charts {
-        // To read it takes longer than anything else that the page loads, and nobody waits for it.
         start += &format!(
-            "addEventListener('awake', () => requestAnimationFrame(() => setTimeout(() => {{\n\
-             const charts = document.createElement('script');\n\
-             charts.src = {};\n\
-             charts.onload = () => dispatchEvent(new Event({}));\n\
-             document.head.append(charts);\n}})));\n",
-            text(&charts_js),
+            "document.addEventListener('load', (event) => {{\n\
+             if (event.target.id === 'charts') dispatchEvent(new Event({}));\n}}, true);\n",
             text(CHARTS_LOADED),
         );
     }
@@ -89,14 +84,15 @@ pub fn shell(data: &PageData, assets: &Assets) -> impl IntoView + use<> {
                 <link rel="manifest" href=address::to("/manifest.webmanifest")/>
                 <link rel="stylesheet" href=css/>
                 <link rel="modulepreload" href=js nonce=nonce.clone()/>
-                {loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce/> })}
+                {loader.map(|loader| view! { <link rel="modulepreload" href=loader nonce=nonce.clone()/> })}
                 <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
                 {first_parts.into_iter().map(|part| view! {
                     <link rel="preload" href=part r#as="fetch" r#type="application/wasm" crossorigin=""/>
                 }).collect_view()}
                 {charts.then(|| view! {
                     <link rel="stylesheet" href=charts_css/>
-                    <link rel="preload" href=charts_js r#as="script" fetchpriority="low"/>
+                    // Nobody waits for it, and to read it takes long.
+                    <script async id="charts" src=charts_js nonce=nonce.clone()></script>
                 })}
                 <script id=PAGE_DATA type="application/json" inner_html=json></script>
             </head>

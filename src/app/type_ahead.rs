@@ -147,12 +147,19 @@ impl TypeAhead {
         }
     }
 
+    /// Drops the keys. What somebody did before the page was awake is done again all the same.
     fn forget(self) {
         let _ = self.0.try_update_value(|state| {
             state.waiting = false;
             state.dismiss = None;
-            state.inputs.clear();
+            state.composition = None;
+            state.inputs.retain(|input| matches!(input, Input::Early(_)));
         });
+        self.give();
+    }
+
+    fn is_waiting(self) -> bool {
+        self.0.try_with_value(|state| state.waiting) == Some(true)
     }
 
     fn is_keeping(self) -> bool {
@@ -204,7 +211,7 @@ impl TypeAhead {
                     self.keep(Input::Text(text));
                 }
             }
-            "compositionstart" => {
+            "compositionstart" if self.is_waiting() => {
                 event.stop_immediate_propagation();
                 let composition = dom::focused().and_then(Composition::begin);
                 let _ = self.0.try_update_value(|state| state.composition = composition);
@@ -216,8 +223,10 @@ impl TypeAhead {
                     composition.undo();
                 }
                 self.keep(Input::Text(text_of(event)));
+                self.give();
             }
-            "beforeinput" if !composes => {
+            // What cannot be taken back is there already.
+            "beforeinput" if !composes && event.cancelable() => {
                 let kind = event.dyn_ref::<InputEvent>().map(InputEvent::input_type).unwrap_or_default();
                 take(event);
                 match kind.as_str() {
@@ -226,7 +235,8 @@ impl TypeAhead {
                     _ => self.keep(Input::Text(text_of(event))),
                 }
             }
-            _ => event.stop_immediate_propagation(),
+            _ if composes => event.stop_immediate_propagation(),
+            _ => {}
         }
     }
 
@@ -234,7 +244,10 @@ impl TypeAhead {
         let now = dom::focused();
         let taken = self.0.try_update_value(|state| {
             let taken = state.waiting && now.is_some() && now != state.before;
-            state.waiting &= !taken;
+            if taken {
+                state.waiting = false;
+                state.dismiss = None;
+            }
             taken
         });
         if taken == Some(true) {

@@ -1,5 +1,5 @@
 // Keeps what is typed and pressed before the page's code is there, in order. earlyInput() ends that, and answers the
-// keys as they were, and for all else a function that does it again. The event "awake" of the window says so.
+// keys as they were, and for all else a function that does it again.
 (() => {
   const MAX = 200;
   const NAMED = /^(.|Enter|Escape|Tab|Backspace|Delete|Arrow.*|Home|End|F2)$/u;
@@ -87,7 +87,6 @@
     // Whoever is in a field already came there before anything heard of it.
     const on = document.activeElement;
     if (isText(on)) kept.unshift(() => on === document.activeElement && on.dispatchEvent(new FocusEvent("focus")));
-    dispatchEvent(new Event("awake"));
     return kept.splice(0);
   };
 })();

@@ -40,7 +40,7 @@ extern "C" {
 /// The event of the window that tells of it when the script has run.
 pub const CHARTS_LOADED: &str = "charts-loaded";
 
-/// True once the script has run, which it does after the page is awake.
+/// True once the script has run, which may be after the page is awake.
 pub fn loaded() -> Memo<bool> {
     let came = RwSignal::new(false);
     dom::on_window(leptos::ev::Custom::<web_sys::Event>::new(CHARTS_LOADED), move |_| came.set(true));
