@@ -76,16 +76,16 @@ fn main() -> ExitCode {
     // Here and not in the library, which would be compiled anew with every commit.
     build_info::set_commit(option_env!("LOCKSTEP_COMMIT"));
     let dir = std::env::current_dir().unwrap_or_default();
-    let config = match Config::read(std::env::args_os(), std::env::vars_os(), &dir) {
+    let mut config = match Config::read(std::env::args_os(), std::env::vars_os(), &dir) {
         Ok(config) => config,
         Err(ConfigError::Usage(usage)) => usage.exit(),
         Err(error) => return refuse(&error, 2),
     };
-    if let Some(task) = config.task {
+    if let Some(task) = config.task.take() {
         return match task {
             Task::Backup(command) => backup::command::run(command, &config.data_dir),
             Task::Admin(command) => access::command::run(command, &config.data_dir),
-            Task::Healthcheck { ready } => health::check::run(config.addr, ready),
+            Task::Healthcheck { ready } => health::check::run(&config, ready),
         };
     }
     logging::init(&config);

@@ -73,7 +73,7 @@ impl Refusal {
             }
             Self::NotSignedIn => ApiError::not_signed_in(),
             Self::NoSecondFactor => {
-                forbidden("This server requires two-step sign-in. Set it up at /account/second-factor first.")
+                forbidden("This server requires two-step sign-in. Set it up at Your account first.")
             }
             Self::NoDashboard => ApiError::no_such_dashboard(),
             Self::Role(Role::Viewer) => {
@@ -87,7 +87,7 @@ impl Refusal {
             Self::NoAdmin => forbidden("Only admins of this server may do this."),
             Self::NoToken => {
                 let reason =
-                    "This token is not valid, or not any more. Its owner makes a new one at /account.";
+                    "This token is not valid, or not any more. Its owner makes a new one at Your account.";
                 forbidden(reason).status(StatusCode::UNAUTHORIZED)
             }
             Self::Program => forbidden("Tokens cannot do this. Sign in as a person."),
