@@ -199,6 +199,7 @@ impl Services {
         self.replica = empty.with_queue(StoredQueue::default());
         self.replica.set_role(Role::Viewer);
         self.keeping.forget_copy();
+        self.wipe_peers();
         self.coming_back = None;
         self.withdrawn = true;
         true
