@@ -47,6 +47,7 @@ export class Front {
       "127.0.0.1:3000": new URL(server).host,
       "443 ssl": `127.0.0.1:${this.port}`,
       "server_name wall.example.com": "server_name 127.0.0.1",
+      "/var/log/nginx/access.log": path.join(dir, "access.log"),
       "    ssl_certificate /etc/ssl/wall.example.com.pem;\n": "",
       "    ssl_certificate_key /etc/ssl/wall.example.com.key;\n": "",
     };

@@ -95,9 +95,9 @@ impl Guests {
 /// The values of all cookies of one name that a request carries.
 pub fn cookies<'h>(headers: &'h HeaderMap, wanted: &'h str) -> impl Iterator<Item = &'h str> {
     let all = headers.get_all(COOKIE).iter().filter(|value| value.len() <= MAX_HEADER_BYTES);
-    all.filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+    // Pair by pair: others at this host may have cookies that are no ASCII.
+    all.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
         .filter(move |(name, _)| *name == wanted)
         .map(|(_, value)| value)
 }

@@ -1,4 +1,4 @@
-//! The base path at the server's door: taken off the addresses of requests, and put in front of those in answers.
+//! The base path in requests and answers: taken off the addresses of the former, and put in front of those of the latter.
 //!
 //! Behind it routes, rules and cookies are those of a server that stands at `/`. A cookie is known to the browser by a name
 //! with the base path and is sent below that only; `__Host-`, which demands `Path=/`, becomes `__Secure-` there.
@@ -46,16 +46,18 @@ fn inner(base: &BasePath, uri: &Uri) -> Option<Uri> {
 /// Leaves of a request's cookies those of this server, by the names that the routes know.
 fn take_cookies(base: &BasePath, headers: &mut HeaderMap) {
     let suffix = base.suffix();
-    let own = |pair: &str| {
-        let (name, value) = pair.trim().split_once('=')?;
+    let own = |pair: &[u8]| {
+        let (name, value) =
+            std::str::from_utf8(pair).ok().filter(|pair| pair.is_ascii())?.trim().split_once('=')?;
         let name = name.strip_suffix(&*suffix)?;
         Some(match name.strip_prefix(SECURE_PREFIX) {
             Some(rest) => format!("{HOST_PREFIX}{rest}={value}"),
             None => format!("{name}={value}"),
         })
     };
-    let sent = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let kept: Vec<String> = sent.flat_map(|value| value.split(';')).filter_map(own).collect();
+    // Pair by pair: others at this host may have cookies that are no ASCII.
+    let sent = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let kept: Vec<String> = sent.filter_map(own).collect();
     headers.remove(COOKIE);
     if let Some(kept) = HeaderValue::try_from(kept.join("; ")).ok().filter(|kept| !kept.is_empty()) {
         headers.insert(COOKIE, kept);
@@ -117,6 +119,16 @@ mod tests {
         let (parts, body) = answer.into_parts();
         let body = to_bytes(body, 1_000).await.expect("a body");
         (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).expect("text"))
+    }
+
+    #[test]
+    fn a_cookie_of_others_that_is_no_ascii_hides_none() {
+        let mut headers = HeaderMap::new();
+        let sent =
+            HeaderValue::from_bytes("name=Zoë; lockstep~dash=t; x~dash=ö".as_bytes()).expect("a header");
+        headers.insert(COOKIE, sent);
+        take_cookies(&BasePath::read("/dash").expect("a path"), &mut headers);
+        assert_eq!(headers[COOKIE], "lockstep=t");
     }
 
     #[tokio::test]

@@ -58,7 +58,8 @@ impl Embedded {
 
     /// Reads the files out of a program; `None` where there are none inside. Errors where they are damaged.
     pub fn open(executable: &Path) -> Result<Option<Self>, EmbeddedError> {
-        let mut file = File::open(executable)?;
+        // A program that may be run need not be readable.
+        let Ok(mut file) = File::open(executable) else { return Ok(None) };
         if !ends_with_archive(&mut file)? {
             return Ok(None);
         }
@@ -67,7 +68,7 @@ impl Embedded {
         let (mut entries, mut left) = (BTreeMap::new(), MAX_BYTES);
         for index in 0..archive.len() {
             let mut entry = archive.by_index(index)?;
-            let too_large = || EmbeddedError::TooLarge(MAX_BYTES - left + entry.size());
+            let too_large = || EmbeddedError::TooLarge((MAX_BYTES - left).saturating_add(entry.size()));
             left = left.checked_sub(entry.size()).ok_or_else(too_large)?;
             let mut bytes = Vec::with_capacity(usize::try_from(entry.size()).unwrap_or(0));
             // Its checksum is compared at its end.

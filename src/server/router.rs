@@ -149,15 +149,17 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), check_origin))
         .layer(from_fn_with_state(state.clone(), proxy::read_word))
         .layer(from_fn_with_state(state.proxies.clone(), peer::load_peer))
-        .with_state(state);
+        // Knows paths as the routes do: what is a secret in one is told by its place.
+        .layer(TraceLayer::new_for_http().make_span_with(logging::request_span))
+        .with_state(state.clone());
     let whole = match base.is_empty() {
         true => routes,
         false => Router::new().fallback_service(routes).layer(from_fn_with_state(base, base_path::enter)),
     };
     whole
+        .layer(from_fn_with_state(state, check_host))
         .layer(from_fn(security_headers))
         .layer(from_fn(unread_body::read_rest))
-        .layer(TraceLayer::new_for_http().make_span_with(logging::request_span))
 }
 
 /// Files, and what is nowhere: JSON under `/api`, plain text for files, a page for everything else.
@@ -181,8 +183,8 @@ async fn other_method() -> ApiError {
     ApiError::method_not_allowed()
 }
 
-/// Turns down what a page of somebody else sends through a visitor's browser.
-async fn check_origin(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+/// Turns down what came here by a name that is not this server's.
+async fn check_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if !state.origins.is_own_host(request.headers()) {
         let reason = "This server does not know the host name in the address of this request as its own. If it is, \
                       name it in LOCKSTEP_PUBLIC_URL, such as LOCKSTEP_PUBLIC_URL=https://wall.example.com, and \
@@ -191,6 +193,11 @@ async fn check_origin(State(state): State<AppState>, mut request: Request, next:
             .status(StatusCode::MISDIRECTED_REQUEST)
             .into_response();
     }
+    next.run(request).await
+}
+
+/// Turns down what a page of somebody else sends through a visitor's browser.
+async fn check_origin(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     if state.access().mode() == Mode::Accounts && in_header(request.headers()).is_some() {
         // No page of somebody else knows a token, and the cookies that a browser sends along are let go of.
         request.headers_mut().remove(COOKIE);

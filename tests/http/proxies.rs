@@ -65,6 +65,7 @@ fn nginx(dir: &Path, upstream: &str, port: u16) -> Command {
             ("server_name wall.example.com", "server_name localhost".to_owned()),
             ("/etc/ssl/wall.example.com.pem", text(dir.join("cert.pem"))),
             ("/etc/ssl/wall.example.com.key", text(dir.join("key.pem"))),
+            ("/var/log/nginx/access.log", text(dir.join("access.log"))),
         ],
     );
     let at = dir.display();
@@ -201,7 +202,7 @@ fn cookie_of(answer: &Response) -> String {
 }
 
 /// Page, redirect, sign-in, socket, push and share link below a path through a proxy.
-async fn everything_goes_through(front: Front) {
+async fn everything_goes_through(front: &Front) {
     let redirect = front.http.get(front.url("/dash?order=title")).send().await.expect("an answer");
     assert!(
         redirect.status().is_redirection() && header(&redirect, "location").ends_with("/dash/?order=title"),
@@ -254,10 +255,16 @@ async fn everything_goes_through(front: Front) {
 
 #[tokio::test]
 async fn everything_goes_through_nginx() {
-    everything_goes_through(start(nginx).await).await;
+    let front = start(nginx).await;
+    everything_goes_through(&front).await;
+    let log = std::fs::read_to_string(front.server.dir.path().join("access.log")).expect("a log");
+    assert!(
+        log.contains("/dash/status") && !log.contains("/dash/s/"),
+        "the address of a link is a secret: {log}"
+    );
 }
 
 #[tokio::test]
 async fn everything_goes_through_caddy() {
-    everything_goes_through(start(caddy).await).await;
+    everything_goes_through(&start(caddy).await).await;
 }

@@ -1,6 +1,7 @@
 //! Secrets of the settings: texts that nothing shows, out of a setting or out of a file that it names.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -30,8 +31,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads the file of a secret, without the line break at its end. Where others than its owner and group
-/// may read it, or others than its owner may write it, a warning comes with it.
+/// Reads the file of a secret, without the line break at its end, with the warning of [`check_permissions`].
 pub(super) fn read_file(path: &Path) -> Result<(String, Option<String>), String> {
     let wrong = |error: std::io::Error| error.to_string();
     let metadata = std::fs::metadata(path).map_err(wrong)?;
@@ -44,13 +44,17 @@ pub(super) fn read_file(path: &Path) -> Result<(String, Option<String>), String>
     if text.trim().is_empty() {
         return Err("it is empty".to_owned());
     }
+    Ok((text.to_owned(), check_permissions(path, &metadata)))
+}
+
+/// A warning where others than the owner and the group of a file may read it, or others than its owner may write it.
+pub(super) fn check_permissions(path: &Path, metadata: &Metadata) -> Option<String> {
     let mode = metadata.permissions().mode() & 0o777;
     let wide = mode & !ENOUGH != 0;
-    let warning = wide.then(|| {
+    wide.then(|| {
         let path = path.display();
         format!("{path} holds a secret and has the permissions {mode:04o}; chmod {ENOUGH:04o} is enough")
-    });
-    Ok((text.to_owned(), warning))
+    })
 }
 
 #[cfg(test)]
