@@ -1,12 +1,13 @@
 //! Requests of pages to their server.
 
-use crate::app::address;
 use std::time::Duration;
 
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Request, RequestInit, Response};
+
+use crate::app::address;
 
 /// Why a request brought nothing, for people.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

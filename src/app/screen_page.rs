@@ -1,9 +1,9 @@
 //! Page of a screen that waits to be paired: a plain document that works without any script and asks again by itself.
 
-use crate::app::address;
 use leptos::prelude::*;
 
 use super::screens::CODE_CHARS;
+use crate::app::address;
 
 /// Seconds after which the page asks again whether the screen was paired.
 const REFRESH_S: &str = "3";

@@ -1,11 +1,11 @@
 //! Pages of the second factor, and the form that asks for a code: plain documents that work without any script.
 
-use crate::app::address;
 use leptos::prelude::*;
 
 use super::access::SecondFactorCard;
 use super::format;
 use super::sign_in::{password_field, problem_view};
+use crate::app::address;
 
 /// Characters of a code as it is typed: a recovery code with what separates its groups, and room for more of that.
 const MAX_CODE_CHARS: usize = 40;

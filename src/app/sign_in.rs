@@ -1,11 +1,11 @@
 //! Forms of those who are not signed in: plain documents that work without any script.
 
-use crate::app::address;
 use leptos::prelude::*;
 
 use super::Theme;
 use super::components::Logo;
 use super::second_factor::SecondFactorPage;
+use crate::app::address;
 
 /// One of them, as it is filled in.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! One WebSocket: opens, hands over what comes, and ends once.
 
-use crate::app::address;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -8,6 +7,8 @@ use leptos::prelude::window;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{CloseEvent, Event, MessageEvent, WebSocket};
+
+use crate::app::address;
 
 /// Bytes that wait in the browser before nothing more is pushed: a line this slow has enough to do.
 const MAX_BUFFERED_BYTES: u32 = 1024 * 1024;

@@ -4,7 +4,6 @@
 //! Whoever writes has read before, asks for all it writes at once, and ends the transaction: one that is left to
 //! itself ends once nothing is asked of it.
 
-use crate::app::address;
 use js_sys::{Array, Promise, Reflect};
 use leptos::prelude::window;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
@@ -16,6 +15,7 @@ use web_sys::{
 
 use super::account;
 use super::clock::sleep;
+use crate::app::address;
 
 /// The database where nobody signs in. Each account has its own, whose name goes on with its id.
 const NAME: &str = "lockstep";

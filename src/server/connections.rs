@@ -106,7 +106,7 @@ impl Connections {
     /// The same with TLS on every connection.
     pub fn with_tls(mut self, tls: Option<Arc<Tls>>, proxies: TrustedProxies) -> Self {
         let bounds = Bounds { total: MAX_HANDSHAKES, per_address: MAX_HANDSHAKES / 2 };
-        // Its gauges are nobody's: a handshake is a connection that is counted already.
+        // No metrics show these gauges: each handshake is of a connection that is counted already.
         self.secured =
             tls.map(|tls| Secured { tls, handshakes: Limiter::new(bounds, proxies, Arc::default()) });
         self

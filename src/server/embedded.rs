@@ -23,7 +23,6 @@ use zip::result::ZipError;
 pub const COMMENT: &str = "Lockstep's page";
 /// Bytes that all files of a page may have. They are held in memory; a page has 5 MB.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
-/// Nanoseconds that a second has.
 const NANOSECONDS: u32 = 1_000_000_000;
 
 /// Why what is inside cannot be used.
@@ -43,7 +42,7 @@ pub struct Embedded {
     entries: Arc<BTreeMap<String, Entry>>,
 }
 
-/// One file.
+/// A file as it is served.
 #[derive(Clone)]
 struct Entry {
     bytes: Bytes,

@@ -19,7 +19,7 @@ const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; cha
     Content-Length: 55\r\nConnection: close\r\n\r\n\
     This server speaks TLS: open the address with https://\n";
 
-/// A connection.
+/// A connection's bytes, in the clear or decrypted.
 pub(super) enum Stream {
     Plain(TcpStream),
     /// In a box: it is many times larger.
