@@ -226,3 +226,10 @@ impl Scene {
         socket
     }
 }
+
+/// A page without what may differ from one request to another: its nonce, and the address that was asked for.
+pub fn comparable(page: &str, address: &str) -> String {
+    let nonce = page.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let page = nonce.map_or_else(|| page.to_owned(), |nonce| page.replace(nonce, ""));
+    page.replace(address, "")
+}
