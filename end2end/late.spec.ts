@@ -202,6 +202,93 @@ test("what is typed and pressed before the page is awake is not lost", async ({ 
   await expect(grace.widgets).toHaveCount(3);
 });
 
+test("a line that is not over before the page is awake stays in the field, beside the one that is", async ({
+  server,
+  arrive,
+}) => {
+  const id = await server.dashboard("Early lines");
+  const [ada, grace] = [await arrive("Ada", alone), await arrive("Grace")];
+  await grace.open(id);
+  const list = await grace.add("checklist");
+  await grace.saved();
+  const through = await late(ada, PAGE);
+  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  const [add, items] = [ada.widget(list).getByTestId("checklist-add"), ada.widget(list).getByTestId("checklist-item")];
+  await add.click();
+  await ada.page.keyboard.type("Milk");
+  await ada.page.keyboard.press("Enter");
+  await ada.page.keyboard.type("Eggs");
+  through();
+  await expect(items).toHaveText(["Milk"]);
+  await expect(add).toHaveValue("Eggs");
+  await ada.page.keyboard.press("Enter");
+  await expect(items).toHaveText(["Milk", "Eggs"]);
+});
+
+test("Enter before the page is awake is for the field in which it was pressed", async ({ server, arrive }) => {
+  const id = await server.dashboard("Early Enter");
+  const [ada, grace] = [await arrive("Ada", alone), await arrive("Grace")];
+  await grace.open(id);
+  const [note, list] = [await grace.add("note"), await grace.add("checklist")];
+  await grace.widget(note).locator("textarea").fill("Agenda");
+  await grace.saved();
+  const through = await late(ada, PAGE);
+  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  await ada.widget(list).getByTestId("checklist-add").click();
+  await ada.page.keyboard.type("Milk");
+  await ada.page.keyboard.press("Enter");
+  await ada.widget(note).locator("textarea").click();
+  await ada.page.keyboard.type(", minutes");
+  expect(await ada.page.evaluate(() => "earlyInput" in window)).toBe(true);
+  through();
+  await expect(grace.widget(list).getByTestId("checklist-item")).toHaveText(["Milk"]);
+  await expect(grace.widget(note).locator("textarea")).toHaveValue("Agenda, minutes");
+  await expect(ada.widget(note).locator("textarea")).toHaveValue("Agenda, minutes");
+  expect(await ada.page.evaluate(() => "earlyInput" in window)).toBe(false);
+});
+
+test("a press elsewhere before the page is awake ends the waiting for the palette", async ({ server, arrive }) => {
+  const id = await server.dashboard("Early change of mind");
+  const [ada, grace] = [await arrive("Ada", alone), await arrive("Grace")];
+  await grace.open(id);
+  const note = await grace.add("note");
+  await grace.widget(note).locator("textarea").fill("Agenda");
+  await grace.saved();
+  const through = await late(ada, PAGE);
+  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  await expect(ada.widget(note).locator("textarea")).toBeVisible();
+  await ada.page.keyboard.press("ControlOrMeta+k");
+  await ada.page.keyboard.type("zeb");
+  await ada.widget(note).locator("textarea").click();
+  await ada.page.keyboard.type(", minutes");
+  through();
+  await expect(grace.widget(note).locator("textarea")).toHaveValue("Agenda, minutes");
+  await expect(ada.page.getByRole("dialog", { name: "Commands" })).toBeHidden();
+  await ada.page.keyboard.press("ControlOrMeta+k");
+  await expect(ada.page.getByRole("combobox")).toHaveValue("");
+});
+
+test("a key that is pressed on a widget before the page is awake is for no other widget", async ({ server, arrive }) => {
+  const id = await server.dashboard("Early Delete");
+  const [ada, grace] = [await arrive("Ada", alone), await arrive("Grace")];
+  await grace.open(id);
+  const [left, reached] = [await grace.add("stat"), await grace.add("stat")];
+  await grace.saved();
+  const through = await late(ada, PAGE);
+  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  await ada.title(left).focus();
+  await expect(ada.title(left)).toBeFocused();
+  await ada.page.keyboard.press("Delete");
+  await ada.title(reached).focus();
+  await expect(ada.title(reached)).toBeFocused();
+  await ada.page.keyboard.press("ControlOrMeta+k");
+  through();
+  // Keys are given out in order, so that the one before this would have been there.
+  await expect(ada.page.getByRole("dialog", { name: "Commands" })).toBeVisible();
+  await ada.saved();
+  expect(await ada.ids()).toEqual(expect.arrayContaining([left, reached]));
+});
+
 test("a button that is pressed before the page is awake does what it says, once", async ({ server, arrive }) => {
   const id = await server.dashboard("Early button");
   const ada = await arrive("Ada", alone);

@@ -17,8 +17,8 @@ use crate::app::dynamic::effect;
 
 /// Keys and texts that are kept at once: more than anybody types without seeing a letter of it.
 const MAX_INPUTS: usize = 200;
-/// UTF-16 units of a text that is pasted at once: a note takes no more.
-const MAX_PASTED: u32 = 100_000;
+/// UTF-16 units of a text that comes as one: a note takes no more.
+const MAX_TEXT: u32 = 100_000;
 /// Frames after which what is there and has not taken the keyboard is not going to: it takes one or two.
 const PATIENCE: u32 = 6;
 /// Keys beside those of a letter that are kept. All others are the browser's own.
@@ -174,6 +174,13 @@ impl TypeAhead {
         });
     }
 
+    /// Keeps a text that is neither empty nor too long.
+    fn keep_text(self, text: String) {
+        if !text.is_empty() && js_sys::JsString::from(text.as_str()).length() <= MAX_TEXT {
+            self.keep(Input::Text(text));
+        }
+    }
+
     fn pressed(self, event: &KeyboardEvent) {
         // Those that are given out pass here too.
         if !event.is_trusted() || event.is_composing() || !self.is_keeping() || !keeps(event) {
@@ -207,9 +214,7 @@ impl TypeAhead {
                 take(event);
                 let data = event.dyn_ref::<ClipboardEvent>().and_then(ClipboardEvent::clipboard_data);
                 let text = data.and_then(|data| data.get_data("text/plain").ok()).unwrap_or_default();
-                if js_sys::JsString::from(text.as_str()).length() <= MAX_PASTED {
-                    self.keep(Input::Text(text));
-                }
+                self.keep_text(text);
             }
             "compositionstart" if self.is_waiting() => {
                 event.stop_immediate_propagation();
@@ -222,18 +227,23 @@ impl TypeAhead {
                 if let Some(composition) = composition {
                     composition.undo();
                 }
-                self.keep(Input::Text(text_of(event)));
+                self.keep_text(text_of(event).unwrap_or_default());
                 self.give();
             }
             // What cannot be taken back is there already.
             "beforeinput" if !composes && event.cancelable() => {
                 let kind = event.dyn_ref::<InputEvent>().map(InputEvent::input_type).unwrap_or_default();
-                take(event);
+                let text = text_of(event);
                 match kind.as_str() {
                     "deleteContentBackward" => self.keep(Input::Key(Key::named("Backspace"))),
                     "insertLineBreak" | "insertParagraph" => self.keep(Input::Key(Key::named("Enter"))),
-                    _ => self.keep(Input::Text(text_of(event))),
+                    // A drop is for where it falls. Other deletions are not for what has the keyboard now.
+                    kind if text.is_none() && (kind == "deleteByDrag" || !kind.starts_with("delete")) => {
+                        return;
+                    }
+                    _ => self.keep_text(text.unwrap_or_default()),
                 }
+                take(event);
             }
             _ if composes => event.stop_immediate_propagation(),
             _ => {}
@@ -367,9 +377,9 @@ fn take(event: &Event) {
     event.stop_immediate_propagation();
 }
 
-/// The text that an event of writing brings.
-fn text_of(event: &Event) -> String {
-    js_sys::Reflect::get(event, &"data".into()).ok().and_then(|data| data.as_string()).unwrap_or_default()
+/// The text that an event of writing brings, if any.
+fn text_of(event: &Event) -> Option<String> {
+    js_sys::Reflect::get(event, &"data".into()).ok().and_then(|data| data.as_string())
 }
 
 fn is_letter(key: &str) -> bool {

@@ -3,7 +3,7 @@
 (() => {
   const MAX = 200;
   const NAMED = /^(.|Enter|Escape|Tab|Backspace|Delete|Arrow.*|Home|End|F2)$/u;
-  const kept = [];
+  let kept = [];
   const fields = new Map();
   // True once something opens that the next keys are for.
   let ahead = false;
@@ -18,9 +18,11 @@
   };
   const restore = (on, was) => {
     if (!on.isConnected) return;
+    const differs = "value" in was && on.value !== was.value;
     if ("checked" in was) on.checked = was.checked;
-    else if (on.value !== was.value && was.select) on.value = was.value;
-    else if (on.value !== was.value) {
+    // What the field says after the end of a line is the begin of the next one.
+    else if (differs && (was.select || was.ended)) on.value = was.value;
+    else if (differs) {
       // Where the page has put another text there, what was typed comes after it.
       const moved = on.value !== was.base && was.value.startsWith(was.base);
       on.value = moved ? on.value + was.value.slice(was.base.length) : was.value;
@@ -40,7 +42,8 @@
     }
     if (on.type === "checkbox" || on.type === "radio") was.checked = on.checked;
     was.select = on.tagName === "SELECT";
-    was.value = on.value;
+    // A password stays in its field alone.
+    if (on.type !== "password") was.value = on.value;
     was.at = on.selectionEnd;
     was.changed ||= event.type === "change";
   };
@@ -57,10 +60,26 @@
       }
       ahead ||= opens;
       event.preventDefault();
-      // A line is over with this key, and the next one is another.
-      if (key === "Enter" && fields.delete(on) && on.type === "text") on.value = on.defaultValue;
       const { code, shiftKey, ctrlKey, metaKey } = event;
-      keep({ key, code, shiftKey, ctrlKey, metaKey });
+      if (ahead || !isText(on)) {
+        keep({ target: ahead ? null : on, key, code, shiftKey, ctrlKey, metaKey });
+        return;
+      }
+      // Enter in a field without a form is for this field, wherever the keyboard goes then. A line is over with it, and
+      // the next one is another.
+      const line = on.type === "text" && kept.length < MAX && fields.get(on);
+      if (line) {
+        line.ended = true;
+        fields.delete(on);
+        on.value = on.defaultValue;
+      }
+      const again = { key, code, shiftKey, bubbles: true, cancelable: true };
+      keep(() => on.isConnected && on.dispatchEvent(new KeyboardEvent("keydown", again)));
+    },
+    // Whoever points somewhere means the keys for what is there.
+    pointerdown() {
+      ahead = false;
+      kept = kept.filter((one) => typeof one === "function");
     },
     input: wrote,
     change: wrote,
@@ -84,9 +103,14 @@
   for (const name in listeners) addEventListener(name, listeners[name], true);
   window.earlyInput = () => {
     for (const name in listeners) removeEventListener(name, listeners[name], true);
-    // Whoever is in a field already came there before anything heard of it.
+    delete window.earlyInput;
+    fields.clear();
     const on = document.activeElement;
-    if (isText(on)) kept.unshift(() => on === document.activeElement && on.dispatchEvent(new FocusEvent("focus")));
-    return kept.splice(0);
+    // A key is for what had the keyboard when it was pressed, and for nothing else.
+    const all = kept.filter(({ target }) => !target || target === on);
+    kept = [];
+    // Whoever is in a field already came there before anything heard of it.
+    if (isText(on)) all.unshift(() => on === document.activeElement && on.dispatchEvent(new FocusEvent("focus")));
+    return all;
   };
 })();
