@@ -19,8 +19,10 @@ async function phoneOf(company: Company, person: Person, path: string): Promise<
   return company.visit(path, person.name, { ...PHONE, storageState: await person.context.storageState() });
 }
 
-/** Fills in the form of a page whose code is there already, and sends it. */
+/** Looks at the device of a code that is there already, fills in the form, and sends it. */
 async function pair(page: Page, name: string, titles: string[], seconds?: number) {
+  await page.getByTestId("pair-show").click();
+  await expect(page.getByTestId("pair-device")).toContainText("asked for this code");
   await page.getByTestId("pair-name").fill(name);
   for (const title of titles) {
     await page.getByTestId("pair-dashboards-search").fill(title);
@@ -58,6 +60,9 @@ test("a TV is paired by its code, pointed elsewhere, and revoked", async ({ comp
 
   const phone = await phoneOf(company, admin, `/screens?code=${code}`);
   await expect(phone.page.getByTestId("pair-code")).toHaveValue(code);
+  // The address alone has nobody ask for the device.
+  await expect(phone.page.getByTestId("pair-show")).toBeEnabled();
+  await expect(phone.page.getByTestId("pair-device")).toBeEmpty();
   await phone.page.getByTestId("pair-submit").click();
   await expect(phone.page.getByTestId("pair-name")).toHaveAttribute("aria-invalid", "true");
   await expect(phone.page.getByText("Choose at least one dashboard.")).toBeVisible();

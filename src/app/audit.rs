@@ -17,6 +17,8 @@ pub use self::words::words;
 const MAX_NAME_CHARS: usize = MAX_TITLE_CHARS;
 /// Characters of a mail address that somebody typed.
 const MAX_EMAIL_CHARS: usize = 254;
+/// Characters of what a provider calls somebody.
+const MAX_SUBJECT_CHARS: usize = 255;
 /// Characters of a reason.
 const MAX_REASON_CHARS: usize = 400;
 
@@ -270,6 +272,9 @@ pub struct Detail {
     /// By whose word somebody signed in, or failed to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// What the provider calls the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -295,6 +300,12 @@ impl Detail {
         let (reason, reference) =
             (reason.map(|reason| cut(reason, MAX_REASON_CHARS)), reference.map(str::to_owned));
         Self { provider: Some(provider.to_owned()), reason, reference, ..self }
+    }
+
+    /// An identity: a provider, and what it calls the person.
+    pub fn identity(provider: &str, subject: &str) -> Self {
+        let subject = Some(cut(subject, MAX_SUBJECT_CHARS));
+        Self { subject, ..Self::default().by_provider(provider, None, None) }
     }
 
     /// That a mail address was typed, whatever stands in it.
@@ -415,8 +426,8 @@ mod tests {
             (
                 Action::IdentityRemoved,
                 grace(),
-                none().by_provider("Keycloak", None, None),
-                "removed the sign-in of Grace Hopper by Keycloak",
+                Detail::identity("Keycloak", "grace"),
+                "removed the sign-in of Grace Hopper by Keycloak (grace)",
             ),
             (
                 Action::IdentityRemoved,
@@ -486,6 +497,7 @@ mod tests {
         let long = "é\n".repeat(3 * MAX_NAME_CHARS);
         assert_eq!(Target::new(TargetKind::Team, "t", &long).name, "é".repeat(MAX_NAME_CHARS));
         assert_eq!(Detail::email(&long).email, Some("é".repeat(MAX_EMAIL_CHARS)));
+        assert_eq!(Detail::identity("Id", &long).subject, Some("é".repeat(MAX_SUBJECT_CHARS)));
         assert_eq!(
             serde_json::json!(Detail::default()),
             serde_json::json!({}),

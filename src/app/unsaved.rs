@@ -12,6 +12,16 @@ use crate::dashboard::{Choice, NoteText, Op, Widget, WidgetId};
 /// Edits that are listed one by one. Beyond, the oldest two become one, with all of their content.
 pub const MAX_UNSAVED: usize = 100;
 
+/// What an entry is called that several became.
+const OLDER: &str = "Older edits";
+/// What an entry is called of which nothing more is to be said.
+const EARLIER: &str = "An earlier edit";
+/// What an edit of a note begins with, and its content where it only removed.
+const TEXT_IN: &str = "Text in ";
+const REMOVED: &str = "Removed: “";
+/// Content of an edit of a note that cannot be read.
+const TEXT_CHANGED: &str = "Text in a note was changed.";
+
 /// One own edit that is not saved.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Unsaved {
@@ -22,6 +32,47 @@ pub struct Unsaved {
     pub content: String,
     /// Why it is not saved.
     pub reason: String,
+    /// How it reads to whoever may see no more of the dashboard. Records of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone: Option<Alone>,
+}
+
+/// Description of an edit without what others wrote.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Alone {
+    pub what: String,
+    /// `None` where it is the content of the edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+}
+
+impl Alone {
+    /// `whole` is the content of the edit.
+    fn new(what: String, content: String, whole: &str) -> Self {
+        Self { what, content: (content != whole).then_some(content) }
+    }
+}
+
+impl Unsaved {
+    /// Drops what others wrote. What an older version described keeps its content, under no name.
+    pub fn reduce(&mut self) {
+        let (what, content) = self.words_alone();
+        let (what, content) = (what.to_owned(), content.to_owned());
+        self.alone = Some(Alone { what: what.clone(), content: None });
+        (self.what, self.content) = (what, content);
+    }
+
+    /// Description and content without what others wrote.
+    fn words_alone(&self) -> (&str, &str) {
+        match &self.alone {
+            Some(Alone { what, content }) => (what, content.as_deref().unwrap_or(&self.content)),
+            None if self.what == OLDER => (OLDER, &self.content),
+            None if self.what.starts_with(TEXT_IN) && self.content.starts_with(REMOVED) => {
+                (EARLIER, TEXT_CHANGED)
+            }
+            None => (EARLIER, &self.content),
+        }
+    }
 }
 
 /// What somebody wrote in one edit.
@@ -73,10 +124,10 @@ fn describe_among(
             let base = widget(id).and_then(|widget| widget.text.clone()).unwrap_or_default();
             let (content, typed) = match typing(update, &base) {
                 Typing::Inserted(text) => (text, true),
-                Typing::Removed(text) => (format!("Removed: “{text}”"), false),
-                Typing::Unknown => ("Text in a note was changed.".to_owned(), false),
+                Typing::Removed(text) => (format!("{REMOVED}{text}”"), false),
+                Typing::Unknown => (TEXT_CHANGED.to_owned(), false),
             };
-            return Some(Wrote { what: format!("Text in {}", of(id)), content, typed });
+            return Some(Wrote { what: format!("{TEXT_IN}{}", of(id)), content, typed });
         }
         Op::SettleConflict { choose, .. } => {
             let content = match choose {
@@ -99,8 +150,9 @@ fn title_case(text: &str) -> String {
     text
 }
 
-/// Lists an edit as the newest, within [`MAX_UNSAVED`] entries and without dropping any content.
-pub fn list(all: &mut Vec<Unsaved>, id: u32, wrote: Wrote, reason: &str) {
+/// Lists an edit as the newest, within [`MAX_UNSAVED`] entries and without dropping any content. `alone` is how
+/// [`describe_alone`] reads it.
+pub fn list(all: &mut Vec<Unsaved>, id: u32, wrote: Wrote, alone: Wrote, reason: &str) {
     let Wrote { what, content, typed } = wrote;
     if let Some(last) = all.last_mut()
         && typed
@@ -108,17 +160,25 @@ pub fn list(all: &mut Vec<Unsaved>, id: u32, wrote: Wrote, reason: &str) {
     {
         // Typing comes in pieces of a few letters, which people read as one text.
         last.id = id;
+        let content_alone = format!("{}{}", last.words_alone().1, alone.content);
         last.content.push_str(&content);
+        last.alone = Some(Alone::new(alone.what, content_alone, &last.content));
         return;
     }
-    all.push(Unsaved { id, what, content, reason: reason.to_owned() });
+    let alone = Some(Alone::new(alone.what, alone.content, &content));
+    all.push(Unsaved { id, what, content, reason: reason.to_owned(), alone });
     if all.len() > MAX_UNSAVED {
-        const OLDER: &str = "Older edits";
         let oldest = all.remove(0);
         let next = &mut all[0];
-        let line = |one: &Unsaved| format!("{}: {} ({})", one.what, one.content, one.reason);
-        let before = if oldest.what == OLDER { oldest.content } else { line(&oldest) };
-        next.content = format!("{before}\n{}", line(next));
+        let joined = |before: (&str, &str), after: (&str, &str)| {
+            let line = |(what, content): (&str, &str), reason: &str| format!("{what}: {content} ({reason})");
+            let first = if before.0 == OLDER { before.1.to_owned() } else { line(before, &oldest.reason) };
+            format!("{first}\n{}", line(after, &next.reason))
+        };
+        let content = joined((&oldest.what, &oldest.content), (&next.what, &next.content));
+        let content_alone = joined(oldest.words_alone(), next.words_alone());
+        next.alone = Some(Alone::new(OLDER.to_owned(), content_alone, &content));
+        next.content = content;
         OLDER.clone_into(&mut next.what);
         "Each has its own reason beside it.".clone_into(&mut next.reason);
     }
@@ -249,15 +309,62 @@ mod tests {
         let mut all = Vec::new();
         for n in 0..250 {
             let wrote = Wrote { what: "Title".to_owned(), content: format!("<{n}>"), typed: false };
-            list(&mut all, n, wrote, "Gone.");
+            list(&mut all, n, wrote.clone(), wrote, "Gone.");
         }
         assert_eq!(all.len(), MAX_UNSAVED);
         let text: String = all.iter().map(|one| one.content.as_str()).collect();
         assert!((0..250).all(|n| text.contains(&format!("<{n}>"))));
         let typed =
             |content: &str| Wrote { what: "Text".to_owned(), content: content.to_owned(), typed: true };
-        list(&mut all, 300, typed("ab"), "Gone.");
-        list(&mut all, 301, typed("c"), "Gone.");
+        list(&mut all, 300, typed("ab"), typed("ab"), "Gone.");
+        list(&mut all, 301, typed("c"), typed("c"), "Gone.");
         assert_eq!(all.last().map(|one| &*one.content), Some("abc"));
+    }
+
+    #[test]
+    fn a_listed_edit_is_reduced_to_what_its_author_wrote() {
+        let text = NoteText::from_plain("Call Zoe at night", 1);
+        let mut all = Vec::new();
+        let add = |all: &mut Vec<Unsaved>, n: u32, op: &Op| {
+            let wrote = describe(op, |_| Some(note(&text))).expect("somebody wrote it");
+            let alone = describe_alone(op).expect("somebody wrote it");
+            list(all, n, wrote, alone, "Gone.");
+        };
+        let removal = Op::edit_text(&id(), text.splice(2, 0, 8, "").0);
+        let set = |value: &str| Op::Set { id: id(), field: "title".to_owned(), value: json!(value) };
+        add(&mut all, 1, &removal);
+        add(&mut all, 2, &set("Mine"));
+        assert_eq!(all[1].what, "Title of “Runbook”");
+        let kept = serde_json::to_string(&all).expect("can be written");
+        let mut reduced: Vec<Unsaved> = serde_json::from_str(&kept).expect("can be read");
+        reduced.iter_mut().for_each(Unsaved::reduce);
+        let read = |all: &[Unsaved]| -> Vec<(String, String)> {
+            all.iter().map(|one| (one.what.clone(), one.content.clone())).collect()
+        };
+        let own = [("Text in a widget", TEXT_CHANGED), ("Title of a widget", "Mine")];
+        assert_eq!(read(&reduced), own.map(|(what, content)| (what.to_owned(), content.to_owned())));
+        let once = reduced.clone();
+        reduced.iter_mut().for_each(Unsaved::reduce);
+        assert_eq!(reduced, once);
+        for n in 0..MAX_UNSAVED as u32 {
+            add(&mut all, 3 + n, &set(&format!("<{n}>")));
+        }
+        all.iter_mut().for_each(Unsaved::reduce);
+        let kept = serde_json::to_string(&all).expect("can be written");
+        assert!(!kept.contains("Runbook") && !kept.contains("Zoe"), "{kept}");
+        assert!(kept.contains("Mine") && kept.contains("<0>"), "{kept}");
+    }
+
+    #[test]
+    fn an_edit_that_an_older_version_listed_loses_its_name_and_keeps_its_content() {
+        let reduced = |what: &str, content: &str| {
+            let old = json!({ "id": 1, "what": what, "content": content, "reason": "Gone." });
+            let mut one: Unsaved = serde_json::from_value(old).expect("can be read");
+            one.reduce();
+            (one.what, one.content)
+        };
+        let words = |what: &str, content: &str| (what.to_owned(), content.to_owned());
+        assert_eq!(reduced("Title of “Runbook”", "Mine"), words(EARLIER, "Mine"));
+        assert_eq!(reduced("Text in “Runbook”", "Removed: “Zoe”"), words(EARLIER, TEXT_CHANGED));
     }
 }

@@ -179,6 +179,7 @@ async fn a8_an_identity_is_removed_by_an_admin_and_by_its_person_where_another_w
     let (_, log) = scene.get("/api/v1/audit?what=identity_removed", &scene.admin).await;
     let entry = &log["entries"][0];
     assert_eq!((&entry["about"]["id"], &entry["detail"]["provider"]), (&json!(account), &json!("the proxy")));
+    assert_eq!(entry["detail"]["subject"], "bob");
     // Whom the proxy names so is somebody new to this server.
     let anew = proxied.open("bob").await;
     assert_ne!(proxied.me("bob", &anew).await["person"]["id"], account);

@@ -46,8 +46,8 @@ fn one_time(entry: &AuditEntry) -> String {
         Action::AccountMade if detail.is_admin == Some(true) => format!("made {it} an account as admin"),
         Action::AccountMade => format!("made the account of {it}"),
         Action::AccountChanged => account_changed(detail, &it),
-        Action::IdentityRemoved if is_own => format!("removed their sign-in{}", by_provider(detail)),
-        Action::IdentityRemoved => format!("removed the sign-in of {it}{}", by_provider(detail)),
+        Action::IdentityRemoved if is_own => format!("removed their sign-in{}", by_identity(detail)),
+        Action::IdentityRemoved => format!("removed the sign-in of {it}{}", by_identity(detail)),
         Action::AccountRemoved => format!("removed the account of {it}"),
         Action::TeamMade => format!("made {it}"),
         Action::TeamRenamed => {
@@ -104,6 +104,12 @@ fn one_time(entry: &AuditEntry) -> String {
 
 fn by_provider(detail: &Detail) -> String {
     detail.provider.as_ref().map_or_else(String::new, |provider| format!(" by {provider}"))
+}
+
+/// A provider, with what it calls the person.
+fn by_identity(detail: &Detail) -> String {
+    let subject = detail.subject.as_ref().map_or_else(String::new, |subject| format!(" ({subject})"));
+    format!("{}{subject}", by_provider(detail))
 }
 
 fn sign_in_failed(detail: &Detail, it: &str) -> String {

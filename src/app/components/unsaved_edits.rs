@@ -43,7 +43,7 @@ const fn where_kept(on_device: bool) -> &'static str {
 
 #[component]
 fn Row(one: Unsaved, store: DashboardStore) -> impl IntoView {
-    let Unsaved { id, what, content, reason } = one;
+    let Unsaved { id, what, content, reason, .. } = one;
     let copied = RwSignal::new(None::<bool>);
     let element = format!("unsaved-{id}");
     let copy = {

@@ -92,18 +92,26 @@ impl DashboardStore {
     /// Keeps an own op that came to nothing, with its content, in its author's hands. True if there is
     /// anything to keep.
     pub fn keep_unsaved(&self, op: &Op, reason: &str) -> bool {
-        let Some(wrote) = unsaved::describe(op, |id| self.known(id)) else { return false };
+        let wrote = unsaved::describe(op, |id| self.known(id));
+        let Some((wrote, alone)) = wrote.zip(unsaved::describe_alone(op)) else { return false };
         let id = self.new_id();
-        self.unsaved.update(|all| unsaved::list(all, id, wrote, reason));
+        self.unsaved.update(|all| unsaved::list(all, id, wrote, alone, reason));
         true
     }
 
-    /// Leaves own ops in their author's hands, and takes from the page what others did and wrote: whoever looks at it may
-    /// see no more of the dashboard.
+    /// Lists own ops as not saved, and takes from the page what others did and wrote: whoever looks at it may see no more
+    /// of the dashboard.
     pub fn withdraw(&self, ops: &[Op], reason: &str) {
+        self.unsaved.update(|all| {
+            for one in all {
+                // A new entry: the page draws it anew, and the device is to have it.
+                one.id = self.new_id();
+                one.reduce();
+            }
+        });
         for wrote in ops.iter().filter_map(unsaved::describe_alone) {
             let id = self.new_id();
-            self.unsaved.update(|all| unsaved::list(all, id, wrote, reason));
+            self.unsaved.update(|all| unsaved::list(all, id, wrote.clone(), wrote, reason));
         }
         self.show_all(&Dashboard::default());
         self.role.set(Role::Viewer);
@@ -117,7 +125,7 @@ impl DashboardStore {
         self.toasts.update(Vec::clear);
     }
 
-    /// Leaves what came to nothing in its author's hands, and says so.
+    /// Lists own ops as not saved, and says so.
     pub fn not_saved(&self, ops: &[Op], reason: &str) {
         let mut any = false;
         for op in ops {
@@ -207,7 +215,7 @@ impl DashboardStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::{Frame, NoteText};
+    use crate::dashboard::{Frame, Kind, NoteText, Widget};
     use crate::sync::replica::EditError;
 
     #[test]
@@ -224,6 +232,27 @@ mod tests {
         assert_eq!(shown(), ["c?", "d?", "Not saved."]);
         store.toast("You moved it.", None);
         assert_eq!(shown(), ["c?", "d?", "You moved it."]);
+    }
+
+    #[test]
+    fn what_was_listed_before_the_access_went_names_no_widget_any_more() {
+        let owner = Owner::new();
+        owner.set();
+        let id = DashboardId::new("d1").expect("an id");
+        let widget = WidgetId::new("w1").expect("an id");
+        let mut dashboard = Dashboard::new("Orders");
+        let secret = Widget::new(Kind::Note, "Secret", Frame::default());
+        dashboard.widgets.insert(widget.clone(), secret.into());
+        let store = DashboardStore::new(id, &dashboard, User::default());
+        let set = Op::Set { id: widget, field: "title".to_owned(), value: "Mine".into() };
+        assert!(store.keep_unsaved(&set, "Gone."));
+        let listed = || store.unsaved.get_untracked().remove(0);
+        let before = listed();
+        assert_eq!(before.what, "Title of “Secret”");
+        store.withdraw(&[], "You no longer had access.");
+        let after = listed();
+        assert_eq!((&*after.what, &*after.content), ("Title of a widget", "Mine"));
+        assert_ne!(after.id, before.id, "it is drawn and kept anew");
     }
 
     #[test]

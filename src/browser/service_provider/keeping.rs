@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::app::format;
+use crate::app::unsaved::Unsaved;
 use crate::dashboard::User;
 use crate::sync::protocol::Resume;
 use crate::sync::replica::Replica;
@@ -356,7 +357,11 @@ impl ServiceProvider {
             let old = std::mem::replace(&mut services.secret, secret);
             let changes = services.replica_now().take_over(record.queue);
             services.show(changes);
-            services.store.list_unsaved(record.unsaved);
+            let mut unsaved = record.unsaved;
+            if services.withdrawn {
+                unsaved.iter_mut().for_each(Unsaved::reduce);
+            }
+            services.store.list_unsaved(unsaved);
             if count > 0 {
                 let edits = format::count(count, "edit", "edits");
                 services.store.toast(format!("{edits} of a tab that was closed are here now."), None);

@@ -53,18 +53,18 @@ impl Access {
         Ok(name)
     }
 
-    /// Errors as told where something is known of an account. Who learns that has guessed, and may not go on for long.
+    /// Checks that no account has what somebody wishes to be called; `error` where one has. Who learns that has guessed, and may not go on for long.
     pub(super) fn check_unknown(
         &self,
         from: &Requester,
         error: AccessError,
         is_known: impl FnOnce(&Directory) -> bool,
     ) -> Result<(), AccessError> {
-        self.begin_try(&GuessTarget::Known, from.network)?;
+        self.begin_try(&GuessTarget::NameOrEmail, from.network)?;
         if is_known(&self.directory()) {
             return Err(error);
         }
-        self.throttle().succeeded(&GuessTarget::Known, from.network);
+        self.throttle().succeeded(&GuessTarget::NameOrEmail, from.network);
         Ok(())
     }
 }

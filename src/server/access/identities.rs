@@ -83,6 +83,15 @@ impl Service {
     }
 }
 
+/// An identity that was removed, in words for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedIdentity {
+    /// Name of the service that signed the person in by it.
+    pub service: String,
+    /// What that service calls the person.
+    pub subject: String,
+}
+
 /// What an issuer says of a person who is to have an account.
 #[derive(Clone, Copy, Debug)]
 pub struct NewPerson<'a> {
@@ -100,7 +109,7 @@ pub fn fits(issuer: &str, subject: &str) -> bool {
 }
 
 impl Directory {
-    /// The issuer and the account that a change parts.
+    /// The issuer and the account of the identity that a change removes.
     pub(super) fn unlinked_by(&self, change: &Change) -> Option<(String, UserId)> {
         let Change::RemoveIdentity { issuer, subject } = change else { return None };
         Some((issuer.clone(), self.identity(issuer, subject)?.account.clone()))
@@ -157,7 +166,7 @@ impl Access {
         account.password.is_some() || identities.iter().any(is_one)
     }
 
-    /// Removes an identity of an account, and ends the sessions that its issuer opened. What people call the issuer.
+    /// Removes an identity of an account, and ends the sessions that its issuer opened. Returns what was removed.
     ///
     /// Errors with `NoIdentity` where it is not there, and with `LastWayIn` where a way in is to be kept and there is no
     /// other.
@@ -166,8 +175,8 @@ impl Access {
         account: &UserId,
         id: &str,
         keeps_way_in: bool,
-    ) -> Result<String, AccessError> {
-        let mut service = String::new();
+    ) -> Result<RemovedIdentity, AccessError> {
+        let mut gone = None;
         self.change_with(|directory| {
             let identities: Vec<&Identity> = directory.identities_of(account).collect();
             let removed = *identities.iter().find(|one| one.id() == id).ok_or(AccessError::NoIdentity)?;
@@ -175,12 +184,12 @@ impl Access {
             if keeps_way_in && !self.has_other_way_in(account, &identities, removed) {
                 return Err(AccessError::LastWayIn);
             }
-            service = self.service_name(&removed.issuer);
             let (issuer, subject) = (removed.issuer.clone(), removed.subject.clone());
+            gone = Some(RemovedIdentity { service: self.service_name(&issuer), subject: subject.clone() });
             Ok(vec![Change::RemoveIdentity { issuer, subject }])
         })
         .await?;
-        Ok(service)
+        gone.ok_or(AccessError::NoIdentity)
     }
 
     /// The account of an identity, also where it is disabled: [`Self::open_session`] refuses that one.
@@ -368,7 +377,8 @@ mod tests {
         access.join_identity(new_id, "b", &bob.id).await.expect("joined");
         let by_new = open(new_id).await.expect("open");
         assert!(access.counts_with(&by_new.session, &Word::None));
-        assert_eq!(access.remove_identity(&bob.id, &proxy, true).await, Ok("Id".to_owned()));
+        let removed = RemovedIdentity { service: "Id".to_owned(), subject: "bob".to_owned() };
+        assert_eq!(access.remove_identity(&bob.id, &proxy, true).await, Ok(removed));
         assert!(*by_proxy.ended.borrow() && !*by_new.ended.borrow() && !*by_old.ended.borrow());
         assert_eq!(open(PROXY).await.map(drop), Err(AccessError::Wrong));
         assert_eq!(access.account_of_identity(PROXY, "bob"), None);

@@ -29,7 +29,7 @@ const GUEST: &str = " (guest)";
 pub enum LinkSecret {}
 
 impl SecretKind for LinkSecret {
-    // No padding follows as many.
+    // A multiple of three: base64 of it has no padding.
     const BYTES: usize = 18;
 }
 

@@ -131,7 +131,8 @@ impl Access {
         let now = self.ticks();
         let (Device { address, agent }, begun) =
             self.pairings().device(code, now).ok_or(AccessError::NoPairing)?;
-        self.throttle().succeeded(&guessed, from.network);
+        // It uses nothing up, and pays for no guess.
+        self.throttle().withdraw(&guessed, from.network);
         let asked_at = now_ms().saturating_sub(now.saturating_sub(begun));
         Ok(AskingDevice { address: address.to_string(), agent, asked_at })
     }

@@ -39,7 +39,7 @@ pub enum GuessTarget {
     /// A code of invitations and of new passwords.
     Code,
     /// The name or the mail address of an account, by somebody who wishes to be called so.
-    Known,
+    NameOrEmail,
 }
 
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl Throttle {
         }
         tries.count += 1;
         // A code that is guessed is as long as a key, and its wait would be everybody's.
-        if matches!(guessed, GuessTarget::Setup | GuessTarget::Code | GuessTarget::Known) {
+        if matches!(guessed, GuessTarget::Setup | GuessTarget::Code | GuessTarget::NameOrEmail) {
             return Ok(());
         }
         let failures = used(&mut self.failures, guessed);
@@ -109,7 +109,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// Takes a try back of which nothing was looked at.
+    /// Takes one try back, which was no guess. The failures before it count on.
     pub fn withdraw(&mut self, guessed: &GuessTarget, address: IpAddr) {
         if let Some(failures) = self.failures.get_mut(guessed) {
             failures.count = failures.count.saturating_sub(1);

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::app::access::OwnAccount;
 use crate::app::audit::{Action, Detail, Target};
+use crate::server::access::identities::RemovedIdentity;
 use crate::server::access::sessions::SessionHash;
 use crate::server::access::who::Who;
 use crate::server::access::{AccessError, Requester, SignedIn};
@@ -80,14 +81,19 @@ pub async fn remove_identity(
     Path(identity): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let account = &account_of(&who)?.account;
-    let service = state.access().remove_identity(&account.id, &identity, true).await?;
-    record_removed_identity(&state, &sender, account.as_target(), &service).await;
+    let removed = state.access().remove_identity(&account.id, &identity, true).await?;
+    record_removed_identity(&state, &sender, account.as_target(), &removed).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Notes that a service signs nobody in to an account any more under one of its names.
-pub async fn record_removed_identity(state: &AppState, sender: &Sender, of: Target, service: &str) {
-    let detail = Detail::default().by_provider(service, None, None);
+pub async fn record_removed_identity(
+    state: &AppState,
+    sender: &Sender,
+    of: Target,
+    removed: &RemovedIdentity,
+) {
+    let detail = Detail::identity(&removed.service, &removed.subject);
     state.access().record(vec![sender.did(Action::IdentityRemoved, of).with(detail)]).await;
 }
 

@@ -126,8 +126,8 @@ pub async fn remove_identity(
 ) -> Result<StatusCode, ApiError> {
     let id = account_id(&account)?;
     let is_own = account_of(&who)?.account.id == id;
-    let service = state.access().remove_identity(&id, &identity, is_own).await?;
-    record_removed_identity(&state, &sender, state.access().account_target(&id), &service).await;
+    let removed = state.access().remove_identity(&id, &identity, is_own).await?;
+    record_removed_identity(&state, &sender, state.access().account_target(&id), &removed).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -15,21 +15,23 @@ use crate::app::pages::account::browser_in_words;
 use crate::app::requests::RequestError;
 use crate::app::screen_page::code_in;
 use crate::app::screens::{AskingDevice, CODE_CHARS, NewScreen, PairingCode};
-use crate::app::{format, requests};
+use crate::app::{dom, format, requests};
 use crate::dashboard::Id;
 
-/// Where the server finds the device that shows a code.
+/// Address of the look-up of the device that shows a code.
 const FIND: &str = "/api/v1/pairings/find";
 
 /// What the ids of the fields begin with.
 const ID: &str = "pair";
+/// The `id` attribute of the words on the device.
+const DEVICE: &str = "pair-device";
 /// Characters of a code as it may be typed, with blanks and dashes between.
 const MAX_TYPED: usize = 2 * CODE_CHARS;
 
 /// The device that shows the code, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
 enum Asking {
-    /// The code is not whole yet.
+    /// The code is not whole yet, or came with the address.
     NoCode,
     /// The server has not told yet.
     Looking,
@@ -58,6 +60,8 @@ pub fn PairForm(screens: Screens, teams: Vec<TeamCard>, code: String) -> impl In
 
 #[component]
 fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> impl IntoView {
+    // A link may carry any code: one of the address is looked up once somebody presses or types, and no sooner.
+    let may_look = RwSignal::new(code.is_empty());
     let code = RwSignal::new(code);
     let code_wrong = RwSignal::new(None::<String>);
     let fields = Fields::new(String::new(), first, Vec::new(), USUAL_ROTATE_S);
@@ -78,12 +82,13 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
     };
     let typed = memo(move || code.get());
     effect(move || {
-        let typed = typed.get();
+        let (typed, may_look) = (typed.get(), may_look.get());
         if screens.asleep.get() {
             return;
         }
-        if typed.len() == CODE_CHARS { look(typed) } else { asking.set(Asking::NoCode) }
+        if may_look && typed.len() == CODE_CHARS { look(typed) } else { asking.set(Asking::NoCode) }
     });
+    let waits = memo(move || !may_look.get() && code.read().len() == CODE_CHARS);
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         if busy.get_untracked() {
@@ -103,7 +108,7 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
             json!(NewScreen { code: code.get_untracked(), name: name.clone(), team, dashboards, rotate_s });
         // Nobody approves a device that they were not shown.
         if !matches!(*asking.read_untracked(), Asking::Known(_)) {
-            return look(code.get_untracked());
+            return may_look.set(true);
         }
         busy.set(true);
         spawn_local(async move {
@@ -157,6 +162,9 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
                             // Where the signal stays as it was, what was typed beside the code still goes.
                             field.set_value(&kept);
                             code.set(kept);
+                            if !may_look.get_untracked() {
+                                may_look.set(true);
+                            }
                             code_wrong.set(None);
                         }
                     />
@@ -165,7 +173,23 @@ fn Fill(screens: Screens, teams: Vec<TeamCard>, first: String, code: String) -> 
                 <NameField fields id=ID.to_owned() testid="pair-name"/>
                 <TeamField fields teams/>
             </div>
-            <p class="quiet" role="status" data-testid="pair-device">{live(device)}</p>
+            <p class="quiet" role="status" id=DEVICE tabindex="-1" data-testid="pair-device">
+                {live(device)}
+            </p>
+            <div class="line-form" class:hidden=attr(move || !waits.get())>
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="pair-show"
+                    disabled=attr(move || screens.asleep.get())
+                    on:click=move |_| {
+                        may_look.set(true);
+                        dom::focus_soon(DEVICE);
+                    }
+                >
+                    "Show the device"
+                </button>
+            </div>
             <DashboardsField fields id=ID.to_owned() testid="pair-dashboards"/>
             <div class="line-form">
                 <RotateField fields id=ID.to_owned() testid="pair-rotate"/>

@@ -177,6 +177,20 @@ async fn wrong_codes_slow_down_by_account_and_address() {
 }
 
 #[tokio::test]
+async fn looking_at_ones_own_device_pays_for_no_guess() {
+    let scene = Scene::new().await;
+    let (_, own) = scene.access.begin_pairing(&from(7));
+    let look = |code: &str, n| scene.access.asking_device(&scene.bob, code, &from(n));
+    for n in 0..4 {
+        assert_eq!(look("BBBBB", n), Err(AccessError::NoPairing));
+        look(&own.code, 9).expect("it waits");
+    }
+    assert_eq!(look("BBBBB", 4), Err(AccessError::NoPairing), "the fifth");
+    let waits = look(&own.code, 9);
+    assert!(matches!(waits, Err(AccessError::Wait(_))), "the guesses count still: {waits:?}");
+}
+
+#[tokio::test]
 async fn whoever_approves_a_code_sees_which_device_shows_it() {
     let scene = Scene::new().await;
     let tv = Requester { agent: "Tizen\nTV".to_owned(), ..from(7) };
