@@ -72,9 +72,9 @@ impl Refusal {
                 forbidden(reason).status(StatusCode::SERVICE_UNAVAILABLE)
             }
             Self::NotSignedIn => ApiError::not_signed_in(),
-            Self::NoSecondFactor => {
-                forbidden("This server requires two-step sign-in. Set it up at Your account first.")
-            }
+            Self::NoSecondFactor => forbidden(
+                "This server requires two-step sign-in. Set it up on the page “Your account” first.",
+            ),
             Self::NoDashboard => ApiError::no_such_dashboard(),
             Self::Role(Role::Viewer) => {
                 forbidden("You are a viewer of this dashboard and cannot change it. Ask an owner.")
@@ -86,8 +86,7 @@ impl Refusal {
             ),
             Self::NoAdmin => forbidden("Only admins of this server may do this."),
             Self::NoToken => {
-                let reason =
-                    "This token is not valid, or not any more. Its owner makes a new one at Your account.";
+                let reason = "This token is not valid, or not any more. Its owner makes a new one on the page “Your account”.";
                 forbidden(reason).status(StatusCode::UNAUTHORIZED)
             }
             Self::Program => forbidden("Tokens cannot do this. Sign in as a person."),

@@ -31,7 +31,7 @@ pub enum AccessError {
     SetUpOver,
     #[error("This account has no two-step sign-in.")]
     NoSecondFactor,
-    #[error("Your own two-step sign-in is turned off at Your account, with a code.")]
+    #[error("Your own two-step sign-in is turned off on the page “Your account”, with a code.")]
     OwnSecondFactor,
     #[error(
         "This server requires two-step sign-in: it cannot be turned off. You can move it to another app."
