@@ -86,7 +86,7 @@ async fn perform(command: Command, data: &Path) -> u8 {
             Ok(restored) => say(&put_back(&restored, &backup, data), DONE),
             Err(error) => fail(&error),
         },
-        Command::Notices => say(crate::server::notices::NOTICES, DONE),
+        Command::Notices => say(crate::server::notices::NOTICES.trim_end(), DONE),
     }
 }
 
