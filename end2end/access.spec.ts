@@ -177,7 +177,8 @@ test("who loses a dashboard keeps their own edits of it, and nothing of what oth
     await expect(left.nth(0)).toContainText("By Grace");
     await expect(left.nth(1)).toContainText("Hers: ");
     await expect(grace.widgets).toHaveCount(0);
-    // Tiles that go take a moment.
+    // Tiles and people that go take a moment.
+    await expect(grace.page.getByTestId("collaborator")).toHaveCount(0);
     await expect.poll(() => grace.page.locator("body").innerText()).not.toMatch(/Secret figure|Orders|under the mat/);
     await expect.poll(kept).not.toMatch(/Secret figure|Orders|under the mat/);
     expect(await kept()).toContain("By Grace");
