@@ -24,9 +24,15 @@ const MOST: usize = 8;
 pub fn CollaborativeIndicators(store: DashboardStore) -> impl IntoView {
     let people = People::here();
     let shown = RwSignal::new(BTreeMap::<UserId, Person>::new());
+    let withdrawn = memo(move || store.safety.read().withdrawn);
     effect(move || {
         let now = people.persons.get();
         let mut gone = Vec::new();
+        if withdrawn.get() {
+            // Who was there is nothing for this person any more.
+            shown.set(BTreeMap::new());
+            return;
+        }
         shown.update(|shown| {
             for (id, person) in shown.iter_mut() {
                 if person.devices > 0 && !now.iter().any(|one| one.user.id == *id) {
