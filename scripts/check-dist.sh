@@ -31,10 +31,10 @@ server=$serving_PID
 read -r line <&"${serving[0]}" || { cat log >&2; fail "it did not start"; }
 addr=${line#Lockstep is at http://}
 LOCKSTEP_ADDR=$addr ./lockstep healthcheck --ready
-# People sign in by the example's settings; the page for that has its script from inside.
-script=$(curl -fsS "http://$addr/sign-in" | grep -o '/pkg/[^"]*lockstep\.[a-z]*' | head -1)
-[ -n "$script" ] || fail "the page names no files of its own"
-curl -fsS --compressed -o /dev/null "http://$addr$script"
+# People sign in by the example's settings; the page for the first account has its style from inside.
+style=$(curl -fsS "http://$addr/setup" | grep -o "/pkg/[^\"]*lockstep\.css[^\"]*" | head -1)
+[ -n "$style" ] || fail "the page names no files of its own"
+curl -fsS --compressed -o /dev/null "http://$addr$style"
 kill "$server"
 wait "$server" || fail "it did not end well"
 server=
