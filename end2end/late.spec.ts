@@ -18,6 +18,13 @@ async function late(person: Person, code = PARTS): Promise<() => void> {
   return through;
 }
 
+/** Opens a page whose code is kept away until it is let through. */
+async function openWithout(person: Person, url: string, code = PAGE): Promise<() => void> {
+  const through = await late(person, code);
+  await person.page.goto(url, { waitUntil: "commit" });
+  return through;
+}
+
 // What a service worker answers passes no route.
 const alone = { context: { serviceWorkers: "block" } };
 
@@ -183,8 +190,7 @@ test("what is typed and pressed before the page is awake is not lost", async ({ 
   const [note, list] = [await grace.add("note"), await grace.add("checklist")];
   await grace.widget(note).locator("textarea").fill("Agenda");
   await grace.saved();
-  const through = await late(ada, PAGE);
-  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  const through = await openWithout(ada, `${server.url}/d/${id}`);
   await ada.widget(note).locator("textarea").click();
   await ada.page.keyboard.type(", minutes");
   await ada.widget(list).getByTestId("checklist-add").click();
@@ -211,8 +217,7 @@ test("a line that is not over before the page is awake stays in the field, besid
   await grace.open(id);
   const list = await grace.add("checklist");
   await grace.saved();
-  const through = await late(ada, PAGE);
-  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  const through = await openWithout(ada, `${server.url}/d/${id}`);
   const [add, items] = [ada.widget(list).getByTestId("checklist-add"), ada.widget(list).getByTestId("checklist-item")];
   await add.click();
   await ada.page.keyboard.type("Milk");
@@ -232,8 +237,7 @@ test("Enter before the page is awake is for the field in which it was pressed", 
   const [note, list] = [await grace.add("note"), await grace.add("checklist")];
   await grace.widget(note).locator("textarea").fill("Agenda");
   await grace.saved();
-  const through = await late(ada, PAGE);
-  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  const through = await openWithout(ada, `${server.url}/d/${id}`);
   await ada.widget(list).getByTestId("checklist-add").click();
   await ada.page.keyboard.type("Milk");
   await ada.page.keyboard.press("Enter");
@@ -254,8 +258,7 @@ test("a press elsewhere before the page is awake ends the waiting for the palett
   const note = await grace.add("note");
   await grace.widget(note).locator("textarea").fill("Agenda");
   await grace.saved();
-  const through = await late(ada, PAGE);
-  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  const through = await openWithout(ada, `${server.url}/d/${id}`);
   await expect(ada.widget(note).locator("textarea")).toBeVisible();
   await ada.page.keyboard.press("ControlOrMeta+k");
   await ada.page.keyboard.type("zeb");
@@ -274,8 +277,7 @@ test("a key that is pressed on a widget before the page is awake is for no other
   await grace.open(id);
   const [left, reached] = [await grace.add("stat"), await grace.add("stat")];
   await grace.saved();
-  const through = await late(ada, PAGE);
-  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  const through = await openWithout(ada, `${server.url}/d/${id}`);
   await ada.title(left).focus();
   await expect(ada.title(left)).toBeFocused();
   await ada.page.keyboard.press("Delete");
@@ -292,8 +294,7 @@ test("a key that is pressed on a widget before the page is awake is for no other
 test("a button that is pressed before the page is awake does what it says, once", async ({ server, arrive }) => {
   const id = await server.dashboard("Early button");
   const ada = await arrive("Ada", alone);
-  const through = await late(ada, PAGE);
-  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  const through = await openWithout(ada, `${server.url}/d/${id}`);
   await ada.page.getByTestId("add-widget").click();
   await ada.page.getByTestId("add-widget").click();
   through();
@@ -305,8 +306,7 @@ test("the list's search takes what is typed before its code is there", async ({ 
   await server.dashboard("Early zebra");
   await server.dashboard("Early lion");
   const ada = await arrive("Ada", alone);
-  const through = await late(ada, PAGES);
-  await ada.page.goto(server.url, { waitUntil: "commit" });
+  const through = await openWithout(ada, server.url, PAGES);
   await expect(ada.page.getByTestId("list-search")).toBeVisible();
   await ada.page.keyboard.press("/");
   await ada.page.keyboard.type("early z");
@@ -324,8 +324,7 @@ test("a chart is drawn as soon as the library that comes after the page is there
   await query.fill("server.cpu");
   await query.press("Enter");
   await expect(grace.widget(chart).locator(".uplot")).toBeAttached();
-  const through = await late(ada, /uPlot\.iife/);
-  await ada.page.goto(`${server.url}/d/${id}`, { waitUntil: "commit" });
+  const through = await openWithout(ada, `${server.url}/d/${id}`, /uPlot\.iife/);
   await ada.saved();
   await expect(ada.widget(chart).getByTestId("legend-series").first()).toBeAttached();
   await expect(ada.widget(chart).locator(".uplot")).toHaveCount(0);

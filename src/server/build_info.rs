@@ -1,4 +1,4 @@
-//! What this program was built from: version, commit, protocol, and whether the page is inside.
+//! Build information: version, commit, protocol, and whether the page is inside.
 
 use std::sync::OnceLock;
 
@@ -22,7 +22,7 @@ pub fn commit() -> &'static str {
     COMMIT.get().copied().unwrap_or(UNKNOWN)
 }
 
-/// All of it, a line each, as `lockstep --version` prints it behind the program's name.
+/// The build information, one line each, as `lockstep --version` prints it behind the program's name.
 pub fn describe() -> String {
     let is_inside = std::env::current_exe().is_ok_and(|executable| Embedded::is_in(&executable));
     let page = if is_inside { "built in" } else { "in a directory" };

@@ -78,6 +78,16 @@ impl Proxied {
     }
 }
 
+/// The server of a scene, started again after an admin let `root` of the proxy into the first account at the shell.
+async fn join_at_shell(scene: Scene) -> (Program, tempfile::TempDir) {
+    let Scene { program, dir, .. } = scene;
+    program.signal("TERM");
+    program.ended().await;
+    let done = command(dir.path()).args(["admin", "join", "admin@example.com", "root"]).status();
+    assert!(done.expect("runs").success());
+    (Program::start(dir.path(), &SET), dir)
+}
+
 #[tokio::test]
 async fn a8_whom_the_proxy_names_is_signed_in_and_nobody_else_by_that() {
     let scene = Scene::start_with(&SET).await;
@@ -184,12 +194,7 @@ async fn a8_an_identity_is_removed_by_an_admin_and_by_its_person_where_another_w
     let anew = proxied.open("bob").await;
     assert_ne!(proxied.me("bob", &anew).await["person"]["id"], account);
 
-    let Scene { program, dir, .. } = scene;
-    program.signal("TERM");
-    program.ended().await;
-    let done = command(dir.path()).args(["admin", "join", "admin@example.com", "root"]).status();
-    assert!(done.expect("runs").success());
-    let program = Program::start(dir.path(), &SET);
+    let (program, _dir) = join_at_shell(scene).await;
     let proxied = Proxied::to(&program);
     let root = proxied.open("root").await;
     let me = proxied.me("root", &root).await;
@@ -207,14 +212,8 @@ async fn a8_a_mail_address_joins_nobody_unless_somebody_said_so() {
     let refused = proxied.get("/", "admin@example.com", "").await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     assert!(refused.text().await.expect("a page").contains("Ask an admin"));
-    let Scene { program, dir, .. } = scene;
-    program.signal("TERM");
-    program.ended().await;
-
     // By an admin at the shell.
-    let done = command(dir.path()).args(["admin", "join", "admin@example.com", "root"]).status();
-    assert!(done.expect("runs").success());
-    let program = Program::start(dir.path(), &SET);
+    let (program, dir) = join_at_shell(scene).await;
     let proxied = Proxied::to(&program);
     let cookie = proxied.open("root").await;
     assert_eq!(proxied.me("root", &cookie).await["is_admin"], true);
