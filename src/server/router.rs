@@ -150,7 +150,11 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), proxy::read_word))
         .layer(from_fn_with_state(state.proxies.clone(), peer::load_peer))
         // Knows paths as the routes do: what is a secret in one is told by its place.
-        .layer(TraceLayer::new_for_http().make_span_with(logging::request_span))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(logging::request_span)
+                .on_failure(logging::FailureLog::new()),
+        )
         .with_state(state.clone());
     let whole = match base.is_empty() {
         true => routes,
