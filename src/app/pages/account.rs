@@ -3,6 +3,7 @@
 mod browser;
 mod identities;
 mod password;
+mod removal;
 mod second_factor;
 mod sessions;
 mod sign_out;

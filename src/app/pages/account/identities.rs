@@ -1,15 +1,15 @@
 //! List of the names under which services sign one in, each of which can be removed.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::Account;
-use crate::app::access::{IdentityCard, OwnAccount};
+use super::removal::Removal;
+use crate::app::access::IdentityCard;
 use crate::app::clock::Clock;
 use crate::app::components::Problem;
 use crate::app::dynamic::{derived, each, live, memo};
+use crate::app::format;
 use crate::app::pages::admin::confirmed::Confirmed;
-use crate::app::{dom, format, requests};
 
 /// The `id` attribute of the heading.
 const HEADING: &str = "identities";
@@ -20,34 +20,7 @@ const AGES: u64 = 10_000;
 pub fn Identities(account: Account) -> impl IntoView {
     let clock = Clock::here();
     let now = memo(move || clock.now() / AGES * AGES);
-    let problem = RwSignal::new(None::<String>);
-    let busy = RwSignal::new(false);
-    let remove = move |id: &str| {
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        let address = format!("/api/v1/me/identities/{id}");
-        spawn_local(async move {
-            let answer = requests::send("DELETE", &address, None).await;
-            let fresh = requests::request::<OwnAccount>("GET", "/api/v1/me", None).await;
-            // The page may be gone by then.
-            if busy.try_set(false).is_some() {
-                return;
-            }
-            problem.set(answer.as_ref().err().map(|error| format!("It signs you in still. {error}")));
-            match fresh {
-                Ok(fresh) => account.own.set(fresh),
-                // The session of this page was one of those that ended.
-                Err(_) if answer.is_ok() => return dom::reload(),
-                Err(_) => {}
-            }
-            if answer.is_ok() {
-                // What was pressed goes with its line, and may be the last one.
-                dom::focus_soon(HEADING);
-            }
-        });
-    };
+    let removal = Removal::new(account, HEADING, "It signs you in still.");
     let row = move |id: String| {
         let key = StoredValue::new(id.clone());
         let card = memo(move || {
@@ -55,7 +28,9 @@ pub fn Identities(account: Account) -> impl IntoView {
             key.with_value(|id| own.identities.iter().find(|one| one.id == *id).cloned())
         });
         let may_remove = memo(move || card.read().as_ref().is_some_and(|card| card.may_remove));
-        let remove = Callback::new(move |()| key.with_value(|id| remove(id)));
+        let remove = Callback::new(move |()| {
+            key.with_value(|id| removal.remove(format!("/api/v1/me/identities/{id}")));
+        });
         let button = move || {
             if !may_remove.get() {
                 return view! { <span class="row-side">"Your only way in"</span> }.into_any();
@@ -84,7 +59,7 @@ pub fn Identities(account: Account) -> impl IntoView {
         <section class="block" aria-labelledby=HEADING>
             <h2 id=HEADING tabindex="-1">"Sign-in by other services"</h2>
             <p class="quiet">"Whoever these services know by such a name is signed in as you."</p>
-            <Problem problem/>
+            <Problem problem=removal.problem/>
             <ul class="rows" aria-label="Services that sign you in">
                 {each(
                     move || account.own.read().identities.iter().map(|one| one.id.clone()).collect(),

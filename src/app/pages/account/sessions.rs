@@ -1,14 +1,14 @@
 //! List of one's sessions, each of which can be ended.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
+use super::removal::Removal;
 use super::{Account, browser};
 use crate::app::access::SessionCard;
 use crate::app::clock::Clock;
 use crate::app::components::Problem;
 use crate::app::dynamic::{attr, each, live, memo};
-use crate::app::{dom, format, requests};
+use crate::app::{format, requests};
 
 /// The `id` attribute of the heading.
 const HEADING: &str = "sessions";
@@ -19,28 +19,8 @@ const AGES: u64 = 10_000;
 pub fn Sessions(account: Account) -> impl IntoView {
     let clock = Clock::here();
     let now = memo(move || clock.now() / AGES * AGES);
-    let problem = RwSignal::new(None::<String>);
-    let busy = RwSignal::new(false);
+    let removal = Removal::new(account, HEADING, "It has not ended.");
     let others = memo(move || account.own.read().sessions.iter().filter(|one| !one.is_this).count());
-    let end = move |address: String| {
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        spawn_local(async move {
-            let answer = requests::send("DELETE", &address, None).await;
-            account.refresh().await;
-            // The page may be gone by then.
-            if busy.try_set(false).is_some() {
-                return;
-            }
-            problem.set(answer.as_ref().err().map(|error| format!("It has not ended. {error}")));
-            if answer.is_ok() {
-                // What was pressed goes with its line.
-                dom::focus_soon(HEADING);
-            }
-        });
-    };
     let row = move |id: String| {
         let key = StoredValue::new(id.clone());
         let card = memo(move || {
@@ -68,7 +48,7 @@ pub fn Sessions(account: Account) -> impl IntoView {
                     data-testid="session-end"
                     aria-label=attr(label)
                     disabled=account.asleep
-                    on:click=move |_| end(format!("/api/v1/me/sessions/{}", requests::in_address(&key.get_value())))
+                    on:click=move |_| removal.remove(format!("/api/v1/me/sessions/{}", requests::in_address(&key.get_value())))
                 >
                     "End"
                 </button>
@@ -86,13 +66,13 @@ pub fn Sessions(account: Account) -> impl IntoView {
                     class:hidden=attr(move || others.get() == 0)
                     data-testid="sessions-end-others"
                     disabled=account.asleep
-                    on:click=move |_| end("/api/v1/me/sessions".to_owned())
+                    on:click=move |_| removal.remove("/api/v1/me/sessions".to_owned())
                 >
                     "End all others"
                 </button>
             </div>
             <p class="quiet">"Where you are signed in. If you do not recognise one, end it and change your password."</p>
-            <Problem problem/>
+            <Problem problem=removal.problem/>
             <ul class="rows">
                 {each(
                     move || account.own.read().sessions.iter().map(|one| one.id.clone()).collect(),

@@ -1,15 +1,15 @@
 //! List of one's API tokens, each of which can be revoked.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::Account;
+use super::removal::Removal;
 use super::token_form::TokenForm;
 use crate::app::access::{Scope, TeamCard, TokenCard};
 use crate::app::clock::Clock;
 use crate::app::components::Problem;
 use crate::app::dynamic::{attr, each, live, memo};
-use crate::app::{dom, format, requests};
+use crate::app::{format, requests};
 
 /// The `id` attribute of the heading.
 const HEADING: &str = "tokens";
@@ -20,29 +20,9 @@ const AGES: u64 = 10_000;
 pub fn Tokens(account: Account) -> impl IntoView {
     let clock = Clock::here();
     let now = memo(move || clock.now() / AGES * AGES);
-    let problem = RwSignal::new(None::<String>);
-    let busy = RwSignal::new(false);
+    let removal = Removal::new(account, HEADING, "The token counts still.");
     let may_make = memo(move || !account.own.read().scopes.is_empty());
-    let revoke = move |id: &str| {
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        let address = format!("/api/v1/me/tokens/{}", requests::in_address(id));
-        spawn_local(async move {
-            let answer = requests::send("DELETE", &address, None).await;
-            account.refresh().await;
-            // The page may be gone by then.
-            if busy.try_set(false).is_some() {
-                return;
-            }
-            problem.set(answer.as_ref().err().map(|error| format!("The token counts still. {error}")));
-            if answer.is_ok() {
-                // What was pressed goes with its line.
-                dom::focus_soon(HEADING);
-            }
-        });
-    };
+    let revoke = move |id: &str| removal.remove(format!("/api/v1/me/tokens/{}", requests::in_address(id)));
     let row = move |id: String| {
         let key = StoredValue::new(id.clone());
         let card = memo(move || {
@@ -88,7 +68,7 @@ pub fn Tokens(account: Account) -> impl IntoView {
                  sends it as Authorization: Bearer."
             </p>
             {live(move || may_make.get().then(|| view! { <TokenForm account/> }))}
-            <Problem problem/>
+            <Problem problem=removal.problem/>
             <ul class="rows" aria-label="Your tokens">
                 {each(
                     move || account.own.read().tokens.iter().map(|one| one.id.clone()).collect(),
