@@ -56,13 +56,15 @@ struct Refusals {
     next: AtomicU64,
 }
 
+impl Default for FailureLog {
+    fn default() -> Self {
+        Self(Arc::new(Refusals { since: Instant::now(), count: AtomicU64::new(0), next: AtomicU64::new(0) }))
+    }
+}
+
 impl FailureLog {
     /// Between two lines about answers of 503.
     const REFUSALS_EVERY: Duration = Duration::from_secs(10);
-
-    pub fn new() -> Self {
-        Self(Arc::new(Refusals { since: Instant::now(), count: AtomicU64::new(0), next: AtomicU64::new(0) }))
-    }
 
     /// How many refusals the line that is due now is about, where one is.
     fn count_refusal(&self, now: Duration) -> Option<u64> {
@@ -108,7 +110,7 @@ mod tests {
 
     #[test]
     fn refusals_are_one_line_in_ten_seconds_and_none_is_left_out() {
-        let log = FailureLog::new();
+        let log = FailureLog::default();
         let lines: Vec<_> =
             (0..25_000).filter_map(|ms| log.count_refusal(Duration::from_millis(ms))).collect();
         assert_eq!(lines, [1, 10_000, 10_000]);

@@ -153,7 +153,7 @@ pub fn router(state: AppState) -> Router {
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(logging::request_span)
-                .on_failure(logging::FailureLog::new()),
+                .on_failure(logging::FailureLog::default()),
         )
         .with_state(state.clone());
     let whole = match base.is_empty() {

@@ -84,10 +84,11 @@ impl Hasher {
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| Busy)?;
         let turn = self.at_once.clone().acquire_owned().await.map_err(|_| Busy)?;
+        let others_wait = self.waiting.available_permits() < WAITING;
         // A thread of its own each time: what is made nicer can't be made less nice again.
         let (done, result) = oneshot::channel();
         let hash = move || {
-            give_way();
+            give_way(others_wait);
             let _ = done.send(work());
             // Whoever asked may be gone, and the memory is taken until now.
             drop((turn, waiting));
@@ -112,9 +113,25 @@ pub fn check_strength(password: &str, about: &[&str]) -> Result<(), Weak> {
 }
 
 /// Lets other threads go first. On Linux alone a thread has a niceness of its own.
-fn give_way() {
+///
+/// A niceness shares the core out in slices of some milliseconds, and an edit waits for several. So while others wait to be
+/// checked, which some people who sign in at once do for a moment and a flood of guesses all the time, what is idle has to
+/// be enough: every other thread that wakes takes the core at once.
+fn give_way(is_crowded: bool) {
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICE);
+    {
+        let _ = rustix::process::setpriority_process(None, NICE);
+        if is_crowded {
+            // SAFETY: zeros are a value of `sched_param`, which is read alone, and it is this thread alone that the
+            // system then schedules so.
+            unsafe {
+                let param: libc::sched_param = std::mem::zeroed();
+                libc::sched_setscheduler(0, libc::SCHED_IDLE, &param);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = is_crowded;
 }
 
 fn argon2() -> Argon2<'static> {
