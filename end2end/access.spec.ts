@@ -85,7 +85,7 @@ test("an open page of a session that was ended goes to the sign-in page", async 
   const people = await (await admin.context.request.get("/api/v1/admin/people")).json();
   const account = people.accounts.find((one: any) => one.person.name === "Grace").person.id;
   const ended = await admin.context.request.delete(`/api/v1/admin/people/${account}/sessions`, {
-    headers: { origin: new URL(company.server.url).origin },
+    headers: { origin: company.server.origin },
   });
   expect(ended.status()).toBe(204);
   await expect(grace.page).toHaveURL(`${company.server.url}/sign-in?to=${encodeURIComponent(`/d/${id}`)}`);
@@ -101,7 +101,7 @@ test("edits of somebody who lost the role while offline stay with them", async (
   await admin.open(id);
   const widget = await admin.add("stat");
   await admin.saved();
-  const origin = { origin: new URL(company.server.url).origin };
+  const origin = { origin: company.server.origin };
   const people = await (await admin.context.request.get("/api/v1/admin/people")).json();
   const account = people.accounts.find((one: any) => one.person.name === "Grace").person.id;
   const grant = async (role: string | null) => {
@@ -136,7 +136,7 @@ test("who loses a dashboard keeps their own edits of it, and nothing of what oth
   const account = people.accounts.find((one: any) => one.person.name === "Grace").person.id;
   const share = async (role: string | null) => {
     const data = { team: "nobody", grants: [{ to: { account }, role }] };
-    const headers = { origin: company.server.url };
+    const headers = { origin: company.server.origin };
     const shared = await admin.context.request.put(`/api/v1/dashboards/${id}/access`, { data, headers });
     expect(shared.status()).toBe(200);
   };
@@ -257,7 +257,7 @@ test("admins find sessions, tokens and links in sections, also on a phone", asyn
   const admin = await company.setUp();
   const grace = await company.join(admin, "Grace", "editor");
   const id = await newDashboard(grace, "Orders");
-  const origin = { origin: new URL(company.server.url).origin };
+  const origin = { origin: company.server.origin };
   const link = await grace.context.request.post(`/api/v1/dashboards/${id}/links`, {
     data: { role: "viewer", label: "Hall" },
     headers: origin,

@@ -80,7 +80,7 @@ test("over TLS of the server itself two people edit together", async ({ browser 
   const names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
   const out = ["-days", "1", "-out", files.LOCKSTEP_TLS_CERT, "-keyout", files.LOCKSTEP_TLS_KEY];
   execFileSync("openssl", [...request, ...names, ...out], { stdio: "ignore" });
-  const server = await Server.start(files, undefined);
+  const server = await Server.start(files, "");
   try {
     expect(server.url).toMatch(/^https:/);
     const options = { ignoreHTTPSErrors: true };
@@ -90,7 +90,7 @@ test("over TLS of the server itself two people edit together", async ({ browser 
     ];
     const made = await ada.context.request.post("/api/v1/dashboards", {
       data: { title: "Orders" },
-      headers: { origin: server.url },
+      headers: { origin: server.origin },
     });
     const { id } = await made.json();
     await ada.open(id);

@@ -72,7 +72,8 @@ async function points(feeder: Page, series: string[]) {
         series.map((name, n) => ({ series: name, value: value(at, n), at: at * 1000 })),
       );
       const body = JSON.stringify(points);
-      const answer = await fetch("/api/v1/series", {
+      // Beside the page, wherever the server is.
+      const answer = await fetch("api/v1/series", {
         method: "POST",
         headers: { "content-type": "application/json" },
         body,

@@ -49,7 +49,7 @@ export class Company {
   async invite(admin: Person, role: string): Promise<string> {
     const made = await admin.context.request.post("/api/v1/admin/invitations", {
       data: { team: "everyone", role },
-      headers: { origin: new URL(this.server.url).origin },
+      headers: { origin: this.server.origin },
     });
     expect(made.status()).toBe(201);
     return new URL((await made.json()).address, this.server.url).href;

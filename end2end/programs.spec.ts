@@ -9,7 +9,7 @@ test("a program has a mark of its own among people", async ({ company }) => {
   const id = await newDashboard(admin, "Orders");
   const made = await admin.context.request.post("/api/v1/me/tokens", {
     data: { name: "Importer", scopes: ["write:dashboards"], team: "everyone" },
-    headers: { origin: company.server.url },
+    headers: { origin: company.server.origin },
   });
   expect(made.status()).toBe(201);
   await admin.open(id);

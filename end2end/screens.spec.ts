@@ -160,7 +160,7 @@ test("a TV is a kiosk from the first paint of a large dashboard on", async ({ co
   });
   const made = await admin.context.request.post("/api/v1/dashboards/import", {
     data: { lockstep: 1, title: "Large", settings: {}, widgets: Array.from({ length: 12 }, (_, n) => table(n)) },
-    headers: { origin: company.server.url },
+    headers: { origin: company.server.origin },
   });
   expect(made.status()).toBe(201);
   const { id } = await made.json();

@@ -20,9 +20,9 @@ export class Server {
 
   /**
    * Starts the program and waits until it says where it is. Behind `nginx` it is below a path; LOCKSTEP_BEHIND puts it
-   * there in every test.
+   * there in every test that names nothing.
    */
-  static async start(settings: Record<string, string> = {}, behind = process.env.LOCKSTEP_BEHIND): Promise<Server> {
+  static async start(settings: Record<string, string> = {}, behind = process.env.LOCKSTEP_BEHIND ?? ""): Promise<Server> {
     const front = behind === "nginx" ? await Front.choose() : undefined;
     const dataDir = mkdtempSync(path.join(tmpdir(), "lockstep-e2e-"));
     const child = spawn(binary(), [], {
@@ -54,6 +54,11 @@ export class Server {
     });
     await front?.start(url);
     return new Server(child, front?.url ?? url, dataDir, log, front);
+  }
+
+  /** What browsers send as `Origin`: the address without a path. */
+  get origin(): string {
+    return new URL(this.url).origin;
   }
 
   /** A new dashboard's id. */
