@@ -13,7 +13,7 @@ import { Server } from "./server.ts";
 const CUT = /WebSocket connection|net::ERR_|Failed to load resource/;
 
 test("below a path through nginx, people edit together, by a link too, and offline", async ({ browser }) => {
-  const server = await Server.start({ LOCKSTEP_ACCESS: "accounts" }, "nginx");
+  const server = await Server.start({ LOCKSTEP_ACCESS: "accounts" }, { behind: "nginx" });
   try {
     const base = new URL(server.url).pathname;
     expect(base).not.toBe("/");
@@ -80,7 +80,7 @@ test("over TLS of the server itself two people edit together", async ({ browser 
   const names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
   const out = ["-days", "1", "-out", files.LOCKSTEP_TLS_CERT, "-keyout", files.LOCKSTEP_TLS_KEY];
   execFileSync("openssl", [...request, ...names, ...out], { stdio: "ignore" });
-  const server = await Server.start(files, "");
+  const server = await Server.start(files, { behind: "" });
   try {
     expect(server.url).toMatch(/^https:/);
     const options = { ignoreHTTPSErrors: true };

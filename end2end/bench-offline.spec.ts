@@ -14,7 +14,8 @@ const FREELY = { LOCKSTEP_LIMIT_CHANGES_PER_S: "100000", LOCKSTEP_LIMIT_CHANGES_
 async function push(feeder: Page, dashboard: string, changes: object[][]) {
   await feeder.evaluate(
     async ({ dashboard, changes }) => {
-      const socket = new WebSocket(`ws://${location.host}/api/v1/ws`);
+      const { base = "" } = document.documentElement.dataset;
+      const socket = new WebSocket(`ws://${location.host}${base}/api/v1/ws`);
       const say = (message: object) => socket.send(JSON.stringify(message));
       await new Promise<void>((done, failed) => {
         let missing = changes.length;

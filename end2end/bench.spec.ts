@@ -13,7 +13,8 @@ async function wander(feeder: Page, dashboard: string) {
   await feeder.evaluate(
     async ({ dashboard, count }) => {
       const joined = Array.from({ length: count }, (_, n) => {
-        const socket = new WebSocket(`ws://${location.host}/api/v1/ws`);
+        const { base = "" } = document.documentElement.dataset;
+        const socket = new WebSocket(`ws://${location.host}${base}/api/v1/ws`);
         const say = (message: object) => socket.send(JSON.stringify(message));
         return new Promise<void>((done, failed) => {
           socket.onclose = (event) => failed(new Error(`closed with ${event.code}`));

@@ -14,7 +14,8 @@ export async function opensOffline(page: Page) {
 /** The copy of a dashboard that the device has now, as it is stored; `undefined` while it has none. */
 export async function keptCopy(page: Page, dashboard: string): Promise<{ revision: number; dashboard: any } | undefined> {
   return page.evaluate(async (id) => {
-    const request = indexedDB.open("lockstep");
+    const { base = "" } = document.documentElement.dataset;
+    const request = indexedDB.open(`lockstep${base.replaceAll("/", "~")}`);
     await new Promise((done) => (request.onsuccess = done));
     const read = request.result.transaction("dashboards").objectStore("dashboards").get(id);
     await new Promise((done) => (read.onsuccess = done));

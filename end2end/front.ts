@@ -17,8 +17,9 @@ export class Front {
 
   private constructor(private readonly port: number) {}
 
-  /** A front that does not run yet: the server has to know its address first. */
-  static async choose(): Promise<Front> {
+  /** A front that does not run yet: the server has to know its address first. `at` is that of one that ended. */
+  static async choose(at?: string): Promise<Front> {
+    if (at) return new Front(Number(new URL(at).port));
     const listener = net.createServer();
     await new Promise<void>((done) => listener.listen(0, "127.0.0.1", done));
     const { port } = listener.address() as net.AddressInfo;

@@ -222,7 +222,7 @@ test("a dashboard deleted meanwhile keeps the edits in their author's hands, her
   await ada.page.setViewportSize({ width: 1280, height: 800 });
 
   await ada.page.getByTestId("kept-copy").click();
-  await ada.page.waitForURL((url) => url.pathname.startsWith("/d/") && !url.pathname.endsWith(id));
+  await ada.page.waitForURL((url) => url.pathname.includes("/d/") && !url.pathname.endsWith(id));
   await ada.saved();
   await expect(ada.title(stat)).toHaveText("Worth keeping");
   const copy = new URL(ada.page.url()).pathname.split("/").at(-1)!;

@@ -22,8 +22,10 @@ async function worker(page: Page): Promise<string> {
 async function kept(page: Page, build: string): Promise<string[]> {
   return page.evaluate(async (name) => {
     const requests = await (await caches.open(name)).keys();
+    const { base = "" } = document.documentElement.dataset;
+    const paths = requests.map((request) => new URL(request.url).pathname.slice(base.length));
     // The folder of the code has its build's name.
-    return requests.map((request) => new URL(request.url).pathname.replace(/^\/pkg\/[\w-]+\/(?=[^/]+$)/, "/pkg/"));
+    return paths.map((path) => path.replace(/^\/pkg\/[\w-]+\/(?=[^/]+$)/, "/pkg/"));
   }, build);
 }
 
@@ -50,8 +52,9 @@ test("a page without a network is a page, and a missing file is no page", async 
   await expect(ada.page.getByText("You are")).toHaveCount(0);
   const missing = await ada.page.evaluate(async () => {
     const answers = [];
+    const { base = "" } = document.documentElement.dataset;
     for (const address of ["/pkg/old-build.js", "/vendor/none.js", "/api/v1/dashboards"]) {
-      answers.push(await fetch(address).then((answer) => answer.headers.get("content-type"), () => "none"));
+      answers.push(await fetch(base + address).then((answer) => answer.headers.get("content-type"), () => "none"));
     }
     return answers;
   });
@@ -105,13 +108,8 @@ test("a new build takes over whole, and pages of the build before it stay whole"
     const first = await worker(old);
     const style = await old.locator('link[href*="/pkg/lockstep.css"]').getAttribute("href");
 
-    const addr = server.url.replace("http://", "");
     await server.stop();
-    server = await Server.start({
-      LOCKSTEP_SITE_ROOT: build("b"),
-      LOCKSTEP_DATA_DIR: dataDir,
-      LOCKSTEP_ADDR: addr,
-    });
+    server = await Server.start({ LOCKSTEP_SITE_ROOT: build("b"), LOCKSTEP_DATA_DIR: dataDir }, { at: server.url });
     const taken = old.evaluate(
       () => new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true })),
     );

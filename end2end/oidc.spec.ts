@@ -45,7 +45,8 @@ test("people sign in by their provider, and are told where it did not let them",
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const [provider, issuer] = await startProvider(url);
-  const server = await Server.start({
+  // The provider knows one address of it, and no other leads there.
+  const settings = {
     LOCKSTEP_ACCESS: "accounts",
     LOCKSTEP_ADDR: `127.0.0.1:${port}`,
     LOCKSTEP_PUBLIC_URL: url,
@@ -53,7 +54,8 @@ test("people sign in by their provider, and are told where it did not let them",
     LOCKSTEP_OIDC_CLIENT_ID: "lockstep",
     LOCKSTEP_OIDC_CLIENT_SECRET: SECRET,
     LOCKSTEP_OIDC_NAME: "House Keys",
-  });
+  };
+  const server = await Server.start(settings, { behind: "" });
   try {
     const company = new Company(server, browser);
     const admin = await company.setUp();

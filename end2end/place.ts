@@ -31,9 +31,8 @@ export class Place {
 
   /** Comes back at the same address. */
   async start(settings: Record<string, string> = {}) {
-    const addr = this.server.url.replace("http://", "");
-    const data = { LOCKSTEP_DATA_DIR: path.join(this.root, "data"), LOCKSTEP_ADDR: addr };
-    this.server = await Server.start({ ...data, ...settings });
+    const data = { LOCKSTEP_DATA_DIR: path.join(this.root, "data") };
+    this.server = await Server.start({ ...data, ...settings }, { at: this.server.url });
   }
 
   async close() {

@@ -85,7 +85,7 @@ export class Line {
     const socket = { web: false, lost: this.manner.hole ?? false };
     this.sockets.add(socket);
     near.once("data", (first) => {
-      socket.web = first.toString("latin1").startsWith("GET /api/v1/ws");
+      socket.web = /^GET \S*\/api\/v1\/ws/.test(first.toString("latin1"));
       if (socket.web) this.opened += 1;
     });
     for (const [from, to] of [[near, far], [far, near]]) {

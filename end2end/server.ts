@@ -9,6 +9,9 @@ import { Front } from "./front.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
+/** Where a server is to be found. */
+type Where = { behind?: string; at?: string };
+
 export class Server {
   private constructor(
     private readonly child: ChildProcess,
@@ -20,16 +23,17 @@ export class Server {
 
   /**
    * Starts the program and waits until it says where it is. Behind `nginx` it is below a path; LOCKSTEP_BEHIND puts it
-   * there in every test that names nothing.
+   * there in every test that names nothing. `at` is the address of one that ended.
    */
-  static async start(settings: Record<string, string> = {}, behind = process.env.LOCKSTEP_BEHIND ?? ""): Promise<Server> {
-    const front = behind === "nginx" ? await Front.choose() : undefined;
+  static async start(settings: Record<string, string> = {}, place: Where = {}): Promise<Server> {
+    const { behind = process.env.LOCKSTEP_BEHIND ?? "", at } = place;
+    const front = behind === "nginx" ? await Front.choose(at) : undefined;
     const dataDir = mkdtempSync(path.join(tmpdir(), "lockstep-e2e-"));
     const child = spawn(binary(), [], {
       cwd: dataDir,
       env: {
         ...process.env,
-        LOCKSTEP_ADDR: "127.0.0.1:0",
+        LOCKSTEP_ADDR: at && !front ? new URL(at).host : "127.0.0.1:0",
         LOCKSTEP_DATA_DIR: dataDir,
         // All tests come from one address.
         LOCKSTEP_LIMIT_DASHBOARD_REQUESTS_BURST: "1000000",

@@ -18,7 +18,8 @@ export async function fill(feeder: Page, dashboard: string, count: number, live:
 export async function push(feeder: Page, dashboard: string, ops: object[]) {
   await feeder.evaluate(
     async ({ dashboard, ops }) => {
-      const socket = new WebSocket(`ws://${location.host}/api/v1/ws`);
+      const { base = "" } = document.documentElement.dataset;
+      const socket = new WebSocket(`ws://${location.host}${base}/api/v1/ws`);
       const say = (message: object) => socket.send(JSON.stringify(message));
       await new Promise<void>((done, failed) => {
         socket.onclose = (event) => failed(new Error(`closed with ${event.code}`));
