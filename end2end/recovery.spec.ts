@@ -73,7 +73,7 @@ test("after an older backup was put back, each author is told and has what is mi
     // What waited lands, on what the server has now.
     await ada.saved();
     await expect(ada.title(widget)).toHaveText("While it was away");
-    const held = (await place.now.read(new URL(ada.page.url()).pathname.slice(3))).dashboard;
+    const held = (await place.now.read(new URL(ada.page.url()).pathname.split("/").at(-1)!)).dashboard;
     expect(held.widgets[widget].title).toBe("While it was away");
     await ada.leave();
   } finally {
