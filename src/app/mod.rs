@@ -33,6 +33,7 @@ pub mod widgets;
 mod clock;
 mod dom;
 mod dynamic;
+mod page_fields;
 mod requests;
 mod settings_in_words;
 
@@ -69,10 +70,10 @@ pub struct PageData {
 
 /// Which page, with its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "page", rename_all = "snake_case")]
+#[serde(tag = "page", rename_all = "snake_case", try_from = "page_fields::PageFields")]
 pub enum Page {
     /// `/`
-    Dashboards { list: Unread<DashboardList>, filter: ListFilter },
+    Dashboards { list: Unread<DashboardList>, filter: Unread<ListFilter> },
     /// `/bin`
     Bin { bin: Unread<BinList> },
     /// `/d/{id}`
@@ -80,7 +81,7 @@ pub enum Page {
     /// The same of a dashboard that is too large to stand in a page twice: the page fetches it.
     LargeDashboard { id: DashboardId, title: String },
     /// `/d/{id}` of a dashboard that is in the bin.
-    InBin { title: String, dashboard: Unread<Option<BinEntry>> },
+    InBin { title: String, entry: Unread<Option<BinEntry>> },
     /// `/status`
     Status { server: Unread<ServerStatus> },
     /// `/account`: one's own.
@@ -90,12 +91,7 @@ pub enum Page {
     /// `/admin`, for admins.
     Admin { people: Unread<People> },
     /// `/admin/audit`, for admins, and `/d/{id}/audit` with the dashboard, for its owners.
-    Audit {
-        log: Unread<AuditPage>,
-        filter: Unread<AuditFilter>,
-        #[serde(default)]
-        dashboard: Option<AuditedDashboard>,
-    },
+    Audit { log: Unread<AuditPage>, filter: Unread<AuditFilter>, audited: Unread<Option<AuditedDashboard>> },
     /// What the service worker shows where the server cannot be had: whatever this device keeps.
     Offline,
     /// What is there, and not for whoever asks.

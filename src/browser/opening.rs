@@ -12,7 +12,7 @@ use crate::app::format::locale;
 use crate::app::sign_out::SignOut;
 use crate::app::time::zone;
 use crate::app::unread::Unread;
-use crate::app::{App, ListFilter, Page, PageData, Theme, ThisTab, address, chunks, json, pages};
+use crate::app::{App, Page, PageData, Theme, ThisTab, address, chunks, json, pages};
 use crate::dashboard::{DashboardId, User};
 use crate::sync::replica::StoredDashboard;
 
@@ -142,7 +142,7 @@ async fn show_kept(data: &mut PageData, here: &str) -> bool {
     };
     let cards: Vec<Value> = heads.into_iter().map(card).collect();
     let list = Unread::json(json!({ "total": cards.len(), "dashboards": cards }));
-    data.page = Page::Dashboards { list, filter: ListFilter::default() };
+    data.page = Page::Dashboards { list, filter: Unread::json(Value::Null) };
     true
 }
 

@@ -70,7 +70,7 @@ pub async fn dashboards(
             &state,
             visit,
             StatusCode::OK,
-            Page::Dashboards { list: Unread::of(&list), filter: asked.filter() },
+            Page::Dashboards { list: Unread::of(&list), filter: Unread::of(&asked.filter()) },
         ),
         Err(error) => failed(&state, visit, error),
     }
@@ -120,8 +120,8 @@ pub async fn dashboard(
         Err(error @ RoomError::InBin(_)) => match state.store.binned(&id).await {
             Ok(Some(binned)) => {
                 let entry = bin_entry(binned, state.bin_days);
-                let (title, dashboard) = (entry.card.title.clone(), Unread::of(&Some(entry)));
-                page(&state, visit, StatusCode::NOT_FOUND, Page::InBin { title, dashboard })
+                let (title, entry) = (entry.card.title.clone(), Unread::of(&Some(entry)));
+                page(&state, visit, StatusCode::NOT_FOUND, Page::InBin { title, entry })
             }
             // It was restored or removed at this very moment.
             Ok(None) => failed(&state, visit, error.into()),
@@ -186,7 +186,7 @@ pub async fn audit(
     match found {
         Ok(log) => {
             let (log, filter) = (Unread::of(&log), Unread::of(&asked.filter()));
-            page(&state, visit, StatusCode::OK, Page::Audit { log, filter, dashboard: None })
+            page(&state, visit, StatusCode::OK, Page::Audit { log, filter, audited: Unread::of(&None) })
         }
         Err(error) => failed(&state, visit, error),
     }
@@ -207,7 +207,8 @@ pub async fn dashboard_audit(
         Ok((dashboard, log)) => {
             let filter = AuditFilter { dashboard: None, ..asked.filter() };
             let (log, filter) = (Unread::of(&log), Unread::of(&filter));
-            page(&state, visit, StatusCode::OK, Page::Audit { log, filter, dashboard: Some(dashboard) })
+            let audited = Unread::of(&Some(dashboard));
+            page(&state, visit, StatusCode::OK, Page::Audit { log, filter, audited })
         }
         Err(error) => failed(&state, visit, error),
     }

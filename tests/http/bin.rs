@@ -48,7 +48,7 @@ async fn a_deleted_dashboard_is_in_the_bin_and_comes_back_as_it_was() {
     let page = server.get(&format!("/d/{id}")).await;
     assert_eq!(page.status(), StatusCode::NOT_FOUND);
     let data = page_data(page).await;
-    assert_eq!((&data["page"]["page"], &data["page"]["dashboard"]["id"]), (&json!("in_bin"), &json!(id)));
+    assert_eq!((&data["page"]["page"], &data["page"]["entry"]["id"]), (&json!("in_bin"), &json!(id)));
     let bin = server.json("/api/v1/bin").await;
     let entry = &bin["dashboards"][0];
     assert_eq!((&entry["id"], &entry["title"], &bin["days"]), (&json!(id), &json!("Orders"), &json!(30)));

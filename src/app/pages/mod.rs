@@ -61,17 +61,17 @@ pub fn any(data: PageData) -> AnyView {
     match page {
         Page::Dashboard { .. } => dashboard(PageData { page, user, ..data }),
         Page::LargeDashboard { title, .. } => view! { <LargeDashboard title user/> }.into_any(),
-        Page::Dashboards { list, filter } => view! { <Dashboards list=list.read() filter user/> }.into_any(),
-        Page::Bin { bin } => view! { <BinPage bin=bin.read() user/> }.into_any(),
-        Page::InBin { title, dashboard } => {
-            view! { <InBin title dashboard=dashboard.read() user/> }.into_any()
+        Page::Dashboards { list, filter } => {
+            view! { <Dashboards list=list.read() filter=filter.read() user/> }.into_any()
         }
+        Page::Bin { bin } => view! { <BinPage bin=bin.read() user/> }.into_any(),
+        Page::InBin { title, entry } => view! { <InBin title dashboard=entry.read() user/> }.into_any(),
         Page::Status { server } => view! { <Status server=server.read() user/> }.into_any(),
         Page::Account { account } => view! { <AccountPage account=account.read() user/> }.into_any(),
         Page::Screens { teams, code } => view! { <ScreensPage teams=teams.read() code user/> }.into_any(),
         Page::Admin { people } => view! { <AdminPage people=people.read() user/> }.into_any(),
-        Page::Audit { log, filter, dashboard } => {
-            view! { <AuditLog log=log.read() filter=filter.read() dashboard user/> }.into_any()
+        Page::Audit { log, filter, audited } => {
+            view! { <AuditLog log=log.read() filter=filter.read() dashboard=audited.read() user/> }.into_any()
         }
         Page::Offline => view! { <Offline/> }.into_any(),
         Page::NotFound { what } => view! { <NotFound what user/> }.into_any(),
