@@ -12,7 +12,7 @@ use super::PageData;
 use super::components::{
     ActivityList, Clipboard, CommandPalette, ConflictInbox, CursorTracker, FollowBar, Grid, Inspector,
     KeptEdits, Kinds, Kiosk, MenuOf, MoreNotices, NameForm, Palette, Popups, ScreenDialog, Settings,
-    ShareDialog, SyncDetails, UnsavedList, VariableChoices, VariablesEditor, WidgetMenu,
+    ShareDialog, SyncDetails, ToastCards, UnsavedList, VariableChoices, VariablesEditor, WidgetMenu,
 };
 use super::dashboard_store::{DashboardStore, WidgetSignals};
 use super::dom;
@@ -67,6 +67,7 @@ pub enum Part {
     Follow,
     /// Lines above the grid that can wait: what tells that edits are not safe cannot.
     Notices,
+    Toasts,
     /// What can be done with edits that wait.
     KeptEdits,
     // What popups show.
@@ -340,6 +341,7 @@ pub fn show_part(part: Part) -> AnyView {
         }
         Part::Follow => view! { <FollowBar store/> }.into_any(),
         Part::Notices => view! { <MoreNotices store/> }.into_any(),
+        Part::Toasts => view! { <ToastCards store/> }.into_any(),
         Part::KeptEdits => view! { <KeptEdits store/> }.into_any(),
         Part::AddWidget => view! { <Kinds store/> }.into_any(),
         Part::Settings => view! { <Settings store/> }.into_any(),

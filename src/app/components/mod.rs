@@ -84,7 +84,7 @@ pub use share_links::link_words;
 pub use site_header::{Logo, SiteHeader};
 pub use sync_status_indicator::{ServiceList, SyncDetails, SyncStatusIndicator};
 pub use theming::{ThemeToggle, Theming};
-pub use toasts::Toasts;
+pub use toasts::{ToastCards, Toasts};
 pub use unsaved_edits::{UNSAVED, UnsavedList};
 pub use variables::{VariableChoices, VariableRow};
 pub use variables_editor::VariablesEditor;

@@ -9,6 +9,7 @@ use super::icon::{Glyph, Icon};
 use super::inspector::{Panel, Panels};
 use super::screen_dialog::point_back;
 use super::unsaved_edits::UNSAVED;
+use crate::app::chunks::{Part, Parts};
 use crate::app::dashboard_store::{DashboardStore, Toast, ToastAction};
 use crate::app::dom;
 
@@ -17,18 +18,20 @@ const STAY: Duration = Duration::from_secs(8);
 /// One that is held is looked at again after this.
 const HELD: Duration = Duration::from_secs(2);
 
+/// The place of toasts, which come once their code is there.
 #[component]
-pub fn Toasts(store: DashboardStore) -> impl IntoView {
+pub fn Toasts() -> impl IntoView {
     // What is already there when something comes is what a screen reader reads from.
     view! {
         <div class="toasts" role="status" aria-atomic="false" aria-label="Notices">
-            {each(
-                move || store.toasts.get(),
-                |toast| toast.id,
-                move |toast| view! { <ToastCard toast store/> },
-            )}
+            {Parts::here().show_later(Part::Toasts)}
         </div>
     }
+}
+
+#[component]
+pub fn ToastCards(store: DashboardStore) -> impl IntoView {
+    each(move || store.toasts.get(), |toast| toast.id, move |toast| view! { <ToastCard toast store/> })
 }
 
 #[component]

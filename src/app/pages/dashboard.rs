@@ -86,7 +86,7 @@ pub fn DashboardPage(id: DashboardId, dashboard: Dashboard, user: User) -> impl 
             })))}
         </div>
         {parts.show_later(Part::Follow)}
-        <Toasts store/>
+        <Toasts/>
         {live(move || tabled.get().then(|| parts.show(Part::Data)))}
         {live(move || palette.is_open().then(|| parts.show(Part::Commands)))}
         {live(move || marking.get().then(|| parts.show(Part::Mark)))}

@@ -81,11 +81,10 @@ pub fn Timeseries(id: WidgetId, signals: WidgetSignals, store: DashboardStore) -
         let (names, toggled) = (names.read(), hidden.read());
         signals.shown.with(|widget| {
             let hides = |name: &String| lines::of(widget.text_option("lines"), name).hidden;
-            names
-                .iter()
-                .filter(|name| toggled.contains(*name) != hides(name))
-                .cloned()
-                .collect::<BTreeSet<_>>()
+            let mut not_drawn = BTreeSet::new();
+            // One after the other: a set that is collected is sorted first, by a sort of its own.
+            not_drawn.extend(names.iter().filter(|name| toggled.contains(*name) != hides(name)).cloned());
+            not_drawn
         })
     });
     let look = memo(move || {
