@@ -7,11 +7,10 @@ pub mod outbound;
 mod bin;
 pub(super) mod feed;
 
+mod actor;
 mod answers;
-mod live;
 mod outlines;
 mod resume_token;
-mod tail;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -25,10 +24,9 @@ use futures::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use self::input::{EncodedRead, Input, Merged, NotMerged, Read};
-use self::live::Live;
+use self::actor::RoomActor;
+use self::input::{EncodedRead, Merged, NotMerged, Read, RoomMessage};
 use self::resume_token::ResumeTokens;
-use self::tail::{Tail, TailBudget};
 use super::access::Access;
 use super::clock::now_ms;
 use super::data::sources::Sources;
@@ -37,8 +35,8 @@ use super::metrics::Metrics;
 use super::store::{Deletion, Listed, Listing, NewDashboard, Store, StoreError};
 use super::unsent::{Busy, Unsent};
 use crate::dashboard::export::Imported;
-use crate::dashboard::settings::tags;
 use crate::dashboard::{Dashboard, DashboardId, User};
+use crate::sync::host::{Summary, Tail, TailBudget};
 use crate::sync::room::Room;
 
 /// The longest that draining waits for sessions to take their last frames.
@@ -120,7 +118,7 @@ struct Slot {
 #[derive(Clone, Debug)]
 pub struct RoomHandle {
     id: DashboardId,
-    inbox: mpsc::Sender<Input>,
+    inbox: mpsc::Sender<RoomMessage>,
 }
 
 /// How many sessions there are, in all and from each address.
@@ -161,13 +159,13 @@ impl RoomHandle {
         &self.id
     }
 
-    /// Waits for a place in the inbox. Gives the input back where the room has ended.
-    pub async fn send(&self, input: Input) -> Result<(), Input> {
-        self.inbox.send(input).await.map_err(|refused| refused.0)
+    /// Waits for a place in the inbox. Gives the message back where the room has ended.
+    pub async fn send(&self, message: RoomMessage) -> Result<(), RoomMessage> {
+        self.inbox.send(message).await.map_err(|refused| refused.0)
     }
 
     /// The inbox, for those who wait for other things at the same time.
-    pub fn inbox(&self) -> &mpsc::Sender<Input> {
+    pub fn inbox(&self) -> &mpsc::Sender<RoomMessage> {
         &self.inbox
     }
 }
@@ -313,27 +311,28 @@ impl Rooms {
             },
         };
         let tokens = ResumeTokens::new(&self.0.store.secret(resume_token::SECRET).await?, id);
-        let live = Live::new(id.clone(), self.clone(), slot.clone(), opened, tokens).map_err(|error| {
-            tracing::error!(dashboard = %id, %error, "a stored dashboard does not read");
-            RoomError::Spoilt
-        })?;
+        let actor =
+            RoomActor::new(id.clone(), self.clone(), slot.clone(), opened, tokens).map_err(|error| {
+                tracing::error!(dashboard = %id, %error, "a stored dashboard does not read");
+                RoomError::Spoilt
+            })?;
         let (inbox, inputs) = mpsc::channel(self.0.limits.room_inbox.min(Semaphore::MAX_PERMITS));
         self.0.metrics.rooms.fetch_add(1, Relaxed);
         let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that ended are let go of here, so that the set stays as large as there are rooms.
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(live.run(inputs));
+        tasks.spawn(actor.run(inputs));
         Ok(RoomHandle { id: id.clone(), inbox })
     }
 
     /// A dashboard as it stands, durable.
     pub async fn snapshot(&self, id: &DashboardId) -> Result<Read, RoomError> {
-        self.ask(id, Input::Read).await
+        self.ask(id, RoomMessage::Read).await
     }
 
     /// As [`Rooms::snapshot`], encoded: once for all who ask for the same revision.
     pub async fn encoded(&self, id: &DashboardId) -> Result<EncodedRead, RoomError> {
-        Ok(self.ask(id, Input::Encode).await??)
+        Ok(self.ask(id, RoomMessage::Encode).await??)
     }
 
     /// Brings the dashboard of a document into one, as one change of somebody.
@@ -344,7 +343,7 @@ impl Rooms {
         by: User,
     ) -> Result<Result<Merged, NotMerged>, RoomError> {
         // Asked again it finds what was done, and does it no second time.
-        let merge = |answer| Input::Merge { document: document.clone(), by: by.clone(), answer };
+        let merge = |answer| RoomMessage::Merge { document: document.clone(), by: by.clone(), answer };
         self.ask(id, merge).await
     }
 
@@ -352,7 +351,7 @@ impl Rooms {
     async fn ask<T>(
         &self,
         id: &DashboardId,
-        question: impl Fn(oneshot::Sender<T>) -> Input,
+        question: impl Fn(oneshot::Sender<T>) -> RoomMessage,
     ) -> Result<T, RoomError> {
         for _ in 0..3 {
             let room = self.open(id).await?;
@@ -391,7 +390,7 @@ impl Rooms {
         }
         let id = DashboardId::new(random_id()).expect("base64 without padding is an id");
         let epoch = random_id();
-        let listing = listing_of(&dashboard, now_ms(), None);
+        let listing = Listing::from(Summary { changed_at: now_ms(), ..Summary::of(&dashboard) });
         let state = frames::json(&Room::new(epoch.clone(), dashboard).state()).into();
         self.0.store.create(NewDashboard { id: id.clone(), epoch, state, listing }).await?;
         self.listing_changed();
@@ -422,7 +421,7 @@ impl Rooms {
             for slot in &slots {
                 if let Some(room) = slot.room.get() {
                     // One that ended meanwhile needs no telling.
-                    let _ = room.send(Input::Drain { retry_after_ms }).await;
+                    let _ = room.send(RoomMessage::Drain { retry_after_ms }).await;
                 }
             }
             let mut tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -527,18 +526,6 @@ impl Drop for Admission {
         drop(sessions);
         shared.changed.notify_waiters();
         shared.metrics.sessions.fetch_sub(1, Relaxed);
-    }
-}
-
-/// What the list shows of a dashboard.
-fn listing_of(dashboard: &Dashboard, changed_at: u64, changed_by: Option<User>) -> Listing {
-    Listing {
-        title: dashboard.title.clone(),
-        widgets: dashboard.widgets.len(),
-        changed_at,
-        changed_by,
-        outline: Some(frames::json(&dashboard.outline()).into()),
-        tags: tags(&dashboard.settings),
     }
 }
 

@@ -34,6 +34,7 @@
 //!   them to it.
 
 pub mod conflict;
+pub mod host;
 pub mod link;
 pub mod presence;
 pub mod protocol;

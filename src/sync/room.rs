@@ -21,6 +21,8 @@ use crate::dashboard::{
 use super::conflict::{CellLog, CellLogs, Scales, Weighed, follow_writes, keep_covered, record_id};
 use super::protocol::{Change, Code, Commit, MAX_OPS, Refused, Role};
 
+pub use self::compaction::COMPACT_FROM;
+
 /// Clients whose last `seq` is remembered; the one that wrote longest ago is forgotten first. A tab
 /// that comes back after this many others have written starts as a new client.
 pub const MAX_CLIENTS: usize = 10_000;
@@ -42,6 +44,7 @@ pub struct Room {
     clients: HashMap<ClientId, LastSeq>,
     max_widgets: usize,
     max_bytes: usize,
+    compact_from: usize,
     /// Bytes of the dashboard as JSON, where they were counted.
     bytes: Option<usize>,
     /// Tombstones that went while the log was repeated.
@@ -110,6 +113,7 @@ impl Room {
             clients: HashMap::new(),
             max_widgets: MAX_WIDGETS,
             max_bytes: MAX_DASHBOARD_BYTES,
+            compact_from: COMPACT_FROM,
             bytes: None,
             gone: BTreeMap::new(),
         }
@@ -126,6 +130,7 @@ impl Room {
             clients: state.clients.into_iter().collect(),
             max_widgets: MAX_WIDGETS,
             max_bytes: MAX_DASHBOARD_BYTES,
+            compact_from: COMPACT_FROM,
             bytes: None,
             gone: BTreeMap::new(),
         }
@@ -140,6 +145,12 @@ impl Room {
     /// Sets another limit of the dashboard's bytes than [`MAX_DASHBOARD_BYTES`].
     pub fn max_bytes(mut self, most: usize) -> Self {
         self.max_bytes = most;
+        self
+    }
+
+    /// Sets another size of notes than [`COMPACT_FROM`].
+    pub fn compact_from(mut self, bytes: usize) -> Self {
+        self.compact_from = bytes;
         self
     }
 

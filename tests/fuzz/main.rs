@@ -16,7 +16,7 @@ use lockstep::dashboard::{
     ClientId, Dashboard, Edit, Frame, Kind, MAX_TITLE_CHARS, MAX_WIDGETS, NoteText, Op, Stamp, User, UserId,
     Widget,
 };
-use lockstep::server::rooms::input::Pushed;
+use lockstep::server::rooms::input::DecodedChange;
 use lockstep::server::socket::decode::{Decoded, decode};
 use lockstep::sync::protocol::{Change, Commit, MAX_OP_BYTES, Role};
 use lockstep::sync::room::{Author, Room, Verdict};
@@ -93,7 +93,7 @@ fn any_frame_is_read_or_has_a_reason() {
         match decode(&text, 2_000) {
             Ok(Decoded::Push { changes, .. }) => {
                 for pushed in changes {
-                    let Pushed::Change(change) = pushed else { continue };
+                    let DecodedChange::Change(change) = pushed else { continue };
                     let again: Result<Change, _> = serde_json::from_str(&as_json(&change));
                     prop_assert_eq!(again.ok(), Some(change), "what was read is written as it is");
                 }

@@ -3,7 +3,8 @@
 
 use lockstep::dashboard::{DashboardId, Id, UserId};
 use lockstep::server::access::directory::{Account, Change, Directory, Grantee, Role, Team, TeamId};
-use lockstep::sync::protocol::{self, Code, ServerMessage};
+use lockstep::sync::host::Grant;
+use lockstep::sync::protocol::{self, ServerMessage};
 
 use super::network::ConnId;
 use super::node::dashboard_id;
@@ -199,34 +200,10 @@ impl World {
         }
     }
 
-    /// Gives every session the role that its person has by now, and lets go of those who have none: what
-    /// `server/rooms` does before it judges or tells.
-    pub fn update_roles(&mut self) {
-        if !std::mem::take(&mut self.node.roles_changed) || self.fault == Some(Fault::AsksRolesAtJoinOnly) {
-            return;
-        }
-        for conn in self.node.joined() {
-            match self.role_of_conn(conn) {
-                Some(role) if self.node.set_role(conn, role) => {
-                    let (role, owner) = (role.to_wire(), role == Role::Owner);
-                    let frame = ServerMessage::Role { dashboard: dashboard_id(), role, owner };
-                    self.node.role_frames.push((conn, frame));
-                }
-                Some(_) => {}
-                None if self.fault == Some(Fault::TellsThoseWithoutRole) => {}
-                None => {
-                    self.report.let_go += 1;
-                    self.node.let_go(conn);
-                    self.turn_away(conn, Code::Forbidden, "You no longer have access to this dashboard.");
-                }
-            }
-        }
-    }
-
-    /// Tells a session that the dashboard is not there for it.
-    pub fn turn_away(&mut self, conn: ConnId, code: Code, reason: &str) {
-        let (reason, dashboard) = (reason.to_owned(), Some(dashboard_id()));
-        self.say(conn, ServerMessage::Error { code, reason, retry_after_ms: None, in_bin: false, dashboard });
+    /// What the person at a connection may do by now.
+    pub fn grant_of(&self, conn: ConnId) -> Option<Grant> {
+        let role = self.role_of_conn(conn)?;
+        Some(Grant { role: role.to_wire(), owner: role == Role::Owner, may_query: true })
     }
 
     /// R1: what is judged is judged by the role of that moment.

@@ -3,8 +3,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::LazyLock;
 
-use lockstep::dashboard::{Cell, Conflict, ConflictId, Dashboard, DashboardId, NoteText, Side, User};
+use lockstep::dashboard::{
+    Cell, Conflict, ConflictId, Dashboard, DashboardId, Frame, Kind, NoteText, Op, Side, Stamp, User, Widget,
+    WidgetId,
+};
 use lockstep::server::access::directory::{Directory, Role};
 use lockstep::sync::conflict::MAX_OPEN_CONFLICTS;
 use lockstep::sync::room::Room;
@@ -25,6 +29,10 @@ const QUIET_WITHIN_MS: u64 = 180_000;
 /// A bound on what one seed may do, so that a loop is a failure.
 const MAX_EVENTS: usize = 100_000;
 
+/// Of a hundred dashboards, how many begin with notes that have outgrown their text.
+const OLD_NOTES: u64 = 70;
+/// The largest number of bytes from which notes are compacted: theirs are short.
+const MAX_COMPACT_FROM: u64 = 200;
 /// Of a hundred dashboards, how many have nearly as many open conflicts as there may be.
 const CROWDED: u64 = 1;
 
@@ -142,6 +150,10 @@ pub enum Fault {
     LosesRoleOnReturn,
     /// The digest leaves out what notes say (S11).
     DigestsWithoutTexts,
+    /// The room does not hear that a session has gone (S8).
+    KeepsPresenceOfTheGone,
+    /// Authors are not told that their changes were not appended (S4).
+    SaysNothingOfFailedAppends,
 }
 
 /// What kind of a day it is.
@@ -160,6 +172,8 @@ pub struct Climate {
     pub log_keeps: u64,
     /// Of a hundred pushes, how many are followed by trouble before their answer.
     pub strikes: u64,
+    /// Bytes of a note's state from which it may be compacted.
+    pub compact_from: usize,
     /// Whether what the server says goes through JSON on its way; that takes longer than all the rest.
     pub encodes: bool,
     troubles: u64,
@@ -206,6 +220,24 @@ pub struct World {
     trace: bool,
 }
 
+/// A dashboard with notes in which so much was typed and removed that they are compacted with the next key.
+static OLD: LazyLock<Dashboard> = LazyLock::new(|| {
+    let mut dashboard = Dashboard::new("Start");
+    for n in 0..4 {
+        let id = WidgetId::new(format!("old{n}")).expect("an id");
+        let mut note = Widget::new(Kind::Note, "Old", Frame::new(6 * n, 0, 6, 4));
+        note.text = Some(NoteText::from_plain("....", 1));
+        dashboard.widgets.insert(id.clone(), note.into());
+        for author in 2..60 {
+            let text = dashboard.text(&id).expect("a note");
+            let typed = Op::edit_text(&id, text.splice(author, 0, 2, "..").0);
+            let stamp = Stamp { by: User::default(), at: 0, written_at: None, revision: 0 };
+            dashboard.apply(&typed, &stamp);
+        }
+    }
+    dashboard
+});
+
 /// A dashboard on which as many conflicts are open as there may be, or one less.
 fn crowd(random: &mut Random) -> Dashboard {
     let side = |value: Value| Side {
@@ -251,7 +283,7 @@ impl World {
     pub fn new(seed: u64, fault: Option<Fault>, trace: bool) -> Self {
         let mut random = Random::new(seed);
         let slow = random.percent(20);
-        let climate = Climate {
+        let mut climate = Climate {
             latency: if slow { (50, 900) } else { (1, random.between(5, 80)) },
             disk_ms: if random.percent(20) { 400 } else { 15 },
             disk_lies: if random.percent(20) { 5 } else { 0 },
@@ -261,14 +293,24 @@ impl World {
             log_keeps: if random.percent(20) { random.below(8) } else { u64::MAX },
             strikes: if random.percent(60) { random.below(30) } else { 0 },
             encodes: random.percent(10),
+            compact_from: 0,
             troubles: random.between(0, 10),
             span_ms: random.between(5_000, 50_000),
             edits: random.between(2, 14),
         };
         let id = DashboardId::new("d1").expect("an id");
         let mut strangers = Random::new(!seed);
+        climate.compact_from = strangers.below(MAX_COMPACT_FROM) as usize;
+        if fault == Some(Fault::TellsWhileInDoubt) {
+            // On a usual day one seed in 40,000 has such a write come back when it matters.
+            (climate.syncs_fail, climate.strikes) = (40, 40);
+        }
         let crowded = strangers.percent(CROWDED) || fault == Some(Fault::WritesOverWhereFull);
-        let start = if crowded { crowd(&mut strangers) } else { Dashboard::new("Start") };
+        let start = match crowded {
+            true => crowd(&mut strangers),
+            false if strangers.percent(OLD_NOTES) => OLD.clone(),
+            false => Dashboard::new("Start"),
+        };
         let room = Room::new("e1".to_owned(), start.clone());
         let state = serde_json::to_string(&room.state()).expect("JSON");
         let reach = if random.percent(50) { u64::MAX } else { random.below(12) };

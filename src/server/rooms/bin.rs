@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::input::Input;
+use super::input::RoomMessage;
 use super::{RoomError, Rooms};
 use crate::dashboard::{DashboardId, User};
 use crate::server::clock::{now_ms, utc};
@@ -22,7 +22,11 @@ impl Rooms {
         let deletion = Deletion { at: now_ms(), by };
         // Through the room, so that nothing is judged between the removal and its end.
         let deleted = self
-            .ask(id, |answer| Input::Delete { deletion: deletion.clone(), most: self.limits().bin, answer })
+            .ask(id, |answer| RoomMessage::Delete {
+                deletion: deletion.clone(),
+                most: self.limits().bin,
+                answer,
+            })
             .await?;
         match deleted {
             Ok(true) => {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::dashboard::DashboardId;
 use crate::server::unsent::{Share, holding};
+use crate::sync::host::Digests;
 use crate::sync::protocol::{Code, DataFrame, Peers, Role, ServerMessage};
 
 /// The first byte of a WebSocket frame that is a whole text (RFC 6455, 5.2).
@@ -102,14 +103,6 @@ pub fn frame(message: &ServerMessage) -> Frame {
     json(message).into()
 }
 
-/// Digests of a dashboard (S11).
-pub struct Digests {
-    /// The one that every build knows.
-    pub shown: String,
-    /// The one that covers tombstones and conflict records whole.
-    pub full: String,
-}
-
 /// A `commits` frame of encoded commits.
 pub fn commits(
     dashboard: &DashboardId,
@@ -140,13 +133,6 @@ fn push_text(out: &mut String, name: &str, text: &str) {
     for part in [",\"", name, "\":\"", text, "\""] {
         out.push_str(part);
     }
-}
-
-/// The answer to a change that came again and whose commit is not kept any more.
-pub fn forgotten(dashboard: &DashboardId, seq: u64) -> Frame {
-    let (dashboard, commits) = (dashboard.clone(), Vec::new());
-    let (digest, full_digest, token) = (None, None, None);
-    frame(&ServerMessage::Commits { dashboard, commits, digest, full_digest, token, forgotten: Some(seq) })
 }
 
 /// What a `joined` frame says, with its large part encoded already.
@@ -218,17 +204,6 @@ pub fn join(out: &mut String, bodies: &[Arc<str>]) {
 pub fn error(code: Code, reason: impl Into<String>, retry_after_ms: Option<u64>) -> Frame {
     let reason = reason.into();
     frame(&ServerMessage::Error { code, reason, retry_after_ms, in_bin: false, dashboard: None })
-}
-
-/// An `error` frame about one dashboard: the session is not in it, or not any more, and the socket stays.
-pub fn error_of(dashboard: &DashboardId, code: Code, reason: impl Into<String>) -> Frame {
-    let (reason, dashboard) = (reason.into(), Some(dashboard.clone()));
-    frame(&ServerMessage::Error { code, reason, retry_after_ms: None, in_bin: false, dashboard })
-}
-
-/// A `role` frame: what the session may do from now on.
-pub fn role(dashboard: &DashboardId, role: Role, owner: bool) -> Frame {
-    frame(&ServerMessage::Role { dashboard: dashboard.clone(), role, owner })
 }
 
 /// An `error` about a dashboard that is in the bin.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::live::rebuild;
-use super::tail::{Tail, TailBudget};
+use super::actor::host_limits;
 use super::{Rooms, frames};
 use crate::dashboard::DashboardId;
 use crate::server::store::StoreError;
+use crate::sync::host::{Tail, TailBudget, rebuild};
 
 /// Dashboards that are looked up at once.
 const AT_ONCE: usize = 50;
@@ -31,10 +31,10 @@ impl Rooms {
     async fn make_outline(&self, id: &DashboardId) -> Result<(), StoreError> {
         // One that was deleted meanwhile gets it from its room once it is restored and edited.
         let Some(opened) = self.store().open(id).await? else { return Ok(()) };
-        let limits = self.limits().clone();
+        let limits = host_limits(self.limits());
         let made = tokio::task::spawn_blocking(move || {
             // Nobody resumes from here, so the log is not kept.
-            let room = rebuild(opened, &limits, &mut Tail::new(0, 0, TailBudget::new(0)))?;
+            let room = rebuild(opened.into(), &limits, &mut Tail::new(0, 0, TailBudget::new(0)))?;
             Ok::<_, serde_json::Error>(frames::json(&room.dashboard().outline()))
         });
         match made.await {

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::dashboard::DashboardId;
-use crate::server::rooms::input::{Bad, Pushed};
+use crate::server::rooms::input::{DecodedChange, InvalidChange};
 use crate::sync::protocol::{Change, ClientMessage, Code, PROTOCOL, Presence, RawPush, Resume};
 
 /// A frame that reads.
@@ -27,7 +27,7 @@ pub enum Decoded {
     Push {
         dashboard: DashboardId,
         /// Those before the first that is unreadable.
-        changes: Vec<Pushed>,
+        changes: Vec<DecodedChange>,
         /// What is wrong with a change of which not even the `seq` can be read.
         unreadable: Option<String>,
     },
@@ -150,8 +150,10 @@ fn is_other_protocol(hello: &str) -> Result<bool, DecodeError> {
 const MAX_SHOWN: usize = 40;
 
 /// Reads one change. Errors where nobody could be told which change it was.
-fn change(raw: &str, max_op_bytes: usize) -> Result<Pushed, serde_json::Error> {
-    let bad = |seq, code, reason| Ok(Pushed::Bad(Bad { seq, code, reason, retry_after_ms: None }));
+fn change(raw: &str, max_op_bytes: usize) -> Result<DecodedChange, serde_json::Error> {
+    let bad = |seq, code, reason| {
+        Ok(DecodedChange::Invalid(InvalidChange { seq, code, reason, retry_after_ms: None }))
+    };
     if raw.len() > max_op_bytes
         && let Ok(RawChange { seq, ops }) = serde_json::from_str(raw)
         && let Some(at) = ops.iter().position(|op| op.get().len() > max_op_bytes)
@@ -160,7 +162,7 @@ fn change(raw: &str, max_op_bytes: usize) -> Result<Pushed, serde_json::Error> {
         return bad(seq, Code::TooLarge, reason);
     }
     match serde_json::from_str::<Change>(raw) {
-        Ok(change) => Ok(Pushed::Change(change)),
+        Ok(change) => Ok(DecodedChange::Change(change)),
         Err(error) => match serde_json::from_str::<Seq>(raw) {
             Ok(Seq { seq }) => bad(seq, Code::Invalid, shortened(&error)),
             Err(_) => Err(error),
@@ -183,7 +185,7 @@ mod tests {
 
     const OP_BYTES: usize = 200;
 
-    fn pushed(changes: &str) -> Vec<Pushed> {
+    fn pushed(changes: &str) -> Vec<DecodedChange> {
         let text = format!(r#"{{"type":"push","dashboard":"d1","changes":[{changes}]}}"#);
         match decode(&text, OP_BYTES) {
             Ok(Decoded::Push { changes, .. }) => changes,
@@ -236,8 +238,14 @@ mod tests {
             Ok(Decoded::Push { changes, unreadable: Some(_), .. }) if changes.len() == 1
         ));
         let changes = pushed(&[good, bad, &long].join(","));
-        assert!(matches!(&changes[0], Pushed::Change(change) if change.seq == 1));
-        assert!(matches!(&changes[1], Pushed::Bad(Bad { seq: 2, code: Code::Invalid, .. })));
-        assert!(matches!(&changes[2], Pushed::Bad(Bad { seq: 3, code: Code::TooLarge, .. })));
+        assert!(matches!(&changes[0], DecodedChange::Change(change) if change.seq == 1));
+        assert!(matches!(
+            &changes[1],
+            DecodedChange::Invalid(InvalidChange { seq: 2, code: Code::Invalid, .. })
+        ));
+        assert!(matches!(
+            &changes[2],
+            DecodedChange::Invalid(InvalidChange { seq: 3, code: Code::TooLarge, .. })
+        ));
     }
 }

@@ -14,11 +14,12 @@ use super::wire::{Heard, Wire};
 use crate::dashboard::{ClientId, DashboardId, SessionId, User};
 use crate::server::access::sessions::Ended;
 use crate::server::access::who::Principal;
-use crate::server::rooms::input::{Bad, Input, Member, Pushed, Seat, Unanswered};
+use crate::server::rooms::input::{
+    DecodedChange, Endpoint, InvalidChange, JoinTicket, RoomMessage, Unanswered,
+};
 use crate::server::rooms::outbound::{End, Next, Outbound};
 use crate::server::rooms::{Admission, RoomError, RoomHandle, Rooms, frames};
-use crate::sync::protocol::{Code, Presence, Resume, Role, ServerMessage, close};
-use crate::sync::room::Author;
+use crate::sync::protocol::{Code, Presence, Resume, ServerMessage, close};
 
 /// What a join costs of the requests that a session may make: it can mean a snapshot.
 const JOIN_COST: u32 = 5;
@@ -90,13 +91,13 @@ pub struct Session {
 /// A room that this session asked to join.
 struct Joined {
     room: RoomHandle,
-    seat: Weak<()>,
+    ticket: Weak<()>,
 }
 
 impl Joined {
-    /// False once the room gave up the seat, such as one that was full.
+    /// False once the room gave up the ticket, such as one that was full.
     fn is_seated(&self) -> bool {
-        self.seat.strong_count() > 0
+        self.ticket.strong_count() > 0
     }
 }
 
@@ -107,8 +108,8 @@ struct Held {
 }
 
 struct Waiting {
-    inbox: mpsc::Sender<Input>,
-    input: Box<Input>,
+    inbox: mpsc::Sender<RoomMessage>,
+    input: Box<RoomMessage>,
 }
 
 impl Session {
@@ -232,7 +233,7 @@ impl Session {
             } else if let Some(Held { dashboard, presence, .. }) = self.held.take() {
                 let outbound = self.outbound.clone();
                 // Where it left meanwhile, there is nobody to show it to.
-                self.tell(&dashboard, |session| Input::Presence { session, outbound, presence });
+                self.tell(&dashboard, |session| RoomMessage::Presence { session, outbound, presence });
             }
             return Ok(());
         }
@@ -298,14 +299,14 @@ impl Session {
             Decoded::Push { dashboard, changes, unreadable } => {
                 let changes = self.within_rate(changes, now);
                 let outbound = self.outbound.clone();
-                self.pass_on(&dashboard, |session| Input::Push { session, outbound, changes })?;
+                self.pass_on(&dashboard, |session| RoomMessage::Push { session, outbound, changes })?;
                 unreadable.map_or(Ok(()), |reason| self.mistake(Code::Invalid, reason))
             }
             Decoded::Presence { dashboard, presence } => match self.presence.take(1, now) {
                 Ok(()) => {
                     self.held = None;
                     let outbound = self.outbound.clone();
-                    self.pass_on(&dashboard, |session| Input::Presence { session, outbound, presence })
+                    self.pass_on(&dashboard, |session| RoomMessage::Presence { session, outbound, presence })
                 }
                 Err(wait) => {
                     let due = self.held.as_ref().map_or(now + wait, |held| held.due);
@@ -317,7 +318,7 @@ impl Session {
                 self.join(dashboard, resume, compactions, now).await
             }
             Decoded::Leave { dashboard } => {
-                let left = self.pass_on(&dashboard, Input::Leave);
+                let left = self.pass_on(&dashboard, RoomMessage::Leave);
                 self.joined.remove(&dashboard);
                 left
             }
@@ -329,7 +330,7 @@ impl Session {
 
     /// Turns changes that come too fast into rejections. The first one tells for all that follow it in
     /// a push: none of them can be taken before it.
-    fn within_rate(&mut self, changes: Vec<Pushed>, now: Instant) -> Vec<Pushed> {
+    fn within_rate(&mut self, changes: Vec<DecodedChange>, now: Instant) -> Vec<DecodedChange> {
         let mut within = Vec::with_capacity(changes.len());
         for pushed in changes {
             if self.changes.take(1, now).is_ok() {
@@ -337,8 +338,8 @@ impl Session {
                 continue;
             }
             let seq = match &pushed {
-                Pushed::Change(change) => change.seq,
-                Pushed::Bad(bad) => bad.seq,
+                DecodedChange::Change(change) => change.seq,
+                DecodedChange::Invalid(bad) => bad.seq,
             };
             let reason = format!(
                 "At most {} changes a second, {} at once.",
@@ -346,7 +347,12 @@ impl Session {
                 self.rooms.limits().changes_burst
             );
             let retry_after_ms = Some(RATE_RETRY_MS);
-            within.push(Pushed::Bad(Bad { seq, code: Code::RateLimited, reason, retry_after_ms }));
+            within.push(DecodedChange::Invalid(InvalidChange {
+                seq,
+                code: Code::RateLimited,
+                reason,
+                retry_after_ms,
+            }));
             break;
         }
         within
@@ -396,27 +402,18 @@ impl Session {
                 return Ok(());
             }
         };
-        let (seat, unanswered) = (Seat::default(), Unanswered::default());
-        self.joined.insert(dashboard.clone(), Joined { room, seat: Arc::downgrade(&seat) });
+        let (ticket, unanswered) = (JoinTicket::default(), Unanswered::default());
+        self.joined.insert(dashboard.clone(), Joined { room, ticket: Arc::downgrade(&ticket) });
         self.unanswered.insert(dashboard.clone(), Arc::downgrade(&unanswered));
-        let author = Author {
-            client: self.client.clone(),
-            by: self.user.clone(),
-            role: Role::Viewer,
-            may_query: false,
-        };
-        let member = Member {
-            session: self.id.clone(),
-            author,
-            principal: self.principal.clone(),
-            // The room looks for itself.
-            owner: false,
-            address: self.admission.address(),
-            outbound: self.outbound.clone(),
-            seat,
+        let (principal, outbound) = (self.principal.clone(), self.outbound.clone());
+        let person = (self.client.clone(), self.user.clone());
+        let member = Endpoint { principal, outbound, ticket }.member(
+            self.id.clone(),
+            person,
+            self.admission.address(),
             follows_compactions,
-        };
-        self.tell(&dashboard, |_| Input::Join { member, resume, unanswered });
+        );
+        self.tell(&dashboard, |_| RoomMessage::Join { member, resume, unanswered });
         Ok(())
     }
 
@@ -424,7 +421,7 @@ impl Session {
     fn pass_on(
         &mut self,
         dashboard: &DashboardId,
-        input: impl FnOnce(SessionId) -> Input,
+        input: impl FnOnce(SessionId) -> RoomMessage,
     ) -> Result<(), End> {
         if self.tell(dashboard, input) {
             return Ok(());
@@ -433,7 +430,7 @@ impl Session {
     }
 
     /// Passes an input on at once where the room has a place for it, or when it has one.
-    fn tell(&mut self, dashboard: &DashboardId, input: impl FnOnce(SessionId) -> Input) -> bool {
+    fn tell(&mut self, dashboard: &DashboardId, input: impl FnOnce(SessionId) -> RoomMessage) -> bool {
         let Some(joined) = self.joined.get(dashboard).filter(|joined| joined.is_seated()) else {
             return false;
         };
@@ -450,7 +447,7 @@ impl Session {
     fn touch(&self) {
         for Joined { room, .. } in self.joined.values() {
             // One that ended says so to this session by itself.
-            let _ = room.inbox().try_send(Input::Touch(self.id.clone()));
+            let _ = room.inbox().try_send(RoomMessage::Touch(self.id.clone()));
         }
     }
 
@@ -475,7 +472,7 @@ impl Session {
         }
         for (_, Joined { room, .. }) in std::mem::take(&mut self.joined) {
             // The same.
-            let _ = room.send(Input::Leave(self.id.clone())).await;
+            let _ = room.send(RoomMessage::Leave(self.id.clone())).await;
         }
     }
 }
@@ -505,7 +502,7 @@ const SCREEN_OVER: End = End { code: close::FORBIDDEN, reason: "screen revoked" 
 const TOO_SLOW: End = End { code: close::TOO_SLOW, reason: "reader too slow" };
 
 /// Waits for a place in the inbox; `None` where the room has ended. Cancel safe.
-async fn place(waiting: &Option<Waiting>) -> Option<mpsc::OwnedPermit<Input>> {
+async fn place(waiting: &Option<Waiting>) -> Option<mpsc::OwnedPermit<RoomMessage>> {
     let inbox = waiting.as_ref()?.inbox.clone();
     inbox.reserve_owned().await.ok()
 }

@@ -12,7 +12,7 @@ use crate::sync::protocol::Commit;
 use super::Room;
 
 /// Bytes of a note's Yjs state below which it is left as it is, however short the text has become.
-const COMPACT_FROM: usize = 2 * 1024;
+pub const COMPACT_FROM: usize = 2 * 1024;
 /// Who compacts, in the log.
 const COMPACTION: &str = "compaction";
 impl Room {
@@ -20,9 +20,10 @@ impl Room {
     /// appended and sent like any other. `None` where no note needs it. `all_follow` is true where everybody who
     /// is here can follow a compaction; where not, it waits until the state has hardly any room left.
     pub fn compact(&mut self, all_follow: bool, now_ms: u64) -> Option<Commit> {
+        let from = self.compact_from;
         let overgrown = |widget: &Widget| {
             let text = widget.text.as_ref();
-            text.is_some_and(|text| text.is_overgrown(COMPACT_FROM) && (all_follow || text.is_urgent()))
+            text.is_some_and(|text| text.is_overgrown(from) && (all_follow || text.is_urgent()))
         };
         let notes = self.dashboard.widgets.iter().filter(|(_, widget)| overgrown(widget));
         let notes: Vec<WidgetId> = notes.map(|(id, _)| id.clone()).collect();

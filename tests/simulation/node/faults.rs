@@ -1,34 +1,164 @@
-//! Changes judged by the real room, and what is broken on purpose about that: what the room is asked, or what is
-//! noted of its verdict. The room itself is never another one.
+//! Changes judged by the host, what is noted of it in the ledger, and what is broken on purpose: what the host is
+//! asked, or what is written, told and noted of its verdict. The host itself is never another one.
 
 use std::sync::Arc;
 
 use lockstep::dashboard::{Choice, Conflict, Op, WidgetId};
 use lockstep::sync::conflict::MAX_OPEN_CONFLICTS;
-use lockstep::sync::protocol::{Change, Code, Commit};
+use lockstep::sync::host::{DecodedChange, Input, LogCommit, Output};
+use lockstep::sync::protocol::{Change, Code, Commit, ServerMessage};
 use lockstep::sync::room::{Author, Room, RoomState, Verdict};
 use serde_json::Value;
 
+use super::session_of;
+use crate::check::MadeId;
 use crate::model::History;
+use crate::network::ConnId;
 use crate::world::{Fault, World};
 
 /// Of a hundred changes, how many are followed by one that no client of ours makes.
 const KNOCKS: u64 = 3;
 
+/// A change that the host is asked to judge.
+pub struct Judging {
+    conn: ConnId,
+    author: Author,
+    change: Change,
+    id: MadeId,
+    /// True where its role decides.
+    is_next: bool,
+    /// The room before it, where what comes after may be another than the host's.
+    before: Option<Room>,
+}
+
 impl World {
-    /// Judges a change. `None` where there is no room.
-    pub(super) fn judge(&mut self, author: &Author, change: &Change) -> Option<Verdict> {
-        let wall = self.wall_ms();
-        let room = self.node.room.as_mut()?;
-        Some(judge(self.fault, self.ledger.history(), room, author, change, wall))
+    /// Has a change judged.
+    pub(super) fn judge(&mut self, conn: ConnId, change: Change, id: MadeId) {
+        if !self.node.has(conn) {
+            return;
+        }
+        self.follow_roles(&Input::Flush);
+        let (session, fault) = (session_of(conn), self.fault);
+        let Some(host) = &self.node.host else { return self.answer_stranger(conn) };
+        let mut asked = change.clone();
+        if let Some(member) = host.member(&session) {
+            let (author, room) = (member.author.clone(), host.room());
+            if let Some(fault) = fault {
+                asked = self::asked(fault, self.ledger.history(), room, &author, &change);
+            }
+            let is_next = change.seq == room.last_seq(&author.client) + 1 && change.base <= room.revision();
+            // A choice may type, too.
+            let types = |op: &Op| matches!(op, Op::EditText { .. } | Op::SettleConflict { .. });
+            let may_compact = change.ops.iter().any(types);
+            let before = (fault.is_some() || may_compact).then(|| room.clone());
+            self.node.judging = Some(Judging { conn, author, change, id, is_next, before });
+        }
+        self.node.sender = conn;
+        self.give(Input::Push { session, changes: vec![DecodedChange::Change(asked)] });
+    }
+
+    /// Answers one who pushes and is not in the room.
+    pub(super) fn answer_stranger(&mut self, conn: ConnId) {
+        let (code, reason) = (Code::NotJoined, "Join the dashboard first.".to_owned());
+        let (retry_after_ms, dashboard) = (None, None);
+        self.say(conn, ServerMessage::Error { code, reason, retry_after_ms, in_bin: false, dashboard });
+    }
+
+    /// Notes in the ledger what the host made of the change that it was asked to judge.
+    pub(super) fn note_judged(&mut self) {
+        let Some(judging) = self.node.judging.take() else { return };
+        let Judging { conn, author, change, id, is_next, before } = judging;
+        let Some(host) = &self.node.host else { return };
+        let noted_before = self.node.noted;
+        let new = host.judged().map(|judged| &*judged.commit);
+        let new: Vec<Commit> = new.filter(|commit| commit.revision > noted_before).cloned().collect();
+        let (mut new, tab) = (new.into_iter(), self.conns[conn as usize].tab);
+        let Some(mut commit) = new.next() else {
+            if is_next {
+                self.check_judged(tab, false, change.seq);
+            }
+            return;
+        };
+        let compaction = new.next();
+        self.node.noted = compaction.as_ref().unwrap_or(&commit).revision;
+        self.check_judged(tab, true, change.seq);
+        let mut after = None;
+        if let Some(before) = before {
+            let falsified = self.fault.is_some_and(|fault| noted(fault, &before, &mut commit));
+            let forgets = self.fault == Some(Fault::ForgetsNeededTombstones);
+            if falsified {
+                let body = serde_json::to_string(&commit).expect("JSON").into();
+                self.node.falsified.insert(commit.revision, body);
+            }
+            if falsified || forgets || compaction.is_some() {
+                let mut room = before;
+                room.replay(&commit);
+                after = Some(room);
+            }
+            if let Some(room) = after.as_mut().filter(|_| forgets) {
+                forget_needed(room, &commit);
+            }
+        }
+        let Some(host) = &self.node.host else { return };
+        let room = after.as_ref().unwrap_or(host.room());
+        self.ledger.judged(room, &author, &change, id, &commit);
+        if let Some(compaction) = compaction {
+            self.report.compactions += 1;
+            self.ledger.compacted(host.room(), &compaction);
+        }
+        self.knock(&author);
+    }
+
+    /// Whether an output of the host gets lost on purpose.
+    pub(super) fn is_dropped(&self, output: &Output<ConnId>) -> bool {
+        match (self.fault, output) {
+            (Some(Fault::SaysNothingAgain), Output::Again { .. }) => true,
+            (Some(Fault::SaysNothingAgain), Output::Send { message, .. }) => {
+                matches!(message, ServerMessage::Commits { .. })
+            }
+            (Some(Fault::SaysNothingOfFailedAppends), Output::Send { message, .. }) => {
+                matches!(message, ServerMessage::Rejected { code: Code::Internal, .. })
+            }
+            _ => false,
+        }
+    }
+
+    /// What is written in the place of commits.
+    pub(super) fn falsify(&self, mut commits: Vec<LogCommit>) -> Vec<LogCommit> {
+        for commit in &mut commits {
+            if let Some(falsified) = self.node.falsified.get(&commit.revision) {
+                commit.body = falsified.clone();
+            }
+        }
+        if self.fault == Some(Fault::SwapsCommits)
+            && let [.., one, two] = &mut commits[..]
+        {
+            std::mem::swap(one, two);
+            std::mem::swap(&mut one.revision, &mut two.revision);
+            for commit in [one, two] {
+                let read: Commit = serde_json::from_str(&commit.body).expect("a commit");
+                let moved = Commit { revision: commit.revision, ..read };
+                commit.body = serde_json::to_string(&moved).expect("JSON").into();
+            }
+        }
+        commits
+    }
+
+    /// What is told in the place of a commit.
+    pub(super) fn told(&self, body: &str) -> Commit {
+        let commit: Commit = serde_json::from_str(body).expect("a commit");
+        match self.node.falsified.get(&commit.revision) {
+            Some(falsified) => serde_json::from_str(falsified).expect("a commit"),
+            None => commit,
+        }
     }
 
     /// What somebody sends who follows no rule: turned down, whatever the room is.
-    pub(super) fn knock(&mut self, author: &Author) {
+    fn knock(&mut self, author: &Author) {
         if !self.strangers.percent(KNOCKS) {
             return;
         }
-        let Some(room) = &self.node.room else { return };
+        let Some(room) = self.node.room() else { return };
         let (base, seq) = (room.revision(), room.last_seq(&author.client) + 1);
         let ahead = 1 + self.strangers.below(3);
         let title = Op::SetDashboard { field: "title".to_owned(), value: "Knock".into() };
@@ -39,35 +169,14 @@ impl World {
             _ => (Change { ops: Vec::new(), ..change }, Code::Invalid),
         };
         let mut room = room.clone();
-        match judge(self.fault, self.ledger.history(), &mut room, author, &change, self.wall + self.now) {
+        let asked = match self.fault {
+            Some(fault) => asked(fault, self.ledger.history(), &room, author, &change),
+            None => change.clone(),
+        };
+        match room.judge(author, &asked, self.wall_ms()) {
             Verdict::Rejected { code, .. } if code == wanted => {}
             taken => self.ledger.fails(format!("S5: at {base}, {change:?} is taken: {taken:?}")),
         }
-    }
-}
-
-fn judge(
-    fault: Option<Fault>,
-    history: History<'_>,
-    room: &mut Room,
-    author: &Author,
-    change: &Change,
-    wall: u64,
-) -> Verdict {
-    let Some(fault) = fault else { return room.judge(author, change, wall) };
-    let before = room.clone();
-    match room.judge(author, &asked(fault, history, room, author, change), wall) {
-        Verdict::Committed(mut commit) => {
-            if noted(fault, &before, &mut commit) {
-                *room = before;
-                room.replay(&commit);
-            }
-            if fault == Fault::ForgetsNeededTombstones {
-                forget_needed(room, &commit);
-            }
-            Verdict::Committed(commit)
-        }
-        verdict => verdict,
     }
 }
 

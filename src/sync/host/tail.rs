@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::log::LogCommit;
 use crate::dashboard::ClientId;
 
 /// The last commits of a log, without a gap, up to its end.
 #[derive(Debug)]
 pub struct Tail {
-    commits: VecDeque<TailCommit>,
+    commits: VecDeque<LogCommit>,
     bytes: usize,
     max_commits: usize,
     max_bytes: usize,
@@ -21,15 +22,6 @@ pub struct Tail {
 pub struct TailBudget {
     bytes: Arc<AtomicUsize>,
     max_bytes: usize,
-}
-
-/// A durable commit.
-#[derive(Clone, Debug)]
-pub struct TailCommit {
-    pub revision: u64,
-    /// Empty for a commit read from the store, whose author is in its body.
-    pub author: Option<(ClientId, u64)>,
-    pub body: Arc<str>,
 }
 
 impl TailBudget {
@@ -52,6 +44,11 @@ impl Tail {
         Self { commits: VecDeque::new(), bytes: 0, max_commits, max_bytes, budget }
     }
 
+    /// One of the same bounds and the same budget, with nothing in it.
+    pub fn emptied(&self) -> Self {
+        Self::new(self.max_commits, self.max_bytes, self.budget.clone())
+    }
+
     /// Bytes of the commits here.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -59,7 +56,7 @@ impl Tail {
 
     /// Adds the commit that follows the last. Where there is no room for it, here or in all tails, the
     /// oldest here go.
-    pub fn push(&mut self, commit: TailCommit) {
+    pub fn push(&mut self, commit: LogCommit) {
         self.bytes += commit.body.len();
         self.budget.bytes.fetch_add(commit.body.len(), Relaxed);
         self.commits.push_back(commit);
@@ -104,7 +101,7 @@ impl Tail {
     /// The commit of a client's change, where it is here.
     pub fn find(&self, client: &ClientId, seq: u64) -> Option<Arc<str>> {
         let same =
-            |commit: &&TailCommit| commit.author.as_ref().is_some_and(|(by, at)| *at == seq && by == client);
+            |commit: &&LogCommit| commit.author.as_ref().is_some_and(|(by, at)| *at == seq && by == client);
         self.commits.iter().rev().find(same).map(|commit| commit.body.clone())
     }
 }
@@ -123,9 +120,9 @@ mod tests {
         Tail::new(max_commits, max_bytes, TailBudget::new(1_000))
     }
 
-    fn commit(revision: u64) -> TailCommit {
+    fn commit(revision: u64) -> LogCommit {
         let client = ClientId::new("c1").expect("an id");
-        TailCommit { revision, author: Some((client, revision)), body: revision.to_string().into() }
+        LogCommit { revision, author: Some((client, revision)), body: revision.to_string().into() }
     }
 
     #[test]
@@ -166,7 +163,7 @@ mod tests {
         // The one that was first gives up what is more than its part, and the other has room.
         first.share(2);
         assert_eq!((budget.bytes(), first.after(5).map(|all| all.len())), (6, Some(4)));
-        second.push(TailCommit { body: "x".into(), ..commit(10) });
+        second.push(LogCommit { body: "x".into(), ..commit(10) });
         assert_eq!(second.after(7).map(|all| all.len()), Some(3));
         let mut third = new();
         (1..=9).for_each(|revision| third.push(commit(revision)));
