@@ -66,7 +66,7 @@ test("fifty edits made without a network outlive the browser and land once", asy
     context = await launch();
     await context.setOffline(true);
     ada = Person.at(await context.newPage(), cable.url, "Ada");
-    await ada.page.goto("/");
+    await ada.page.goto(`${cable.url}/`);
     await expect(ada.page.getByTestId("dashboard-card").filter({ hasText: "On a long flight" })).toBeVisible();
     const waiting = ada.page.getByTestId("waiting-edits");
     await expect(waiting).toContainText("50 edits of yours wait");
