@@ -392,6 +392,12 @@ impl<E> Host<E> {
         Some(ResumePoint { revision: self.room.revision(), at: self.room.at()? })
     }
 
+    /// The bodies of commits that were read after a revision; `None` unless they are all up to the log's end.
+    pub(super) fn whole_tail(&self, after: u64, read: Vec<LogCommit>) -> Option<Vec<Arc<str>>> {
+        let whole = read.first()?.revision == after + 1 && read.last()?.revision == self.room.revision();
+        whole.then(|| read.into_iter().map(|commit| commit.body).collect())
+    }
+
     /// Sends the commits up to the log's end to everybody.
     pub(super) fn send_commits(
         &mut self,

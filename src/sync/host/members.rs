@@ -1,6 +1,5 @@
 //! The members of a room: joining, leaving, roles, presence.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::log::LogCommit;
@@ -142,14 +141,9 @@ impl<E> Host<E> {
         read: Result<Vec<LogCommit>, LogError>,
         out: &mut Vec<Output<E>>,
     ) {
-        let stored = read.unwrap_or_default();
-        let whole = stored.first().is_some_and(|first| first.revision == after + 1)
-            && stored.last().is_some_and(|last| last.revision == self.room.revision());
-        if !whole {
-            return self.prepare(Preparation::Snapshot, out);
-        }
-        let bodies: Vec<Arc<str>> = stored.into_iter().map(|commit| commit.body).collect();
-        self.prepare(Preparation::Stored { after, bodies }, out);
+        let bodies = read.ok().and_then(|read| self.whole_tail(after, read));
+        let stored = bodies.map(|bodies| Preparation::Stored { after, bodies });
+        self.prepare(stored.unwrap_or(Preparation::Snapshot), out);
     }
 
     /// Makes the one who joins a member.

@@ -1,7 +1,5 @@
 //! Coming back to what is durable, when an append failed or judging panicked.
 
-use std::sync::Arc;
-
 use super::log::{Judged, LogCommit, Origin, StoredLog, Summary, rebuild};
 use super::messages::{Ended, FAILED_RETRY_MS, InvalidChange, LogError, Output, Request, Trouble};
 use super::tail::Tail;
@@ -106,13 +104,9 @@ impl<E> Host<E> {
         missed: Result<Vec<LogCommit>, LogError>,
         out: &mut Vec<Output<E>>,
     ) {
-        let Ok(missed) = missed else { return self.end(Ended::Failed, out) };
-        let whole = missed.first().is_some_and(|first| first.revision == self.heard + 1)
-            && missed.last().is_some_and(|last| last.revision == self.room.revision());
-        if !whole {
+        let Some(bodies) = missed.ok().and_then(|missed| self.whole_tail(self.heard, missed)) else {
             return self.end(Ended::Failed, out);
-        }
-        let bodies: Vec<Arc<str>> = missed.into_iter().map(|commit| commit.body).collect();
+        };
         self.send_commits(bodies, None, out);
         self.recovered(recovery, tail, out);
     }
